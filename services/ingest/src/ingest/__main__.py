@@ -1,0 +1,14 @@
+"""`python -m ingest`: the service as a process."""
+
+from ingest.app import running
+from ingest.settings import Settings
+from shared.process import run_as_process
+
+
+def main() -> None:
+    """Run ingest until SIGINT or SIGTERM."""
+    run_as_process("ingest", Settings, running, description="Takes webhooks and publishes them, confirmed.")
+
+
+if __name__ == "__main__":
+    main()

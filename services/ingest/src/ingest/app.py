@@ -1,0 +1,44 @@
+"""Ingest's wiring."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from ingest.metrics import Metrics
+from ingest.routes import WebhookRoutes
+from ingest.settings import Settings
+from shared.messaging.ports import Broker
+from shared.observability.operations import Readiness, operations_routes
+from shared.serving import serving
+
+
+@asynccontextmanager
+async def running(settings: Settings, broker: Broker, *, registry: CollectorRegistry) -> AsyncIterator[dict[str, int]]:
+    """Take webhooks while the context lasts; yields `{"ingest": port}`."""
+
+    async def problems() -> Sequence[str]:
+        return () if broker.is_ready else ("The broker is away: webhooks are answered 503.",)
+
+    readiness = Readiness(problems)
+    routes = WebhookRoutes(
+        publisher=broker,
+        metrics=Metrics(registry),
+        now=lambda: datetime.now(UTC),
+        app_secrets=[secret.get_secret_value().encode() for secret in settings.app_secrets],
+        verify_tokens=[token.get_secret_value().encode() for token in settings.verify_tokens],
+        max_body_bytes=settings.max_body_bytes,
+        publish_timeout_seconds=settings.publish_timeout_seconds,
+        retry_after_seconds=settings.retry_after_seconds,
+    )
+    app = FastAPI(title="Switchboard ingest", openapi_url=None)
+    app.add_route("/webhooks/{platform}", routes.verify, methods=["GET"], include_in_schema=False)
+    app.add_route("/webhooks/{platform}", routes.receive, methods=["POST"], include_in_schema=False)
+    app.router.routes.extend(operations_routes(readiness, registry))
+    async with serving(
+        app, host=settings.bind_host, port=settings.ingest_port, grace_seconds=settings.shutdown_grace_seconds
+    ) as port:
+        yield {"ingest": port}
+        readiness.stop()

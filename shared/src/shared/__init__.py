@@ -1,0 +1,1 @@
+"""What every Switchboard service stands on: contracts, messaging, security, settings, observability."""

@@ -1,0 +1,140 @@
+"""Bodies of the store's `/internal` API: what the enricher and the gateways ask it.
+
+JSON, own port, `Authorization: Bearer <service token>`, refused at the front door.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from shared.contracts.events import Profile
+from shared.contracts.inbox import FrameKind
+from shared.contracts.platform import Platform
+
+
+class Owner(msgspec.Struct, frozen=True, kw_only=True):
+    """One user owned the page from `owned_from` (inclusive) until `owned_until` (exclusive; None = still)."""
+
+    user_id: str
+    owned_from: datetime
+    owned_until: datetime | None
+    status: Literal["connected", "disconnected", "needs_reauthorization"]
+    token_ciphertext: str | None
+    """Encrypted access token; the enricher holds the key."""
+
+
+class PageOwners(msgspec.Struct, frozen=True, kw_only=True):
+    """`GET /internal/accounts/{platform}/{page_id}`. A page never heard of: version 0, no owners."""
+
+    platform: Platform
+    page_id: str
+    version: int
+    owners: tuple[Owner, ...]
+
+
+class ParticipantKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A customer of one user."""
+
+    user_id: str
+    platform: Platform
+    participant_id: str
+
+
+class KnownParticipant(msgspec.Struct, frozen=True, kw_only=True):
+    """A customer whose profile the store knows."""
+
+    user_id: str
+    platform: Platform
+    participant_id: str
+    profile: Profile
+
+
+class ParticipantsQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """`POST /internal/participants`, at most 500 keys; answered with `ParticipantsAnswer`."""
+
+    participants: tuple[ParticipantKey, ...]
+
+
+class ParticipantsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The known ones among those asked for; the others are left out."""
+
+    participants: tuple[KnownParticipant, ...]
+
+
+class LookupsClaim(msgspec.Struct, frozen=True, kw_only=True):
+    """`POST /internal/profile-lookups/claim`: take due look-ups; nobody else gets them for `lease_seconds`."""
+
+    limit: int
+    lease_seconds: float
+
+
+class Lookup(msgspec.Struct, frozen=True, kw_only=True):
+    """A profile to be fetched."""
+
+    user_id: str
+    platform: Platform
+    page_id: str
+    participant_id: str
+    attempts: int
+    """How many look-ups have been made before."""
+
+
+class LookupsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The look-ups that were claimed."""
+
+    lookups: tuple[Lookup, ...]
+
+
+class Position(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything of `user_id` after `after` is wanted."""
+
+    user_id: str
+    after: int
+
+
+class LogQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """`POST /internal/log`, at most 500 positions; answered with `LogAnswer`."""
+
+    positions: tuple[Position, ...]
+    limit: int
+    """Frames per user, at most 1,000."""
+
+
+class LogFrame(msgspec.Struct, frozen=True, kw_only=True):
+    """One change, as it would be pushed."""
+
+    seq: int
+    kind: FrameKind
+    data: msgspec.Raw
+
+
+class UserLog(msgspec.Struct, frozen=True, kw_only=True):
+    """What the log holds of one user after the position asked for, in `seq` order and without holes."""
+
+    user_id: str
+    seq: int
+    """Top of the log when it was read, before the frames were."""
+    floor_seq: int
+    """The log holds everything after this; a smaller `after` needs a reset."""
+    frames: tuple[LogFrame, ...]
+
+
+class LogAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One `UserLog` a position, in the order asked; a user never heard of has seq 0."""
+
+    epoch: str
+    users: tuple[UserLog, ...]
+
+
+class TopsQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """`POST /internal/tops`, at most 10,000 users; answered with `TopsAnswer`."""
+
+    user_ids: tuple[str, ...]
+
+
+class TopsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The top `seq` of every user asked for; 0 for one never heard of."""
+
+    epoch: str
+    tops: dict[str, int]

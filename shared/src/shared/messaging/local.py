@@ -1,0 +1,183 @@
+"""The broker inside one process: `publish` returns when every handler of the event has returned.
+
+There is no queue, hence nothing that could be lost with the process: a webhook is answered 200 when what it brought is
+stored, and 503 otherwise, so that the platform sends it again. One attempt, one deadline. What must outlive the process
+(parked items, waiting webhooks, later look-ups) is the store's business here as with RabbitMQ.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from shared.contracts import AnyEvent, Event, ItemParkedV1, derive_id, encode, shard_of
+from shared.errors import DependencyUnavailable, TransientError
+from shared.messaging.group_commit import GroupCommit
+from shared.messaging.outcomes import Outcome, Park, Retry
+from shared.messaging.ports import Handler, TailListener
+from shared.messaging.topology import TailQueue, WorkQueue, has_work_queue
+from shared.messaging.verdict import judge
+
+log = structlog.get_logger(__name__)
+
+_WAITING_LIMIT_EVENTS = 10_000
+_DRAIN_SECONDS = 5.0
+
+
+class _Delivery:
+    """One event on its way through one handler."""
+
+    __slots__ = ("event", "outcome")
+
+    def __init__(self, event: Event) -> None:
+        self.event = event
+        self.outcome: Outcome | None = None
+
+
+class _LocalTail:
+    """Hears the shards that are bound."""
+
+    def __init__(self, queue: TailQueue, listener: TailListener) -> None:
+        self._queue = queue
+        self._listener = listener
+        self._shards: set[int] = set()
+
+    async def bind(self, shard: int) -> None:
+        self._shards.add(shard)
+
+    async def unbind(self, shard: int) -> None:
+        self._shards.discard(shard)
+
+    def offer(self, events: Sequence[Event]) -> None:
+        """Hand over those of `events` that are heard here."""
+        heard = [event for event in events if isinstance(event, self._queue.event) and _shard(event) in self._shards]
+        if heard:
+            self._listener(heard)  # type: ignore[arg-type]  # a TailQueue names one of AnyEvent
+
+
+def _shard(event: Event) -> int:
+    key = event.shard_key
+    return 0 if key is None else shard_of(key)
+
+
+class LocalBroker:
+    """The port in one process; an async context manager.
+
+    Args:
+        deadline_seconds: how long `publish` waits for all handlers. Their work goes on; the publisher is told that it
+            is not known to be safe.
+    """
+
+    def __init__(self, *, deadline_seconds: float = 4.0) -> None:
+        self._deadline_seconds = deadline_seconds
+        self._lanes: dict[str, tuple[WorkQueue, GroupCommit[_Delivery]]] = {}
+        self._tails: list[_LocalTail] = []
+        self._open = False
+
+    async def __aenter__(self) -> Self:
+        self._open = True
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._open = False
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it is open: nothing else can be away."""
+        return self._open
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        """Hand every event to its handlers and listeners; see `ports.Publisher`."""
+        try:
+            async with asyncio.timeout(self._deadline_seconds):
+                deliveries = await self._hand_out(events)
+        except TimeoutError as error:
+            raise DependencyUnavailable(f"not handled within {self._deadline_seconds:g} s") from error
+        failures = [delivery.outcome for delivery in deliveries if isinstance(delivery.outcome, Retry)]
+        if failures:
+            raise TransientError(f"{len(failures)} of {len(deliveries)} events failed: {failures[0].reason}")
+        for tail in self._tails:
+            tail.offer(events)
+
+    async def _hand_out(self, events: Sequence[Event]) -> list[_Delivery]:
+        for event in events:
+            if has_work_queue(type(event)) and not any(type(event) in q.events for q, _ in self._lanes.values()):
+                raise DependencyUnavailable(f"nobody handles {event.type_name()} yet")
+        handed: dict[str, list[_Delivery]] = {
+            queue.name: [_Delivery(event) for event in events if type(event) in queue.events]
+            for queue, _ in self._lanes.values()
+        }
+        await asyncio.gather(
+            *(
+                self._lanes[name][1].submit([(name, delivery, 1) for delivery in deliveries])
+                for name, deliveries in handed.items()
+                if deliveries
+            )
+        )
+        return [delivery for deliveries in handed.values() for delivery in deliveries]
+
+    @asynccontextmanager
+    async def consume(self, queue: WorkQueue, handler: Handler) -> AsyncIterator[None]:
+        """Handle `queue`'s events while the context lasts; see `ports.Broker`."""
+        lane = GroupCommit[_Delivery](
+            partial(self._handle, queue, handler),
+            max_items=queue.max_events_per_call,
+            target_bytes=queue.max_events_per_call,
+            in_flight_limit=queue.concurrent_calls,
+            waiting_limit_bytes=_WAITING_LIMIT_EVENTS,  # every event counts 1
+        )
+        self._lanes[queue.name] = (queue, lane)
+        try:
+            yield
+        finally:
+            del self._lanes[queue.name]
+            try:
+                async with asyncio.timeout(_DRAIN_SECONDS):
+                    await lane.drain()
+            except TimeoutError:
+                log.warning("handlers still running at shutdown", queue=queue.name)
+
+    @asynccontextmanager
+    async def tail(
+        self, queue: TailQueue, listener: TailListener, *, on_gap: Callable[[], None]
+    ) -> AsyncIterator[_LocalTail]:
+        """Hear `queue`'s events while the context lasts; nothing can be missed, so `on_gap` is never called."""
+        del on_gap
+        tail = _LocalTail(queue, listener)
+        self._tails.append(tail)
+        try:
+            yield tail
+        finally:
+            self._tails.remove(tail)
+
+    async def _handle(self, queue: WorkQueue, handler: Handler, _: str, deliveries: Sequence[_Delivery]) -> None:
+        events: list[AnyEvent] = [delivery.event for delivery in deliveries]  # type: ignore[misc]  # the queue's own
+        outcomes = await judge(handler, events)
+        for delivery, outcome in zip(deliveries, outcomes, strict=True):
+            delivery.outcome = outcome
+            if isinstance(outcome, Park):
+                delivery.outcome = await self._park(queue, delivery.event, outcome)
+
+    async def _park(self, queue: WorkQueue, event: Event, outcome: Park) -> Outcome:
+        if isinstance(event, ItemParkedV1):
+            return Retry(f"cannot be parked: {outcome.reason}")
+        parked = ItemParkedV1(
+            id=derive_id("parked", queue.name, event.id),
+            occurred_at=event.occurred_at,
+            received_at=event.received_at,
+            traceparent=event.traceparent,
+            handler=queue.name,
+            reason=outcome.reason,
+            attempts=1,
+            event_type=event.type_name(),
+            content_type=event.wire,
+            original=encode(event),
+        )
+        await self.publish([parked])
+        return outcome

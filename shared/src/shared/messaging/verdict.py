@@ -1,0 +1,47 @@
+"""Turns what a handler did into one outcome per event: one of the two places that catch `Exception`."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from shared.contracts import AnyEvent
+from shared.errors import DependencyUnavailable, PermanentError, TransientError
+from shared.messaging.outcomes import Outcome, Park, Retry
+from shared.messaging.ports import Handler
+
+log = structlog.get_logger(__name__)
+
+
+async def judge(handler: Handler, events: Sequence[AnyEvent]) -> list[Outcome]:
+    """Run `handler` on `events` and return an outcome for each.
+
+    A batch that fails as a whole is halved until what causes the failure stands alone, so one bad event never costs its
+    neighbours; handlers are idempotent, so seeing an event twice does no harm.
+
+    Raises:
+        DependencyUnavailable: nothing is wrong with the events; hold them.
+    """
+    try:
+        outcomes = list(await handler(events))
+        assert len(outcomes) == len(events), f"{len(outcomes)} outcomes for {len(events)} events"
+    except DependencyUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 - the place that judges every error of a handler
+        if len(events) > 1:
+            middle = len(events) // 2
+            return await judge(handler, events[:middle]) + await judge(handler, events[middle:])
+        return [_verdict(error, events[0])]
+    return outcomes
+
+
+def _verdict(error: Exception, event: AnyEvent) -> Outcome:
+    reason = f"{type(error).__name__}: {error}"
+    match error:
+        case PermanentError():
+            log.warning("event refused", event_id=event.id, event_type=event.type_name(), reason=reason)
+            return Park(reason)
+        case TransientError():
+            log.info("event deferred", event_id=event.id, event_type=event.type_name(), reason=reason)
+        case _:
+            log.error("handler failed: this is a bug", event_id=event.id, event_type=event.type_name(), exc_info=error)
+    return Retry(reason)

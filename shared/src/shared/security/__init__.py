@@ -1,0 +1,1 @@
+"""Who may do what: tokens of users, administrators and services, and secrets at rest."""

@@ -1,0 +1,125 @@
+"""JSON Web Tokens of users: one verifier, of one of two kinds, and the mint of the first kind.
+
+The algorithm comes from the settings and never from the token's header (RFC 8725, section 3.1).
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+import jwt
+from pydantic import HttpUrl, SecretStr, model_validator
+from pydantic_settings import BaseSettings
+
+from shared.errors import DependencyUnavailable, PermanentError
+
+MIN_SECRET_BYTES = 32
+"""An HS256 key must be at least as long as its hash (RFC 7518, section 3.2)."""
+
+
+class InvalidUserToken(PermanentError):
+    """Not a token that says who somebody is, or no longer."""
+
+
+@dataclass(frozen=True)
+class UserToken:
+    """What a verified token says."""
+
+    user_id: str
+    expires_at: datetime
+
+
+class UserTokenVerifier(Protocol):
+    """Verifies tokens of users."""
+
+    async def verify(self, token: str) -> UserToken:
+        """Return whose token it is.
+
+        Raises:
+            InvalidUserToken: forged, expired or incomplete.
+            DependencyUnavailable: the key set could not be fetched.
+        """
+
+
+class UserTokenSettings(BaseSettings):
+    """Exactly one kind of verifier: `jwt_secret`, or `jwks_url` with issuer and audience."""
+
+    jwt_secret: SecretStr | None = None
+    """HS256 key, at least 32 bytes."""
+    jwks_url: HttpUrl | None = None
+    """Where the identity provider publishes its keys."""
+    jwt_issuer: str | None = None
+    jwt_audience: str | None = None
+    jwt_user_id_claim: str = "sub"
+    jwt_algorithms: tuple[str, ...] = ("RS256", "ES256")
+    """For `jwks_url` only."""
+
+    @model_validator(mode="after")
+    def _exactly_one_kind(self) -> "UserTokenSettings":
+        if (self.jwt_secret is None) == (self.jwks_url is None):
+            raise ValueError("set exactly one of SWITCHBOARD_JWT_SECRET and SWITCHBOARD_JWKS_URL")
+        if self.jwt_secret and len(self.jwt_secret.get_secret_value().encode()) < MIN_SECRET_BYTES:
+            raise ValueError(f"SWITCHBOARD_JWT_SECRET must have at least {MIN_SECRET_BYTES} bytes")
+        if self.jwks_url and not (self.jwt_issuer and self.jwt_audience):
+            raise ValueError("SWITCHBOARD_JWKS_URL needs SWITCHBOARD_JWT_ISSUER and SWITCHBOARD_JWT_AUDIENCE")
+        if self.jwks_url and any(name.startswith("HS") or name == "none" for name in self.jwt_algorithms):
+            raise ValueError("SWITCHBOARD_JWT_ALGORITHMS may name only asymmetric algorithms with a JWKS URL")
+        return self
+
+
+def mint(secret: SecretStr, user_id: str, *, now: datetime, ttl: timedelta) -> tuple[str, datetime]:
+    """Return an HS256 token for `user_id` and when it expires (whole seconds, as `exp` is)."""
+    expires_at = (now + ttl).replace(microsecond=0)
+    claims = {"sub": user_id, "iat": int(now.timestamp()), "exp": int(expires_at.timestamp())}
+    return jwt.encode(claims, secret.get_secret_value(), algorithm="HS256"), expires_at
+
+
+def verifier(settings: UserTokenSettings) -> UserTokenVerifier:
+    """Return the one verifier that the settings describe."""
+    if settings.jwt_secret is not None:
+        return _SecretVerifier(settings.jwt_secret.get_secret_value(), settings)
+    return _KeySetVerifier(jwt.PyJWKClient(str(settings.jwks_url), lifespan=600, timeout=3), settings)
+
+
+class _SecretVerifier:
+    def __init__(self, secret: str, settings: UserTokenSettings) -> None:
+        self._secret = secret
+        self._settings = settings
+
+    async def verify(self, token: str) -> UserToken:
+        return _read(token, self._secret, ["HS256"], self._settings)
+
+
+class _KeySetVerifier:
+    def __init__(self, keys: jwt.PyJWKClient, settings: UserTokenSettings) -> None:
+        self._keys = keys
+        self._settings = settings
+
+    async def verify(self, token: str) -> UserToken:
+        try:
+            key = await asyncio.to_thread(self._keys.get_signing_key_from_jwt, token)
+        except jwt.PyJWKClientConnectionError as error:
+            raise DependencyUnavailable(f"the key set cannot be fetched: {error}") from error
+        except jwt.PyJWTError as error:
+            raise InvalidUserToken(f"no key for this token: {error}") from error
+        return _read(token, key, list(self._settings.jwt_algorithms), self._settings)
+
+
+def _read(token: str, key: Any, algorithms: list[str], settings: UserTokenSettings) -> UserToken:
+    claim = settings.jwt_user_id_claim
+    try:
+        claims = jwt.decode(
+            token,
+            key,
+            algorithms=algorithms,
+            issuer=settings.jwt_issuer,
+            audience=settings.jwt_audience,
+            options={"require": ["exp", claim], "verify_sub": False},
+        )
+    except jwt.PyJWTError as error:
+        raise InvalidUserToken(str(error)) from error
+    user_id = claims[claim]
+    if not isinstance(user_id, str | int) or isinstance(user_id, bool) or user_id == "":
+        raise InvalidUserToken(f"claim {claim!r} holds no user id")
+    return UserToken(str(user_id), datetime.fromtimestamp(claims["exp"], UTC))

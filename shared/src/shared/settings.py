@@ -1,0 +1,65 @@
+"""What every service's settings have in common, and how a person is told what is wrong with them."""
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AmqpDsn, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+ENV_PREFIX = "SWITCHBOARD_"
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
+
+
+def _split(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+Secrets = Annotated[list[SecretStr], NoDecode, BeforeValidator(_split), Field(min_length=1)]
+"""Comma-separated in the environment; at least one, so that an empty variable is an error and never "no check"."""
+Words = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+"""Comma-separated in the environment; may be empty."""
+
+
+class ServiceSettings(BaseSettings):
+    """Read once from `SWITCHBOARD_*`, in `__main__`; passed to whoever needs a value.
+
+    A default is a value that suits production. What has no such value has no default, so that a missing variable stops
+    the process before it takes any work.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, frozen=True, use_attribute_docstrings=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    amqp_url: AmqpDsn | None = None
+    """RabbitMQ; every service needs it unless all run in one process."""
+    bind_host: str = "127.0.0.1"
+    """Address that every port of the service listens on; 0.0.0.0 in a container."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "console"] = "json"
+    shutdown_grace_seconds: float = Field(default=8.0, gt=0, le=60)
+    """How long running work may take to end after SIGTERM."""
+
+
+class InvalidSettings(Exception):
+    """The environment does not hold usable settings; `str()` is a sentence per problem."""
+
+
+def load(settings_class: type[SettingsT], **overrides: Any) -> SettingsT:
+    """Return the settings from the environment.
+
+    Raises:
+        InvalidSettings: a variable is missing or unusable; its text names the variable and never its value.
+    """
+    try:
+        return settings_class(**overrides)
+    except ValidationError as error:
+        problems = error.errors(include_input=False, include_url=False)
+        raise InvalidSettings("\n".join(_sentence(problem) for problem in problems)) from None
+
+
+def _sentence(problem: ErrorDetails) -> str:
+    variable = f"{ENV_PREFIX}{str(problem['loc'][0]).upper()}: " if problem["loc"] else ""
+    if problem["type"] == "missing":
+        return f"{variable}is not set, and there is no default that would suit production."
+    return f"{variable}{problem['msg'].removeprefix('Value error, ')}."
