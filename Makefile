@@ -1,0 +1,63 @@
+# Every verb of the project; `make` alone lists them.
+SHELL := /bin/sh
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+MEMBERS := shared services/ingest services/enricher services/store services/push-gateway simulator switchboard
+SERVICES := ingest enricher store push-gateway
+CODE := $(MEMBERS) tests bench
+LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(foreach m,shared ingest enricher store push-gateway simulator cli,--no-emit-package switchboard-$(m))
+T ?= tests
+
+.DEFAULT_GOAL := help
+.PHONY: help install run check format test soak bench lock env image clean
+
+help: ## List the verbs
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+
+install: $(VENV)/.installed ## Create .venv from pinned hashes, with every member editable
+
+$(VENV)/.installed: requirements.lock pyproject.toml $(addsuffix /pyproject.toml,$(MEMBERS))
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Switchboard needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-index --no-build-isolation $(addprefix -e ,$(MEMBERS))
+	@touch $@
+
+run: install ## Start the whole system in one process and show how to talk to it
+	@$(BIN)/switchboard up
+
+check: install ## Everything static: format, lint, types, import contracts
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports
+
+format: install ## Format and fix what can be fixed
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)
+
+test: install ## Run every test on real RabbitMQ and Postgres (T=path for some of them)
+	$(BIN)/switchboard provision
+	$(BIN)/pytest $(T)
+
+soak: install ## The long tests; their sizes are parameters (SWITCHBOARD_SOAK_*)
+	$(BIN)/switchboard provision
+	$(BIN)/pytest -m soak --timeout 3600 tests
+
+bench: install ## Measure the pipeline end to end on this machine
+	$(BIN)/python bench/pipeline.py --start
+
+lock: install ## Pin every version again, with hashes (names no index)
+	$(LOCK) $(addsuffix /pyproject.toml,$(MEMBERS)) --group dev -o requirements.lock
+	for service in $(SERVICES); do $(LOCK) shared/pyproject.toml services/$$service/pyproject.toml -c requirements.lock -o services/$$service/requirements.lock || exit 1; done
+	printf 'hatchling\n' | $(LOCK) - -c requirements.lock -o deploy/build.lock
+
+env: ## Write .env with fresh secrets for docker compose (refuses to overwrite)
+	@sh deploy/new-env
+
+image: ## Build one image: make image SERVICE=store
+	docker build --build-arg SERVICE=$(SERVICE) -t switchboard-$(SERVICE) .
+
+clean: ## Remove what was built or installed here (data of `make run` stays in .switchboard)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,89 @@
+"""Webhook bodies: envelopes around items, batches of them, and message ids that look like the platforms'."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+from shared.contracts import Platform
+from simulator import items, whatsapp
+from simulator.items import Item, milliseconds
+from simulator.pages import Page
+from simulator.whatsapp import Value, seconds
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """A body and the platform whose URL it is posted to."""
+
+    platform: Platform
+    body: Body
+
+
+def message_id(platform: Platform, *parts: str) -> str:
+    """Return a message id in the form of `platform` that stands for `parts`: equal parts, equal id."""
+    digest = blake2b("\0".join(parts).encode(), digest_size=64).digest()
+    if platform == "whatsapp":
+        return "wamid." + base64.b64encode(digest[:36]).decode()
+    text = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    return f"m_{text}" if platform == "facebook" else f"aWdfZAG1faXRlbToxOklHTWVzc2FnZAUlEOjE3{text}"
+
+
+def messaging(page: Page, *content: Item, at: datetime) -> Webhook:
+    """Return a Messenger or Instagram webhook with all of `content` in one entry."""
+    entry = {"id": page.entry_id, "time": milliseconds(at), "messaging": list(content)}
+    return Webhook(page.platform, {"object": "page" if page.platform == "facebook" else page.platform, "entry": [entry]})
+
+
+def changes(page: Page, *content: Value, at: datetime, field: str = "messages") -> Webhook:
+    """Return a WhatsApp webhook with a change for each of `content`."""
+    entry = {
+        "id": page.entry_id,
+        "time": int(seconds(at)),
+        "changes": [{"field": field, "value": each} for each in content],
+    }
+    return Webhook(page.platform, {"object": "whatsapp_business_account", "entry": [entry]})
+
+
+def text_message(
+    page: Page, customer_id: str, name: str, *, at: datetime, message_id: str, content: str
+) -> Webhook:
+    """Return a customer's text on whatever platform `page` is; only WhatsApp's says the `name`."""
+    if page.platform == "whatsapp":
+        value = whatsapp.text(page, customer_id, name, at=at, message_id=message_id, content=content)
+        return changes(page, value, at=at)
+    item = items.text(page.page_id, customer_id, at=at, message_id=message_id, content=content)
+    return messaging(page, item, at=at)
+
+
+def echo(page: Page, customer_id: str, *, at: datetime, message_id: str, content: str) -> Webhook:
+    """Return the echo of what a person of the business wrote in the platform's own app."""
+    if page.platform == "whatsapp":
+        value = whatsapp.echo(page, customer_id, at=at, message_id=message_id, content=content)
+        return changes(page, value, at=at, field="smb_message_echoes")
+    item = items.echo(page.page_id, customer_id, at=at, message_id=message_id, content=content)
+    return messaging(page, item, at=at)
+
+
+def merged(webhooks: Sequence[Webhook]) -> Webhook:
+    """Return one webhook with everything in `webhooks`, which are of one platform.
+
+    Neighbouring entries of the same page become one entry with several items, the others stay entries of their own.
+
+    Raises:
+        ValueError: no webhooks, or of several platforms.
+    """
+    if len({webhook.platform for webhook in webhooks}) != 1:
+        raise ValueError("a batch holds webhooks of exactly one platform")
+    entries: list[Body] = []
+    for entry in (entry for webhook in webhooks for entry in webhook.body["entry"]):
+        kind = "messaging" if "messaging" in entry else "changes"
+        if entries and entries[-1]["id"] == entry["id"] and kind in entries[-1]:
+            entries[-1] = {**entries[-1], "time": entry["time"], kind: [*entries[-1][kind], *entry[kind]]}
+        else:
+            entries.append(entry)
+    return Webhook(webhooks[0].platform, {**webhooks[0].body, "entry": entries})
