@@ -19,7 +19,7 @@ def is_signed(body: bytes, header: str | None, secrets: Sequence[bytes]) -> bool
     Constant time for a header of the right length; every secret is tried, so that time does not tell which one fits.
     Source: Meta, "Webhooks: getting started", validating payloads.
     """
-    given = (header or "").encode("utf-8", "surrogateescape")
+    given = (header or "").encode("utf-8", "surrogatepass")
     if len(given) != _SIGNATURE_BYTES or not given.startswith(_SIGNATURE_PREFIX):
         return False
     digest = given[len(_SIGNATURE_PREFIX) :].lower()
@@ -29,7 +29,7 @@ def is_signed(body: bytes, header: str | None, secrets: Sequence[bytes]) -> bool
 
 def is_verification(mode: str | None, token: str | None, accepted: Sequence[bytes]) -> bool:
     """Tell whether a GET is the platform's verification request with a token of ours, in constant time."""
-    given = (token or "").encode("utf-8", "surrogateescape")
+    given = (token or "").encode("utf-8", "surrogatepass")
     matches = [hmac.compare_digest(given, secret) for secret in accepted]
     return mode == "subscribe" and bool(given) and any(matches)
 

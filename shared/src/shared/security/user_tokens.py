@@ -10,9 +10,10 @@ from typing import Any, Protocol
 
 import jwt
 from pydantic import HttpUrl, SecretStr, model_validator
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import DependencyUnavailable, PermanentError
+from shared.settings import ENV_PREFIX
 
 MIN_SECRET_BYTES = 32
 """An HS256 key must be at least as long as its hash (RFC 7518, section 3.2)."""
@@ -44,6 +45,8 @@ class UserTokenVerifier(Protocol):
 
 class UserTokenSettings(BaseSettings):
     """Exactly one kind of verifier: `jwt_secret`, or `jwks_url` with issuer and audience."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
 
     jwt_secret: SecretStr | None = None
     """HS256 key, at least 32 bytes."""

@@ -1,0 +1,158 @@
+"""Ingest over real HTTP, with the broker in process."""
+
+import asyncio
+import hmac
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, nullcontext
+from hashlib import sha256
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+
+from ingest.app import running
+from ingest.settings import Settings
+from shared.contracts import AnyEvent, WebhookReceivedV1
+from shared.errors import DependencyUnavailable, TransientError
+from shared.messaging.local import LocalBroker
+from shared.messaging.outcomes import DONE, Outcome
+from shared.messaging.topology import ENRICHER_WEBHOOKS
+
+BODY = b'{"object":"page","entry":[{"id":"1","messaging":[{"message":{"text":"\\u00e9 \\ud83c\\udf89 a\\/b"}}]}]}'
+
+
+class Handler:
+    """Takes webhooks, or fails as told."""
+
+    def __init__(self) -> None:
+        self.seen: list[AnyEvent] = []
+        self.error: Exception | None = None
+        self.delay_seconds = 0.0
+
+    async def __call__(self, events: Sequence[AnyEvent]) -> Sequence[Outcome]:
+        await asyncio.sleep(self.delay_seconds)
+        if self.error:
+            raise self.error
+        self.seen += events
+        return [DONE] * len(events)
+
+
+@pytest.fixture
+def handler() -> Handler:
+    return Handler()
+
+
+@asynccontextmanager
+async def ingest(handler: Handler | None, **settings: object) -> AsyncIterator[httpx.AsyncClient]:
+    configured = Settings(ingest_port=0, app_secrets=["first", "second"], verify_tokens=["vt"], **settings)  # type: ignore[arg-type]  # parsed by pydantic
+    async with (
+        LocalBroker() as broker,
+        broker.consume(ENRICHER_WEBHOOKS, handler) if handler else nullcontext(),
+        running(configured, broker, registry=CollectorRegistry()) as ports,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{ports['ingest']}") as client,
+    ):
+        yield client
+
+
+def signed(body: bytes, secret: str = "second") -> dict[str, str]:
+    return {"X-Hub-Signature-256": "sha256=" + hmac.new(secret.encode(), body, sha256).hexdigest()}
+
+
+async def test_a_signed_webhook_is_passed_on_byte_for_byte_and_answered_200(handler: Handler) -> None:
+    async with ingest(handler) as client:
+        answer = await client.post("/webhooks/facebook", content=BODY, headers=signed(BODY))
+
+    assert answer.status_code == 200
+    [event] = handler.seen
+    assert isinstance(event, WebhookReceivedV1)
+    assert event.body == BODY
+    assert event.platform == "facebook"
+    assert [hop.service for hop in event.hops] == ["ingest"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param({}, id="no signature"),
+        pytest.param(signed(BODY, "other"), id="another secret"),
+        pytest.param({"X-Hub-Signature-256": "sha256="}, id="empty"),
+        pytest.param({"X-Hub-Signature-256": "sha1=" + "0" * 40}, id="the old header's value"),
+        pytest.param({"X-Hub-Signature-256": b"sha256=" + b"\xe9" * 64}, id="not ASCII"),
+    ],
+)
+async def test_an_unsigned_or_forged_webhook_is_refused(handler: Handler, headers: dict[str, str]) -> None:
+    async with ingest(handler) as client:
+        answer = await client.post("/webhooks/facebook", content=BODY, headers=headers)
+
+    assert answer.status_code == 401
+    assert handler.seen == []
+
+
+@pytest.mark.parametrize("body", [b"", b"not json", b"[]", b"\xff\xfe", b'{"object":"user"}'])
+async def test_a_signed_body_of_any_content_is_taken(handler: Handler, body: bytes) -> None:
+    async with ingest(handler) as client:
+        answer = await client.post("/webhooks/whatsapp", content=body, headers=signed(body))
+
+    assert answer.status_code == 200
+    assert len(handler.seen) == 1
+
+
+async def test_a_body_over_the_limit_is_refused_declared_or_not(handler: Handler) -> None:
+    body = b"x" * 1001
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield body
+
+    async with ingest(handler, max_body_bytes=1000) as client:
+        declared = await client.post("/webhooks/facebook", content=body, headers=signed(body))
+        streamed = await client.post("/webhooks/facebook", content=chunks(), headers=signed(body))
+        at_limit = await client.post("/webhooks/facebook", content=body[:1000], headers=signed(body[:1000]))
+
+    assert (declared.status_code, streamed.status_code, at_limit.status_code) == (413, 413, 200)
+
+
+@pytest.mark.parametrize("error", [DependencyUnavailable("Postgres is away"), TransientError("later")])
+async def test_what_cannot_be_kept_is_answered_503_with_retry_after(handler: Handler, error: Exception) -> None:
+    handler.error = error
+    async with ingest(handler) as client:
+        answer = await client.post("/webhooks/facebook", content=BODY, headers=signed(BODY))
+
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+async def test_a_confirm_that_takes_too_long_is_answered_503(handler: Handler) -> None:
+    handler.delay_seconds = 0.5
+    async with ingest(handler, publish_timeout_seconds=0.05) as client:
+        answer = await client.post("/webhooks/facebook", content=BODY, headers=signed(BODY))
+
+    assert answer.status_code == 503
+
+
+async def test_without_anybody_to_handle_it_a_webhook_is_answered_503() -> None:
+    async with ingest(None) as client:
+        answer = await client.post("/webhooks/facebook", content=BODY, headers=signed(BODY))
+
+    assert answer.status_code == 503
+
+
+async def test_the_challenge_comes_back_exactly_as_it_was_sent(handler: Handler) -> None:
+    query = {"hub.mode": "subscribe", "hub.verify_token": "vt", "hub.challenge": "0042<b>"}
+    async with ingest(handler) as client:
+        answer = await client.get("/webhooks/instagram", params=query)
+        wrong = await client.get("/webhooks/instagram", params={**query, "hub.verify_token": "no"})
+        missing = await client.get("/webhooks/instagram")
+        unknown = await client.get("/webhooks/telegram", params=query)
+
+    assert (answer.status_code, answer.text) == (200, "0042<b>")
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    assert (wrong.status_code, missing.status_code, unknown.status_code) == (403, 403, 404)
+
+
+async def test_operations_tell_of_life_and_count_webhooks(handler: Handler) -> None:
+    async with ingest(handler) as client:
+        await client.post("/webhooks/facebook", content=BODY, headers=signed(BODY))
+        health, ready, metrics = [await client.get(path) for path in ("/healthz", "/readyz", "/metrics")]
+
+    assert (health.status_code, ready.status_code) == (200, 200)
+    assert 'switchboard_ingest_webhooks_total{platform="facebook",status="200"} 1.0' in metrics.text

@@ -1,0 +1,87 @@
+from datetime import UTC, datetime, timedelta
+
+import jwt
+import pytest
+from cryptography.fernet import Fernet
+from pydantic import SecretStr, ValidationError
+
+from shared.security.bearer import bearer_token, is_one_of
+from shared.security.cipher import TokenCipher, Undecryptable
+from shared.security.user_tokens import InvalidUserToken, UserTokenSettings, mint, verifier
+
+SECRET = SecretStr("s" * 32)
+SETTINGS = UserTokenSettings(jwt_secret=SECRET)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def test_a_minted_token_tells_whose_it_is() -> None:
+    token, expires_at = mint(SECRET, "42", now=now(), ttl=timedelta(minutes=5))
+
+    verified = await verifier(SETTINGS).verify(token)
+
+    assert verified.user_id == "42"
+    assert verified.expires_at == expires_at
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("a.b.c", id="garbage"),
+        pytest.param(mint(SECRET, "42", now=now() - timedelta(hours=2), ttl=timedelta(hours=1))[0], id="expired"),
+        pytest.param(mint(SecretStr("t" * 32), "42", now=now(), ttl=timedelta(hours=1))[0], id="another secret"),
+        pytest.param(jwt.encode({"sub": "42"}, "s" * 32), id="no expiry"),
+        pytest.param(jwt.encode({"exp": now() + timedelta(hours=1)}, "s" * 32), id="nobody"),
+        pytest.param(jwt.encode({"sub": "", "exp": now() + timedelta(hours=1)}, "s" * 32), id="empty user"),
+        pytest.param(jwt.encode({"sub": "42", "exp": now() + timedelta(hours=1)}, None, "none"), id="alg none"),
+        pytest.param(jwt.encode({"sub": "42", "exp": now() + timedelta(hours=1)}, "s" * 64, "HS512"), id="other alg"),
+    ],
+)
+async def test_what_is_not_a_valid_token_is_refused(token: str) -> None:
+    with pytest.raises(InvalidUserToken):
+        await verifier(SETTINGS).verify(token)
+
+
+async def test_a_numeric_subject_is_a_user_id_too() -> None:
+    token = jwt.encode({"sub": 42, "exp": now() + timedelta(hours=1)}, "s" * 32)
+
+    assert (await verifier(SETTINGS).verify(token)).user_id == "42"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param({}, id="none"),
+        pytest.param({"jwt_secret": "short"}, id="short secret"),
+        pytest.param({"jwt_secret": "s" * 32, "jwks_url": "https://id.example/keys"}, id="both"),
+        pytest.param({"jwks_url": "https://id.example/keys"}, id="key set without issuer"),
+    ],
+)
+def test_exactly_one_sound_verifier_must_be_configured(settings: dict[str, str]) -> None:
+    with pytest.raises(ValidationError):
+        UserTokenSettings(**settings)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_admin_tokens_are_compared_whole_and_two_may_be_valid() -> None:
+    accepted = [SecretStr("new"), SecretStr("old")]
+
+    assert is_one_of("new", accepted)
+    assert is_one_of("old", accepted)
+    assert not is_one_of("ne", accepted)
+    assert not is_one_of("", accepted)
+    assert not is_one_of(None, accepted)
+    assert bearer_token("bearer  abc") == "abc"
+    assert bearer_token("Basic abc") is None
+    assert bearer_token("Bearer ") is None
+
+
+def test_a_token_encrypted_with_an_older_key_still_opens_after_rotation() -> None:
+    old, new = SecretStr(Fernet.generate_key().decode()), SecretStr(Fernet.generate_key().decode())
+    ciphertext = TokenCipher([old]).encrypt("EAAB…")
+
+    assert TokenCipher([new, old]).decrypt(ciphertext).get_secret_value() == "EAAB…"
+    with pytest.raises(Undecryptable):
+        TokenCipher([new]).decrypt(ciphertext)
