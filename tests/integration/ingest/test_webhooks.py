@@ -5,6 +5,7 @@ import hmac
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from hashlib import sha256
+from typing import Any
 
 import httpx
 import pytest
@@ -43,8 +44,9 @@ def handler() -> Handler:
 
 
 @asynccontextmanager
-async def ingest(handler: Handler | None, **settings: object) -> AsyncIterator[httpx.AsyncClient]:
-    configured = Settings(ingest_port=0, app_secrets=["first", "second"], verify_tokens=["vt"], **settings)  # type: ignore[arg-type]  # parsed by pydantic
+async def ingest(handler: Handler | None, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
+    values: dict[str, Any] = {"app_secrets": "first,second", "verify_tokens": "vt", **settings}
+    configured = Settings(ingest_port=0, **values)
     async with (
         LocalBroker() as broker,
         broker.consume(ENRICHER_WEBHOOKS, handler) if handler else nullcontext(),
