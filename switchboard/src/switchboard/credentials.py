@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from cryptography.fernet import Fernet
@@ -53,18 +53,37 @@ def load_or_make(data_dir: Path, environment: Mapping[str, str]) -> Credentials:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
             json.dump(made, file, indent=1)
-    given = {name: environment[ENV_PREFIX + variable].split(",")[0].strip() for name, variable in _VARIABLES.items()
-             if environment.get(ENV_PREFIX + variable)}
+    given = {
+        name: environment[ENV_PREFIX + variable].split(",")[0].strip()
+        for name, variable in _VARIABLES.items()
+        if environment.get(ENV_PREFIX + variable)
+    }
     return Credentials(**{**made, **given})
 
 
-def as_environment(credentials: Credentials, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what the services' processes need in their environment; whole lists are passed on as they are."""
-    values = asdict(credentials)
-    return {
-        ENV_PREFIX + variable: environment.get(ENV_PREFIX + variable) or values[name]
-        for name, variable in _VARIABLES.items()
+def service_settings(
+    environment: Mapping[str, str], credentials: Credentials, *, database_url: str, amqp_url: str | None, graph_url: str
+) -> dict[str, str]:
+    """Return what all services together read, by settings field; the environment's own values come first.
+
+    An identity provider's key set in the environment replaces the secret that user tokens are signed with here.
+    """
+    values = {
+        "database_url": database_url,
+        "graph_url": graph_url,
+        "log_format": "json",
+        **{variable.lower(): getattr(credentials, name) for name, variable in _VARIABLES.items()},
+        **{
+            name.removeprefix(ENV_PREFIX).lower(): value
+            for name, value in environment.items()
+            if name.startswith(ENV_PREFIX) and value
+        },
     }
+    if amqp_url:
+        values["amqp_url"] = amqp_url
+    if values.get("jwks_url"):
+        del values["jwt_secret"]
+    return values
 
 
 def _make(name: str) -> str:

@@ -1,0 +1,85 @@
+"""`switchboard listen`: the smallest client that misses nothing."""
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import msgspec
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+
+from shared.errors import PermanentError
+
+_FIRST_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 15.0
+_FINAL_CLOSE_CODES = {4001: "the token is wrong or has expired", 4003: "the token is another user's"}
+
+
+class Listener:
+    """Where the stream is: the last `seq` shown and the epoch that it belongs to."""
+
+    def __init__(self, after: int | None) -> None:
+        self.after = after
+        self.epoch: str | None = None
+
+    def line(self, frame: dict[str, Any]) -> str | None:
+        """Take in a frame; return what to show of it."""
+        data = frame.get("data") or {}
+        if frame["type"] in ("hello", "reset"):
+            self.epoch = data["epoch"]
+            if self.after is None or frame["type"] == "reset":
+                self.after = data["seq"]
+            return None
+        if (seq := frame.get("seq")) is None:
+            return None
+        self.after = seq
+        if frame["type"] != "new_message":
+            return f"{seq:>6}  {frame['type']}"
+        message = data["message"]
+        who = message["sender_name"] or message["sender_id"]
+        arrow = "<-" if message["direction"] == "incoming" else "->"
+        text = message["content"] or ""
+        return f"{seq:>6}  {message['created_at'][:19]}  {message['platform']:<9} {arrow} {who}: {text}"
+
+
+async def listen(url: str, *, after: int | None, write: Callable[[str], None], say: Callable[[str], None]) -> None:
+    """Print messages until cancelled; a lost connection is resumed where it was.
+
+    Raises:
+        PermanentError: the server will not have this URL or token.
+    """
+    listener = Listener(after)
+    rng = Random()  # noqa: S311 - spreads reconnects
+    pause = _FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            async with connect(_resuming(url, listener), open_timeout=10) as socket:
+                pause = _FIRST_PAUSE_SECONDS
+                async for text in socket:
+                    if (line := listener.line(msgspec.json.decode(text))) is not None:
+                        write(line)
+            why = f"closed with {socket.close_code}"
+            if socket.close_code in _FINAL_CLOSE_CODES:
+                raise PermanentError(_FINAL_CLOSE_CODES[socket.close_code])
+        except InvalidURI as error:
+            raise PermanentError(str(error)) from error
+        except (OSError, InvalidHandshake, ConnectionClosed) as error:
+            if isinstance(error, ConnectionClosed) and error.rcvd and error.rcvd.code in _FINAL_CLOSE_CODES:
+                raise PermanentError(_FINAL_CLOSE_CODES[error.rcvd.code]) from error
+            why = str(error) or type(error).__name__
+        wait = pause * rng.uniform(0.5, 1.0)
+        say(f"Connection lost ({why}); again in {wait:.1f} s …")
+        await asyncio.sleep(wait)
+        pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+
+def _resuming(url: str, listener: Listener) -> str:
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query))
+    if listener.after is not None:
+        query["after"] = str(listener.after)
+    if listener.epoch is not None:
+        query["epoch"] = listener.epoch
+    return urlunsplit(parts._replace(query=urlencode(query)))

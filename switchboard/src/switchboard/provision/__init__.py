@@ -1,0 +1,1 @@
+"""The outside parts that `switchboard up` brings along."""

@@ -1,0 +1,83 @@
+"""RabbitMQ in a container, where no server is installed."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+
+from shared.errors import StartupRefused
+from switchboard.provision.rabbitmq_node import free_ports, wait_for_amqp
+
+IMAGE = "rabbitmq:4-management"
+ENGINE_TIMEOUT_SECONDS = 300.0
+"""The first run fetches the image."""
+
+
+class ContainerNode:
+    """RabbitMQ in a container.
+
+    Args:
+        engine: `docker` or `podman`.
+    """
+
+    def __init__(self, engine: str) -> None:
+        self._engine = engine
+        [self._port] = free_ports(1)
+        self._name = f"switchboard-rabbitmq-{os.getpid()}-{self._port}"
+        self._exists = False
+
+    @property
+    def url(self) -> str:
+        """`amqp://user:password@host:port/`."""
+        return f"amqp://guest:guest@127.0.0.1:{self._port}/"
+
+    @property
+    def pid(self) -> int:
+        """0: the container is not a process of ours."""
+        return 0
+
+    def start(self) -> None:
+        """Start the container and return once AMQP answers."""
+        if self._exists:
+            self._run("start", self._name)
+        else:
+            self._exists = True
+            self._run("run", "-d", "--name", self._name, "-p", f"127.0.0.1:{self._port}:5672", IMAGE)
+        wait_for_amqp(self._port, is_alive=lambda: True)
+
+    def stop(self) -> None:
+        """Remove the container with its data."""
+        if self._exists:
+            self._run("rm", "-f", "-v", self._name)
+            self._exists = False
+
+    def pause(self) -> None:
+        """Freeze it."""
+        self._run("pause", self._name)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._run("unpause", self._name)
+
+    def kill(self) -> None:
+        """End it at once; its data stays."""
+        self._run("kill", self._name)
+
+    def _run(self, *arguments: str) -> None:
+        done = subprocess.run(
+            [self._engine, *arguments], capture_output=True, text=True, timeout=ENGINE_TIMEOUT_SECONDS, check=False
+        )
+        if done.returncode != 0:
+            raise StartupRefused(f"{self._engine} {arguments[0]} failed: {done.stderr.strip()[-500:]}")
+
+
+def find_container_engine() -> str | None:
+    """Return `docker` or `podman`, whichever is there and works, or None."""
+    for engine in ("docker", "podman"):
+        if shutil.which(engine) is None:
+            continue
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            done = subprocess.run([engine, "info"], capture_output=True, timeout=15, check=False)
+            if done.returncode == 0:
+                return engine
+    return None

@@ -1,0 +1,185 @@
+"""A RabbitMQ node as a child process: own ports, own data, own port mapper.
+
+Nothing is shared with a node that the machine may run. Everything that is started is in one process group, whose leader
+holds the read end of a pipe of ours. However the owner ends, SIGKILL included, the pipe closes and the leader takes the
+group down: no node is ever left behind.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from shared.errors import StartupRefused
+
+START_TIMEOUT_SECONDS = 60.0
+STOP_TIMEOUT_SECONDS = 10.0
+
+# Kills its own group, itself included, once nobody holds the pipe's other end any more.
+_LEADER = """
+epmd -address 127.0.0.1 -port "$ERL_EPMD_PORT" &
+"$1" </dev/null &
+while read -r _; do :; done
+kill -KILL 0
+"""
+
+# +sbwt none: an idle node must not spin on a core that tests or services need.
+_ERLANG = "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none"
+_CONFIG = """\
+listeners.tcp.1 = 127.0.0.1:{port}
+raft.wal_max_size_bytes = 67108864
+cluster_formation.randomized_startup_delay_range.max = 0
+"""
+
+
+class PrivateNode:
+    """An installed rabbitmq-server as a child of this process.
+
+    Args:
+        executable: the `rabbitmq-server` script.
+        data_dir: absolute or relative; created; holds everything the node writes.
+    """
+
+    def __init__(self, executable: Path, data_dir: Path) -> None:
+        self._executable = executable
+        self._dir = data_dir.absolute()
+        self._port, self._distribution_port, self._epmd_port = free_ports(3)
+        self._leader: subprocess.Popen[bytes] | None = None
+        self._pid: int | None = None
+
+    @property
+    def url(self) -> str:
+        """`amqp://user:password@host:port/`."""
+        return f"amqp://guest:guest@127.0.0.1:{self._port}/"
+
+    @property
+    def pid(self) -> int:
+        """Process id of the node, the Erlang machine; 0 while it does not run."""
+        return self._pid or 0
+
+    def start(self) -> None:
+        """Start the node and return once AMQP answers."""
+        self._stop_leader()
+        self._dir.mkdir(parents=True, exist_ok=True)
+        (self._dir / "pid").unlink(missing_ok=True)
+        (self._dir / "rabbitmq.conf").write_text(_CONFIG.format(port=self._port))
+        (self._dir / "enabled_plugins").write_text("[].\n")
+        with (self._dir / "console.log").open("ab") as console:
+            self._leader = subprocess.Popen(
+                ["/bin/sh", "-c", _LEADER, "sh", str(self._executable)],
+                stdin=subprocess.PIPE,
+                stdout=console,
+                stderr=console,
+                env=self._environment(),
+                cwd=self._dir,
+                start_new_session=True,
+            )
+        try:
+            wait_for_amqp(self._port, is_alive=self._is_alive)
+            self._pid = int((self._dir / "pid").read_text())
+        except StartupRefused as error:
+            self._stop_leader()
+            raise StartupRefused(f"{error}\n{_tail(self._dir / 'console.log')}") from error
+
+    def stop(self) -> None:
+        """End the node in good order, and everything that was started for it."""
+        self._signal(signal.SIGCONT)
+        self._signal(signal.SIGTERM)
+        deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
+        while time.monotonic() < deadline and self._signal(0):
+            time.sleep(0.05)
+        self._stop_leader()
+
+    def pause(self) -> None:
+        """Freeze the node."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let the node go on."""
+        self._signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """End the node at once."""
+        self._signal(signal.SIGKILL)
+        self._stop_leader()
+
+    def _is_alive(self) -> bool:
+        return self._leader is not None and self._leader.poll() is None
+
+    def _signal(self, number: int) -> bool:
+        """Send a signal to the node's Erlang machine; False when there is none."""
+        if self._pid is None:
+            return False
+        try:
+            os.kill(self._pid, number)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def _stop_leader(self) -> None:
+        if self._leader is None:
+            return
+        assert self._leader.stdin is not None
+        self._leader.stdin.close()
+        try:
+            self._leader.wait(STOP_TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._leader.pid, signal.SIGKILL)
+            self._leader.wait()
+        self._leader = None
+        self._pid = None
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("RABBITMQ_", "ERL_"))}
+        return kept | {
+            "HOME": str(self._dir),
+            "ERL_EPMD_PORT": str(self._epmd_port),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODENAME": f"switchboard-{self._port}@localhost",
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_PORT": str(self._port),
+            "RABBITMQ_DIST_PORT": str(self._distribution_port),
+            "RABBITMQ_CONF_ENV_FILE": str(self._dir / "rabbitmq-env.conf"),  # does not exist: the machine's is not ours
+            "RABBITMQ_CONFIG_FILE": str(self._dir / "rabbitmq.conf"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(self._dir / "advanced.config"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self._dir / "enabled_plugins"),
+            "RABBITMQ_MNESIA_BASE": str(self._dir / "data"),
+            "RABBITMQ_LOG_BASE": str(self._dir / "log"),
+            "RABBITMQ_PID_FILE": str(self._dir / "pid"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _ERLANG,
+        }
+
+
+def wait_for_amqp(port: int, *, is_alive: Callable[[], bool]) -> None:
+    """Return once an AMQP 0-9-1 broker answers on 127.0.0.1.
+
+    Raises:
+        StartupRefused: `is_alive` said no, or a minute passed.
+    """
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
+    while time.monotonic() < deadline:
+        if not is_alive():
+            raise StartupRefused("RabbitMQ ended before it could be used.")
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=2.0) as connection:
+            connection.sendall(b"AMQP\x00\x00\x09\x01")
+            if connection.recv(1) == b"\x01":  # a method frame: Connection.Start
+                return
+        time.sleep(0.1)
+    raise StartupRefused(f"RabbitMQ did not answer within {START_TIMEOUT_SECONDS:g} s.")
+
+
+def free_ports(number: int) -> Sequence[int]:
+    """Return TCP ports of 127.0.0.1 that nobody listens on at this moment."""
+    with contextlib.ExitStack() as open_until_all_are_known:
+        listeners = [open_until_all_are_known.enter_context(socket.socket()) for _ in range(number)]
+        for listener in listeners:
+            listener.bind(("127.0.0.1", 0))
+        return [listener.getsockname()[1] for listener in listeners]
+
+
+def _tail(path: Path) -> str:
+    return path.read_text(errors="replace")[-2000:] if path.exists() else ""

@@ -1,0 +1,57 @@
+"""Each service a process of its own, on real RabbitMQ and Postgres."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from shared.serving import listening_socket
+from shared.settings import ENV_PREFIX
+from switchboard.pid_file import PidFile
+from switchboard.service_processes import service_processes, until_ready
+
+_PORTS = {
+    "store": "STORE_PORT",
+    "store_internal": "STORE_INTERNAL_PORT",
+    "gateway": "GATEWAY_PORT",
+    "gateway_operations": "GATEWAY_OPERATIONS_PORT",
+    "enricher": "ENRICHER_PORT",
+    "ingest": "INGEST_PORT",
+}
+_OPERATIONS = {"store": "store", "push-gateway": "gateway_operations", "enricher": "enricher", "ingest": "ingest"}
+
+
+@asynccontextmanager
+async def separate_processes(
+    environment: Mapping[str, str], *, log_dir: Path, pid_file: PidFile
+) -> AsyncIterator[dict[str, int]]:
+    """Run every service while the context lasts, started again when it dies; yields all ports once all are ready.
+
+    Args:
+        environment: everything that the services read, without their ports.
+        log_dir: an existing folder; gets one log file a service.
+        pid_file: kept current with their process ids.
+
+    Raises:
+        StartupRefused: a service refuses to run, or is not ready in time.
+    """
+    ports = _free_ports(list(_PORTS))
+    full = {
+        **environment,
+        **{ENV_PREFIX + variable: str(ports[name]) for name, variable in _PORTS.items()},
+        f"{ENV_PREFIX}STORE_INTERNAL_URL": f"http://127.0.0.1:{ports['store_internal']}",
+    }
+    async with service_processes(full, log_dir=log_dir, on_change=pid_file.update) as watched:
+        await until_ready(
+            {name: f"http://127.0.0.1:{ports[port]}/readyz" for name, port in _OPERATIONS.items()}, watched.failed
+        )
+        yield ports
+
+
+def _free_ports(names: list[str]) -> dict[str, int]:
+    """Pick ports that are free now: a process that is started again must come back on the same one."""
+    sockets = {name: listening_socket("127.0.0.1", 0) for name in names}
+    try:
+        return {name: listener.getsockname()[1] for name, listener in sockets.items()}
+    finally:
+        for listener in sockets.values():
+            listener.close()

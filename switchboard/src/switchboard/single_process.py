@@ -1,0 +1,58 @@
+"""All services in one event loop, in front of one Postgres."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import store.app
+import store.settings
+from prometheus_client import CollectorRegistry
+
+import enricher.app
+import enricher.settings
+import ingest.app
+import ingest.settings
+import push_gateway.app
+import push_gateway.settings
+from shared.messaging.local import LocalBroker
+from shared.messaging.ports import Broker
+from shared.messaging.rabbitmq import RabbitBroker
+from shared.settings import load
+
+
+@asynccontextmanager
+async def single_process(settings: Mapping[str, object], *, amqp_url: str | None) -> AsyncIterator[dict[str, int]]:
+    """Run every service while the context lasts; yields all ports by name.
+
+    Args:
+        settings: what the services' settings take, by field name; each takes what it knows. Ports are picked.
+        amqp_url: RabbitMQ; without it, events are handled where they are published.
+    """
+    registry = CollectorRegistry()
+    ports: dict[str, int] = {}
+    async with AsyncExitStack() as stack:
+        broker: Broker = await stack.enter_async_context(
+            RabbitBroker(amqp_url, name="switchboard", registry=registry) if amqp_url else LocalBroker()
+        )
+        # Started from the end of the pipeline, so that it is stopped from its beginning.
+        ports |= await stack.enter_async_context(
+            store.app.running(
+                load(store.settings.Settings, **settings, store_port=0, store_internal_port=0),
+                broker,
+                registry=registry,
+            )
+        )
+        known = {**settings, "store_internal_url": f"http://127.0.0.1:{ports['store_internal']}"}
+        ports |= await stack.enter_async_context(
+            push_gateway.app.running(
+                load(push_gateway.settings.Settings, **known, gateway_port=0, gateway_operations_port=0),
+                broker,
+                registry=registry,
+            )
+        )
+        ports |= await stack.enter_async_context(
+            enricher.app.running(load(enricher.settings.Settings, **known, enricher_port=0), broker, registry=registry)
+        )
+        ports |= await stack.enter_async_context(
+            ingest.app.running(load(ingest.settings.Settings, **known, ingest_port=0), broker, registry=registry)
+        )
+        yield ports

@@ -1,0 +1,210 @@
+"""`switchboard up`: the whole system on this machine, in the foreground."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from shared.errors import StartupRefused
+from shared.process import stop_signal
+from shared.security.user_tokens import mint
+from shared.serving import serving
+from shared.settings import ENV_PREFIX
+from simulator import FaultSwitch, Page, cast, connect_pages, demo_pages, graph_app, playing
+from simulator.delivery import http_client
+from store.migrations import migrate
+from switchboard.addresses import DEMO_TOKEN_TTL, DEMO_USER, Addresses, as_json, as_text
+from switchboard.credentials import Credentials, load_or_make, real_credentials, service_settings
+from switchboard.front_door import front_door
+from switchboard.pid_file import PidFile
+from switchboard.provision.postgres import embedded_postgres
+from switchboard.provision.rabbitmq import private_rabbitmq
+from switchboard.separate_processes import separate_processes
+from switchboard.single_process import single_process
+
+DEFAULT_GRAPH_URL = "https://graph.facebook.com"
+_SEED = 7
+_CUSTOMERS = 24
+_MESSAGES_PER_SECOND = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the command line says."""
+
+    data_dir: Path
+    port: int
+    processes: bool
+    json: bool
+    graph_url: str | None
+    simulator: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Launch:
+    """What is known before anything is started."""
+
+    options: Options
+    environment: Mapping[str, str]
+    credentials: Credentials
+    graph_url: str
+    pid_file: PidFile
+    say: Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Services:
+    """Where the services listen, by port name."""
+
+    ports: Mapping[str, int]
+
+    @property
+    def routes(self) -> dict[str, int]:
+        """Path prefix to port, for the front door; `/internal` is not among them."""
+        return {"/webhooks": self.ports["ingest"], "/api": self.ports["store"], "/ws": self.ports["gateway"]}
+
+
+async def up(options: Options, environment: Mapping[str, str], *, say: Callable[[str], None]) -> None:
+    """Run the system until SIGINT or SIGTERM; `say` gets progress, a sentence at a time.
+
+    Raises:
+        StartupRefused: it cannot run like this; the text says what to do.
+    """
+    running = asyncio.create_task(_run(options, environment, say))
+    asked = asyncio.create_task(stop_signal())
+    await asyncio.wait((running, asked), return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    if not running.done():
+        say("Stopping …")
+        running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+
+
+async def _run(options: Options, environment: Mapping[str, str], say: Callable[[str], None]) -> None:
+    """Start everything in order, announce it, and stay until cancelled; leaving stops everything in reverse order."""
+    began = time.monotonic()
+    if options.simulator and (real := real_credentials(environment)):
+        raise StartupRefused(
+            f"{' and '.join(real)} name real credentials, and made-up customers have no place beside real ones: "
+            "add --no-simulator, or unset them."
+        )
+    log_dir(options).mkdir(parents=True, exist_ok=True)
+    credentials = load_or_make(options.data_dir, environment)
+    pid_file = PidFile(options.data_dir / "pids.json")
+    async with AsyncExitStack() as stack:
+        stack.callback(pid_file.remove)
+        pid_file.update({"switchboard": os.getpid()})
+        pages = demo_pages()
+        graph_port = await stack.enter_async_context(_simulated_graph(pages)) if options.simulator else None
+        graph_url = options.graph_url or (f"http://127.0.0.1:{graph_port}" if graph_port else DEFAULT_GRAPH_URL)
+        launch = _Launch(
+            options=options,
+            environment=environment,
+            credentials=credentials,
+            graph_url=graph_url,
+            pid_file=pid_file,
+            say=say,
+        )
+        services = await _enter_services(stack, launch)
+        routes = services.routes | ({"/avatars": graph_port, "/media": graph_port} if graph_port else {})
+        front_port = await stack.enter_async_context(front_door(routes, host="127.0.0.1", port=options.port))
+        addresses = _addresses(services, front_port, launch)
+        if options.simulator:
+            await stack.enter_async_context(_customers(addresses, pages, credentials))
+        _announce(addresses, options, credentials, seconds=time.monotonic() - began)
+        await asyncio.Event().wait()
+
+
+async def _enter_services(stack: AsyncExitStack, launch: _Launch) -> Services:
+    """Start Postgres, RabbitMQ where it is wanted, and the services; return where they listen."""
+    options, environment, pid_file, say = launch.options, launch.environment, launch.pid_file, launch.say
+    database_url = environment.get("DATABASE_URL") or environment.get(f"{ENV_PREFIX}DATABASE_URL")
+    if not database_url:
+        say("Starting Postgres …")
+        postgres = stack.enter_context(embedded_postgres(options.data_dir / "postgres"))
+        database_url = postgres.url
+        pid_file.update({"postgres": postgres.pid or 0})
+    await migrate(database_url, progress=say)
+    amqp_url = environment.get("AMQP_URL") or environment.get(f"{ENV_PREFIX}AMQP_URL")
+    if options.processes and not amqp_url:
+        say("Starting RabbitMQ …")
+        rabbitmq = await stack.enter_async_context(private_rabbitmq(options.data_dir / "rabbitmq"))
+        amqp_url = rabbitmq.url
+        pid_file.update({"rabbitmq": rabbitmq.pid})
+    values = service_settings(
+        environment, launch.credentials, database_url=database_url, amqp_url=amqp_url, graph_url=launch.graph_url
+    )
+    say("Starting the services …")
+    if options.processes:
+        ports = await stack.enter_async_context(
+            separate_processes(
+                {**environment, **{f"{ENV_PREFIX}{name.upper()}": value for name, value in values.items()}},
+                log_dir=log_dir(options),
+                pid_file=pid_file,
+            )
+        )
+    else:
+        ports = await stack.enter_async_context(single_process(values, amqp_url=amqp_url))
+    return Services(ports)
+
+
+def log_dir(options: Options) -> Path:
+    """Return where the services' processes write their logs."""
+    return options.data_dir / "logs"
+
+
+@asynccontextmanager
+async def _simulated_graph(pages: Sequence[Page]) -> AsyncIterator[int]:
+    known = cast(pages, seed=_SEED, customers=_CUSTOMERS)
+    async with serving(graph_app(known, FaultSwitch()), host="127.0.0.1", port=0, grace_seconds=1) as port:
+        yield port
+
+
+@asynccontextmanager
+async def _customers(addresses: Addresses, pages: Sequence[Page], credentials: Credentials) -> AsyncIterator[None]:
+    """Connect the demo pages and let customers write to them."""
+    async with http_client(connections=4) as http:
+        await connect_pages(
+            http,
+            pages,
+            api_url=addresses.api,
+            admin_token=SecretStr(credentials.admin_token),
+            user_id=DEMO_USER,
+        )
+    secret = SecretStr(credentials.app_secret)
+    async with playing(addresses.webhooks, secret, pages, rate=_MESSAGES_PER_SECOND, seed=_SEED, customers=_CUSTOMERS):
+        yield
+
+
+def _addresses(services: Services, front_port: int, launch: _Launch) -> Addresses:
+    """Return the addresses: one origin, or with processes each service's own, so that nothing stands between."""
+    front = f"127.0.0.1:{front_port}"
+    direct = services.ports if launch.options.processes else dict.fromkeys(services.ports, front_port)
+    return Addresses(
+        webhooks=f"http://127.0.0.1:{direct['ingest']}/webhooks",
+        api=f"http://127.0.0.1:{direct['store']}/api",
+        ws=f"ws://127.0.0.1:{direct['gateway']}/ws",
+        inbox=f"http://{front}",
+        graph=launch.graph_url,
+        app_secret=launch.credentials.app_secret,
+        verify_token=launch.credentials.verify_token,
+        admin_token=launch.credentials.admin_token,
+        pids=dict(launch.pid_file.pids),
+    )
+
+
+def _announce(addresses: Addresses, options: Options, credentials: Credentials, *, seconds: float) -> None:
+    if options.json:
+        print(as_json(addresses), flush=True)
+        return
+    token, _ = mint(SecretStr(credentials.jwt_secret), DEMO_USER, now=datetime.now(UTC), ttl=DEMO_TOKEN_TTL)
+    text = as_text(addresses, demo_token=token, simulated=options.simulator, command=sys.argv[0], seconds=seconds)
+    print(text, flush=True)

@@ -1,0 +1,115 @@
+"""Whatever is killed whenever: what was answered 200 is stored once and shown once, in order and without holes."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from simulator.delivery import Retries, webhook_sender
+from tests.system.running import Client, System, eventually, listening, running_system
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(420)]
+
+MESSAGES = int(os.environ.get("SWITCHBOARD_CHAOS_MESSAGES", "5000"))
+USER = "chaos"
+PAGE = "page-of-chaos"
+CUSTOMERS = 40
+SERVICES = ("ingest", "enricher", "store", "push-gateway")
+
+
+@pytest.fixture
+async def system(tmp_path: Path) -> AsyncIterator[System]:
+    async with running_system(
+        tmp_path, "--processes", "--no-simulator", "--graph-url", "http://127.0.0.1:9"
+    ) as running:
+        yield running
+
+
+def body(number: int) -> bytes:
+    item = {
+        "sender": {"id": f"customer-{number % CUSTOMERS}"},
+        "recipient": {"id": PAGE},
+        "timestamp": 1767355200000 + number,
+        "message": {"mid": f"m_{number}", "text": f"message {number}"},
+    }
+    return json.dumps({"object": "page", "entry": [{"id": PAGE, "time": 1767355200000, "messaging": [item]}]}).encode()
+
+
+async def send_all(system: System, number: int) -> int:
+    """Send every body until it is answered 200, as the platform does; return how many tries that took."""
+    patient = Retries(at_once=2, after_pauses=200, first_pause_seconds=0.1, longest_pause_seconds=1.0)
+    async with webhook_sender(
+        webhooks_url=system.urls["webhooks"],
+        app_secret=SecretStr(system.urls["app_secret"]),
+        retries=patient,
+        concurrency=32,
+    ) as sender:
+        waiting = iter(range(number))
+
+        async def work() -> None:
+            for one in waiting:
+                assert (await sender.deliver_raw("facebook", body(one))).is_accepted
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(32):
+                group.create_task(work())
+        return sender.ledger.tries
+
+
+async def kill_in_turn(system: System, progress: Client, total: int) -> None:
+    """Kill each service with SIGKILL, one after the other, as messages go through; wait until it is back."""
+    for step, service in enumerate(SERVICES, start=1):
+        enough = total * step // (len(SERVICES) + 2)
+        await eventually(partial(has_frames, progress, enough), within_seconds=90, what=f"{enough} messages")
+        pid = system.pid(service)
+        os.kill(pid, signal.SIGKILL)
+        await eventually(partial(has_other_pid, system, service, pid), within_seconds=20, what=f"{service} again")
+
+
+def has_frames(client: Client, number: int) -> bool:
+    return len(client.frames) >= number
+
+
+def has_other_pid(system: System, service: str, pid: int) -> bool:
+    return system.pid(service) != pid
+
+
+async def test_every_service_killed_under_load_loses_and_repeats_nothing(system: System) -> None:
+    await system.connect_page("facebook", PAGE, USER)
+    async with listening(system, USER, after=0) as client:
+        async with asyncio.TaskGroup() as group:
+            sending = group.create_task(send_all(system, MESSAGES))
+            group.create_task(kill_in_turn(system, client, MESSAGES))
+        await eventually(partial(has_frames, client, MESSAGES), within_seconds=120, what="every message on the socket")
+
+    assert sending.result() > MESSAGES, "no try failed: nothing was killed while it was needed"
+    expected = {f"m_{number}" for number in range(MESSAGES)}
+    shown = [message["message_id"] for message in client.messages]
+    assert set(shown) == expected
+    assert len(shown) == len(expected)
+    assert client.seqs == list(range(client.seqs[0], client.seqs[0] + len(client.seqs)))
+    assert client.resets == 0
+    assert client.connections > 1
+    stored = await stored_message_ids(system)
+    assert sorted(stored) == sorted(expected)
+
+
+async def stored_message_ids(system: System) -> list[str]:
+    """Page through everything over REST."""
+    token = await system.token(USER)
+    ids: list[str] = []
+    for conversation in await system.get("/conversations", token, limit=200):
+        path: str | None = f"{system.urls['api']}/conversations/{conversation['conversation_id']}/messages?limit=200"
+        while path:
+            answer = await system.http.get(path, headers={"Authorization": f"Bearer {token}"})
+            assert answer.status_code == 200, answer.text
+            ids += [message["message_id"] for message in answer.json()]
+            following = answer.links.get("next")
+            path = str(answer.url.join(following["url"])) if following else None
+    return ids
