@@ -1,0 +1,94 @@
+"""The front door over real sockets: whatever it does not have to understand passes as it came."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from switchboard.front_door import front_door, rewritten, route
+
+Backend = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def behind(backend: Backend) -> AsyncIterator[int]:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await backend(reader, writer)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def exchange(port: int, request: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    answer = await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+    return answer
+
+
+def test_the_longest_prefix_that_ends_at_a_slash_decides() -> None:
+    routes = {"/api": 1, "/api/v2": 2, "/": 3}
+
+    assert [route(path, routes) for path in ("/api", "/api/x", "/api/v2/x", "/apix", "/")] == [1, 1, 2, 3, 3]
+    assert route("/internal/x", {"/api": 1}) is None
+
+
+def test_an_upgrade_keeps_its_connection_header_and_nothing_else_does() -> None:
+    upgrade = b"GET /ws/1 HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+
+    assert rewritten(upgrade) == upgrade
+    assert (
+        rewritten(b"GET / HTTP/1.1\r\nconnection: keep-alive\r\nHost: a\r\n\r\n")
+        == b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    )
+
+
+async def test_a_body_passes_byte_for_byte_and_the_answer_comes_back() -> None:
+    seen = bytearray()
+
+    async def backend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        seen.extend(await reader.readexactly(200_000))
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n" + head)
+        await writer.drain()
+
+    body = bytes(range(256)) * 1000
+    async with behind(backend) as port, front_door({"/x": port}, host="127.0.0.1", port=0) as front:
+        answer = await exchange(front, b"POST /x?y=/z HTTP/1.1\r\nContent-Length: 200000\r\n\r\n" + body[:200_000])
+
+    assert bytes(seen) == body[:200_000]
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert b"Connection: close" in answer
+
+
+@pytest.mark.parametrize(
+    ("request_head", "status"),
+    [
+        pytest.param(b"GET /elsewhere HTTP/1.1\r\n\r\n", b"404", id="no route"),
+        pytest.param(b"nonsense\r\n\r\n", b"400", id="not HTTP"),
+        pytest.param(b"GET /x HTTP/1.1\r\nA: " + b"a" * 70_000 + b"\r\n\r\n", b"431", id="huge head"),
+        pytest.param(b"GET /x HTTP/1.1\r\n\r\n", b"503", id="nobody behind"),
+    ],
+)
+async def test_what_cannot_be_passed_on_is_answered_in_words(request_head: bytes, status: bytes) -> None:
+    async with front_door({"/x": 1}, host="127.0.0.1", port=0) as front:
+        answer = await exchange(front, request_head)
+
+    assert answer.split()[1] == status
+
+
+async def test_leaving_ends_connections_that_are_still_open() -> None:
+    async def backend(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with behind(backend) as port:
+        async with front_door({"/": port}, host="127.0.0.1", port=0) as front:
+            reader, writer = await asyncio.open_connection("127.0.0.1", front)
+            writer.write(b"GET / HTTP/1.1\r\n\r\n")
+            await asyncio.sleep(0.05)
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.close()
