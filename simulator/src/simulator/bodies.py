@@ -36,7 +36,9 @@ def message_id(platform: Platform, *parts: str) -> str:
 def messaging(page: Page, *content: Item, at: datetime) -> Webhook:
     """Return a Messenger or Instagram webhook with all of `content` in one entry."""
     entry = {"id": page.entry_id, "time": milliseconds(at), "messaging": list(content)}
-    return Webhook(page.platform, {"object": "page" if page.platform == "facebook" else page.platform, "entry": [entry]})
+    return Webhook(
+        page.platform, {"object": "page" if page.platform == "facebook" else page.platform, "entry": [entry]}
+    )
 
 
 def changes(page: Page, *content: Value, at: datetime, field: str = "messages") -> Webhook:
@@ -49,9 +51,7 @@ def changes(page: Page, *content: Value, at: datetime, field: str = "messages") 
     return Webhook(page.platform, {"object": "whatsapp_business_account", "entry": [entry]})
 
 
-def text_message(
-    page: Page, customer_id: str, name: str, *, at: datetime, message_id: str, content: str
-) -> Webhook:
+def text_message(page: Page, customer_id: str, name: str, *, at: datetime, message_id: str, content: str) -> Webhook:
     """Return a customer's text on whatever platform `page` is; only WhatsApp's says the `name`."""
     if page.platform == "whatsapp":
         value = whatsapp.text(page, customer_id, name, at=at, message_id=message_id, content=content)

@@ -9,7 +9,9 @@ from simulator.pages import Page
 from simulator.vocabulary import Language
 
 _PREFIX: dict[Platform, tuple[str, int]] = {"facebook": ("2", 16), "instagram": ("9", 16), "whatsapp": ("1555", 11)}
-"""How an id begins and its digits: page-scoped and Instagram-scoped ids are above 2^53, phone numbers are fictitious."""
+"""How an id begins and its digits: page-scoped and Instagram-scoped ids are above 2^53, numbers are made up."""
+
+_MAX_CUSTOMERS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,12 @@ def population(rng: Random, pages: Sequence[Page], number: int, languages: Seque
     """Return `number` customers, spread evenly over `pages` and `languages`; no two share an id.
 
     Raises:
-        ValueError: there are no pages or no languages to spread them over.
+        ValueError: there are no pages or no languages to spread them over, or more customers than telephone numbers.
     """
     if not pages or not languages:
         raise ValueError("customers need pages to write to and languages to write in")
+    if number > _MAX_CUSTOMERS:
+        raise ValueError(f"a population has at most {_MAX_CUSTOMERS} customers")
     taken: set[str] = set()
     return tuple(
         _customer(rng, pages[index % len(pages)], languages[index % len(languages)], taken) for index in range(number)

@@ -1,7 +1,7 @@
 """Items of Messenger and Instagram webhooks: what stands in `entry[].messaging[]`.
 
-Shapes follow developers.facebook.com, Messenger Platform "webhook events" and Instagram Platform "webhooks". `customer_id`
-is the customer in every builder; who sends is decided by the kind. Times are written in milliseconds.
+Shapes follow developers.facebook.com, Messenger Platform "webhook events" and Instagram Platform "webhooks".
+`customer_id` is the customer in every builder; who sends is decided by the kind. Times are written in milliseconds.
 """
 
 from collections.abc import Sequence
@@ -49,9 +49,7 @@ def attachment(
     return from_customer(page_id, customer_id, at, {"message": {"mid": message_id, "attachments": [part]}})
 
 
-def reply(
-    page_id: str, customer_id: str, *, at: datetime, message_id: str, content: str, replied_to: str
-) -> Item:
+def reply(page_id: str, customer_id: str, *, at: datetime, message_id: str, content: str, replied_to: str) -> Item:
     """Return a text that answers the message `replied_to`."""
     message = {"mid": message_id, "text": content, "reply_to": {"mid": replied_to}}
     return from_customer(page_id, customer_id, at, {"message": message})
@@ -65,17 +63,13 @@ def story_reply(
     return from_customer(page_id, customer_id, at, {"message": message})
 
 
-def quick_reply(
-    page_id: str, customer_id: str, *, at: datetime, message_id: str, content: str, payload: str
-) -> Item:
+def quick_reply(page_id: str, customer_id: str, *, at: datetime, message_id: str, content: str, payload: str) -> Item:
     """Return the text of a quick reply that was tapped."""
     message = {"mid": message_id, "text": content, "quick_reply": {"payload": payload}}
     return from_customer(page_id, customer_id, at, {"message": message})
 
 
-def postback(
-    page_id: str, customer_id: str, *, at: datetime, message_id: str, title: str, payload: str
-) -> Item:
+def postback(page_id: str, customer_id: str, *, at: datetime, message_id: str, title: str, payload: str) -> Item:
     """Return a tap on a button or on "Get started"."""
     return from_customer(
         page_id, customer_id, at, {"postback": {"mid": message_id, "title": title, "payload": payload}}

@@ -11,7 +11,7 @@ _ID_DIGITS: dict[Platform, tuple[str, int]] = {"facebook": ("1", 15), "instagram
 class Page:
     """Who is written to.
 
-    `page_id` is what Switchboard knows it by: on WhatsApp the `phone_number_id`, which differs from the entry's id there.
+    `page_id` is what Switchboard knows it by: on WhatsApp the `phone_number_id`, which is not the entry's id there.
     """
 
     platform: Platform

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import SecretStr
 
 Escaping = Literal["meta", "strict", "plain"]
-"""`meta`: what is sent; `strict`: also `<`, `%` and `@`, which the documentation names; `plain`: UTF-8, only JSON's own."""
+"""`meta`: what is sent; `strict`: also `<`, `%` and `@`, which the documentation names; `plain`: UTF-8."""
 
 SIGNATURE_HEADER = "X-Hub-Signature-256"
 _STRICT = {"<": "\\u003c", "%": "\\u0025", "@": "\\u0040"}
@@ -18,8 +18,9 @@ _STRICT = {"<": "\\u003c", "%": "\\u0025", "@": "\\u0040"}
 def serialise(body: Mapping[str, Any], *, escaping: Escaping = "meta") -> bytes:
     r"""Return `body` as compact JSON.
 
-    Meta writes what is not ASCII as lowercase `\uXXXX` (surrogate pairs beyond the basic plane) and `/` as `\/`. Whoever
-    parses and dumps a body before checking its signature gets other bytes, and fails exactly on accents and emoji.
+    Meta writes what is not ASCII as lowercase `\uXXXX` (surrogate pairs beyond the basic plane) and `/` as `\/`.
+    Whoever parses and dumps a body before checking its signature gets other bytes, and fails exactly on accents and
+    emoji.
 
     Raises:
         UnicodeEncodeError: `plain` was asked for and the body holds a lone surrogate.

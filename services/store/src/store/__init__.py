@@ -1,0 +1,1 @@
+"""The store: owns Postgres, the event log and the REST API."""

@@ -39,12 +39,12 @@ class WorkQueue:
     """A handler gets whatever has arrived, up to this many events."""
     concurrent_calls: int = 1
     """How many calls of the handler run at once in one process."""
-    retry_delays_seconds: tuple[int, ...] = (1, 5, 30)
+    retry_delays_seconds: tuple[float, ...] = (1, 5, 30)
     """One fixed-TTL retry queue each; the last one serves every later attempt."""
     max_attempts: int = 8
     """After this many the event is parked."""
 
-    def retry_queue(self, attempts: int) -> tuple[str, int]:
+    def retry_queue(self, attempts: int) -> tuple[str, float]:
         """Return name and delay in seconds of the queue that an event waits in after `attempts` (1..) failures."""
         delay = self.retry_delays_seconds[min(attempts, len(self.retry_delays_seconds)) - 1]
         return f"{self.name}.retry.{delay}s", delay

@@ -1,0 +1,123 @@
+"""How much processor time the enricher needs for a webhook of one message, with warm caches.
+
+Run from the root: python -m bench.enricher [webhooks]. The handler alone: no broker, no store, no Graph API, and what
+is published is not encoded.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+from cryptography.fernet import Fernet
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+
+from enricher.accounts import AccountCache
+from enricher.core.breaker import Breaker
+from enricher.core.lookups import Wanted
+from enricher.graph_gate import GraphGate
+from enricher.handlers import WebhookHandler
+from enricher.metrics import Metrics
+from enricher.profiles import ProfileDirectory
+from shared.contracts import Event, Platform, Profile, WebhookReceivedV1, derive_id, encode
+from shared.contracts.internal import Owner, PageOwners
+from shared.security.cipher import TokenCipher
+
+NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+PAGES, CUSTOMERS, BATCH = 50, 1000, 64
+
+
+class Warm:
+    """Knows every page and every customer."""
+
+    def __init__(self, cipher: TokenCipher) -> None:
+        self.token = cipher.encrypt("token")
+
+    async def page_owners(self, platform: Platform, page_id: str) -> PageOwners:
+        owner = Owner(
+            user_id=f"user-{page_id}",
+            owned_from=NOW - timedelta(days=1),
+            owned_until=None,
+            status="connected",
+            token_ciphertext=self.token,
+        )
+        return PageOwners(platform=platform, page_id=page_id, version=1, owners=(owner,))
+
+    async def last_known(self, wanted: Sequence[Wanted]) -> Mapping[Wanted, Profile]:
+        return {one: Profile(name=f"Customer {one.participant_id}", fetched_at=NOW) for one in wanted}
+
+    async def profile(self, wanted: Wanted, token: SecretStr) -> Profile:
+        raise AssertionError(f"{wanted} is known: there is no use for {token}")
+
+
+class Sink:
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        self.events += events
+
+
+def webhook(number: int) -> WebhookReceivedV1:
+    page, customer = f"{10**14 + number % PAGES}", f"{10**15 + number % CUSTOMERS}"
+    item = {
+        "sender": {"id": customer},
+        "recipient": {"id": page},
+        "timestamp": 1_793_534_400_000 + number,
+        "message": {"mid": f"m_{number:060d}", "text": f"Hello, is number {number} still available?"},
+    }
+    body = msgspec.json.encode(
+        {"object": "page", "entry": [{"id": page, "time": item["timestamp"], "messaging": [item]}]}
+    )
+    return WebhookReceivedV1(
+        id=derive_id("webhook", "facebook", body),
+        occurred_at=NOW,
+        received_at=NOW,
+        platform="facebook",
+        body=body,
+    )
+
+
+async def main(webhooks: int) -> None:
+    metrics = Metrics(CollectorRegistry())
+    cipher = TokenCipher([SecretStr(Fernet.generate_key().decode())])
+    warm, sink, clock = Warm(cipher), Sink(), asyncio.get_running_loop().time
+    gate = GraphGate(
+        warm,
+        cipher=cipher,
+        breaker=Breaker(failures_to_open=5, open_seconds=10),
+        concurrent_calls=20,
+        clock=clock,
+        metrics=metrics,
+    )
+    handler = WebhookHandler(
+        accounts=AccountCache(warm, clock=clock, metrics=metrics),
+        profiles=ProfileDirectory(warm, gate, clock=clock, now=lambda: NOW, metrics=metrics),
+        publisher=sink,
+        metrics=metrics,
+        budget_seconds=0.3,
+        clock=clock,
+        now=lambda: datetime.now(UTC),
+    )
+    await handler([webhook(number) for number in range(CUSTOMERS)])
+    for size in (1, BATCH):
+        batches = [[webhook(at + offset) for offset in range(size)] for at in range(0, webhooks, size)]
+        sink.events.clear()
+        started, started_cpu = time.perf_counter(), time.process_time()
+        for batch in batches:
+            await handler(batch)
+        seconds, cpu = time.perf_counter() - started, time.process_time() - started_cpu
+        count = len(batches) * size
+        assert len(sink.events) == count
+        print(f"{size:3} a call: {count / seconds:8.0f} webhooks/s, {cpu / count * 1e6:6.1f} us CPU per webhook")
+    started_cpu = time.process_time()
+    for event in sink.events:
+        encode(event)
+    print(f"encoding what was published: {(time.process_time() - started_cpu) / len(sink.events) * 1e6:.1f} us each")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 20_000))

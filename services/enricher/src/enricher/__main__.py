@@ -1,0 +1,14 @@
+"""`python -m enricher`: the service as a process."""
+
+from enricher.app import running
+from enricher.settings import Settings
+from shared.process import run_as_process
+
+
+def main() -> None:
+    """Run the enricher until SIGINT or SIGTERM."""
+    run_as_process("enricher", Settings, running, description="Splits webhooks, finds their owner and who is writing.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""The enricher's wiring."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import httpx
+import structlog
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+
+from enricher import http
+from enricher.accounts import AccountCache
+from enricher.core.breaker import Breaker
+from enricher.graph import GraphClient
+from enricher.graph_gate import GraphGate
+from enricher.handlers import WebhookHandler
+from enricher.metrics import Metrics
+from enricher.profiles import ProfileDirectory
+from enricher.settings import Settings
+from enricher.store import StoreClient
+from enricher.worker import LookupWorker
+from shared.contracts import AccountChangedV1, AnyEvent
+from shared.errors import DependencyUnavailable
+from shared.messaging.ports import Broker, Tail
+from shared.messaging.topology import ENRICHER_ACCOUNTS, ENRICHER_WEBHOOKS
+from shared.observability.operations import Readiness, operations_routes
+from shared.security.cipher import TokenCipher
+from shared.serving import serving
+
+log = structlog.get_logger(__name__)
+
+STORE_CONNECTIONS = 32
+BREAKER_FAILURES = 5
+BREAKER_OPEN_SECONDS = 10.0
+ACCOUNTS_SHARD = 0
+"""Account changes need no keeping together: all of them use this one."""
+
+
+class _Parts(NamedTuple):
+    store: StoreClient
+    accounts: AccountCache
+    gate: GraphGate
+    profiles: ProfileDirectory
+    handler: WebhookHandler
+    worker: LookupWorker
+
+    def on_account_changed(self, events: Sequence[AnyEvent]) -> None:
+        """Forget what is outdated about owners, and call again for pages whose token may be a new one."""
+        self.accounts.on_account_changed(events)
+        for event in events:
+            if isinstance(event, AccountChangedV1):
+                self.gate.release(event.platform, event.page_id)
+
+
+@asynccontextmanager
+async def running(settings: Settings, broker: Broker, *, registry: CollectorRegistry) -> AsyncIterator[dict[str, int]]:
+    """Enrich webhooks while the context lasts; yields `{"enricher": port}` (operations only)."""
+    async with (
+        http.client(total_seconds=settings.store_timeout_seconds, connections=STORE_CONNECTIONS) as store_http,
+        http.client(
+            total_seconds=settings.graph_timeout_seconds, connections=settings.graph_concurrent_calls
+        ) as graph_http,
+    ):
+        parts = _assemble(settings, broker, Metrics(registry), store_http=store_http, graph_http=graph_http)
+
+        async def problems() -> Sequence[str]:
+            broker_problem = None if broker.is_ready else "The broker is away: webhooks wait there."
+            return [problem for problem in (broker_problem, parts.store.problem) if problem]
+
+        readiness = Readiness(problems)
+        app = Starlette(routes=operations_routes(readiness, registry))
+        async with (
+            serving(
+                app,
+                host=settings.bind_host,
+                port=settings.enricher_port,
+                grace_seconds=settings.shutdown_grace_seconds,
+            ) as port,
+            _working(parts, broker),
+        ):
+            yield {"enricher": port}
+            readiness.stop()
+
+
+@asynccontextmanager
+async def _working(parts: _Parts, broker: Broker) -> AsyncIterator[None]:
+    """Hear of account changes, make due look-ups and handle webhooks while the context lasts."""
+    async with broker.tail(ENRICHER_ACCOUNTS, parts.on_account_changed, on_gap=parts.accounts.clear) as tail:
+        background = (asyncio.create_task(_bind(tail)), asyncio.create_task(parts.worker.run()))
+        for task in background:
+            task.add_done_callback(_report)
+        try:
+            async with broker.consume(ENRICHER_WEBHOOKS, parts.handler):
+                yield
+        finally:
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+            await parts.profiles.close()
+            await parts.accounts.close()
+
+
+async def _bind(tail: Tail) -> None:
+    # When the broker is away it is bound later, and everything is forgotten then (`on_gap`).
+    with contextlib.suppress(DependencyUnavailable):
+        await tail.bind(ACCOUNTS_SHARD)
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("background work ended: this is a bug", exc_info=error)
+
+
+def _assemble(
+    settings: Settings,
+    broker: Broker,
+    metrics: Metrics,
+    *,
+    store_http: httpx.AsyncClient,
+    graph_http: httpx.AsyncClient,
+) -> _Parts:
+    clock = asyncio.get_running_loop().time
+    store = StoreClient(
+        store_http,
+        url=str(settings.store_internal_url),
+        token=settings.service_tokens[0],
+        timeout_seconds=settings.store_timeout_seconds,
+    )
+    graph = GraphClient(
+        graph_http,
+        url=str(settings.graph_url),
+        instagram_url=str(settings.instagram_graph_url),
+        version=settings.graph_version,
+        app_secret=settings.app_secrets[0],
+        timeout_seconds=settings.graph_timeout_seconds,
+        now=_now,
+    )
+    gate = GraphGate(
+        graph,
+        cipher=TokenCipher(settings.encryption_keys),
+        breaker=Breaker(failures_to_open=BREAKER_FAILURES, open_seconds=BREAKER_OPEN_SECONDS),
+        concurrent_calls=settings.graph_concurrent_calls,
+        clock=clock,
+        metrics=metrics,
+    )
+    accounts = AccountCache(store, clock=clock, metrics=metrics)
+    profiles = ProfileDirectory(store, gate, clock=clock, now=_now, metrics=metrics)
+    handler = WebhookHandler(
+        accounts=accounts,
+        profiles=profiles,
+        publisher=broker,
+        metrics=metrics,
+        budget_seconds=settings.profile_budget_seconds,
+        clock=clock,
+        now=_now,
+    )
+    worker = LookupWorker(store, accounts=accounts, profiles=profiles, publisher=broker, jitter=random.random, now=_now)
+    return _Parts(store, accounts, gate, profiles, handler, worker)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

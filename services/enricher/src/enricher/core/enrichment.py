@@ -1,0 +1,134 @@
+"""Events that come of an item: whose it is, and what is published about it."""
+
+from datetime import datetime
+
+from enricher.core.kinds import TypedItem
+from enricher.core.splitting import BadItem, Split, minimal_entry, split_entry, split_webhook
+from shared.contracts import (
+    Hop,
+    InboxEnrichedV1,
+    ItemParkedV1,
+    ProfileRequestedV1,
+    WebhookReceivedV1,
+    WebhookReleasedV1,
+    WebhookUnclaimedV1,
+    Wire,
+    conversation_id,
+    derive_id,
+    encode,
+)
+from shared.contracts.internal import Owner, PageOwners
+
+Webhook = WebhookReceivedV1 | WebhookReleasedV1
+SERVICE = "enricher"
+
+
+def split(webhook: Webhook) -> list[Split]:
+    """Return the items of `webhook`, in order.
+
+    Raises:
+        UnreadableBody: it cannot be split.
+    """
+    if isinstance(webhook, WebhookReleasedV1):
+        return split_entry(webhook.platform, webhook.entry, webhook.item_index)
+    return split_webhook(webhook.platform, webhook.body)
+
+
+def owner_of(webhook: Webhook, page: PageOwners) -> Owner | None:
+    """Return who owned the page when ingest took the webhook: for a released one too, whoever has connected it since.
+
+    The store lets an ownership begin where the one before it ended, so that what came in between belongs to somebody.
+    """
+    at = webhook.received_at
+    for owner in page.owners:
+        if owner.owned_from <= at and (owner.owned_until is None or at < owner.owned_until):
+            return owner
+    return None
+
+
+def enriched(webhook: Webhook, item: TypedItem, user_id: str, *, now: datetime) -> InboxEnrichedV1:
+    """Return the event of an item that belongs to `user_id`; whoever wrote it is named as far as the webhook does."""
+    platform, participant = item.split.platform, item.participant_id
+    return InboxEnrichedV1(
+        id=item.id,
+        occurred_at=item.occurred_at,
+        received_at=webhook.received_at,
+        traceparent=webhook.traceparent,
+        hops=(*webhook.hops, Hop(SERVICE, now)),
+        webhook_id=_webhook_id(webhook),
+        item_index=item.split.index,
+        user_id=user_id,
+        platform=platform,
+        page_id=item.split.page_id,
+        participant_id=participant,
+        conversation_id=None if participant is None else conversation_id(platform, user_id, participant),
+        participant=item.profile,
+        item=item.item,
+    )
+
+
+def unclaimed(webhook: Webhook, item: TypedItem, *, now: datetime) -> WebhookUnclaimedV1:
+    """Return the event of an item whose page nobody has connected: the store keeps it until somebody does."""
+    return WebhookUnclaimedV1(
+        id=derive_id("unclaimed", item.id),
+        occurred_at=item.occurred_at,
+        received_at=webhook.received_at,
+        traceparent=webhook.traceparent,
+        hops=(*webhook.hops, Hop(SERVICE, now)),
+        webhook_id=_webhook_id(webhook),
+        item_index=item.split.index,
+        platform=item.split.platform,
+        page_id=item.split.page_id,
+        channel=item.split.channel,
+        entry=minimal_entry(item.split),
+    )
+
+
+def parked(webhook: Webhook, bad: BadItem, *, handler: str, now: datetime) -> ItemParkedV1:
+    """Return the event that keeps a bad item alone.
+
+    Its original is a `webhook.received.v1` with a body that holds nothing else: replayed to a version that can read it,
+    it gives what the first delivery would have given.
+    """
+    original = WebhookReceivedV1(
+        id=derive_id("webhook", webhook.platform, bad.body),
+        occurred_at=webhook.occurred_at,
+        received_at=webhook.received_at,
+        traceparent=webhook.traceparent,
+        hops=webhook.hops,
+        platform=webhook.platform,
+        body=bad.body,
+    )
+    return ItemParkedV1(
+        id=derive_id("parked", handler, original.id),
+        occurred_at=webhook.occurred_at,
+        received_at=webhook.received_at,
+        traceparent=webhook.traceparent,
+        hops=(*webhook.hops, Hop(SERVICE, now)),
+        handler=handler,
+        reason=bad.reason,
+        attempts=1,
+        event_type=WebhookReceivedV1.type_name(),
+        content_type=Wire.MSGPACK,
+        original=encode(original),
+    )
+
+
+def profile_requested(message: InboxEnrichedV1) -> ProfileRequestedV1:
+    """Return the event that asks for the customer's profile later."""
+    assert message.participant_id is not None
+    return ProfileRequestedV1(
+        id=derive_id("profile-requested", message.id),
+        occurred_at=message.occurred_at,
+        received_at=message.received_at,
+        traceparent=message.traceparent,
+        hops=message.hops,
+        user_id=message.user_id,
+        platform=message.platform,
+        page_id=message.page_id,
+        participant_id=message.participant_id,
+    )
+
+
+def _webhook_id(webhook: Webhook) -> str:
+    return webhook.webhook_id if isinstance(webhook, WebhookReleasedV1) else webhook.id

@@ -1,0 +1,87 @@
+"""What the Graph API means by an answer. It reads `error` whatever the HTTP status, and the code before the status."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from enricher.core.decoding import decode
+from enricher.core.values import object_of, text_of
+from enricher.errors import (
+    GraphRefused,
+    GraphUnavailable,
+    PermissionMissing,
+    PersonUnreadable,
+    RateLimited,
+    TokenDead,
+    UnreadableBody,
+)
+from shared.contracts import Platform, Profile
+
+GraphError = GraphUnavailable | RateLimited | TokenDead | PermissionMissing | PersonUnreadable | GraphRefused
+
+PROFILE_FIELDS: Mapping[Platform, str] = {
+    "facebook": "name,first_name,last_name,profile_pic",
+    "instagram": "name,username,profile_pic",
+}
+"""The basic set: one field without permission fails the whole call. WhatsApp has no look-up."""
+
+_RATE_CODES = frozenset({4, 17, 32, 341, 613, 80001, 80002, 80006})
+_TOKEN_CODES = frozenset({102, 190})
+_TRANSIENT_CODES = frozenset({1, 2})
+_PERSON_CODES = frozenset({230, 551, 9010, 2018218})
+_PERSON_SUBCODES = frozenset({33, 2018001, 2018218, 2534014, 1545041})
+_PERMISSION_CODES = frozenset({3, 10, 368, 2018247, *range(200, 300)} - _PERSON_CODES)
+_SERVER_ERRORS = 500
+_TOO_MANY_REQUESTS = 429
+_OK = 200
+
+
+def profile_from(platform: Platform, status: int, body: bytes, *, now: datetime) -> Profile:
+    """Return the profile that an answer holds; it may be empty.
+
+    Raises:
+        GraphUnavailable, RateLimited, TokenDead, PermissionMissing, PersonUnreadable, GraphRefused: as the answer says.
+    """
+    try:
+        answer = decode(body)
+    except UnreadableBody as error:
+        raise GraphUnavailable(f"HTTP {status} without JSON") from error
+    if not isinstance(answer, dict):
+        raise GraphUnavailable(f"HTTP {status} with something else than an object")
+    if "error" in answer or status != _OK:
+        raise error_of(status, object_of(answer.get("error")))
+    spelled_out = " ".join(filter(None, (text_of(answer.get("first_name")), text_of(answer.get("last_name")))))
+    return Profile(
+        name=text_of(answer.get("name")) or (spelled_out if platform == "facebook" and spelled_out else None),
+        username=text_of(answer.get("username")),
+        profile_pic=_address(answer.get("profile_pic")) or _address(answer.get("profile_picture_url")),
+        fetched_at=now,
+    )
+
+
+def error_of(status: int, error: Mapping[str, Any]) -> GraphError:
+    """Return the error that the `error` object of an answer stands for. Its message names no token."""
+    code, subcode = _number(error.get("code")), _number(error.get("error_subcode"))
+    text = f"HTTP {status}, code {code}, subcode {subcode}: {(text_of(error.get('message')) or 'no message')[:200]}"
+    if code in _RATE_CODES or status == _TOO_MANY_REQUESTS:
+        return RateLimited(text)
+    if code in _TOKEN_CODES:
+        return TokenDead(text)
+    if code in _PERSON_CODES or subcode in _PERSON_SUBCODES:
+        return PersonUnreadable(text)
+    if code in _PERMISSION_CODES:
+        return PermissionMissing(text)
+    if code in _TRANSIENT_CODES or status >= _SERVER_ERRORS or error.get("is_transient") is True:
+        return GraphUnavailable(text)
+    return GraphRefused(text)
+
+
+def _number(value: Any) -> int | None:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < len("1000000000000"):
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _address(value: Any) -> str | None:
+    text = text_of(value)
+    return text if text and text.startswith(("https://", "http://")) else None

@@ -1,0 +1,84 @@
+"""The Graph API: who a customer is."""
+
+import hmac
+import re
+from collections.abc import Callable
+from datetime import datetime
+
+import httpx
+from pydantic import SecretStr
+
+from enricher.core.graph_answers import PROFILE_FIELDS, profile_from
+from enricher.core.lookups import Wanted
+from enricher.errors import GraphRefused, GraphUnavailable
+from enricher.http import CallFailed, call
+from shared.contracts import Profile
+
+_PATH_ID = re.compile(r"[A-Za-z0-9._-]+")
+_INSTAGRAM_LOGIN_PREFIX = "IGAA"
+"""Tokens of Instagram Login work only on Instagram's own host, page tokens only on the other one."""
+
+
+class GraphClient:
+    """Reads profiles.
+
+    Args:
+        http: closed by whoever opened it; must follow no redirects.
+        url: of the Graph API; `instagram_url` is the host of Instagram Login.
+        version: e.g. `v25.0`.
+        app_secret: signs every call.
+        timeout_seconds: for a whole call.
+        now: the clock.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        *,
+        url: str,
+        instagram_url: str,
+        version: str,
+        app_secret: SecretStr,
+        timeout_seconds: float,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._http = http
+        self._url = url.rstrip("/")
+        self._instagram_url = instagram_url.rstrip("/")
+        self._version = version
+        self._app_secret = app_secret.get_secret_value().encode()
+        self._timeout_seconds = timeout_seconds
+        self._now = now
+
+    async def profile(self, wanted: Wanted, token: SecretStr) -> Profile:
+        """Return the customer's profile, which may be empty.
+
+        Raises:
+            GraphUnavailable, RateLimited, TokenDead, PermissionMissing, PersonUnreadable, GraphRefused: what each
+                means is written in `enricher.errors`.
+        """
+        fields = PROFILE_FIELDS.get(wanted.platform)
+        if fields is None or not _is_path_id(wanted.participant_id):
+            raise GraphRefused("there is no look-up of such an id")
+        secret = token.get_secret_value()
+        host = self._instagram_url if secret.startswith(_INSTAGRAM_LOGIN_PREFIX) else self._url
+        try:
+            answer = await call(
+                self._http,
+                "GET",
+                f"{host}/{self._version}/{wanted.participant_id}",
+                total_seconds=self._timeout_seconds,
+                # In the header and not in the URL, which ends up in logs.
+                headers={"Authorization": f"Bearer {secret}"},
+                params={"fields": fields, "appsecret_proof": self._proof(secret)},
+            )
+        except CallFailed as error:
+            raise GraphUnavailable(str(error)) from error
+        return profile_from(wanted.platform, answer.status, answer.body, now=self._now())
+
+    def _proof(self, secret: str) -> str:
+        return hmac.digest(self._app_secret, secret.encode(), "sha256").hex()
+
+
+def _is_path_id(participant_id: str) -> bool:
+    return _PATH_ID.fullmatch(participant_id) is not None and participant_id.strip(".") != ""

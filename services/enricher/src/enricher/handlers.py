@@ -1,0 +1,176 @@
+"""The enricher's shell: split, find the owner, find the name, publish."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+import msgspec
+import structlog
+
+from enricher.accounts import AccountCache, Page
+from enricher.core import enrichment
+from enricher.core.enrichment import Webhook
+from enricher.core.kinds import TypedItem, typed
+from enricher.core.lookups import Wanted
+from enricher.core.splitting import BadItem, SplitItem
+from enricher.errors import UnreadableBody
+from enricher.metrics import Metrics
+from enricher.profiles import Naming, ProfileDirectory
+from shared.contracts import AnyEvent, Event, InboxEnrichedV1, WebhookReceivedV1, WebhookReleasedV1
+from shared.messaging.outcomes import DONE, Outcome, Park
+from shared.messaging.ports import Publisher
+from shared.messaging.topology import ENRICHER_WEBHOOKS
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+
+class _Waiting(msgspec.Struct):
+    """Messages of one customer that wait for the name."""
+
+    token_ciphertext: str
+    messages: list[InboxEnrichedV1]
+
+
+class WebhookHandler:
+    """Handles `webhook.received.v1` and `webhook.released.v1`.
+
+    Args:
+        budget_seconds: how long a message waits for its author's name, in total.
+        clock: seconds of the event loop's clock.
+        now: the time of day.
+    """
+
+    def __init__(
+        self,
+        *,
+        accounts: AccountCache,
+        profiles: ProfileDirectory,
+        publisher: Publisher,
+        metrics: Metrics,
+        budget_seconds: float,
+        clock: Callable[[], float],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._accounts = accounts
+        self._profiles = profiles
+        self._publisher = publisher
+        self._metrics = metrics
+        self._budget_seconds = budget_seconds
+        self._clock = clock
+        self._now = now
+
+    async def __call__(self, events: Sequence[AnyEvent]) -> Sequence[Outcome]:
+        """Publish what `events` bring; one outcome each.
+
+        Raises:
+            DependencyUnavailable: the store or the broker is away; nothing is lost by trying all of them again.
+        """
+        outcomes: list[Outcome] = []
+        items: list[tuple[Webhook, TypedItem]] = []
+        ready: list[Event] = []
+        for event in events:
+            assert isinstance(event, WebhookReceivedV1 | WebhookReleasedV1)
+            outcomes.append(self._take_apart(event, items, ready))
+        waiting = await self._claim(items, ready)
+        publishing = [self._publisher.publish(ready)] if ready else []
+        if waiting:
+            await _all(*publishing, self._name(waiting))
+        elif publishing:
+            await publishing[0]
+        return outcomes
+
+    def _take_apart(self, event: Webhook, items: list[tuple[Webhook, TypedItem]], ready: list[Event]) -> Outcome:
+        """Append the event's items to `items`, what became of its bad ones to `ready`."""
+        try:
+            splits = enrichment.split(event)
+        except UnreadableBody as error:
+            self._metrics.unreadable.inc()
+            log.warning("webhook cannot be read", event_id=event.id, platform=event.platform, reason=str(error))
+            return Park(f"{type(error).__name__}: {error}")
+        for split in splits:
+            if isinstance(split, SplitItem):
+                item = typed(split, received_at=event.received_at)
+                self._metrics.item(item.label, item.item.__struct_config__.tag).inc()
+                items.append((event, item))
+            else:
+                ready.append(self._park_alone(event, split))
+        return DONE
+
+    def _park_alone(self, event: Webhook, bad: BadItem) -> Event:
+        self._metrics.bad_items.inc()
+        log.warning("item cannot be read", event_id=event.id, item_index=bad.index, reason=bad.reason)
+        return enrichment.parked(event, bad, handler=ENRICHER_WEBHOOKS.name, now=self._now())
+
+    async def _claim(self, items: Sequence[tuple[Webhook, TypedItem]], ready: list[Event]) -> dict[Wanted, _Waiting]:
+        """Give every item to its owner: `ready` gets what can be published at once; the rest waits for a name."""
+        pages: dict[Page, int] = {}
+        for event, item in items:
+            page = (item.split.platform, item.split.page_id)
+            version = event.account_version if isinstance(event, WebhookReleasedV1) else 0
+            pages[page] = max(version, pages.get(page, 0))
+        owners = await self._accounts.owners(pages) if pages else {}
+        waiting: dict[Wanted, _Waiting] = {}
+        now = self._now()
+        for event, item in items:
+            owner = enrichment.owner_of(event, owners[item.split.platform, item.split.page_id])
+            if owner is None:
+                self._metrics.unclaimed.inc()
+                ready.append(enrichment.unclaimed(event, item, now=now))
+                continue
+            message = enrichment.enriched(event, item, owner.user_id, now=now)
+            if message.participant is None and item.is_customers_message and owner.token_ciphertext is not None:
+                self._recall(message, owner.token_ciphertext, ready, waiting)
+            else:
+                ready.append(message)
+        return waiting
+
+    def _recall(
+        self, message: InboxEnrichedV1, token_ciphertext: str, ready: list[Event], waiting: dict[Wanted, _Waiting]
+    ) -> None:
+        assert message.participant_id is not None
+        wanted = Wanted(message.user_id, message.platform, message.page_id, message.participant_id)
+        naming = self._profiles.remembered(wanted)
+        if naming is None:
+            waiting.setdefault(wanted, _Waiting(token_ciphertext, [])).messages.append(message)
+        else:
+            ready.append(_named(message, naming))
+
+    async def _name(self, waiting: dict[Wanted, _Waiting]) -> None:
+        """Publish the messages of everybody in `waiting`, each as soon as the name is there or the budget is spent."""
+        deadline = self._clock() + self._budget_seconds
+        known = await self._profiles.last_known(list(waiting), deadline=deadline)
+        settled = {wanted: waiting[wanted] for wanted in known}
+        asking = [
+            self._ask(wanted, group, deadline=deadline) for wanted, group in waiting.items() if wanted not in known
+        ]
+        publishing = [self._publish(settled, known)] if settled else []
+        await _all(*publishing, *asking)
+
+    async def _ask(self, wanted: Wanted, group: _Waiting, *, deadline: float) -> None:
+        naming = await self._profiles.ask(wanted, group.token_ciphertext, deadline=deadline)
+        await self._publish({wanted: group}, {wanted: naming})
+
+    async def _publish(self, groups: dict[Wanted, _Waiting], namings: dict[Wanted, Naming]) -> None:
+        events: list[Event] = []
+        later: list[Wanted] = []
+        for wanted, group in groups.items():
+            events += [_named(message, namings[wanted]) for message in group.messages]
+            if namings[wanted].ask_later:
+                events.append(enrichment.profile_requested(group.messages[0]))
+                later.append(wanted)
+        await self._publisher.publish(events)
+        self._profiles.asked_later(later)
+
+
+def _named(message: InboxEnrichedV1, naming: Naming) -> InboxEnrichedV1:
+    return message if naming.profile is None else msgspec.structs.replace(message, participant=naming.profile)
+
+
+async def _all(*awaitables: "asyncio._CoroutineLike[T]") -> None:
+    """Wait for all, then raise what the first one raised: nothing goes on behind the caller's back."""
+    results = await asyncio.gather(*awaitables, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result

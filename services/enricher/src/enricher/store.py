@@ -1,0 +1,99 @@
+"""The store's internal API, as far as the enricher asks it."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import httpx
+import msgspec
+from pydantic import SecretStr
+
+from enricher.core.lookups import Wanted
+from enricher.http import Answer, CallFailed, call
+from shared.contracts import Platform, Profile
+from shared.contracts.internal import (
+    Lookup,
+    LookupsAnswer,
+    LookupsClaim,
+    PageOwners,
+    ParticipantKey,
+    ParticipantsAnswer,
+    ParticipantsQuery,
+)
+from shared.errors import DependencyUnavailable
+
+MAX_PARTICIPANTS = 500
+"""Keys in one query."""
+_OK = 200
+T = TypeVar("T")
+
+
+class StoreClient:
+    """Asks the store.
+
+    Args:
+        http: closed by whoever opened it.
+        url: of the store's internal port, without a path.
+        token: the service token.
+        timeout_seconds: for a whole call.
+    """
+
+    def __init__(self, http: httpx.AsyncClient, *, url: str, token: SecretStr, timeout_seconds: float) -> None:
+        self._http = http
+        self._url = url.rstrip("/")
+        self._token = token
+        self._timeout_seconds = timeout_seconds
+        self.problem: str | None = None
+        """What was wrong with the last call, as a sentence; None when it worked."""
+
+    async def page_owners(self, platform: Platform, page_id: str) -> PageOwners:
+        """Return who owns and owned a page; see `enricher.accounts.Accounts`."""
+        return await self._ask("GET", f"/internal/accounts/{platform}/{page_id}", None, PageOwners)
+
+    async def last_known(self, wanted: Sequence[Wanted]) -> dict[Wanted, Profile]:
+        """Return the profiles that the store has; see `enricher.profiles.KnownProfiles`."""
+        found: dict[tuple[str, str, str], Profile] = {}
+        keys = list(dict.fromkeys((one.user_id, one.platform, one.participant_id) for one in wanted))
+        for start in range(0, len(keys), MAX_PARTICIPANTS):
+            query = ParticipantsQuery(
+                participants=tuple(
+                    ParticipantKey(user_id=user_id, platform=platform, participant_id=participant_id)
+                    for user_id, platform, participant_id in keys[start : start + MAX_PARTICIPANTS]
+                )
+            )
+            answer = await self._ask("POST", "/internal/participants", query, ParticipantsAnswer)
+            found |= {(one.user_id, one.platform, one.participant_id): one.profile for one in answer.participants}
+        profiles = ((one, found.get((one.user_id, one.platform, one.participant_id))) for one in wanted)
+        return {one: profile for one, profile in profiles if profile is not None}
+
+    async def claim_lookups(self, limit: int, *, lease_seconds: float) -> Sequence[Lookup]:
+        """Return due look-ups, nobody else's for `lease_seconds`; see `enricher.worker.LookupQueue`."""
+        claim = LookupsClaim(limit=limit, lease_seconds=lease_seconds)
+        return (await self._ask("POST", "/internal/profile-lookups/claim", claim, LookupsAnswer)).lookups
+
+    async def _ask(self, method: str, path: str, body: msgspec.Struct | None, kind: type[T]) -> T:
+        headers = {"Authorization": f"Bearer {self._token.get_secret_value()}", "Content-Type": "application/json"}
+        content = None if body is None else msgspec.json.encode(body)
+        try:
+            answer = await call(
+                self._http,
+                method,
+                self._url + path,
+                total_seconds=self._timeout_seconds,
+                headers=headers,
+                content=content,
+            )
+            found = _read(answer, kind)
+        except CallFailed as error:
+            self.problem = f"The store does not answer: {error}."
+            raise DependencyUnavailable(self.problem) from error
+        self.problem = None
+        return found
+
+
+def _read(answer: Answer, kind: type[T]) -> T:
+    if answer.status != _OK:
+        raise CallFailed(f"HTTP {answer.status}")
+    try:
+        return msgspec.json.decode(answer.body, type=kind)
+    except ValueError as error:
+        raise CallFailed("an answer that this version does not understand") from error

@@ -1,0 +1,131 @@
+"""Reading the log for everyone who waits for it: together, once per user, and again until the store answers."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from push_gateway import frames
+from push_gateway.core import Page
+from push_gateway.log_reader import LogReader
+from shared.contracts.internal import UserLog
+from shared.errors import DependencyUnavailable
+
+log = structlog.get_logger(__name__)
+
+_FIRST_PAUSE_SECONDS = 0.2
+_LONGEST_PAUSE_SECONDS = 5.0
+
+
+class CatchUp:
+    """Gathers who waits while few requests are in flight; no user is asked for twice at once.
+
+    A wish stays until it is fulfilled: a store that is away is asked again, with one request at a time and growing
+    pauses, and everybody waits together. What waits is bounded by the number of users with sockets.
+
+    Args:
+        log_reader: where the log is.
+        on_page: gets every user's page as it comes.
+        users_per_request: most users in one request.
+        requests_in_flight: most requests at once.
+    """
+
+    def __init__(
+        self,
+        log_reader: LogReader,
+        on_page: Callable[[str, Page], None],
+        *,
+        users_per_request: int = 64,
+        requests_in_flight: int = 4,
+    ) -> None:
+        self._log_reader = log_reader
+        self._on_page = on_page
+        self._users_per_request = users_per_request
+        self._requests_in_flight = requests_in_flight
+        self._wanted: dict[str, int | None] = {}
+        self._in_flight_users: set[str] = set()
+        self._requests: set[asyncio.Task[None]] = set()
+        self._pump_due: asyncio.Handle | None = None
+        self._pause_seconds = 0.0
+        self._is_closed = False
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the store did not answer the last time."""
+        return self._pause_seconds > 0
+
+    def want(self, user_id: str, after: int | None) -> None:
+        """Ask for what follows `after`; None asks for the top alone. Read after this call, never before."""
+        waiting = self._wanted.get(user_id)
+        if waiting is None or (after is not None and after < waiting):
+            self._wanted[user_id] = after
+        self._pump_soon()
+
+    async def close(self) -> None:
+        """Stop asking."""
+        self._is_closed = True
+        if self._pump_due is not None:
+            self._pump_due.cancel()
+        for request in self._requests:
+            request.cancel()
+        await asyncio.gather(*self._requests, return_exceptions=True)
+
+    def _pump_soon(self) -> None:
+        """Pump at the end of this turn of the loop, so that all who begin to wait in it go together."""
+        if self._pump_due is None and not self._is_closed:
+            self._pump_due = asyncio.get_running_loop().call_soon(self._pump)
+
+    def _pump(self) -> None:
+        self._pump_due = None
+        limit = 1 if self.is_away else self._requests_in_flight
+        while len(self._requests) < limit:
+            users = [user for user in self._wanted if user not in self._in_flight_users][: self._users_per_request]
+            if not users:
+                return
+            batch = {user: self._wanted.pop(user) for user in users}
+            self._in_flight_users.update(batch)
+            request = asyncio.get_running_loop().create_task(self._request(batch))
+            self._requests.add(request)
+            request.add_done_callback(self._ended)
+
+    def _ended(self, request: asyncio.Task[None]) -> None:
+        self._requests.discard(request)
+        if not request.cancelled() and (error := request.exception()) is not None:
+            log.error("reading the log failed: this is a bug", exc_info=error)
+        self._pump_soon()
+
+    async def _request(self, batch: dict[str, int | None]) -> None:
+        pages: dict[str, Page] = {}
+        try:
+            pages = await self._read(batch)
+            self._pause_seconds = 0.0
+        except DependencyUnavailable as error:
+            self._pause_seconds = min(max(self._pause_seconds * 2, _FIRST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS)
+            log.warning("the store is away", reason=str(error), users=len(batch), again_in_seconds=self._pause_seconds)
+            await asyncio.sleep(self._pause_seconds)
+        finally:
+            self._in_flight_users.difference_update(batch)
+        for user_id, after in batch.items():
+            if user_id in pages:
+                self._on_page(user_id, pages[user_id])
+            else:
+                self.want(user_id, after)
+
+    async def _read(self, batch: dict[str, int | None]) -> dict[str, Page]:
+        positions = {user_id: after for user_id, after in batch.items() if after is not None}
+        only_tops = [user_id for user_id, after in batch.items() if after is None]
+        pages: dict[str, Page] = {}
+        if positions:
+            answer = await self._log_reader.log(positions)
+            pages = {user.user_id: _page(positions[user.user_id], answer.epoch, user) for user in answer.users}
+        if only_tops:
+            tops = await self._log_reader.tops(only_tops)
+            for user_id in only_tops:
+                top = tops.tops[user_id]
+                pages[user_id] = Page(after=top, epoch=tops.epoch, seq=top, floor_seq=0, frames=())
+        return pages
+
+
+def _page(after: int, epoch: str, user: UserLog) -> Page:
+    encoded = [frames.sequenced(frame.kind, frame.seq, frame.data) for frame in user.frames]
+    return Page(after=after, epoch=epoch, seq=user.seq, floor_seq=user.floor_seq, frames=encoded)

@@ -1,0 +1,300 @@
+"""One client's session: what it has been sent, and what is to be sent next. A state machine without a socket.
+
+Every input takes `now` (seconds on the shell's monotonic clock) and, where something may be written, `room`: how many
+bytes the socket may still take. It returns effects, to be carried out in order.
+
+The rule that everything reduces to: a frame whose `seq` was sent is dropped, the next one is sent, and a later one
+waits until the log has given what is between. A lost event, a duplicate, a lost queue and a slow socket are one case.
+"""
+
+from enum import Enum, auto
+
+from push_gateway import frames
+from push_gateway.core.effects import Close, Effect, FetchLog, Noted, Occasion, Send, VerifyToken
+from push_gateway.core.limits import Limits
+from push_gateway.core.recent import Page
+from push_gateway.frames import CloseCode, Frame
+
+
+class _Phase(Enum):
+    OPENING = auto()
+    """Events are held; the log has not been read."""
+    LIVE = auto()
+    CLOSED = auto()
+
+
+class Session:
+    """See the module.
+
+    Args:
+        after: the client's position; None starts at the top of the log.
+        epoch: of the log that the position is from; None when the client does not know.
+        expires_at: when the client's token does, on the clock of `now`.
+        heartbeat_seconds: told to the client.
+    """
+
+    def __init__(
+        self, *, after: int | None, epoch: str | None, expires_at: float, heartbeat_seconds: float, limits: Limits
+    ) -> None:
+        self._asked_epoch = epoch
+        self._starts_at_top = after is None
+        self._expires_at = expires_at
+        self._heartbeat_seconds = heartbeat_seconds
+        self._limits = limits
+        self._phase = _Phase.OPENING
+        self._epoch = ""
+        self._sent = after or 0
+        self._top = 0
+        self._held: dict[int, Frame] = {}
+        self._held_bytes = 0
+        self._is_fetching = False
+        self._fruitless = 0
+        self._fetch_at: float | None = None
+        self._stalled_since: float | None = None
+        self._look_again_at = 0.0
+
+    @property
+    def sent(self) -> int:
+        """Everything up to here was sent on this socket."""
+        return self._sent
+
+    @property
+    def wake_at(self) -> float:
+        """When `tick` has something to do next."""
+        wake_at = self._expires_at
+        if self._fetch_at is not None:
+            wake_at = min(wake_at, self._fetch_at)
+        if self._stalled_since is not None:
+            wake_at = min(wake_at, self._look_again_at)
+        return wake_at
+
+    def open(self) -> list[Effect]:
+        """The user's events arrive from now on: read the log."""
+        self._is_fetching = True
+        wants_top_alone = self._starts_at_top and self._phase is _Phase.OPENING
+        return [FetchLog(None if wants_top_alone else self._sent)]
+
+    def take_next(self, seq: int) -> bool:
+        """Whether event `seq` is to be written at once; it counts as sent then. The short way of nearly every event."""
+        if self._sent != self._top or seq != self._top + 1 or self._stalled_since is not None:
+            return False
+        if self._phase is not _Phase.LIVE:
+            return False
+        self._sent = self._top = seq
+        return True
+
+    def event(self, frame: Frame, now: float, room: int) -> list[Effect]:
+        """A live event: in order, out of order, or for the second time."""
+        if self._phase is _Phase.CLOSED or (self._phase is _Phase.LIVE and frame.seq <= self._sent):
+            return []
+        self._top = max(self._top, frame.seq)
+        if self._stalled_since is not None:
+            return []
+        self._hold(frame)
+        if self._phase is _Phase.OPENING:
+            return []
+        return self._feed(now, room) + self._settle(now, self._limits.hole_wait_seconds)
+
+    def page(self, page: Page, now: float, room: int) -> list[Effect]:
+        """A part of the log: what was asked for, or what another session of the user asked for."""
+        effects: list[Effect] = []
+        if self._phase is _Phase.OPENING:
+            if page.after > self._sent and not self._starts_at_top:
+                return []
+            effects = self._begin(page)
+        elif self._phase is _Phase.CLOSED:
+            return []
+        elif page.epoch != self._epoch:
+            effects = self._restart(page.epoch, page.seq, "epoch_changed")
+        elif self._sent < page.floor_seq:
+            effects = self._restart(page.epoch, page.seq, "log_pruned")
+        elif page.after > self._sent:
+            return []
+        self._is_fetching = False
+        self._fetch_at = None
+        self._top = max(self._top, page.seq)
+        before = self._sent
+        if self._stalled_since is None:
+            for frame in page.frames:
+                self._keep(frame)
+            effects += self._feed(now, room)
+        has_helped = bool(effects) or self._sent > before
+        return effects + self._settle(now, self._pause_seconds(has_helped=has_helped))
+
+    def top(self, epoch: str, top: int, now: float) -> list[Effect]:
+        """Where the log stands: shows the loss of a last event, which no later one would show."""
+        if self._phase is not _Phase.LIVE:
+            return []
+        if epoch != self._epoch:
+            return self._restart(epoch, top, "epoch_changed")
+        self._top = max(self._top, top)
+        return self._settle(now, self._limits.hole_wait_seconds)
+
+    def heartbeat(self, now: float, room: int) -> list[Effect]:
+        """It is time to say how far the socket has come."""
+        if self._phase is not _Phase.LIVE or self._stalled_since is not None:
+            return []
+        if room <= 0:
+            return self._stall(now)
+        return [Send(frames.heartbeat(self._sent))]
+
+    def drained(self, now: float) -> list[Effect]:
+        """The socket takes bytes again."""
+        if self._stalled_since is None or self._phase is not _Phase.LIVE:
+            return []
+        self._stalled_since = None
+        return self._settle(now, 0.0)
+
+    def tick(self, now: float, room: int) -> list[Effect]:
+        """`wake_at` has come."""
+        if self._phase is _Phase.CLOSED:
+            return []
+        if now >= self._expires_at:
+            return self.close(CloseCode.BAD_TOKEN, "token expired")
+        if self._stalled_since is not None and now >= self._look_again_at:
+            if room >= self._limits.drained_room_bytes:
+                return self.drained(now)
+            if now >= self._stalled_since + self._limits.lagging_seconds:
+                return self.close(CloseCode.TOO_SLOW, "too slow: resume after the last frame")
+            self._look_again_at = now + self._limits.look_again_seconds
+        if self._fetch_at is not None and now >= self._fetch_at:
+            return [Noted(Occasion.GAP), *self._fetch()]
+        return []
+
+    def received(self, message: str | bytes, room: int) -> list[Effect]:
+        """A frame of the client."""
+        if self._phase is _Phase.CLOSED:
+            return []
+        try:
+            frame = frames.read_client_frame(message)
+        except frames.BadFrame as error:
+            return self.close(CloseCode.BAD_FRAME, str(error))
+        match frame:
+            case frames.Ping():
+                return [Send(frames.PONG)] if room > 0 else []
+            case frames.Auth(token=token):
+                return [VerifyToken(token)]
+            case frames.Typing() | frames.Viewing() | frames.Read():
+                return []
+
+    def token_renewed(self, expires_at: float) -> None:
+        """The client has shown another good token of its user."""
+        self._expires_at = expires_at
+
+    def close(self, code: CloseCode, reason: str) -> list[Effect]:
+        """End the session; what is not sent is in the log."""
+        if self._phase is _Phase.CLOSED:
+            return []
+        self._phase = _Phase.CLOSED
+        self._forget_held()
+        return [Close(code, reason)]
+
+    def _begin(self, page: Page) -> list[Effect]:
+        """Send `hello`, and decide whether the client's position can be continued."""
+        refusal = None if self._starts_at_top else self._why_not_resumed(page)
+        resumed = not self._starts_at_top and refusal is None
+        self._phase = _Phase.LIVE
+        self._epoch = page.epoch
+        hello = frames.hello(seq=page.seq, epoch=page.epoch, resumed=resumed, heartbeat_seconds=self._heartbeat_seconds)
+        effects: list[Effect] = [Send(hello)]
+        if refusal is not None:
+            return effects + self._restart(page.epoch, page.seq, refusal)
+        if resumed:
+            effects.append(Noted(Occasion.RESUMED))
+        else:
+            self._move_to(page.seq)
+        return effects
+
+    def _why_not_resumed(self, page: Page) -> str | None:
+        if self._asked_epoch is not None and self._asked_epoch != page.epoch:
+            return "epoch_changed"
+        if self._sent < page.floor_seq:
+            return "log_pruned"
+        return "position_unknown" if self._sent > page.seq else None
+
+    def _restart(self, epoch: str, top: int, reason: str) -> list[Effect]:
+        """Go on from `top`; the client loads what was before."""
+        if epoch != self._epoch:
+            self._forget_held()
+            self._top = top
+        self._epoch = epoch
+        self._is_fetching = False
+        self._fetch_at = None
+        self._move_to(top)
+        return [Noted(Occasion.RESET), Send(frames.reset(seq=top, epoch=epoch, reason=reason))]
+
+    def _move_to(self, seq: int) -> None:
+        self._sent = seq
+        self._top = max(self._top, seq)
+        self._held = {held: frame for held, frame in self._held.items() if held > seq}
+        self._held_bytes = sum(len(frame.wire) for frame in self._held.values())
+
+    def _hold(self, frame: Frame) -> None:
+        """Keep `frame` until what is before it has come. What does not fit is read from the log: `_top` knows of it."""
+        is_next = frame.seq == self._sent + 1
+        is_full = len(self._held) >= self._limits.held_frames or self._held_bytes >= self._limits.held_bytes
+        if is_next or not is_full:
+            self._keep(frame)
+
+    def _keep(self, frame: Frame) -> None:
+        if frame.seq > self._sent and frame.seq not in self._held:
+            self._held[frame.seq] = frame
+            self._held_bytes += len(frame.wire)
+
+    def _forget_held(self) -> None:
+        self._held.clear()
+        self._held_bytes = 0
+
+    def _feed(self, now: float, room: int) -> list[Effect]:
+        """Send what is held and next, as far as there is room."""
+        wires: list[bytes] = []
+        while (frame := self._held.get(self._sent + 1)) is not None and room > 0:
+            del self._held[frame.seq]
+            wires.append(frame.wire)
+            room -= len(frame.wire)
+            self._held_bytes -= len(frame.wire)
+            self._sent = frame.seq
+        effects: list[Effect] = []
+        if wires:
+            self._fetch_at = None
+            effects.append(Send(b"".join(wires), len(wires)))
+        if frame is not None:
+            effects += self._stall(now)
+        return effects
+
+    def _stall(self, now: float) -> list[Effect]:
+        """Stop feeding: nothing is held for a socket that does not read, the log has it."""
+        self._stalled_since = now
+        self._look_again_at = now + min(self._limits.look_again_seconds, self._limits.lagging_seconds)
+        self._fetch_at = None
+        self._forget_held()
+        return [Noted(Occasion.LAGGING)]
+
+    def _settle(self, now: float, wait_seconds: float) -> list[Effect]:
+        """See to it that what is missing gets asked for: once, after `wait_seconds`."""
+        if self._phase is not _Phase.LIVE or self._is_fetching or self._stalled_since is not None:
+            return []
+        if self._sent >= self._top:
+            self._fetch_at = None
+            return []
+        if wait_seconds <= 0:
+            return self._fetch()
+        if self._fetch_at is None:
+            self._fetch_at = now + wait_seconds
+        return []
+
+    def _fetch(self) -> list[Effect]:
+        self._is_fetching = True
+        self._fetch_at = None
+        return [FetchLog(self._sent)]
+
+    def _pause_seconds(self, *, has_helped: bool) -> float:
+        """Return how long to wait before the log is asked for more: not at all, unless it gave nothing new."""
+        limits = self._limits
+        self._fruitless = 0 if has_helped else self._fruitless + 1
+        if has_helped:
+            return 0.0
+        if self._fruitless > limits.fruitless_fetches:
+            self._forget_held()
+            self._top = self._sent
+        return float(min(limits.fruitless_wait_seconds, limits.hole_wait_seconds * 2**self._fruitless))

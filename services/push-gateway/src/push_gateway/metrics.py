@@ -1,0 +1,44 @@
+"""What operators measure of the gateway."""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from push_gateway.core import Occasion
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+
+class Metrics:
+    """Every metric of the gateway, in `registry`."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.sockets = Gauge("switchboard_gateway_sockets", "Open WebSockets.", registry=registry)
+        self.users = Gauge("switchboard_gateway_users", "Users whose changes this process hears.", registry=registry)
+        self.frames_sent = Counter("switchboard_gateway_frames_sent", "Frames written to sockets.", registry=registry)
+        self.webhook_to_frame_seconds = Histogram(
+            "switchboard_gateway_webhook_to_frame_seconds",
+            "From the arrival of a webhook to the frame's first write to a socket.",
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.closes = Counter(
+            "switchboard_gateway_closes", "Sockets closed by the server.", ["code"], registry=registry
+        )
+        self._buffered_bytes = Gauge(
+            "switchboard_gateway_buffered_bytes", "Bytes that sockets have not taken yet.", registry=registry
+        )
+        texts = {
+            Occasion.RESUMED: ("resumes", "Sockets that went on where the client was."),
+            Occasion.RESET: ("resets", "Clients told to load their inbox anew."),
+            Occasion.GAP: ("gaps_fetched", "Missing events that were read from the log."),
+            Occasion.LAGGING: ("lagging", "Times that a socket had too much unsent to be fed."),
+        }
+        self.occasions = {
+            occasion: Counter(f"switchboard_gateway_{name}", text, registry=registry)
+            for occasion, (name, text) in texts.items()
+        }
+
+    def measure_buffered_bytes(self, measure: Callable[[], int]) -> None:
+        """Ask `measure` at every scrape."""
+        self._buffered_bytes.set_function(measure)

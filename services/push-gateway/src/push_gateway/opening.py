@@ -1,0 +1,76 @@
+"""What the opening request of a socket asks for. Pure; docs/protocol.md is the contract."""
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from pydantic import SecretStr
+
+from push_gateway.frames import BadFrame
+from shared.security.bearer import bearer_token
+
+SUBPROTOCOL = "bearer"
+"""A page offers `bearer` and its token: the only way for a browser to send one outside the URL."""
+
+_PATH = re.compile(r"/ws/([^/]+)")
+_LONGEST_POSITION_DIGITS = 18
+
+
+@dataclass(frozen=True, slots=True)
+class SocketRequest:
+    """Who wants to hear whose changes, and from where on."""
+
+    user_id: str
+    token: SecretStr | None
+    after: int | None
+    epoch: str | None
+
+
+def user_of(path: str) -> str | None:
+    """Return the user that the path of a URL names, or None where it is no path of ours."""
+    match = _PATH.fullmatch(urlsplit(path).path)
+    return unquote(match[1]) if match else None
+
+
+def read_request(path: str, authorization: str | None, subprotocols: Iterable[str]) -> SocketRequest:
+    """Return what is asked for. The token comes from the header, else the subprotocols, else the URL.
+
+    Raises:
+        BadFrame: `after` is no position.
+    """
+    query = parse_qs(urlsplit(path).query, keep_blank_values=True)
+    token = bearer_token(authorization) or _offered_token(subprotocols) or query.get("token", [""])[-1]
+    return SocketRequest(
+        user_id=user_of(path) or "",
+        token=SecretStr(token) if token else None,
+        after=_position(query.get("after", [""])[-1]),
+        epoch=query.get("epoch", [""])[-1] or None,
+    )
+
+
+def is_allowed_origin(origin: str | None, host: str | None, allowed: Collection[str]) -> bool:
+    """Whether a page of `origin` may open a socket here. None is no page: a program brings its token and nothing else.
+
+    The page that is served under the same host and port is always allowed (RFC 6454, section 4, without the scheme,
+    which ends at the front door).
+    """
+    if origin is None or "*" in allowed:
+        return True
+    given = origin.lower().rstrip("/")
+    if given in {known.lower().rstrip("/") for known in allowed}:
+        return True
+    return host is not None and urlsplit(given).netloc == host.lower() != ""
+
+
+def _offered_token(subprotocols: Iterable[str]) -> str | None:
+    offered = list(subprotocols)
+    return next((name for name in offered if name != SUBPROTOCOL), None) if SUBPROTOCOL in offered else None
+
+
+def _position(text: str) -> int | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_POSITION_DIGITS):
+        raise BadFrame("after is not a position")
+    return int(text)

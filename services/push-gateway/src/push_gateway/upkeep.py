@@ -1,0 +1,135 @@
+"""What happens by the clock: heartbeats, the search for lost events, forgetting users, and closing at the end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import structlog
+from websockets.asyncio.server import Server
+
+from push_gateway.frames import CloseCode
+from push_gateway.log_reader import MAX_USERS_PER_TOPS_QUERY, LogReader
+from push_gateway.metrics import Metrics
+from push_gateway.registry import Registry
+from push_gateway.sessions import close_within
+from push_gateway.shards import Shards
+from shared.errors import DependencyUnavailable
+
+log = structlog.get_logger(__name__)
+
+_SOCKETS_PER_TURN = 200
+"""Heartbeats written before other work gets its turn."""
+_FIRST_PAUSE_SECONDS = 0.2
+_LONGEST_PAUSE_SECONDS = 5.0
+_FEW_SOCKETS = 50
+"""As many may come back at once."""
+_SPREAD_SHARE = 0.6
+"""Part of the grace in which the close frames are sent; the rest is for the clients' answers."""
+_LONGEST_SPREAD_SECONDS = 8.0
+
+
+class Upkeep:
+    """One timer for the whole process.
+
+    Args:
+        heartbeat_seconds: between two heartbeats of a socket, and between two checks of all users' tops.
+    """
+
+    def __init__(self, registry: Registry, log_reader: LogReader, *, heartbeat_seconds: float) -> None:
+        self._registry = registry
+        self._log_reader = log_reader
+        self._heartbeat_seconds = heartbeat_seconds
+        self._check_due = asyncio.Event()
+        self._tasks: Sequence[asyncio.Task[None]] = ()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether both loops run; they end only by a bug."""
+        return bool(self._tasks) and not any(task.done() for task in self._tasks)
+
+    def on_gap(self) -> None:
+        """Events were missed: find out whose."""
+        self._registry.on_gap()
+        self._check_due.set()
+
+    @asynccontextmanager
+    async def running(self, shards: Shards) -> AsyncIterator[None]:
+        """Work while the context lasts."""
+        self._tasks = (asyncio.create_task(self._beat(shards)), asyncio.create_task(self._check()))
+        try:
+            yield
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _beat(self, shards: Shards) -> None:
+        loop = asyncio.get_running_loop()
+        next_at = loop.time()
+        while True:
+            next_at = max(next_at + self._heartbeat_seconds, loop.time())
+            await asyncio.sleep(next_at - loop.time())
+            for number, listener in enumerate(self._registry.listeners(), start=1):
+                listener.heartbeat()
+                if number % _SOCKETS_PER_TURN == 0:
+                    await asyncio.sleep(0)
+            for feed in self._registry.expire(loop.time()):
+                shards.release(feed.shard)
+            self._check_due.set()
+
+    async def _check(self) -> None:
+        pause_seconds = _FIRST_PAUSE_SECONDS
+        while True:
+            await self._check_due.wait()
+            self._check_due.clear()
+            try:
+                await self._check_tops()
+            except DependencyUnavailable as error:
+                log.warning("the store is away: lost events cannot be looked for", reason=str(error))
+                await asyncio.sleep(pause_seconds)
+                pause_seconds = min(pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
+                self._check_due.set()
+            else:
+                pause_seconds = _FIRST_PAUSE_SECONDS
+
+    async def _check_tops(self) -> None:
+        users = [feed.user_id for feed in self._registry.feeds]
+        for start in range(0, len(users), MAX_USERS_PER_TOPS_QUERY):
+            answer = await self._log_reader.tops(users[start : start + MAX_USERS_PER_TOPS_QUERY])
+            self._registry.on_tops(answer.epoch, answer.tops)
+
+
+async def close_all(server: Server, metrics: Metrics, *, grace_seconds: float) -> None:
+    """Accept no more, and send every client away with 1012 and its own time to come back.
+
+    Many clients are sent away one after the other, so that they do not all come to the next gateway at once. Whoever
+    has not answered within `grace_seconds` is cut off.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + grace_seconds
+    server.close(close_connections=False)
+    connections = list(server.all_connections)
+    is_few = len(connections) <= _FEW_SOCKETS
+    spread_seconds = 0.0 if is_few else min(grace_seconds * _SPREAD_SHARE, _LONGEST_SPREAD_SECONDS)
+    began = loop.time()
+    closing: list[asyncio.Task[None]] = []
+    for number, connection in enumerate(connections):
+        share = number / len(connections)
+        if (ahead_seconds := began + share * spread_seconds - loop.time()) > 0:
+            await asyncio.sleep(ahead_seconds)
+        # Spread once more on the way back: those sent away last must not meet those that were sent away first.
+        reason = f"retry_after_ms={int(100 + share * 1000 * (spread_seconds or 1.0))}"
+        metrics.closes.labels(code=int(CloseCode.RESTARTING)).inc()
+        closing.append(
+            loop.create_task(close_within(connection, CloseCode.RESTARTING, reason, max(0.1, deadline - loop.time())))
+        )
+    if closing:
+        await asyncio.wait(closing)
+    # Sockets that were still shaking hands, or closing on their own.
+    for connection in list(server.all_connections):
+        connection.transport.abort()
+    try:
+        async with asyncio.timeout(1.0):
+            await server.wait_closed()
+    except TimeoutError:
+        log.warning("sockets still open at shutdown", sockets=len(server.handler_tasks))

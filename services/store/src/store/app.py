@@ -1,0 +1,221 @@
+"""The store's wiring: which part gets which, and in which order they start and stop."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from prometheus_client import CollectorRegistry
+
+from shared.errors import DependencyUnavailable, SwitchboardError
+from shared.messaging.ports import Broker
+from shared.messaging.topology import STORE_INBOX, STORE_RECORDS
+from shared.observability.operations import Readiness, operations_routes
+from shared.security.cipher import TokenCipher
+from shared.security.user_tokens import verifier
+from shared.serving import serving
+from store import migrations, views
+from store.core.cursors import CursorSeal
+from store.handlers import InboxHandler, RecordsHandler
+from store.metrics import Metrics
+from store.publishing.changes import ChangePublisher
+from store.publishing.waiting import Upkeep, WaitingReleaser
+from store.repository.database import Database
+from store.routes import problems
+from store.routes.access import Access
+from store.routes.accounts import AccountDesk, accounts_router, tokens_router
+from store.routes.inbox import inbox_router
+from store.routes.internal import internal_app
+from store.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+_PIPELINE_CONNECTIONS = 4
+_SCHEMA_RETRY_SECONDS = 1.0
+_PING_SECONDS = 0.8
+_LAST_MARKS_SECONDS = 1.0
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class _State:
+    """What readiness asks: whether the schema was found right, and whether Postgres answers now."""
+
+    def __init__(self, database: Database, broker: Broker) -> None:
+        self._database = database
+        self._broker = broker
+        self.schema_checked = asyncio.Event()
+        self.tried = asyncio.Event()
+
+    async def problems(self) -> Sequence[str]:
+        found = [] if self._broker.is_ready else ["The broker is away."]
+        try:
+            async with asyncio.timeout(_PING_SECONDS):
+                await self._database.ping()
+        except (DependencyUnavailable, TimeoutError):
+            return [*found, "Postgres does not answer."]
+        return found if self.schema_checked.is_set() else [*found, "The database's schema has not been checked yet."]
+
+    async def check_schema(self) -> None:
+        """Return once the schema is known to be this version's; keeps trying while Postgres is away.
+
+        Raises:
+            StartupRefused: it is another version's.
+        """
+        while not self.schema_checked.is_set():
+            try:
+                refusal = migrations.refusal(await self._database.schema_revision())
+            except DependencyUnavailable as error:
+                log.warning("waiting for Postgres", reason=str(error))
+                self.tried.set()
+                await asyncio.sleep(_SCHEMA_RETRY_SECONDS)
+                continue
+            if refusal is not None:
+                raise refusal
+            self.schema_checked.set()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """What runs while the service does."""
+
+    inbox: InboxHandler
+    records: RecordsHandler
+    changes: ChangePublisher
+    releaser: WaitingReleaser
+    upkeep: Upkeep
+
+
+def _work(settings: Settings, database: Database, broker: Broker, metrics: Metrics) -> _Work:
+    changes = ChangePublisher(
+        database,
+        broker,
+        clock=_now,
+        metrics=metrics,
+        scan_interval_seconds=settings.scan_interval_seconds,
+        mark_interval_seconds=settings.mark_interval_seconds,
+    )
+    releaser = WaitingReleaser(database, broker, clock=_now, metrics=metrics)
+    return _Work(
+        inbox=InboxHandler(database=database, announce=changes.announce, clock=_now, metrics=metrics),
+        records=RecordsHandler(
+            database=database,
+            nudge_releaser=releaser.nudge,
+            clock=_now,
+            metrics=metrics,
+            waiting_per_page=settings.waiting_per_page,
+        ),
+        changes=changes,
+        releaser=releaser,
+        upkeep=Upkeep(
+            database,
+            clock=_now,
+            metrics=metrics,
+            waiting_for=timedelta(days=settings.waiting_days),
+            log_reaches_back=timedelta(days=settings.log_retention_days),
+        ),
+    )
+
+
+def create_app(
+    settings: Settings, database: Database, work: _Work, readiness: Readiness, registry: CollectorRegistry
+) -> FastAPI:
+    """Build the public app."""
+    app = FastAPI(title="Switchboard", version="1", openapi_url="/api/openapi.json", docs_url=None, redoc_url=None)
+    access = Access(verifier(settings), settings.admin_tokens)
+    seal = CursorSeal([key.get_secret_value().encode() for key in settings.encryption_keys])
+    desk = AccountDesk(
+        database,
+        TokenCipher(settings.encryption_keys),
+        clock=_now,
+        nudge_publisher=work.changes.nudge,
+        nudge_releaser=work.releaser.nudge,
+    )
+    app.include_router(inbox_router(database, access, seal))
+    app.include_router(accounts_router(database, desk, access, seal))
+    app.include_router(tokens_router(database, access, secret=settings.jwt_secret, clock=_now))
+    app.router.routes.extend(operations_routes(readiness, registry))
+    problems.install(app)
+    views.publish_schemas(app)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.allowed_origins,
+        allow_methods=["GET", "POST", "PUT", "DELETE"],
+        allow_headers=["Authorization", "Content-Type"],
+        expose_headers=["Link", "Inbox-Seq", "Inbox-Epoch", "Retry-After"],
+        max_age=600,
+    )
+    return app
+
+
+async def _work_until(stopping: asyncio.Event, state: _State, broker: Broker, work: _Work) -> None:
+    """Do the work that needs the schema, from when it is known to be right until the service stops."""
+    await state.check_schema()
+    async with asyncio.TaskGroup() as loops:
+        endless = [
+            loops.create_task(work.changes.keep_scanning()),
+            loops.create_task(work.changes.keep_marking()),
+            loops.create_task(work.releaser.keep_releasing()),
+            loops.create_task(work.upkeep.keep_tidy()),
+        ]
+        async with broker.consume(STORE_INBOX, work.inbox), broker.consume(STORE_RECORDS, work.records):
+            state.tried.set()
+            await stopping.wait()
+        for loop in endless:
+            loop.cancel()
+    try:
+        async with asyncio.timeout(_LAST_MARKS_SECONDS):
+            await work.changes.flush_marks()
+    except (SwitchboardError, TimeoutError) as error:
+        log.info("some published changes stay unmarked: they will be published once more", reason=str(error))
+
+
+@asynccontextmanager
+async def running(settings: Settings, broker: Broker, *, registry: CollectorRegistry) -> AsyncIterator[dict[str, int]]:
+    """Be the store while the context lasts; yields its ports, `store` (public) and `store_internal`.
+
+    Neither Postgres nor the broker has to be there: readiness says what is missing, and work starts when it can.
+
+    Raises:
+        StartupRefused: the schema is not this version's, found out at once or as soon as Postgres answers.
+    """
+    url = settings.database_url.get_secret_value()
+    seconds = settings.database_timeout_seconds
+    pipeline = Database(url, pool_size=_PIPELINE_CONNECTIONS, command_timeout_seconds=seconds)
+    asked = Database(url, pool_size=settings.database_pool_size, command_timeout_seconds=seconds)
+    work = _work(settings, pipeline, broker, Metrics(registry))
+    state = _State(asked, broker)
+    readiness = Readiness(state.problems)
+    public = create_app(settings, asked, work, readiness, registry)
+    internal = internal_app(asked, service_tokens=settings.service_tokens, clock=_now)
+    grace_seconds = settings.shutdown_grace_seconds / 4
+    stopping = asyncio.Event()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(pipeline.close)
+        stack.push_async_callback(asked.close)
+        host = settings.bind_host
+        ports = {
+            "store": await stack.enter_async_context(
+                serving(public, host=host, port=settings.store_port, grace_seconds=grace_seconds)
+            ),
+            "store_internal": await stack.enter_async_context(
+                serving(internal, host=host, port=settings.store_internal_port, grace_seconds=grace_seconds)
+            ),
+        }
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(_work_until(stopping, state, broker, work))
+                await state.tried.wait()
+                yield ports
+                readiness.stop()
+                stopping.set()
+        except BaseExceptionGroup as group:
+            if len(group.exceptions) > 1:
+                raise
+            raise group.exceptions[0] from group.exceptions[0].__cause__

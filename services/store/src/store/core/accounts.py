@@ -1,0 +1,109 @@
+"""Who owns a page when: intervals without overlap, each beginning where the one before it ended."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+import msgspec
+from msgspec.structs import replace
+
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+"""Where the first interval of a page starts: webhooks that came while nobody owned it belong to whoever connects it."""
+_TICK = timedelta(microseconds=1)
+
+AccountStatus = Literal["connected", "disconnected", "needs_reauthorization"]
+
+
+class Interval(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of `accounts`: one user owns the page from `owned_from` (inclusive) to `owned_until` (exclusive)."""
+
+    user_id: str
+    owned_from: datetime
+    owned_until: datetime | None
+    version: int
+    name: str | None
+    token_ciphertext: str | None
+    status: AccountStatus
+    reason: str | None
+    connected_at: datetime
+
+    def holds(self, at: datetime) -> bool:
+        """Whether the page was this user's at that time."""
+        return self.owned_from <= at and (self.owned_until is None or at < self.owned_until)
+
+
+class Ownership(msgspec.Struct, frozen=True, kw_only=True):
+    """What a change of ownership writes."""
+
+    intervals: tuple[Interval, ...]
+    """To be inserted, or to replace the row with the same `owned_from`."""
+    created: bool
+    """Whether somebody owns the page now who did not before."""
+
+    @property
+    def user_ids(self) -> list[str]:
+        """Whose inboxes have to be told, without repetition."""
+        return sorted({interval.user_id for interval in self.intervals})
+
+
+def owner_at(intervals: Sequence[Interval], at: datetime) -> Interval | None:
+    """Return who owned the page at that time."""
+    return next((interval for interval in intervals if interval.holds(at)), None)
+
+
+def page_version(intervals: Sequence[Interval]) -> int:
+    """Return the page's version: 0 when nobody ever connected it, and greater with every change."""
+    return max((interval.version for interval in intervals), default=0)
+
+
+def connect(
+    intervals: Sequence[Interval], *, user_id: str, name: str | None, token_ciphertext: str | None, now: datetime
+) -> Ownership:
+    """Return what makes `user_id` the owner from now on; its own name and token stay where none is given."""
+    version = page_version(intervals) + 1
+    current = next((interval for interval in intervals if interval.owned_until is None), None)
+    if current is not None and current.user_id == user_id:
+        kept = replace(
+            current,
+            version=version,
+            name=name if name is not None else current.name,
+            token_ciphertext=token_ciphertext if token_ciphertext is not None else current.token_ciphertext,
+            status="connected",
+            reason=None,
+        )
+        return Ownership(intervals=(kept,), created=False)
+    closed = [] if current is None else [_closed(current, version, now, "Another user has connected this page.")]
+    ends = [interval.owned_until for interval in (*intervals, *closed) if interval.owned_until is not None]
+    opened = Interval(
+        user_id=user_id,
+        owned_from=max(ends, default=BEGINNING),
+        owned_until=None,
+        version=version,
+        name=name,
+        token_ciphertext=token_ciphertext,
+        status="connected",
+        reason=None,
+        connected_at=now,
+    )
+    return Ownership(intervals=(*closed, opened), created=True)
+
+
+def disconnect(intervals: Sequence[Interval], *, now: datetime) -> Ownership | None:
+    """Return what ends the present ownership; None when there is none."""
+    current = next((interval for interval in intervals if interval.owned_until is None), None)
+    if current is None:
+        return None
+    closed = _closed(current, page_version(intervals) + 1, now, "The page was disconnected.")
+    return Ownership(intervals=(closed,), created=False)
+
+
+def _closed(interval: Interval, version: int, now: datetime, reason: str) -> Interval:
+    # Never empty, even when clocks disagree: the next interval starts at its end, and starts are unique.
+    return replace(
+        interval,
+        owned_until=max(now, interval.owned_from + _TICK),
+        version=version,
+        token_ciphertext=None,
+        status="disconnected",
+        reason=reason,
+    )

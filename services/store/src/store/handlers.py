@@ -1,0 +1,179 @@
+"""What the store does with events: load, merge, write, announce. One function a queue."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from time import perf_counter
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.contracts import (
+    AnyEvent,
+    Event,
+    InboxEnrichedV1,
+    ItemParkedV1,
+    ProfileRequestedV1,
+    ProfileResolvedV1,
+    WebhookUnclaimedV1,
+)
+from shared.errors import DependencyUnavailable
+from shared.messaging.outcomes import DONE, Outcome, Park
+from store.core.accounts import Interval, owner_at, page_version
+from store.core.facts import Arrival, arrival_of
+from store.core.marks import Range, ranges_of
+from store.core.merge import merge
+from store.core.rows import Changes, Loaded
+from store.metrics import Metrics
+from store.repository import accounts, inbox, inbox_writing, records, waiting
+from store.repository.database import Database
+
+Clock = Callable[[], datetime]
+Announce = Callable[[Sequence[Range], Mapping[str, Event]], Awaitable[None]]
+"""Publishes changes in order, as those of the given causes (by id); returns once they are safe, raises as `publish`."""
+
+_LOCK_ATTEMPTS = 3
+_NOTHING = Changes(
+    new_messages=[],
+    changed_messages=[],
+    conversations=[],
+    waiting_profiles={},
+    claimed_profiles=[],
+    log=[],
+    last_seqs={},
+    refused={},
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InboxHandler:
+    """Handles `store.inbox`: facts become rows in one transaction, and then events."""
+
+    database: Database
+    announce: Announce
+    clock: Clock
+    metrics: Metrics
+
+    async def __call__(self, events: Sequence[AnyEvent]) -> list[Outcome]:
+        """Store what the events say and publish what that changes, or what it once changed if they come again.
+
+        Raises:
+            DependencyUnavailable: Postgres or the broker is away.
+            Unstorable: Postgres refuses the data of at least one of them.
+        """
+        self.metrics.batch_events.labels("inbox").observe(len(events))
+        arrivals = [arrival_of(event) for event in events if isinstance(event, InboxEnrichedV1 | ProfileResolvedV1)]
+        changes = await self._record(arrivals)
+        written = [(entry.user_id, entry.seq) for entry in changes.log]
+        again = await self._changed_before(arrivals, changes)
+        await self.announce(ranges_of([*written, *again]), {event.id: event for event in events})
+        self._count(arrivals, changes, again)
+        return [Park(changes.refused[event.id]) if event.id in changes.refused else DONE for event in events]
+
+    async def _record(self, arrivals: Sequence[Arrival]) -> Changes:
+        user_ids = {arrival.user_id for arrival in arrivals if arrival.changes_inbox}
+        for _ in range(_LOCK_ATTEMPTS):
+            started = perf_counter()
+            async with self.database.transaction() as transaction:
+                last_seqs = await inbox.lock_inboxes(transaction, user_ids) if user_ids else {}
+                if len(last_seqs) == len(user_ids):
+                    changes = await self._merge_and_write(transaction, arrivals, last_seqs)
+                    break
+            await inbox.create_inboxes(self.database, user_ids - last_seqs.keys())
+        else:
+            raise DependencyUnavailable("the users' counter rows vanish as soon as they are created")
+        self.metrics.transaction_seconds.observe(perf_counter() - started)
+        return changes
+
+    async def _merge_and_write(
+        self, transaction: AsyncConnection, arrivals: Sequence[Arrival], last_seqs: dict[str, int]
+    ) -> Changes:
+        changing = [arrival for arrival in arrivals if arrival.changes_inbox]
+        changes = _NOTHING
+        if changing:
+            loaded: Loaded = await inbox.load(transaction, changing, last_seqs)
+            changes = merge(loaded, changing)
+            await inbox_writing.write(transaction, changes, now=self.clock())
+        await inbox_writing.keep_raw_items(transaction, arrivals)
+        await inbox_writing.end_lookups(transaction, arrivals)
+        return changes
+
+    async def _changed_before(self, arrivals: Sequence[Arrival], changes: Changes) -> list[tuple[str, int]]:
+        """Return what those events changed that changed nothing now: they came again, perhaps for want of a publish."""
+        news = {entry.cause.id for entry in changes.log}
+        quiet = [
+            (arrival.user_id, arrival.cause.id)
+            for arrival in arrivals
+            if arrival.changes_inbox and arrival.cause.id not in news and arrival.cause.id not in changes.refused
+        ]
+        if not quiet:
+            return []
+        async with self.database.reading() as connection:
+            return await inbox.rows_of_causes(connection, quiet)
+
+    def _count(self, arrivals: Sequence[Arrival], changes: Changes, again: Sequence[object]) -> None:
+        for entry in changes.log:
+            self.metrics.changes.labels(entry.kind).inc()
+        told = sum(arrival.message is not None for arrival in arrivals)
+        self.metrics.duplicates.inc(
+            max(0, told - len(changes.new_messages) - len(changes.changed_messages) - len(changes.refused))
+        )
+        self.metrics.republished.inc(len(again))
+        self.metrics.refused.inc(len(changes.refused))
+        for arrival in arrivals:
+            if arrival.raw is not None:
+                self.metrics.count_raw_item(arrival.raw.label)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordsHandler:
+    """Handles `store.records`: what is kept beside the inbox."""
+
+    database: Database
+    nudge_releaser: Callable[[], None]
+    """Called when items are ready to leave `waiting_webhooks`."""
+    clock: Clock
+    metrics: Metrics
+    waiting_per_page: int
+
+    async def __call__(self, events: Sequence[AnyEvent]) -> list[Outcome]:
+        """Keep the events.
+
+        Raises:
+            DependencyUnavailable: Postgres is away.
+            Unstorable: Postgres refuses the data of at least one of them.
+        """
+        self.metrics.batch_events.labels("records").observe(len(events))
+        parked = [event for event in events if isinstance(event, ItemParkedV1)]
+        requested = [event for event in events if isinstance(event, ProfileRequestedV1)]
+        unclaimed = {event.id: event for event in events if isinstance(event, WebhookUnclaimedV1)}
+        async with self.database.transaction() as transaction:
+            released = await self._keep_waiting(transaction, list(unclaimed.values())) if unclaimed else False
+            if parked:
+                await records.park(transaction, parked, now=self.clock())
+            if requested:
+                await records.request_lookups(transaction, requested, now=self.clock())
+        if released:
+            self.nudge_releaser()
+        for event in parked:
+            self.metrics.parked.labels(event.handler).inc()
+        return [DONE] * len(events)
+
+    async def _keep_waiting(self, transaction: AsyncConnection, events: Sequence[WebhookUnclaimedV1]) -> bool:
+        """Keep items for later; return whether the page of any is connected by now, so that it can leave at once.
+
+        Publishing happens outside of the handler: in one process it would wait for handlers that wait for this one.
+        """
+        pages = {(event.platform, event.page_id) for event in events}
+        await accounts.lock_pages(transaction, pages)
+        known = await accounts.intervals(transaction, pages)
+        owners: dict[str, Interval] = {}
+        for event in events:
+            owner = owner_at(known.get((event.platform, event.page_id), ()), event.received_at)
+            if owner is not None:
+                owners[event.id] = owner
+        versions = {page: page_version(mine) for page, mine in known.items()}
+        await waiting.keep(transaction, events, owners, versions, now=self.clock())
+        for page in sorted(pages):
+            dropped = await waiting.cap(transaction, page, most=self.waiting_per_page)
+            self.metrics.waiting_dropped.labels("page").inc(dropped)
+        return bool(owners)

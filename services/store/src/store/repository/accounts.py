@@ -1,0 +1,151 @@
+"""Who owns which page: intervals, and what a change of them writes."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.contracts import Platform
+from store.core.accounts import Interval, Ownership
+from store.core.facts import Cause
+from store.core.rows import LogEntry
+from store.repository.inbox import create_and_lock_inboxes
+from store.repository.inbox_writing import write_log
+
+PageKey = tuple[str, str]
+"""(platform, page_id)"""
+
+_LOCK_PAGES = text("""
+    SELECT pg_advisory_xact_lock(lock) FROM (
+        SELECT DISTINCT hashtextextended('page ' || p || ' ' || i, 0) AS lock
+        FROM unnest(CAST(:platforms AS text[]), CAST(:page_ids AS text[])) AS k(p, i) ORDER BY 1
+    ) AS sorted
+""")
+_INTERVALS = text("""
+    SELECT a.platform, a.page_id, a.user_id, a.owned_from, a.owned_until, a.version, a.name, a.token_ciphertext,
+           a.status, a.reason, a.connected_at
+    FROM (SELECT DISTINCT p, i FROM unnest(CAST(:platforms AS text[]), CAST(:page_ids AS text[])) AS u(p, i)) AS k
+    JOIN accounts a ON a.platform = k.p AND a.page_id = k.i
+    ORDER BY a.platform, a.page_id, a.owned_from
+""")
+_SAVE = text("""
+    INSERT INTO accounts (platform, page_id, owned_from, owned_until, user_id, version, name, token_ciphertext, status,
+                          reason, connected_at)
+    VALUES (:platform, :page_id, :owned_from, :owned_until, :user_id, :version, :name, :token_ciphertext, :status,
+            :reason, :connected_at)
+    ON CONFLICT (platform, page_id, owned_from) DO UPDATE SET
+        owned_until = EXCLUDED.owned_until, version = EXCLUDED.version, name = EXCLUDED.name,
+        token_ciphertext = EXCLUDED.token_ciphertext, status = EXCLUDED.status, reason = EXCLUDED.reason
+""")
+_AUDIT_MINT = text("""
+    INSERT INTO token_mints (user_id, minted_at, expires_at, minted_by)
+    VALUES (:user_id, :minted_at, :expires_at, :minted_by)
+""")
+
+
+async def lock_pages(transaction: AsyncConnection, pages: Iterable[PageKey]) -> None:
+    """Keep everybody else from changing who owns these pages, and from adding to what waits for them.
+
+    Taken before any counter row, as in every writer.
+    """
+    wanted = list(pages)
+    await transaction.execute(
+        _LOCK_PAGES, {"platforms": [platform for platform, _ in wanted], "page_ids": [page for _, page in wanted]}
+    )
+
+
+async def intervals(connection: AsyncConnection, pages: Iterable[PageKey]) -> dict[PageKey, list[Interval]]:
+    """Return the ownership of these pages, oldest first; a page never heard of is left out."""
+    wanted = list(pages)
+    rows = await connection.execute(
+        _INTERVALS, {"platforms": [platform for platform, _ in wanted], "page_ids": [page for _, page in wanted]}
+    )
+    return {
+        (str(page[0]), str(page[1])): [
+            Interval(
+                user_id=user_id,
+                owned_from=owned_from,
+                owned_until=owned_until,
+                version=version,
+                name=name,
+                token_ciphertext=token_ciphertext,
+                status=status,
+                reason=reason,
+                connected_at=connected_at,
+            )
+            for (
+                _,
+                _,
+                user_id,
+                owned_from,
+                owned_until,
+                version,
+                name,
+                token_ciphertext,
+                status,
+                reason,
+                connected_at,
+            ) in mine
+        ]
+        for page, mine in groupby(rows, key=itemgetter(0, 1))
+    }
+
+
+async def save(
+    transaction: AsyncConnection,
+    page: tuple[Platform, str],
+    ownership: Ownership,
+    *,
+    cause_id: str,
+    now: datetime,
+) -> None:
+    """Write a change of ownership and tell the inboxes of everybody concerned. The page must be locked."""
+    platform, page_id = page
+    last_seqs = await create_and_lock_inboxes(transaction, ownership.user_ids)
+    for interval in ownership.intervals:
+        await transaction.execute(
+            _SAVE,
+            {
+                "platform": platform,
+                "page_id": page_id,
+                "owned_from": interval.owned_from,
+                "owned_until": interval.owned_until,
+                "user_id": interval.user_id,
+                "version": interval.version,
+                "name": interval.name,
+                "token_ciphertext": interval.token_ciphertext,
+                "status": interval.status,
+                "reason": interval.reason,
+                "connected_at": interval.connected_at,
+            },
+        )
+    await write_log(transaction, _entries(page, ownership.user_ids, last_seqs, Cause(cause_id, now, now)), now=now)
+
+
+def _entries(
+    page: tuple[Platform, str], user_ids: Sequence[str], last_seqs: dict[str, int], cause: Cause
+) -> list[LogEntry]:
+    return [
+        LogEntry(
+            user_id=user_id,
+            seq=last_seqs[user_id] + 1,
+            kind="account_updated",
+            cause=cause,
+            platform=page[0],
+            page_id=page[1],
+        )
+        for user_id in user_ids
+    ]
+
+
+async def audit_mint(
+    transaction: AsyncConnection, user_id: str, *, minted_at: datetime, expires_at: datetime, minted_by: str
+) -> None:
+    """Note that a token was minted, and by which admin token (its fingerprint)."""
+    await transaction.execute(
+        _AUDIT_MINT,
+        {"user_id": user_id, "minted_at": minted_at, "expires_at": expires_at, "minted_by": minted_by},
+    )

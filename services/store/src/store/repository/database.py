@@ -1,0 +1,141 @@
+"""Connections to Postgres: opening, transactions, and what identifies the data."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import monotonic
+from typing import Any
+
+from sqlalchemy import URL, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from store.errors import InvalidDatabaseUrl, translated
+
+_SCHEMES = ("postgresql", "postgres", "postgresql+asyncpg")
+_EPOCH_SECONDS = 10.0
+"""How long the epoch is trusted without a new connection: behind a pooler a fail-over breaks none of ours."""
+_EPOCH = text(
+    # The WAL file's name starts with the timeline, and changes at the moment of a promotion.
+    "SELECT id::text, (SELECT system_identifier FROM pg_control_system())::text,"
+    " left(pg_walfile_name(pg_current_wal_lsn()), 8) FROM store_identity"
+)
+
+
+def driver_url(database_url: str) -> tuple[URL, dict[str, Any]]:
+    """Return `database_url` as SQLAlchemy and asyncpg want it, with arguments for the driver.
+
+    postgresql://, postgres:// and postgresql+asyncpg:// are taken, a unix socket as `?host=/folder`, and libpq's
+    `sslmode` and `application_name`.
+
+    Raises:
+        InvalidDatabaseUrl: none of these forms.
+    """
+    try:
+        url = make_url(database_url)
+    except (ArgumentError, ValueError):
+        raise InvalidDatabaseUrl("is not a database address, such as postgresql://user:password@host/name.") from None
+    if url.drivername not in _SCHEMES:
+        raise InvalidDatabaseUrl("must be the address of a Postgres database (postgresql://...).")
+    query = dict(url.query)
+    arguments: dict[str, Any] = {"server_settings": {"jit": "off", "application_name": "switchboard-store"}}
+    if isinstance(name := query.pop("application_name", None), str):
+        arguments["server_settings"]["application_name"] = name
+    if isinstance(mode := query.pop("sslmode", None), str):
+        arguments["ssl"] = _ssl_of(mode)
+    return url.set(drivername="postgresql+asyncpg", query=query), arguments
+
+
+def _ssl_of(mode: str) -> str:
+    if mode not in ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"):
+        raise InvalidDatabaseUrl(f"has an sslmode that libpq does not know: {mode!r}.")
+    return mode
+
+
+def open_engine(database_url: str, *, pool_size: int, command_timeout_seconds: float) -> AsyncEngine:
+    """Return an engine; nothing is connected yet.
+
+    Raises:
+        InvalidDatabaseUrl: the address cannot be used.
+    """
+    url, arguments = driver_url(database_url)
+    engine = create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=command_timeout_seconds,
+        hide_parameters=True,
+        connect_args=arguments
+        | {"timeout": min(command_timeout_seconds, 5.0), "command_timeout": command_timeout_seconds},
+    )
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    return engine
+
+
+def _refuse_closed(connection: Any, _record: Any, _proxy: Any) -> None:
+    """Replace a pooled connection that the server has ended: asyncpg knows without asking."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
+
+
+class Database:
+    """A pool of connections.
+
+    Args:
+        database_url: in any of the forms of `driver_url`.
+        pool_size: most connections at a time; who comes later waits, for at most `command_timeout_seconds`.
+        command_timeout_seconds: for one statement.
+    """
+
+    def __init__(self, database_url: str, *, pool_size: int, command_timeout_seconds: float) -> None:
+        self._engine = open_engine(database_url, pool_size=pool_size, command_timeout_seconds=command_timeout_seconds)
+        self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._epoch: tuple[str, float] | None = None
+        event.listen(self._engine.sync_engine, "connect", self._forget_epoch)
+
+    def _forget_epoch(self, *_: Any) -> None:
+        self._epoch = None
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """Run one transaction, READ COMMITTED; committed when the context is left without an error.
+
+        Raises:
+            DependencyUnavailable: Postgres could not do it now.
+            Unstorable: Postgres will never take this data.
+        """
+        with translated():
+            async with self._engine.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """Run statements that each stand alone; errors as in `transaction`."""
+        with translated():
+            async with self._autocommit.connect() as connection:
+                yield connection
+
+    async def epoch(self) -> str:
+        """Return what identifies the data: another value after a restore or a fail-over, when numbers may go back."""
+        if self._epoch is None or monotonic() - self._epoch[1] > _EPOCH_SECONDS:
+            async with self.reading() as connection:
+                row = (await connection.execute(_EPOCH)).one()
+            self._epoch = (hashlib.sha256("/".join(row).encode()).hexdigest()[:16], monotonic())
+        return self._epoch[0]
+
+    async def ping(self) -> None:
+        """Return when Postgres answers; errors as in `transaction`."""
+        async with self.reading() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def schema_revision(self) -> str | None:
+        """Return the revision that the schema is at; None for a database that was never migrated."""
+        async with self.reading() as connection:
+            if await connection.scalar(text("SELECT to_regclass('alembic_version')")) is None:
+                return None
+            revision: str | None = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+            return revision
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._engine.dispose()

@@ -1,0 +1,214 @@
+"""The event log: frames, tops, what has been published, and what is pruned."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.contracts.inbox import Conversation, Message
+from store.core.marks import Range
+from store.repository.database import Database
+from store.repository.inbox import lock_inboxes
+from store.repository.rendering import (
+    ACCOUNT_WIDTH,
+    CONVERSATION_WIDTH,
+    MESSAGE_WIDTH,
+    LogRow,
+    account_columns,
+    account_data,
+    account_of,
+    conversation_columns,
+    conversation_data,
+    conversation_of,
+    message_columns,
+    message_data,
+    message_of,
+)
+
+_FRAMES = text(
+    " ".join(
+        (
+            "SELECT l.user_id, l.seq, l.kind, l.cause_id, l.occurred_at, l.received_at,",
+            "a.page_version, la.name,",
+            f"{message_columns('m')}, {conversation_columns('c')}, {message_columns('lm')}, {account_columns('a')}",
+            """
+    FROM unnest(CAST(:user_ids AS text[]), CAST(:afters AS bigint[]), CAST(:uptos AS bigint[]))
+         AS k(user_id, after, upto)
+    CROSS JOIN LATERAL (
+        SELECT * FROM inbox_log WHERE user_id = k.user_id AND seq > k.after AND seq <= k.upto
+        ORDER BY seq LIMIT CAST(:per_range AS bigint)
+    ) l
+    LEFT JOIN messages m ON m.user_id = l.user_id AND m.id = l.message_id
+    LEFT JOIN conversations c ON c.user_id = l.user_id AND c.conversation_id = l.conversation_id
+    LEFT JOIN messages lm ON lm.user_id = c.user_id AND lm.id = c.last_message_id AND lm.id IS DISTINCT FROM m.id
+    LEFT JOIN LATERAL (
+        SELECT own.*, (SELECT max(version) FROM accounts
+                       WHERE platform = own.platform AND page_id = own.page_id) AS page_version
+        FROM accounts own
+        WHERE own.user_id = l.user_id AND own.platform = coalesce(l.platform, m.platform)
+          AND own.page_id = coalesce(l.page_id, m.page_id)
+          AND (l.kind = 'account_updated' OR m.direction = 'outgoing')
+        ORDER BY own.owned_from DESC LIMIT 1
+    ) a ON true
+    LEFT JOIN LATERAL (
+        SELECT own.name FROM accounts own
+        WHERE own.user_id = lm.user_id AND own.platform = lm.platform AND own.page_id = lm.page_id
+          AND lm.direction = 'outgoing'
+        ORDER BY own.owned_from DESC LIMIT 1
+    ) la ON true
+    ORDER BY l.user_id, l.seq
+""",
+        )
+    )
+)
+_HEAD = 8
+_TOPS = text("SELECT user_id, last_seq, floor_seq FROM inboxes WHERE user_id = ANY(CAST(:user_ids AS text[]))")
+_MARK = text("""
+    UPDATE inboxes i SET published_seq = least(n.last, i.last_seq)
+    FROM unnest(CAST(:user_ids AS text[]), CAST(:firsts AS bigint[]), CAST(:lasts AS bigint[]))
+         AS n(user_id, first, last)
+    WHERE i.user_id = n.user_id AND i.published_seq >= n.first - 1 AND i.published_seq < n.last
+""")
+_PUBLISHED = text("SELECT user_id, published_seq FROM inboxes WHERE user_id = ANY(CAST(:user_ids AS text[]))")
+_LOCK_TO_MARK = text(
+    "SELECT 1 FROM inboxes WHERE user_id = ANY(CAST(:user_ids AS text[])) ORDER BY user_id FOR NO KEY UPDATE"
+)
+_UNPUBLISHED = text("""
+    SELECT i.user_id, i.published_seq + 1, i.last_seq
+    FROM inboxes i
+    JOIN inbox_log l ON l.user_id = i.user_id AND l.seq = i.published_seq + 1
+    WHERE i.published_seq < i.last_seq AND l.at <= :before
+      AND (CAST(:user_ids AS text[]) IS NULL OR i.user_id = ANY(CAST(:user_ids AS text[])))
+    ORDER BY l.at LIMIT CAST(:most AS bigint)
+""")
+_PRUNABLE = text("""
+    SELECT user_id, max(seq) FROM inbox_log WHERE at < :before GROUP BY user_id LIMIT CAST(:most AS bigint)
+""")
+_PRUNE = text("""
+    WITH pruned AS (
+        DELETE FROM inbox_log l USING unnest(CAST(:user_ids AS text[]), CAST(:uptos AS bigint[])) AS k(user_id, upto)
+        WHERE l.user_id = k.user_id AND l.seq <= k.upto
+        RETURNING l.user_id, l.seq
+    )
+    UPDATE inboxes i SET floor_seq = greatest(i.floor_seq, p.seq), published_seq = greatest(i.published_seq, p.seq)
+    FROM (SELECT user_id, max(seq) AS seq FROM pruned GROUP BY user_id) p
+    WHERE i.user_id = p.user_id
+""")
+
+
+class Top(NamedTuple):
+    """Where a user's log ends, and after which number it begins."""
+
+    last_seq: int
+    floor_seq: int
+
+
+async def frames(connection: AsyncConnection, ranges: Sequence[Range], *, per_range: int) -> list[LogRow]:
+    """Return the changes of `ranges`, at most `per_range` of each, rendered in one query, by user and number."""
+    if not ranges:
+        return []
+    rows = await connection.execute(
+        _FRAMES,
+        {
+            "user_ids": [wanted.user_id for wanted in ranges],
+            "afters": [wanted.first - 1 for wanted in ranges],
+            "uptos": [wanted.last for wanted in ranges],
+            "per_range": per_range,
+        },
+    )
+    return [_log_row(tuple(row)) for row in rows]
+
+
+def _log_row(row: tuple[Any, ...]) -> LogRow:
+    user_id, seq, kind, cause_id, occurred_at, received_at, page_version, last_account_name = row[:_HEAD]
+    m = row[_HEAD : (at := _HEAD + MESSAGE_WIDTH)]
+    c = row[at : (at := at + CONVERSATION_WIDTH)]
+    lm = row[at : (at := at + MESSAGE_WIDTH)]
+    a = row[at : at + ACCOUNT_WIDTH]
+    account = account_of(a) if kind == "account_updated" else None
+    if account is not None:
+        data = account_data(account)
+    else:
+        message = message_of(m, participant=c, account_name=a[3]) if m[0] is not None else None
+        conversation = conversation_of(c, _last_message(message, c, lm, last_account_name))
+        data = conversation_data(conversation) if message is None else message_data(message, conversation)
+    return LogRow(
+        user_id=user_id,
+        seq=seq,
+        kind=kind,
+        data=data,
+        cause_id=cause_id,
+        occurred_at=occurred_at,
+        received_at=received_at,
+        account=account,
+        page_version=page_version or 0,
+    )
+
+
+def _last_message(
+    message: Message | None, c: Sequence[Any], lm: Sequence[Any], account_name: str | None
+) -> Message | None:
+    """Return the conversation's last message; the query leaves it out where it is `message` itself."""
+    last_message_id = c[6]
+    if message is not None and message.id == last_message_id:
+        return message
+    return message_of(lm, participant=c, account_name=account_name) if lm[0] is not None else None
+
+
+async def tops(connection: AsyncConnection, user_ids: Iterable[str]) -> dict[str, Top]:
+    """Return the tops of those users who have an inbox."""
+    rows = await connection.execute(_TOPS, {"user_ids": list(user_ids)})
+    return {user_id: Top(last_seq, floor_seq) for user_id, last_seq, floor_seq in rows}
+
+
+async def mark_published(database: Database, ranges: Sequence[Range]) -> Mapping[str, int]:
+    """Note what has been published, where it connects to what was noted before; return where the users stand now."""
+    user_ids = sorted({published.user_id for published in ranges})
+    async with database.transaction() as transaction:
+        await transaction.execute(_LOCK_TO_MARK, {"user_ids": user_ids})
+        await transaction.execute(
+            _MARK,
+            {
+                "user_ids": [published.user_id for published in ranges],
+                "firsts": [published.first for published in ranges],
+                "lasts": [published.last for published in ranges],
+            },
+        )
+        rows = await transaction.execute(_PUBLISHED, {"user_ids": user_ids})
+        return {user_id: seq for user_id, seq in rows}  # noqa: C416 - Row is no tuple to a type checker
+
+
+async def unpublished(
+    connection: AsyncConnection, *, before: datetime, user_ids: Sequence[str] | None, most: int
+) -> list[Range]:
+    """Return what was committed by `before` and is not known to be published, of at most `most` users.
+
+    Only of `user_ids`, where they are given.
+    """
+    rows = await connection.execute(
+        _UNPUBLISHED, {"before": before, "user_ids": None if user_ids is None else list(user_ids), "most": most}
+    )
+    return [Range(user_id, first, last) for user_id, first, last in rows]
+
+
+async def prune(database: Database, *, before: datetime, most_users: int) -> int:
+    """Delete log rows written before then, of at most `most_users`, moving their floors in the same transaction.
+
+    Return how many users lost some.
+    """
+    async with database.transaction() as transaction:
+        found = (await transaction.execute(_PRUNABLE, {"before": before, "most": most_users})).all()
+        if not found:
+            return 0
+        await lock_inboxes(transaction, [user_id for user_id, _ in found])
+        await transaction.execute(
+            _PRUNE, {"user_ids": [user_id for user_id, _ in found], "uptos": [upto for _, upto in found]}
+        )
+        return len(found)
+
+
+def conversation_with(c: Sequence[Any], lm: Sequence[Any], account_name: str | None) -> Conversation:
+    """Return the conversation in `c` with the last message in `lm`."""
+    return conversation_of(c, _last_message(None, c, lm, account_name))

@@ -1,0 +1,159 @@
+"""Items of pages that nobody has connected: kept within bounds, and released when somebody does."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.contracts import WebhookReleasedV1, WebhookUnclaimedV1, derive_id
+from store.core.accounts import Interval
+from store.repository.accounts import PageKey
+from store.repository.database import Database
+
+_KEEP = text("""
+    INSERT INTO waiting_webhooks AS w (id, platform, page_id, webhook_id, item_index, channel, entry, occurred_at,
+                                       received_at, traceparent, release_version, arrived_at)
+    SELECT k.*, CAST(:now AS timestamptz)
+    FROM unnest(CAST(:ids AS text[]), CAST(:platforms AS text[]), CAST(:page_ids AS text[]),
+                CAST(:webhook_ids AS text[]), CAST(:item_indexes AS integer[]), CAST(:channels AS text[]),
+                CAST(:entries AS bytea[]), CAST(:occurred_ats AS timestamptz[]), CAST(:received_ats AS timestamptz[]),
+                CAST(:traceparents AS text[]), CAST(:release_versions AS bigint[])) AS k
+    ON CONFLICT (id) DO UPDATE SET release_version = coalesce(w.release_version, EXCLUDED.release_version)
+""")
+_CAP = text("""
+    DELETE FROM waiting_webhooks WHERE id IN (
+        SELECT id FROM waiting_webhooks
+        WHERE platform = :platform AND page_id = :page_id AND release_version IS NULL
+        ORDER BY received_at DESC, id OFFSET CAST(:most AS bigint)
+    )
+""")
+_RELEASE = text("""
+    UPDATE waiting_webhooks SET release_version = :version
+    WHERE platform = :platform AND page_id = :page_id AND received_at >= :owned_from AND release_version IS NULL
+""")
+_CLAIM = text("""
+    WITH claimed AS (
+        UPDATE waiting_webhooks SET leased_until = :leased_until
+        WHERE id IN (
+            SELECT id FROM waiting_webhooks
+            WHERE release_version IS NOT NULL AND (leased_until IS NULL OR leased_until < :now)
+            ORDER BY leased_until NULLS FIRST, received_at LIMIT CAST(:most AS bigint) FOR UPDATE SKIP LOCKED
+        )
+        RETURNING id, platform, page_id, webhook_id, item_index, channel, entry, occurred_at, received_at, traceparent,
+                  release_version
+    )
+    SELECT * FROM claimed ORDER BY received_at, id
+""")
+_DELETE = text("DELETE FROM waiting_webhooks WHERE id = ANY(CAST(:ids AS text[]))")
+_EXPIRE = text("""
+    DELETE FROM waiting_webhooks WHERE id IN (
+        SELECT id FROM waiting_webhooks WHERE arrived_at < :before LIMIT CAST(:most AS bigint)
+    )
+""")
+_COUNT = text("SELECT count(*) FROM (SELECT 1 FROM waiting_webhooks LIMIT CAST(:most AS bigint)) AS some")
+
+
+async def keep(
+    transaction: AsyncConnection,
+    events: Sequence[WebhookUnclaimedV1],
+    owners: Mapping[str, Interval],
+    versions: Mapping[PageKey, int],
+    *,
+    now: datetime,
+) -> None:
+    """Keep items until their page is connected; those in `owners`, by id, belong to somebody already and leave at once.
+
+    Every id once; their pages must be locked.
+    """
+    await transaction.execute(
+        _KEEP,
+        {
+            "ids": [event.id for event in events],
+            "platforms": [event.platform for event in events],
+            "page_ids": [event.page_id for event in events],
+            "webhook_ids": [event.webhook_id for event in events],
+            "item_indexes": [event.item_index for event in events],
+            "channels": [event.channel for event in events],
+            "entries": [event.entry for event in events],
+            "occurred_ats": [event.occurred_at for event in events],
+            "received_ats": [event.received_at for event in events],
+            "traceparents": [event.traceparent for event in events],
+            "release_versions": [
+                versions[event.platform, event.page_id] if event.id in owners else None for event in events
+            ],
+            "now": now,
+        },
+    )
+
+
+async def cap(transaction: AsyncConnection, page: PageKey, *, most: int) -> int:
+    """Drop the page's oldest items beyond `most`; return how many."""
+    result = await transaction.execute(_CAP, {"platform": page[0], "page_id": page[1], "most": most})
+    return result.rowcount
+
+
+async def release(transaction: AsyncConnection, page: PageKey, *, owned_from: datetime, version: int) -> int:
+    """Mark what came for the page since `owned_from` to be published; return how many. The page must be locked."""
+    result = await transaction.execute(
+        _RELEASE, {"platform": page[0], "page_id": page[1], "owned_from": owned_from, "version": version}
+    )
+    return result.rowcount
+
+
+async def claim_released(
+    database: Database, *, now: datetime, lease: timedelta, most: int
+) -> list[tuple[str, WebhookReleasedV1]]:
+    """Take released items, (id of the row, event) each, to publish them; nobody else gets them during `lease`."""
+    async with database.transaction() as transaction:
+        rows = await transaction.execute(_CLAIM, {"now": now, "leased_until": now + lease, "most": most})
+        return [
+            (
+                row_id,
+                WebhookReleasedV1(
+                    id=derive_id("released", row_id, str(version)),
+                    occurred_at=occurred_at,
+                    received_at=received_at,
+                    traceparent=traceparent,
+                    webhook_id=webhook_id,
+                    item_index=item_index,
+                    platform=platform,
+                    page_id=page_id,
+                    channel=channel,
+                    entry=entry,
+                    account_version=version,
+                ),
+            )
+            for (
+                row_id,
+                platform,
+                page_id,
+                webhook_id,
+                item_index,
+                channel,
+                entry,
+                occurred_at,
+                received_at,
+                traceparent,
+                version,
+            ) in rows
+        ]
+
+
+async def delete(database: Database, row_ids: Sequence[str]) -> None:
+    """Forget items that have been published."""
+    async with database.transaction() as transaction:
+        await transaction.execute(_DELETE, {"ids": list(row_ids)})
+
+
+async def expire(database: Database, *, before: datetime, most: int) -> int:
+    """Drop at most `most` items that came before then; return how many."""
+    async with database.transaction() as transaction:
+        result = await transaction.execute(_EXPIRE, {"before": before, "most": most})
+        return result.rowcount
+
+
+async def count(database: Database, *, most: int) -> int:
+    """Return how many items wait, counting no further than `most`."""
+    async with database.reading() as connection:
+        return int(await connection.scalar(_COUNT, {"most": most}) or 0)

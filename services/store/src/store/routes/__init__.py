@@ -1,0 +1,1 @@
+"""HTTP: the public REST API under /api, and /internal for the other services."""

@@ -1,0 +1,181 @@
+"""Connecting pages and minting tokens: for holders of an admin token."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Annotated
+from uuid import uuid4
+
+import structlog
+from fastapi import APIRouter, Depends, Path, Query
+from pydantic import SecretStr
+from starlette.responses import Response
+
+from shared.contracts import Platform
+from shared.contracts.inbox import Account
+from shared.security.cipher import TokenCipher
+from shared.security.user_tokens import mint
+from store.core.accounts import Interval, Ownership, connect, disconnect
+from store.core.cursors import AccountPosition, CursorSeal
+from store.repository import accounts, reading, waiting
+from store.repository.database import Database
+from store.routes.access import Access
+from store.routes.problems import ProblemRaised
+from store.views import (
+    PAGE_ID_PATTERN,
+    USER_ID_PATTERN,
+    AccountBody,
+    MintedToken,
+    TokenBody,
+    answer,
+    describes,
+    next_link,
+)
+
+log = structlog.get_logger(__name__)
+
+PageId = Annotated[str, Path(pattern=PAGE_ID_PATTERN, description="The platform's id of the page, account or number.")]
+
+
+class AccountDesk:
+    """Changes who owns a page, tells everybody concerned, and lets waiting items go.
+
+    Args:
+        nudge_publisher: called with the users whose inbox has changed.
+        nudge_releaser: called when items may have been released.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        cipher: TokenCipher,
+        *,
+        clock: Callable[[], datetime],
+        nudge_publisher: Callable[[Sequence[str]], None],
+        nudge_releaser: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._cipher = cipher
+        self._clock = clock
+        self._nudge_publisher = nudge_publisher
+        self._nudge_releaser = nudge_releaser
+
+    async def connect(self, platform: Platform, page_id: str, body: AccountBody) -> tuple[Interval, bool]:
+        """Make the user the page's owner from now on; return the ownership and whether it is new."""
+        token = body.access_token
+        ciphertext = None if token is None else self._cipher.encrypt(token.get_secret_value())
+        page = (platform, page_id)
+        async with self._database.transaction() as transaction:
+            await accounts.lock_pages(transaction, [page])
+            known = (await accounts.intervals(transaction, [page])).get(page, [])
+            now = self._clock()
+            change = connect(known, user_id=body.user_id, name=body.name, token_ciphertext=ciphertext, now=now)
+            await accounts.save(transaction, page, change, cause_id=uuid4().hex, now=now)
+            owned = change.intervals[-1]
+            await waiting.release(transaction, page, owned_from=owned.owned_from, version=owned.version)
+        self._tell(change)
+        self._nudge_releaser()
+        return owned, change.created
+
+    async def disconnect(self, platform: Platform, page_id: str) -> Ownership | None:
+        """End the page's ownership now; return None when there is none."""
+        page = (platform, page_id)
+        async with self._database.transaction() as transaction:
+            await accounts.lock_pages(transaction, [page])
+            known = (await accounts.intervals(transaction, [page])).get(page, [])
+            now = self._clock()
+            change = disconnect(known, now=now)
+            if change is not None:
+                await accounts.save(transaction, page, change, cause_id=uuid4().hex, now=now)
+        if change is not None:
+            self._tell(change)
+        return change
+
+    def _tell(self, change: Ownership) -> None:
+        self._nudge_publisher(change.user_ids)
+
+
+def accounts_router(database: Database, desk: AccountDesk, access: Access, seal: CursorSeal) -> APIRouter:
+    """Return the routes that connect, list and disconnect pages."""
+    router = APIRouter(prefix="/api", tags=["accounts"], dependencies=[Depends(access.admin)])
+
+    @router.put(
+        "/accounts/{platform}/{page_id}",
+        responses=describes("Account") | describes("Account", status_code=201),
+        response_class=Response,
+    )
+    async def connect_account(platform: Platform, page_id: PageId, body: AccountBody) -> Response:
+        """Connect a page to a user; again for the same user, change its name or token. 201 when it was not theirs."""
+        owned, created = await desk.connect(platform, page_id, body)
+        return answer(_account(platform, page_id, owned), status_code=201 if created else 200)
+
+    @router.get("/accounts", responses=describes("Account", is_list=True), response_class=Response)
+    async def list_accounts(
+        user_id: Annotated[str | None, Query(pattern=USER_ID_PATTERN, description="Only this user's.")] = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        cursor: Annotated[str | None, Query(max_length=2048)] = None,
+    ) -> Response:
+        """List the pages that are connected at present."""
+        bound_to = ("admin", "accounts", user_id or "")
+        after = None if cursor is None else seal.read(cursor, AccountPosition, bound_to=bound_to)
+        async with database.reading() as connection:
+            found = await reading.accounts(connection, user_id=user_id, after=after, limit=limit + 1)
+        headers = {"Cache-Control": "no-store"}
+        if len(found) > limit:
+            found = found[:limit]
+            following = seal.write(AccountPosition(found[-1].platform, found[-1].page_id), bound_to=bound_to)
+            headers["Link"] = next_link("/api/accounts", {"user_id": user_id, "limit": limit, "cursor": following})
+        return answer(found, headers=headers)
+
+    @router.delete(
+        "/accounts/{platform}/{page_id}",
+        status_code=204,
+        responses={404: describes("Problem", problems=[404])[404]},
+        response_class=Response,
+    )
+    async def disconnect_account(platform: Platform, page_id: PageId) -> Response:
+        """Disconnect a page: what comes for it from now on waits for whoever connects it next."""
+        if await desk.disconnect(platform, page_id) is None:
+            raise ProblemRaised("not-found", "Nobody has connected this page.")
+        return Response(status_code=204)
+
+    return router
+
+
+def tokens_router(
+    database: Database, access: Access, *, secret: SecretStr | None, clock: Callable[[], datetime]
+) -> APIRouter:
+    """Return the route that mints users' tokens; without a secret it says where they come from."""
+    router = APIRouter(prefix="/api", tags=["tokens"])
+
+    @router.post(
+        "/tokens", responses=describes("MintedToken", status_code=201, problems=[409]), response_class=Response
+    )
+    async def mint_token(body: TokenBody, minted_by: Annotated[str, Depends(access.admin)]) -> Response:
+        """Mint a user's token."""
+        if secret is None:
+            detail = "Users' tokens come from the identity provider that SWITCHBOARD_JWKS_URL names."
+            raise ProblemRaised("minting-unavailable", detail)
+        now = clock()
+        token, expires_at = mint(secret, body.user_id, now=now, ttl=timedelta(seconds=body.ttl_seconds))
+        async with database.transaction() as transaction:
+            await accounts.audit_mint(
+                transaction, body.user_id, minted_at=now, expires_at=expires_at, minted_by=minted_by
+            )
+        log.info("token minted", user_id=body.user_id, expires_at=expires_at.isoformat(), minted_by=minted_by)
+        return answer(
+            MintedToken(token=token, expires_at=expires_at), status_code=201, headers={"Cache-Control": "no-store"}
+        )
+
+    return router
+
+
+def _account(platform: Platform, page_id: str, interval: Interval) -> Account:
+    return Account(
+        platform=platform,
+        page_id=page_id,
+        user_id=interval.user_id,
+        name=interval.name,
+        status=interval.status,
+        reason=interval.reason,
+        connected_at=interval.connected_at,
+    )

@@ -1,0 +1,113 @@
+"""A user's own inbox: conversations, messages, and the event log."""
+
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Depends, Path, Query
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.responses import Response
+
+from shared.contracts import Platform
+from store.core.cursors import ConversationPosition, CursorSeal, MessagePosition
+from store.core.marks import Range
+from store.repository import log as inbox_log
+from store.repository import reading
+from store.repository.database import Database
+from store.routes.access import Access
+from store.routes.problems import ProblemRaised
+from store.views import Frame, answer, describes, next_link
+
+Limit = Annotated[int, Query(ge=1, le=200, description="Most entries in one answer.")]
+Cursor = Annotated[str | None, Query(max_length=2048, description="From the `next` link of the answer before.")]
+EventsLimit = Annotated[int, Query(ge=1, le=1000, description="Most frames in one answer.")]
+_NOBODY = inbox_log.Top(0, 0)
+
+
+async def position(
+    database: Database, connection: AsyncConnection, user_id: str
+) -> tuple[inbox_log.Top, dict[str, str]]:
+    """Return where the user's log ends, and the headers that say so. Asked before the rows are: they may be newer."""
+    epoch = await database.epoch()
+    top = (await inbox_log.tops(connection, [user_id])).get(user_id, _NOBODY)
+    return top, {"Inbox-Seq": str(top.last_seq), "Inbox-Epoch": epoch, "Cache-Control": "no-store"}
+
+
+def inbox_router(database: Database, access: Access, seal: CursorSeal) -> APIRouter:
+    """Return the routes that read an inbox."""
+    router = APIRouter(prefix="/api", tags=["inbox"])
+    reader = Depends(access.reader)
+
+    @router.get("/conversations", responses=describes("Conversation", is_list=True), response_class=Response)
+    async def list_conversations(
+        user_id: Annotated[str, reader],
+        platform: Platform | None = None,
+        unread: Annotated[bool, Query(description="Only those with unread messages.")] = False,  # noqa: FBT002 - a query parameter
+        limit: Limit = 50,
+        cursor: Cursor = None,
+    ) -> Response:
+        """List the user's conversations, newest first."""
+        bound_to = (user_id, "conversations", platform or "", str(unread))
+        after = None if cursor is None else seal.read(cursor, ConversationPosition, bound_to=bound_to)
+        async with database.reading() as connection:
+            _, headers = await position(database, connection, user_id)
+            found = await reading.conversations(
+                connection, user_id, platform=platform, unread_only=unread, after=after, limit=limit + 1
+            )
+        if len(found) > limit:
+            found = found[:limit]
+            last = found[-1]
+            assert last.last_message_at is not None
+            following = seal.write(ConversationPosition(last.last_message_at, last.conversation_id), bound_to=bound_to)
+            headers["Link"] = next_link(
+                "/api/conversations",
+                {"platform": platform, "unread": "true" if unread else None, "limit": limit, "cursor": following},
+            )
+        return answer(found, headers=headers)
+
+    @router.get(
+        "/conversations/{conversation_id}/messages",
+        responses=describes("Message", is_list=True, problems=[404]),
+        response_class=Response,
+    )
+    async def list_messages(
+        user_id: Annotated[str, reader],
+        conversation_id: Annotated[str, Path(pattern="^[0-9a-f]{16}$")],
+        limit: Limit = 50,
+        cursor: Cursor = None,
+    ) -> Response:
+        """List the messages of one conversation, newest first."""
+        bound_to = (user_id, "messages", conversation_id)
+        after = None if cursor is None else seal.read(cursor, MessagePosition, bound_to=bound_to)
+        async with database.reading() as connection:
+            _, headers = await position(database, connection, user_id)
+            found = await reading.messages(connection, user_id, conversation_id, after=after, limit=limit + 1)
+            if not found and not await reading.has_conversation(connection, user_id, conversation_id):
+                raise ProblemRaised("not-found", "You have no such conversation.")
+        if len(found) > limit:
+            found = found[:limit]
+            last = found[-1]
+            following = seal.write(MessagePosition(last.created_at, last.message_id, last.id), bound_to=bound_to)
+            headers["Link"] = next_link(
+                f"/api/conversations/{conversation_id}/messages", {"limit": limit, "cursor": following}
+            )
+        return answer(found, headers=headers)
+
+    @router.get("/events", responses=describes("Frame", is_list=True, problems=[410]), response_class=Response)
+    async def list_events(
+        user_id: Annotated[str, reader],
+        after: Annotated[int, Query(ge=0, le=2**63 - 1, description="The last number that is known already.")] = 0,
+        limit: EventsLimit = 50,
+    ) -> Response:
+        """List what has changed since `after`, oldest first: the frames that the WebSocket pushes."""
+        async with database.reading() as connection:
+            top, headers = await position(database, connection, user_id)
+            if after < top.floor_seq:
+                detail = f"It holds what came after {top.floor_seq}: reload the lists, then go on from their Inbox-Seq."
+                raise ProblemRaised("events-gone", detail, headers=headers)
+            wanted = [Range(user_id, after + 1, top.last_seq)] if after < top.last_seq else []
+            rows = await inbox_log.frames(connection, wanted, per_range=limit)
+        if rows and rows[-1].seq < top.last_seq:
+            headers["Link"] = next_link("/api/events", {"after": rows[-1].seq, "limit": limit})
+        return answer([Frame(type=row.kind, seq=row.seq, data=msgspec.Raw(row.data)) for row in rows], headers=headers)
+
+    return router

@@ -1,0 +1,200 @@
+"""/internal: what the enricher and the gateways ask. Its own port, a service token, msgspec in and out."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from typing import TypeVar, get_args
+
+import msgspec
+from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from shared.contracts import Platform
+from shared.contracts.internal import (
+    LogAnswer,
+    LogFrame,
+    LogQuery,
+    LookupsAnswer,
+    LookupsClaim,
+    Owner,
+    PageOwners,
+    ParticipantsAnswer,
+    ParticipantsQuery,
+    TopsAnswer,
+    TopsQuery,
+    UserLog,
+)
+from shared.errors import DependencyUnavailable
+from shared.security.bearer import bearer_token, is_one_of
+from store.core.accounts import page_version
+from store.core.marks import Range
+from store.repository import accounts, records
+from store.repository import log as inbox_log
+from store.repository.database import Database
+from store.repository.rendering import LogRow
+from store.routes.problems import ProblemRaised, on_bug, on_http_exception, on_problem, on_unavailable
+from store.views import answer
+
+MAX_PARTICIPANTS = 500
+MAX_POSITIONS = 500
+MAX_FRAMES = 1_000
+MAX_TOPS = 10_000
+MAX_LOOKUPS = 500
+MAX_LEASE_SECONDS = 3_600.0
+_MAX_BODY_BYTES = 4 * 1024 * 1024
+_FRAMES_PER_ANSWER = 20_000
+"""Over all positions: who is cut short asks again from where the answer ended."""
+_NOBODY = inbox_log.Top(0, 0)
+
+QueryT = TypeVar("QueryT", bound=msgspec.Struct)
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class InternalApi:
+    """The endpoints; each is a bounded number of queries, however much is asked for."""
+
+    def __init__(self, database: Database, *, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def page_owners(self, request: Request) -> Response:
+        """Say who owned a page when, and with which token."""
+        platform, page_id = request.path_params["platform"], request.path_params["page_id"]
+        if platform not in get_args(Platform):
+            raise ProblemRaised("not-found", f"There is no platform {platform!r}.")
+        async with self._database.reading() as connection:
+            known = (await accounts.intervals(connection, [(platform, page_id)])).get((platform, page_id), [])
+        owners = tuple(
+            Owner(
+                user_id=interval.user_id,
+                owned_from=interval.owned_from,
+                owned_until=interval.owned_until,
+                status=interval.status,
+                token_ciphertext=interval.token_ciphertext,
+            )
+            for interval in known
+        )
+        return answer(PageOwners(platform=platform, page_id=page_id, version=page_version(known), owners=owners))
+
+    async def participants(self, request: Request) -> Response:
+        """Say which customers' profiles are known."""
+        query = await _body(request, ParticipantsQuery)
+        _at_most(len(query.participants), MAX_PARTICIPANTS, "participants")
+        async with self._database.reading() as connection:
+            known = await records.known_participants(connection, query.participants)
+        return answer(ParticipantsAnswer(participants=tuple(known)))
+
+    async def claim_lookups(self, request: Request) -> Response:
+        """Hand out look-ups that are due."""
+        claim = await _body(request, LookupsClaim)
+        if not (1 <= claim.limit <= MAX_LOOKUPS and 0 < claim.lease_seconds <= MAX_LEASE_SECONDS):
+            raise ProblemRaised(
+                "invalid-request", f"limit is 1 to {MAX_LOOKUPS}, a lease 0 to {MAX_LEASE_SECONDS:g} s."
+            )
+        lookups = await records.claim_lookups(
+            self._database, now=self._clock(), lease=timedelta(seconds=claim.lease_seconds), most=claim.limit
+        )
+        return answer(LookupsAnswer(lookups=tuple(lookups)))
+
+    async def log(self, request: Request) -> Response:
+        """Return what the logs of several users hold after their positions."""
+        query = await _body(request, LogQuery)
+        _at_most(len(query.positions), MAX_POSITIONS, "positions")
+        if not 1 <= query.limit <= MAX_FRAMES:
+            raise ProblemRaised("invalid-request", f"limit is 1 to {MAX_FRAMES}.")
+        epoch = await self._database.epoch()
+        async with self._database.reading() as connection:
+            tops = await inbox_log.tops(connection, {wanted.user_id for wanted in query.positions})
+            ranges = [
+                Range(wanted.user_id, wanted.after + 1, top.last_seq)
+                for wanted in query.positions
+                if (top := tops.get(wanted.user_id, _NOBODY)).floor_seq <= wanted.after < top.last_seq
+            ]
+            per_range = max(1, min(query.limit, _FRAMES_PER_ANSWER // max(1, len(ranges))))
+            rows = await inbox_log.frames(connection, ranges, per_range=per_range)
+        frames: dict[str, list[LogRow]] = {}
+        for row in rows:
+            frames.setdefault(row.user_id, []).append(row)
+        users = tuple(
+            _user_log(
+                wanted.user_id,
+                wanted.after,
+                tops.get(wanted.user_id, _NOBODY),
+                frames.get(wanted.user_id, ()),
+                per_range,
+            )
+            for wanted in query.positions
+        )
+        return answer(LogAnswer(epoch=epoch, users=users))
+
+    async def tops(self, request: Request) -> Response:
+        """Say where the logs of many users end."""
+        query = await _body(request, TopsQuery)
+        _at_most(len(query.user_ids), MAX_TOPS, "user_ids")
+        epoch = await self._database.epoch()
+        async with self._database.reading() as connection:
+            tops = await inbox_log.tops(connection, query.user_ids)
+        return answer(TopsAnswer(epoch=epoch, tops={user: tops.get(user, _NOBODY).last_seq for user in query.user_ids}))
+
+
+def _user_log(user_id: str, after: int, top: inbox_log.Top, rows: Sequence[LogRow], most: int) -> UserLog:
+    """Return a user's part of the answer. The same user may be asked for twice, from different positions."""
+    mine = [row for row in rows if row.seq > after]
+    seen: dict[int, LogRow] = {row.seq: row for row in mine}
+    frames = [seen[seq] for seq in sorted(seen)][:most]
+    return UserLog(
+        user_id=user_id,
+        seq=top.last_seq,
+        floor_seq=top.floor_seq,
+        frames=tuple(LogFrame(seq=row.seq, kind=row.kind, data=row.data) for row in frames),
+    )
+
+
+async def _body(request: Request, kind: type[QueryT]) -> QueryT:
+    if int(request.headers.get("content-length") or 0) > _MAX_BODY_BYTES:
+        raise ProblemRaised("invalid-request", f"The body may have {_MAX_BODY_BYTES} bytes.")
+    try:
+        return msgspec.json.decode(await request.body(), type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ProblemRaised("invalid-request", str(error)) from error
+
+
+def _at_most(given: int, most: int, what: str) -> None:
+    if given > most:
+        raise ProblemRaised("invalid-request", f"At most {most} {what} may be asked for at once.")
+
+
+def internal_app(
+    database: Database, *, service_tokens: Sequence[SecretStr], clock: Callable[[], datetime]
+) -> Starlette:
+    """Return the ASGI app of /internal."""
+    api = InternalApi(database, clock=clock)
+
+    def guarded(endpoint: Endpoint) -> Endpoint:
+        async def guard(request: Request) -> Response:
+            if not is_one_of(bearer_token(request.headers.get("authorization")), service_tokens):
+                raise ProblemRaised(
+                    "unauthorized", "A service token is needed.", headers={"WWW-Authenticate": "Bearer"}
+                )
+            return await endpoint(request)
+
+        return guard
+
+    return Starlette(
+        routes=[
+            Route("/internal/accounts/{platform}/{page_id}", guarded(api.page_owners)),
+            Route("/internal/participants", guarded(api.participants), methods=["POST"]),
+            Route("/internal/profile-lookups/claim", guarded(api.claim_lookups), methods=["POST"]),
+            Route("/internal/log", guarded(api.log), methods=["POST"]),
+            Route("/internal/tops", guarded(api.tops), methods=["POST"]),
+        ],
+        exception_handlers={
+            ProblemRaised: on_problem,
+            DependencyUnavailable: on_unavailable,
+            HTTPException: on_http_exception,
+            Exception: on_bug,
+        },
+    )

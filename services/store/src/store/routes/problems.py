@@ -1,0 +1,115 @@
+"""Errors as problem details (RFC 9457). `type` is stable: clients may branch on it."""
+
+from collections.abc import Mapping
+
+import msgspec
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.errors import DependencyUnavailable
+from store import views
+from store.core.cursors import InvalidCursor
+
+log = structlog.get_logger(__name__)
+
+_RETRY_AFTER_SECONDS = 2
+_TITLES = {
+    "bad-request": (400, "The request cannot be understood."),
+    "unauthorized": (401, "A valid bearer token is needed."),
+    "forbidden": (403, "This is not yours."),
+    "not-found": (404, "There is no such thing."),
+    "method-not-allowed": (405, "This cannot be done here."),
+    "minting-unavailable": (409, "Tokens are minted elsewhere."),
+    "events-gone": (410, "The event log no longer reaches back that far."),
+    "invalid-cursor": (422, "The cursor is not one of this query."),
+    "invalid-request": (422, "Something in the request is not as it must be."),
+    "internal-error": (500, "Something went wrong here."),
+    "unavailable": (503, "The store cannot answer at this moment."),
+}
+_NAME_OF_STATUS = {
+    400: "bad-request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not-found",
+    405: "method-not-allowed",
+}
+
+
+class ProblemRaised(Exception):
+    """Ends a request with problem details.
+
+    Args:
+        name: one of the names in this module; the `type` is `urn:switchboard:problem:<name>`.
+        detail: a sentence for the person who made the request.
+    """
+
+    def __init__(self, name: str, detail: str = "", *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail or name)
+        self.name = name
+        self.detail = detail
+        self.headers = dict(headers or {})
+
+
+def problem_response(
+    name: str, detail: str = "", *, headers: Mapping[str, str] | None = None, errors: list[dict[str, str]] | None = None
+) -> Response:
+    """Return the problem `name` as a response."""
+    status, title = _TITLES[name]
+    body = views.Problem(
+        type=f"urn:switchboard:problem:{name}", title=title, status=status, detail=detail, errors=errors or []
+    )
+    return Response(msgspec.json.encode(body), status, dict(headers or {}), media_type="application/problem+json")
+
+
+async def on_problem(_: Request, error: Exception) -> Response:
+    """Answer what a route raised."""
+    assert isinstance(error, ProblemRaised)
+    return problem_response(error.name, error.detail, headers=error.headers)
+
+
+async def on_unavailable(_: Request, error: Exception) -> Response:
+    """Answer 503 while Postgres, or the identity provider's key set, is away."""
+    log.warning("request refused for now", reason=str(error))
+    return problem_response("unavailable", "Try again in a moment.", headers={"Retry-After": str(_RETRY_AFTER_SECONDS)})
+
+
+async def on_invalid_cursor(_: Request, error: Exception) -> Response:
+    """Answer a forged or foreign cursor."""
+    return problem_response("invalid-cursor", f"{error}; start again without one.")
+
+
+async def on_http_exception(_: Request, error: Exception) -> Response:
+    """Answer what the router itself refuses, e.g. an unknown path."""
+    assert isinstance(error, HTTPException)
+    name = _NAME_OF_STATUS.get(error.status_code, "bad-request")
+    return problem_response(name, str(error.detail or ""), headers=error.headers)
+
+
+async def on_invalid_request(_: Request, error: Exception) -> Response:
+    """Answer a request that does not fit; what was sent is never repeated, it may hold a secret."""
+    assert isinstance(error, RequestValidationError)
+    problems = [
+        {"field": ".".join(str(part) for part in problem["loc"]), "message": str(problem["msg"])}
+        for problem in error.errors()
+    ]
+    return problem_response("invalid-request", "See `errors`.", errors=problems)
+
+
+async def on_bug(request: Request, error: Exception) -> Response:
+    """Answer 500; the server logs the rest."""
+    log.error("request failed: this is a bug", method=request.method, path=request.url.path, exc_info=error)
+    return problem_response("internal-error")
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of `app` a problem."""
+    app.add_exception_handler(ProblemRaised, on_problem)
+    app.add_exception_handler(DependencyUnavailable, on_unavailable)
+    app.add_exception_handler(InvalidCursor, on_invalid_cursor)
+    app.add_exception_handler(HTTPException, on_http_exception)
+    app.add_exception_handler(RequestValidationError, on_invalid_request)
+    app.add_exception_handler(Exception, on_bug)

@@ -1,0 +1,130 @@
+"""The REST contract beside the inbox objects: request bodies, their limits, and how OpenAPI learns of it all.
+
+Answers are the msgspec structs of `shared.contracts.inbox`, the same objects as in frames. What comes in is pydantic.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import msgspec
+from fastapi import FastAPI
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from starlette.responses import Response
+
+from shared.contracts.inbox import Account, Conversation, FrameKind, Message
+
+USER_ID_PATTERN = r"^[A-Za-z0-9._:@|+=_-]{1,128}$"
+PAGE_ID_PATTERN = r"^[A-Za-z0-9._-]{1,128}$"
+MAX_TOKEN_SECONDS = 30 * 24 * 3600
+
+_json = msgspec.json.Encoder()
+
+
+def _text_of_integer(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+UserId = Annotated[
+    str,
+    BeforeValidator(_text_of_integer, json_schema_input_type=str | int),
+    Field(pattern=USER_ID_PATTERN, description="A JSON string or integer; text everywhere else.", examples=["42"]),
+]
+
+
+class AccountBody(BaseModel):
+    """Who connects a page, and how it is called."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    user_id: UserId
+    name: str | None = Field(default=None, min_length=1, max_length=512)
+    """Shown as the sender of outgoing messages; left as it is when absent."""
+    access_token: SecretStr | None = Field(default=None, min_length=1, max_length=4096)
+    """The platform's token for this page, for profile look-ups; left as it is when absent."""
+
+
+class TokenBody(BaseModel):
+    """Whose token is to be minted, and for how long."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    user_id: UserId
+    ttl_seconds: int = Field(default=3600, ge=1, le=MAX_TOKEN_SECONDS)
+
+
+class MintedToken(msgspec.Struct, frozen=True, kw_only=True):
+    """A user's token; it is shown once."""
+
+    token: str
+    expires_at: datetime
+
+
+class Frame(msgspec.Struct, frozen=True, kw_only=True):
+    """One change, as the WebSocket would push it; docs/protocol.md describes `data` per type."""
+
+    type: FrameKind
+    seq: int
+    data: msgspec.Raw
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Problem details (RFC 9457); `type` is stable, `detail` is for people."""
+
+    type: str
+    title: str
+    status: int
+    detail: str = ""
+    errors: list[dict[str, str]] = []
+    """What is wrong with which field, when several things may be."""
+
+
+_FrameSchema = msgspec.defstruct(
+    "Frame",
+    [("type", FrameKind), ("seq", int), ("data", dict[str, Any])],
+    kw_only=True,
+    namespace={"__doc__": Frame.__doc__},
+)
+_PUBLISHED = (Account, Conversation, Message, MintedToken, _FrameSchema, Problem)
+
+
+def answer(content: object, *, status_code: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Return msgspec structs as a JSON response."""
+    return Response(_json.encode(content), status_code, headers, media_type="application/json")
+
+
+def next_link(path: str, parameters: dict[str, str | int | None]) -> str:
+    """Return the `Link` to the next page (RFC 8288): relative, because the front door's name is not known here."""
+    return f'<{path}?{urlencode({name: value for name, value in parameters.items() if value is not None})}>; rel="next"'
+
+
+def describes(
+    name: str, *, is_list: bool = False, status_code: int = 200, problems: Sequence[int] = ()
+) -> dict[int | str, Any]:
+    """Return what OpenAPI is to say of an operation's answers; `name` is that of a struct."""
+    reference = {"$ref": f"#/components/schemas/{name}"}
+    schema = {"type": "array", "items": reference} if is_list else reference
+    described: dict[int | str, Any] = {
+        status_code: {"description": "As asked.", "content": {"application/json": {"schema": schema}}}
+    }
+    for status in (401, 403, 422, 503, *problems):
+        described[status] = {
+            "description": "A problem (RFC 9457).",
+            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+    return described
+
+
+def publish_schemas(app: FastAPI) -> None:
+    """Make the app's OpenAPI hold the schemas of the structs that `describes` refers to."""
+    original = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        schema = original()
+        _, components = msgspec.json.schema_components(_PUBLISHED, ref_template="#/components/schemas/{name}")
+        schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+        schemas.update(components)
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the way that FastAPI documents to extend it

@@ -1,0 +1,190 @@
+"""The port on RabbitMQ: wires publishing, consuming and tails to two supervised connections."""
+
+import asyncio
+import contextlib
+import random
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from itertools import count
+from types import TracebackType
+from typing import Any, Self
+
+import structlog
+from aio_pika.abc import AbstractConnection
+from prometheus_client import CollectorRegistry
+
+from shared.contracts import Event
+from shared.messaging.ports import Handler, Tail, TailListener
+from shared.messaging.rabbitmq.consuming import Consumer
+from shared.messaging.rabbitmq.declarations import QueueBounds, declare
+from shared.messaging.rabbitmq.link import Link
+from shared.messaging.rabbitmq.metrics import Metrics
+from shared.messaging.rabbitmq.publishing import Publisher
+from shared.messaging.rabbitmq.supervision import keep_up
+from shared.messaging.rabbitmq.tails import RabbitTail
+from shared.messaging.topology import WORK_QUEUES, TailQueue, WorkQueue
+
+log = structlog.get_logger(__name__)
+
+CALL_LIMIT_SECONDS = 120.0
+
+
+class RabbitBroker:
+    """Publishes and consumes over RabbitMQ; an async context manager, created inside a running event loop.
+
+    Entering connects in the background and does not wait: services start whether the broker is there or not, and say in
+    readiness that they cannot work yet. Publishing has a connection of its own, because the broker stops reading from
+    connections that publish when it runs out of memory or disk, and acknowledgements must still get through then. The
+    second connection is made when something is consumed.
+
+    Args:
+        url: `amqp://user:password@host:port/vhost`, or `amqps://`.
+        name: the process, as operators see it in the broker's list of connections.
+        registry: where metrics go; one broker a registry.
+        queues: what to declare; every process declares every queue.
+        bounds: how much a durable queue takes.
+        heartbeat_seconds: a connection that is silent for three times this long is given up.
+        publish_timeout_seconds: how long `publish` takes at most.
+        hold_limit_seconds: how long events are held while something their handler needs is away, before they return to
+            the queue and are taken again.
+        grace_seconds: how long running calls of a handler may take to end when `consume` is left.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str,
+        registry: CollectorRegistry,
+        queues: Sequence[WorkQueue] = WORK_QUEUES,
+        bounds: QueueBounds = QueueBounds(),  # noqa: B008 - frozen
+        heartbeat_seconds: int = 30,
+        publish_timeout_seconds: float = 4.0,
+        hold_limit_seconds: float = 15 * 60.0,
+        grace_seconds: float = 5.0,
+    ) -> None:
+        self._url = url
+        self._name = name
+        self._queues = queues
+        self._bounds = bounds
+        self._heartbeat_seconds = heartbeat_seconds
+        self._bind_timeout_seconds = publish_timeout_seconds
+        self._hold_limit_seconds = hold_limit_seconds
+        self._grace_seconds = grace_seconds
+        self._metrics = Metrics(registry)
+        self._instance = f"{name}.{secrets.token_hex(6)}"
+        self._tail_numbers = count(1)
+        self._publisher = Publisher(
+            url,
+            name=name,
+            instance=self._instance,
+            queues=queues,
+            bounds=bounds,
+            heartbeat_seconds=heartbeat_seconds,
+            timeout_seconds=publish_timeout_seconds,
+            metrics=self._metrics,
+        )
+        self._consuming: Link[AbstractConnection] | None = None
+        self._links: set[asyncio.Task[None]] = set()
+        self._parts: list[Consumer | RabbitTail] = []
+
+    async def __aenter__(self) -> Self:
+        self._start(self._publisher.link)
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            await self._publisher.drain()
+        except TimeoutError:
+            log.warning("events still being published at shutdown", broker=self._name)
+        finally:
+            for task in self._links:
+                task.cancel()
+            await asyncio.wait(self._links)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether every connection, consumer and tail stands at this moment."""
+        return (
+            self._publisher.link.is_up
+            and (self._consuming is None or self._consuming.is_up)
+            and all(part.is_active for part in self._parts)
+        )
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        """Return once every one of `events` is on a quorum queue's disk; see `ports.Publisher`."""
+        await self._publisher.publish(events)
+
+    @asynccontextmanager
+    async def consume(self, queue: WorkQueue, handler: Handler) -> AsyncIterator[None]:
+        """Handle `queue`'s events while the context lasts; see `ports.Broker`."""
+        consumer = Consumer(
+            queue,
+            handler,
+            link=self._consuming_link(),
+            publisher=self._publisher,
+            metrics=self._metrics,
+            call_limit_seconds=CALL_LIMIT_SECONDS,
+            hold_limit_seconds=self._hold_limit_seconds,
+            grace_seconds=self._grace_seconds,
+            now=lambda: datetime.now(UTC),
+            jitter=random.random,
+        )
+        async with self._kept_up(consumer, consumer.session, what=f"{self._name} consuming {queue.name}"):
+            try:
+                yield
+            finally:
+                await consumer.leave()
+
+    @asynccontextmanager
+    async def tail(
+        self, queue: TailQueue, listener: TailListener, *, on_gap: Callable[[], None]
+    ) -> AsyncIterator[Tail]:
+        """Hear `queue`'s events while the context lasts; see `ports.Broker`."""
+        tail = RabbitTail(
+            queue,
+            listener,
+            on_gap=on_gap,
+            link=self._consuming_link(),
+            metrics=self._metrics,
+            names=lambda: f"{queue.prefix}.{self._instance}.{next(self._tail_numbers)}",
+            bind_timeout_seconds=self._bind_timeout_seconds,
+        )
+        async with self._kept_up(tail, tail.session, what=f"{self._name} hearing {queue.prefix}"):
+            yield tail
+
+    @asynccontextmanager
+    async def _kept_up(
+        self, part: Consumer | RabbitTail, session: Callable[[], Awaitable[None]], *, what: str
+    ) -> AsyncIterator[None]:
+        task = asyncio.create_task(keep_up(session, what=what))
+        self._parts.append(part)
+        try:
+            yield
+        finally:
+            self._parts.remove(part)
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    def _consuming_link(self) -> Link[AbstractConnection]:
+        if self._consuming is None:
+            self._consuming = Link(
+                self._url,
+                label=f"{self._name} consuming",
+                heartbeat_seconds=self._heartbeat_seconds,
+                set_up=self._set_up_consuming,
+            )
+            self._start(self._consuming)
+        return self._consuming
+
+    async def _set_up_consuming(self, connection: AbstractConnection) -> AbstractConnection:
+        await declare(connection, self._queues, self._bounds)
+        return connection
+
+    def _start(self, link: Link[Any]) -> None:
+        self._links.add(asyncio.create_task(link.run()))

@@ -1,0 +1,251 @@
+"""Consuming a work queue: gather, call the handler, settle each event, acknowledge what is finished."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+import structlog
+from aio_pika.abc import AbstractConnection
+
+from shared.contracts import AnyEvent
+from shared.errors import DependencyUnavailable
+from shared.messaging.outcomes import Outcome, Park
+from shared.messaging.ports import Handler
+from shared.messaging.rabbitmq.border import nobody_cancelled_us
+from shared.messaging.rabbitmq.channels import ConsumingChannel, consuming_channel
+from shared.messaging.rabbitmq.deliveries import Acknowledgements, Held, Intake
+from shared.messaging.rabbitmq.link import Link
+from shared.messaging.rabbitmq.metrics import Metrics
+from shared.messaging.rabbitmq.publishing import Publisher
+from shared.messaging.rabbitmq.settlement import Settlement, settle
+from shared.messaging.rabbitmq.supervision import pause_seconds
+from shared.messaging.topology import WorkQueue
+from shared.messaging.verdict import judge
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+PREFETCH_LIMIT_MESSAGES = 256
+"""Bounds memory: 64 MiB at the usual most of 256 KiB a message. Above it the broker is no longer waited for anyway."""
+SHORTEST_HOLD_SECONDS = 0.1
+LONGEST_HOLD_SECONDS = 5.0
+
+
+def prefetch(queue: WorkQueue) -> int:
+    """Return how many unacknowledged AMQP messages keep the workers busy: two calls' worth of one event each."""
+    return min(2 * queue.max_events_per_call * queue.concurrent_calls, PREFETCH_LIMIT_MESSAGES)
+
+
+class _GivenBack(Exception):
+    """What a worker holds returns to the queue: the session is over."""
+
+
+class _Session:
+    """One life of the consumer's channel."""
+
+    def __init__(self, channel: ConsumingChannel, intake: Intake, ended: asyncio.Event) -> None:
+        self.channel = channel
+        self.intake = intake
+        self.ended = ended
+        self.acknowledgements = Acknowledgements()
+
+    async def finish(self, held: Sequence[Held]) -> None:
+        """Acknowledge what is finished with `held`. On a dead channel there is nobody to tell: it will come again."""
+        tag = self.acknowledgements.finish(held)
+        if tag is None:
+            return
+        try:
+            await self.channel.acknowledge(tag)
+        except DependencyUnavailable as error:
+            log.debug("acknowledgement dropped", reason=str(error))
+            self.ended.set()
+
+
+class Consumer:
+    """Handles one work queue for as long as its `session` is kept up.
+
+    Args:
+        call_limit_seconds: a handler that takes longer is stuck on something outside: its events are held.
+        hold_limit_seconds: how long deliveries may be held before they return to the queue. Well below RabbitMQ's
+            delivery acknowledgement timeout (30 min), and long, because every return counts towards the delivery limit.
+        grace_seconds: how long running calls may take to end.
+        now: the time, UTC.
+        jitter: from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        queue: WorkQueue,
+        handler: Handler,
+        *,
+        link: Link[AbstractConnection],
+        publisher: Publisher,
+        metrics: Metrics,
+        call_limit_seconds: float,
+        hold_limit_seconds: float,
+        grace_seconds: float,
+        now: Callable[[], datetime],
+        jitter: Callable[[], float],
+    ) -> None:
+        self._queue = queue
+        self._handler = handler
+        self._link = link
+        self._publisher = publisher
+        self._metrics = metrics
+        self._call_limit_seconds = call_limit_seconds
+        self._hold_limit_seconds = hold_limit_seconds
+        self._grace_seconds = grace_seconds
+        self._now = now
+        self._jitter = jitter
+        self._ended = asyncio.Event()
+        self._is_leaving = False
+        self._is_idle = asyncio.Event()
+        self._is_idle.set()
+        self.is_active = False
+
+    async def session(self) -> None:
+        """Open a channel, consume until it ends, close it.
+
+        Raises:
+            DependencyUnavailable: the broker does not let us.
+        """
+        connection = await self._link.wait()
+        self._ended = ended = asyncio.Event()
+        self._is_idle.clear()
+        try:
+            async with consuming_channel(connection, prefetch=prefetch(self._queue), on_end=ended.set) as channel:
+                await self._consume(_Session(channel, Intake(prefetch(self._queue)), ended))
+        finally:
+            self._is_idle.set()
+
+    async def leave(self) -> None:
+        """Take nothing more, let running calls end, acknowledge them, close the channel; all within `grace_seconds`."""
+        self._is_leaving = True
+        self._ended.set()
+        try:
+            async with asyncio.timeout(self._grace_seconds):
+                await self._is_idle.wait()
+        except TimeoutError:
+            log.warning("consumer did not end in time", queue=self._queue.name)
+
+    async def _consume(self, session: _Session) -> None:
+        tag = await session.channel.consume(self._queue.name, session.intake.put)
+        workers = [asyncio.create_task(self._work(session)) for _ in range(self._queue.concurrent_calls)]
+        for worker in workers:
+            worker.add_done_callback(lambda _: session.ended.set())
+        self._set_active(active=True)
+        try:
+            await session.ended.wait()
+            self._set_active(active=False)
+            session.intake.close()
+            if self._is_leaving:
+                await session.channel.cancel(tag)
+            await asyncio.wait(workers, timeout=self._grace_seconds)
+        finally:
+            self._set_active(active=False)
+            for worker in workers:
+                worker.cancel()
+            await asyncio.wait(workers)
+        for worker in workers:
+            if not worker.cancelled():
+                worker.result()
+
+    def _set_active(self, *, active: bool) -> None:
+        self.is_active = active
+        self._metrics.consumer_active.labels(self._queue.name).set(active)
+
+    async def _work(self, session: _Session) -> None:
+        try:
+            while batch := await session.intake.take(self._queue.max_events_per_call):
+                await self._handle(session, batch)
+        except _GivenBack:
+            pass
+
+    async def _handle(self, session: _Session, batch: Sequence[Held]) -> None:
+        outcomes = await self._until_available(session, batch, lambda: self._judge(batch))
+        settlement = settle(self._queue, batch, outcomes, now=self._now())
+        await session.finish(settlement.done)
+        if settlement.failed:
+            await self._until_available(session, batch, lambda: self._put_aside(settlement))
+            await session.finish(settlement.failed)
+        self._count(settlement)
+
+    async def _judge(self, batch: Sequence[Held]) -> list[Outcome]:
+        readable = [held.event for held in batch if held.event is not None]
+        judged = iter(await judge(self._call, readable) if readable else [])
+        return [Park(held.problem) if held.event is None else next(judged) for held in batch]
+
+    async def _call(self, events: Sequence[AnyEvent]) -> Sequence[Outcome]:
+        limit = asyncio.timeout(self._call_limit_seconds)
+        try:
+            with self._metrics.handler_seconds.labels(self._queue.name).time():
+                async with limit:
+                    return await self._handler(events)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise DependencyUnavailable(f"the handler took more than {self._call_limit_seconds:g} s") from error
+        except asyncio.CancelledError as error:
+            if not nobody_cancelled_us():
+                raise
+            raise DependencyUnavailable("a connection was lost below the handler") from error
+
+    async def _put_aside(self, settlement: Settlement) -> None:
+        for parcel in settlement.parcels:
+            await self._publisher.send(parcel)
+        await self._publisher.publish(settlement.items)
+
+    async def _until_available(
+        self, session: _Session, batch: Sequence[Held], attempt: Callable[[], Awaitable[T]]
+    ) -> T:
+        """Return what `attempt` returns, trying again while something it needs is away; no attempt is counted.
+
+        Raises:
+            _GivenBack: held for too long, or the session has ended meanwhile.
+        """
+        failures = 0
+        try:
+            while True:
+                try:
+                    return await attempt()
+                except DependencyUnavailable as error:
+                    failures += 1
+                    self._report_hold(failures, batch, error)
+                await self._pause(session, failures, oldest=min(held.delivery.arrived_at for held in batch))
+        finally:
+            if failures:
+                self._metrics.holding.labels(self._queue.name).dec()
+
+    async def _pause(self, session: _Session, failures: int, *, oldest: float) -> None:
+        if asyncio.get_running_loop().time() - oldest > self._hold_limit_seconds:
+            log.warning("deliveries held for too long return to the queue", queue=self._queue.name)
+            raise _GivenBack
+        pause = pause_seconds(
+            failures, shortest=SHORTEST_HOLD_SECONDS, longest=LONGEST_HOLD_SECONDS, jitter=self._jitter()
+        )
+        try:
+            async with asyncio.timeout(pause):
+                await session.ended.wait()
+        except TimeoutError:
+            return
+        raise _GivenBack
+
+    def _report_hold(self, failures: int, batch: Sequence[Held], error: DependencyUnavailable) -> None:
+        if failures == 1:
+            self._metrics.holding.labels(self._queue.name).inc()
+            log.warning("holding events", queue=self._queue.name, events=len(batch), reason=str(error))
+
+    def _count(self, settlement: Settlement) -> None:
+        for outcome, held in (
+            ("done", settlement.done),
+            ("retried", settlement.retried),
+            ("parked", settlement.parked),
+            ("dead", settlement.dead),
+        ):
+            if held:
+                self._metrics.events.labels(self._queue.name, outcome).inc(len(held))
+        for item in settlement.items:
+            log.warning("event parked", queue=self._queue.name, event_type=item.event_type, reason=item.reason)
+        for one in settlement.dead:
+            log.error("a parked item cannot be handled: it is in the dead letter queue", tag=one.delivery.tag)

@@ -1,0 +1,211 @@
+"""Publishing: events into AMQP messages, each confirmed by the broker before anybody is told that it is safe."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import NamedTuple
+
+from aio_pika import DeliveryMode, Message
+from aio_pika.abc import AbstractConnection, AbstractExchange
+from aio_pika.exceptions import DeliveryError, PublishError
+
+from shared.contracts import Event, Wire, encode, join
+from shared.errors import DependencyUnavailable, PermanentError
+from shared.messaging.group_commit import GroupCommit
+from shared.messaging.rabbitmq.border import amqp_border
+from shared.messaging.rabbitmq.declarations import QueueBounds, declare
+from shared.messaging.rabbitmq.link import Link
+from shared.messaging.rabbitmq.metrics import Metrics
+from shared.messaging.topology import (
+    DEAD_LETTER_EXCHANGE,
+    EXCHANGE,
+    MAX_EVENTS_PER_MESSAGE,
+    TARGET_BYTES_PER_MESSAGE,
+    WorkQueue,
+    routing_key,
+)
+
+DEFAULT_EXCHANGE = ""
+IN_FLIGHT_LIMIT = 4
+"""AMQP messages of events on their way at once; what comes meanwhile gathers into the next ones."""
+WAITING_LIMIT_BYTES = 32 * 1024 * 1024
+"""Beyond this much waiting, publishing refuses at once: the broker does not keep up."""
+LARGEST_EVENT_BYTES = 15 * 1024 * 1024
+"""RabbitMQ 4 takes messages of 16 MiB by default and closes the channel, everybody's, on a larger one."""
+PATIENCE_SECONDS = 1.0
+"""How long after a loss of the connection publishers still wait for its return."""
+_DRAIN_SECONDS = 2.0
+
+
+class EncodedEvent(NamedTuple):
+    """An event on its way; all of one routing key share type and wire form."""
+
+    part: bytes
+    type_name: str
+    wire: Wire
+    is_awaited: bool
+    """Whether a work queue must get it: then it is an error that no queue is bound."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parcel:
+    """One AMQP message."""
+
+    exchange: str
+    routing_key: str
+    content_type: str
+    parts: Sequence[bytes]
+    mandatory: bool
+    type_name: str = ""
+    headers: Mapping[str, str | int] = field(default_factory=dict)
+
+
+def chunks(parts: Iterable[bytes]) -> Iterable[list[bytes]]:
+    """Cut `parts` into batches within the bounds of an AMQP message; a part that is larger goes alone."""
+    batch: list[bytes] = []
+    size = 0
+    for part in parts:
+        if batch and (len(batch) == MAX_EVENTS_PER_MESSAGE or size + len(part) > TARGET_BYTES_PER_MESSAGE):
+            yield batch
+            batch, size = [], 0
+        batch.append(part)
+        size += len(part)
+    if batch:
+        yield batch
+
+
+class Publisher:
+    """Publishes over one supervised connection of its own, so that a blocked publisher never holds up consumers.
+
+    Args:
+        name: the process, for operators.
+        instance: distinguishes this process's message ids from all others.
+        timeout_seconds: how long a caller waits, and how long one AMQP message may wait for its confirm.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str,
+        instance: str,
+        queues: Sequence[WorkQueue],
+        bounds: QueueBounds,
+        heartbeat_seconds: int,
+        timeout_seconds: float,
+        metrics: Metrics,
+    ) -> None:
+        self._name = name
+        self._instance = instance
+        self._queues = queues
+        self._bounds = bounds
+        self._timeout_seconds = timeout_seconds
+        self._metrics = metrics
+        self._numbers = count(1)
+        self._awaited = {event for queue in queues for event in queue.events}
+        self._group_commit = GroupCommit[EncodedEvent](
+            self._send_batch,
+            max_items=MAX_EVENTS_PER_MESSAGE,
+            target_bytes=TARGET_BYTES_PER_MESSAGE,
+            in_flight_limit=IN_FLIGHT_LIMIT,
+            waiting_limit_bytes=WAITING_LIMIT_BYTES,
+        )
+        self.link: Link[Callable[[str], AbstractExchange]] = Link(
+            url, label=f"{name} publishing", heartbeat_seconds=heartbeat_seconds, set_up=self._set_up
+        )
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        """Return once every one of `events` is on disk; see `ports.Publisher`.
+
+        Raises:
+            DependencyUnavailable: not all of them are known to be safe.
+            PermanentError: one is larger than any broker takes; none was sent.
+        """
+        items = [self._encoded(event) for event in events]
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                await self._group_commit.submit(items)
+        except TimeoutError as error:
+            raise DependencyUnavailable(f"not confirmed within {self._timeout_seconds:g} s") from error
+
+    async def send(self, parcel: Parcel) -> None:
+        """Publish one AMQP message and return once the broker has confirmed it.
+
+        Raises:
+            DependencyUnavailable: it is not known to be safe.
+        """
+        try:
+            exchange_named = await self.link.get(patience_seconds=PATIENCE_SECONDS)
+        except DependencyUnavailable:
+            self._metrics.unconfirmed.labels("disconnected").inc()
+            raise
+        message = Message(
+            join(Wire(parcel.content_type), parcel.parts),
+            headers=dict(parcel.headers),
+            content_type=parcel.content_type,
+            delivery_mode=DeliveryMode.PERSISTENT,
+            # aiormq finds a returned message by its id: unique among all that are in flight.
+            message_id=f"{self._instance}.{next(self._numbers)}",
+            type=parcel.type_name,
+            app_id=self._name,
+        )
+        self._metrics.batch_events.observe(len(parcel.parts))
+        try:
+            with self._metrics.confirm_seconds.time(), amqp_border(f"publishing to {parcel.routing_key}"):
+                await exchange_named(parcel.exchange).publish(
+                    message, parcel.routing_key, mandatory=parcel.mandatory, timeout=self._timeout_seconds
+                )
+        except DependencyUnavailable as error:
+            self._refused(error)
+            raise
+
+    async def drain(self) -> None:
+        """Wait for what is being published, for a bounded time."""
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            await self._group_commit.drain()
+
+    async def _set_up(self, connection: AbstractConnection) -> Callable[[str], AbstractExchange]:
+        await declare(connection, self._queues, self._bounds)
+        channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+        channel.close_callbacks.add(lambda *_: self.link.distrust())
+        exchanges = {
+            DEFAULT_EXCHANGE: channel.default_exchange,
+            EXCHANGE: await channel.get_exchange(EXCHANGE, ensure=False),
+            DEAD_LETTER_EXCHANGE: await channel.get_exchange(DEAD_LETTER_EXCHANGE, ensure=False),
+        }
+        return exchanges.__getitem__
+
+    def _encoded(self, event: Event) -> tuple[str, EncodedEvent, int]:
+        part = encode(event)
+        if len(part) > LARGEST_EVENT_BYTES:
+            raise PermanentError(f"{event.type_name()} {event.id} has {len(part)} bytes: more than a broker takes")
+        encoded = EncodedEvent(part, event.type_name(), event.wire, type(event) in self._awaited)
+        return routing_key(event), encoded, len(part)
+
+    async def _send_batch(self, key: str, batch: Sequence[EncodedEvent]) -> None:
+        first = batch[0]
+        await self.send(
+            Parcel(
+                exchange=EXCHANGE,
+                routing_key=key,
+                content_type=first.wire,
+                parts=[encoded.part for encoded in batch],
+                mandatory=first.is_awaited,
+                type_name=first.type_name,
+            )
+        )
+
+    def _refused(self, error: DependencyUnavailable) -> None:
+        match error.__cause__:
+            case PublishError():
+                reason = "returned"
+            case DeliveryError():
+                reason = "nacked"
+            case TimeoutError():
+                # It may be frozen, or the network in between gone: heartbeats would take a minute and a half to tell.
+                reason = "timeout"
+                self.link.distrust()
+            case _:
+                reason = "lost"
+        self._metrics.unconfirmed.labels(reason).inc()

@@ -1,0 +1,132 @@
+"""Answers of the simulated Graph API to profile look-ups: pure.
+
+Fields, codes and texts follow developers.facebook.com (user profile, Messenger error codes). The code says what is
+wrong, not the HTTP status.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from shared.contracts import Platform
+from simulator.customers import Customer
+from simulator.faults import FaultKind, Faults
+
+_READABLE: dict[Platform, frozenset[str]] = {
+    "facebook": frozenset({"id", "name", "first_name", "last_name", "profile_pic"}),
+    "instagram": frozenset(
+        {
+            "id",
+            "name",
+            "username",
+            "profile_pic",
+            "follower_count",
+            "is_user_follow_business",
+            "is_business_follow_user",
+            "is_verified_user",
+        }
+    ),
+    "whatsapp": frozenset(),
+}
+_NEEDS_PERMISSION = frozenset({"locale", "timezone", "gender"})
+_BUSINESS_TYPE: dict[Platform, str] = {"facebook": "messenger", "instagram": "instagram", "whatsapp": "whatsapp"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer; `body` is written as JSON."""
+
+    status: int
+    body: dict[str, Any]
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def error(status: int, code: int, message: str, *, subcode: int | None = None, kind: str = "OAuthException") -> Answer:
+    """Return an error as the Graph API writes them."""
+    content: dict[str, Any] = {"message": message, "type": kind, "code": code}
+    if subcode is not None:
+        content["error_subcode"] = subcode
+    return Answer(status, {"error": {**content, "fbtrace_id": "Simulated0000000000000"}})
+
+
+NO_SUCH_OBJECT = error(
+    400,
+    100,
+    "Unsupported get request. Object with this ID does not exist, cannot be loaded due to missing permissions, or does "
+    "not support this operation",
+    subcode=33,
+    kind="GraphMethodException",
+)
+NO_TOKEN = error(400, 104, "An access token is required to request this resource.")
+BAD_TOKEN = error(400, 190, "Invalid OAuth access token - Cannot parse access token")
+BAD_PROOF = error(400, 100, "Invalid appsecret_proof provided in the API argument", kind="GraphMethodException")
+
+_FAULTS: dict[FaultKind, Answer] = {
+    "server_error": error(500, 2, "An unexpected error has occurred. Please retry your request later."),
+    "rate_limit": error(400, 4, "(#4) Application request limit reached"),
+    "page_rate_limit": error(400, 80006, "(#80006) There have been too many calls to this Messenger account."),
+    "token_expired": error(400, 190, "Error validating access token: Session has expired", subcode=463),
+    "app_removed": error(
+        400, 190, "Error validating access token: The user has not authorized application", subcode=458
+    ),
+    "consent": error(400, 230, "(#230) User consent is required to access user profile"),
+    "error_with_200": error(200, 1, "Please reduce the amount of data you're asking for, then retry your request"),
+}
+
+
+def fault(kind: FaultKind) -> Answer | None:
+    """Return the error that `kind` stands for; None for the kinds that are no Graph error."""
+    return _FAULTS.get(kind)
+
+
+def profile(customer: Customer | None, fields: Sequence[str], *, picture_url: str) -> Answer:
+    """Return the profile of `customer`, with the `fields` asked for and always the id.
+
+    One field that may not be read fails the whole call, as it does at Meta.
+    """
+    if customer is None or customer.platform == "whatsapp":
+        return NO_SUCH_OBJECT
+    for name in fields:
+        if name in _NEEDS_PERMISSION:
+            return error(403, 200, f"(#200) Reading {name} needs a permission that the app does not have")
+        if name not in _READABLE[customer.platform]:
+            return error(400, 100, f"(#100) Tried accessing nonexisting field ({name}) on node type (User)")
+    known = {
+        "id": customer.customer_id,
+        "name": customer.name,
+        "first_name": customer.first_name,
+        "last_name": customer.last_name,
+        "username": customer.username,
+        "profile_pic": picture_url,
+        "follower_count": int(customer.customer_id[-3:]),
+        "is_user_follow_business": True,
+        "is_business_follow_user": False,
+        "is_verified_user": False,
+    }
+    return Answer(200, {name: known[name] for name in known if name in {*fields, "id"}})
+
+
+def usage_headers(faults: Faults, customer: Customer | None) -> dict[str, str]:
+    """Return the headers that tell the use of the allowed calls, in percent, and when a limit ends, in minutes."""
+    if faults.usage_percent is None:
+        return {}
+    if faults.unreadable_usage:
+        return {"X-App-Usage": "{not json", "X-Business-Use-Case-Usage": ""}
+    is_limited = faults.kind in {"rate_limit", "page_rate_limit"}
+    percent = 100 if is_limited else faults.usage_percent
+    usage = {"call_count": percent, "total_cputime": percent, "total_time": percent}
+    headers = {"X-App-Usage": _json(usage)}
+    if customer is not None:
+        of_page = {
+            "type": _BUSINESS_TYPE[customer.platform],
+            **usage,
+            "estimated_time_to_regain_access": faults.regain_minutes if is_limited else 0,
+        }
+        headers["X-Business-Use-Case-Usage"] = _json({customer.page.page_id: [of_page]})
+    return headers
+
+
+def _json(content: Any) -> str:
+    return msgspec.json.encode(content).decode()

@@ -1,0 +1,229 @@
+"""What services may rely on, whichever broker stands behind the port: one suite, every adapter."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from shared.contracts import SHARD_COUNT, AnyEvent, ItemParkedV1, decode, shard_of
+from shared.errors import DependencyUnavailable, PermanentError
+from shared.messaging.local import LocalBroker
+from shared.messaging.outcomes import DONE, Outcome, Park
+from shared.messaging.ports import Broker
+from shared.messaging.rabbitmq import RabbitBroker
+from shared.messaging.topology import ENRICHER_ACCOUNTS, ENRICHER_WEBHOOKS, GATEWAY_INBOX, STORE_INBOX, STORE_RECORDS
+from switchboard.provision.rabbitmq import RabbitServer
+from tests import builders
+from tests.fixtures.rabbitmq import empty
+from tests.recorder import Listener, Recorder, eventually
+
+
+async def local(_: pytest.FixtureRequest) -> AbstractAsyncContextManager[Broker]:
+    return LocalBroker()
+
+
+async def rabbitmq(request: pytest.FixtureRequest) -> AbstractAsyncContextManager[Broker]:
+    server: RabbitServer = request.getfixturevalue("rabbitmq")
+    await empty(server.url)
+    return RabbitBroker(server.url, name="contract", registry=CollectorRegistry())
+
+
+@pytest.fixture(params=[local, pytest.param(rabbitmq, marks=pytest.mark.rabbitmq)], ids=["local", "rabbitmq"])
+async def broker(request: pytest.FixtureRequest) -> AsyncIterator[Broker]:
+    async with await request.param(request) as opened:
+        await eventually(lambda: opened.is_ready)
+        yield opened
+
+
+async def test_what_is_published_is_handled_once(broker: Broker) -> None:
+    handler = Recorder()
+    events = [builders.webhook_received(id=f"{number:032x}") for number in range(200)]
+
+    async with broker.consume(ENRICHER_WEBHOOKS, handler):
+        await broker.publish(events)
+        await handler.wait_for(len(events))
+
+    assert sorted(handler.ids) == [event.id for event in events]
+    assert all(len(call) <= ENRICHER_WEBHOOKS.max_events_per_call for call in handler.calls)
+
+
+async def test_a_handled_event_is_the_event_that_was_published(broker: Broker) -> None:
+    handler = Recorder()
+    event = builders.inbox_enriched()
+
+    async with broker.consume(STORE_INBOX, handler):
+        await broker.publish([event])
+        await handler.wait_for(1)
+
+    assert handler.seen == [event]
+
+
+async def test_each_queue_gets_its_own_types(broker: Broker) -> None:
+    inbox, records = Recorder(), Recorder()
+
+    async with broker.consume(STORE_INBOX, inbox), broker.consume(STORE_RECORDS, records):
+        await broker.publish(
+            [builders.inbox_enriched(id="a"), builders.webhook_unclaimed(id="b"), builders.profile_resolved(id="c")]
+        )
+        await inbox.wait_for(2)
+        await records.wait_for(1)
+
+    assert (sorted(inbox.ids), records.ids) == (["a", "c"], ["b"])
+
+
+async def test_events_of_one_routing_key_keep_their_order(broker: Broker) -> None:
+    handler = Recorder()
+    events = [builders.inbox_enriched(id=f"{number:032x}") for number in range(300)]
+
+    async with broker.consume(STORE_INBOX, handler):
+        for start in range(0, len(events), 30):
+            await broker.publish(events[start : start + 30])
+        await handler.wait_for(len(events))
+
+    assert handler.seen == events
+
+
+async def test_concurrent_publishers_all_get_through(broker: Broker) -> None:
+    handler = Recorder()
+    ids = [f"{number:032x}" for number in range(100)]
+
+    async with broker.consume(STORE_INBOX, handler):
+        await asyncio.gather(*(broker.publish([builders.inbox_enriched(id=one)]) for one in ids))
+        await handler.wait_for(len(ids))
+
+    assert sorted(handler.ids) == ids
+
+
+@pytest.mark.parametrize("parks", ["outcome", "error"])
+async def test_an_event_that_cannot_succeed_is_parked_alone(broker: Broker, parks: str) -> None:
+    bad = builders.inbox_enriched(id="bad")
+    records = Recorder()
+    handled: list[str] = []
+
+    async def handler(events: Sequence[AnyEvent]) -> Sequence[Outcome]:
+        if parks == "error" and bad in events:
+            raise PermanentError("it is no use")
+        handled.extend(event.id for event in events if event != bad)
+        return [Park("it is no use") if event == bad else DONE for event in events]
+
+    async with broker.consume(STORE_RECORDS, records), broker.consume(STORE_INBOX, handler):
+        await broker.publish([builders.inbox_enriched(id="good"), bad, builders.inbox_enriched(id="fine")])
+        await records.wait_for(1)
+        await eventually(lambda: {"good", "fine"} <= set(handled))
+
+    [item] = records.seen
+    assert isinstance(item, ItemParkedV1)
+    assert (item.handler, item.event_type, item.attempts) == (STORE_INBOX.name, "inbox.enriched.v1", 1)
+    assert "it is no use" in item.reason
+    assert decode(item.content_type, item.original) == bad
+
+
+async def test_a_tail_hears_nothing_before_it_is_bound(broker: Broker) -> None:
+    listener = Listener()
+    shard = shard_of("user-1")
+
+    async with broker.tail(GATEWAY_INBOX, listener, on_gap=listener.on_gap) as tail:
+        await broker.publish([builders.inbox_persisted(seq=1)])
+        await tail.bind(shard)
+        await broker.publish([builders.inbox_persisted(seq=2)])
+        await eventually(lambda: len(listener.seen) >= 1)
+
+    assert listener.seen == [builders.inbox_persisted(seq=2)]
+    assert listener.gaps == 0
+
+
+async def test_a_tail_hears_the_shards_that_it_is_bound_to_and_no_others(broker: Broker) -> None:
+    listener = Listener()
+    users = {shard_of(f"user-{number}"): f"user-{number}" for number in range(200)}
+    assert len(users) == SHARD_COUNT
+
+    async with broker.tail(GATEWAY_INBOX, listener, on_gap=listener.on_gap) as tail:
+        for shard in (3, 7):
+            await tail.bind(shard)
+        await broker.publish([builders.inbox_persisted(user_id=user) for user in users.values()])
+        await broker.publish([builders.inbox_persisted(user_id=users[7], seq=2)])
+        await eventually(lambda: len(listener.seen) >= 3)
+
+    heard = {event.user_id for event in listener.seen if hasattr(event, "user_id")}
+    assert heard == {users[3], users[7]}
+
+
+async def test_a_tail_that_was_unbound_hears_nothing_more(broker: Broker) -> None:
+    listener = Listener()
+    stays, goes = "user-1", "user-3"
+    assert shard_of(stays) != shard_of(goes)
+
+    async with broker.tail(GATEWAY_INBOX, listener, on_gap=listener.on_gap) as tail:
+        await tail.bind(shard_of(stays))
+        await tail.bind(shard_of(goes))
+        await tail.unbind(shard_of(goes))
+        await broker.publish([builders.inbox_persisted(user_id=goes)])
+        await broker.publish([builders.inbox_persisted(user_id=stays)])
+        await eventually(lambda: len(listener.seen) >= 1)
+
+    assert listener.seen == [builders.inbox_persisted(user_id=stays)]
+
+
+async def test_every_tail_hears_everything_in_order(broker: Broker) -> None:
+    one, other = Listener(), Listener()
+    events = [builders.inbox_persisted(seq=number) for number in range(1, 301)]
+
+    async with (
+        broker.tail(GATEWAY_INBOX, one, on_gap=one.on_gap) as first,
+        broker.tail(GATEWAY_INBOX, other, on_gap=other.on_gap) as second,
+    ):
+        await first.bind(shard_of("user-1"))
+        await second.bind(shard_of("user-1"))
+        for start in range(0, len(events), 50):
+            await broker.publish(events[start : start + 50])
+        await eventually(lambda: len(one.seen) >= 300 and len(other.seen) >= 300)
+
+    assert one.seen == other.seen == events
+
+
+async def test_types_that_need_no_keeping_together_are_heard_on_shard_0(broker: Broker) -> None:
+    listener = Listener()
+
+    async with broker.tail(ENRICHER_ACCOUNTS, listener, on_gap=listener.on_gap) as tail:
+        await tail.bind(0)
+        await broker.publish([builders.account_changed()])
+        await eventually(lambda: len(listener.seen) >= 1)
+
+    assert listener.seen == [builders.account_changed()]
+
+
+async def test_a_stream_that_nobody_hears_may_be_published(broker: Broker) -> None:
+    await broker.publish([builders.account_changed(), builders.inbox_persisted()])
+
+
+async def test_publishing_nothing_is_no_error(broker: Broker) -> None:
+    await broker.publish([])
+
+
+async def test_leaving_lets_a_running_call_finish(broker: Broker) -> None:
+    started, may_end = asyncio.Event(), asyncio.Event()
+    finished: list[str] = []
+
+    async def handler(events: Sequence[AnyEvent]) -> Sequence[Outcome]:
+        started.set()
+        await may_end.wait()
+        finished.extend(event.id for event in events)
+        return [DONE for _ in events]
+
+    async with broker.consume(STORE_INBOX, handler):
+        publishing = asyncio.create_task(broker.publish([builders.inbox_enriched(id="a")]))
+        await started.wait()
+        asyncio.get_running_loop().call_later(0.05, may_end.set)
+    await publishing
+
+    assert finished == ["a"]
+
+
+async def test_a_broker_that_was_left_refuses() -> None:
+    async with LocalBroker() as broker:
+        pass
+
+    with pytest.raises(DependencyUnavailable):
+        await broker.publish([builders.inbox_enriched()])

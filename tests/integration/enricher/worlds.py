@@ -1,0 +1,256 @@
+"""The enricher over real HTTP between a store and a Graph API that do as they are told; the broker is in process."""
+
+import asyncio
+import hmac
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+from cryptography.fernet import Fernet
+from prometheus_client import CollectorRegistry
+from pydantic import HttpUrl, SecretStr
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from enricher.app import running
+from enricher.settings import Settings
+from shared.contracts import (
+    AnyEvent,
+    InboxEnrichedV1,
+    ItemParkedV1,
+    Profile,
+    ProfileRequestedV1,
+    ProfileResolvedV1,
+    TextMessage,
+    WebhookReceivedV1,
+    WebhookUnclaimedV1,
+    derive_id,
+)
+from shared.contracts.internal import (
+    KnownParticipant,
+    Lookup,
+    LookupsAnswer,
+    LookupsClaim,
+    Owner,
+    PageOwners,
+    ParticipantsAnswer,
+    ParticipantsQuery,
+)
+from shared.messaging.local import LocalBroker
+from shared.messaging.outcomes import DONE, Outcome
+from shared.messaging.topology import STORE_INBOX, STORE_RECORDS
+from shared.security.cipher import TokenCipher
+from shared.serving import serving
+from tests.recorder import eventually
+
+KEY = Fernet.generate_key().decode()
+PAGE_TOKEN = "EAAB-page-token"
+APP_SECRET = "app-secret"
+
+
+@dataclass
+class FakeStore:
+    """The store's internal API: answers from what a test puts in here."""
+
+    owners: dict[str, list[Owner]] = field(default_factory=dict)
+    versions: dict[str, int] = field(default_factory=dict)
+    known: list[KnownParticipant] = field(default_factory=list)
+    due: list[Lookup] = field(default_factory=list)
+    is_away: bool = False
+    asked: list[str] = field(default_factory=list)
+
+    def connect(self, page_id: str, user_id: str = "user-1", *, token: str | None = PAGE_TOKEN) -> None:
+        ciphertext = None if token is None else TokenCipher([SecretStr(KEY)]).encrypt(token)
+        owner = Owner(
+            user_id=user_id,
+            owned_from=datetime(1970, 1, 1, tzinfo=UTC),
+            owned_until=None,
+            status="connected",
+            token_ciphertext=ciphertext,
+        )
+        self.owners[page_id] = [owner]
+        self.versions[page_id] = self.versions.get(page_id, 0) + 1
+
+    def app(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/internal/accounts/{platform}/{page_id}", self._accounts),
+                Route("/internal/participants", self._participants, methods=["POST"]),
+                Route("/internal/profile-lookups/claim", self._claim, methods=["POST"]),
+            ]
+        )
+
+    async def _accounts(self, request: Request) -> Response:
+        page_id = request.path_params["page_id"]
+        return self._answer(
+            request,
+            PageOwners(
+                platform=request.path_params["platform"],
+                page_id=page_id,
+                version=self.versions.get(page_id, 0),
+                owners=tuple(self.owners.get(page_id, [])),
+            ),
+        )
+
+    async def _participants(self, request: Request) -> Response:
+        query = msgspec.json.decode(await request.body(), type=ParticipantsQuery)
+        wanted = {(one.user_id, one.platform, one.participant_id) for one in query.participants}
+        found = [one for one in self.known if (one.user_id, one.platform, one.participant_id) in wanted]
+        return self._answer(request, ParticipantsAnswer(participants=tuple(found)))
+
+    async def _claim(self, request: Request) -> Response:
+        claim = msgspec.json.decode(await request.body(), type=LookupsClaim)
+        if self.is_away:
+            return Response(status_code=503)
+        taken, self.due = self.due[: claim.limit], self.due[claim.limit :]
+        return self._answer(request, LookupsAnswer(lookups=tuple(taken)))
+
+    def _answer(self, request: Request, answer: msgspec.Struct) -> Response:
+        self.asked.append(request.url.path)
+        if request.headers.get("authorization") != "Bearer service-token":
+            return Response(status_code=401)
+        return Response(status_code=503) if self.is_away else Response(msgspec.json.encode(answer))
+
+
+@dataclass
+class FakeGraph:
+    """The Graph API: knows some people, slow or broken as told."""
+
+    people: dict[str, Any] = field(default_factory=dict)
+    delays_seconds: dict[str, float] = field(default_factory=dict)
+    error: tuple[int, Any] | None = None
+    calls: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def app(self) -> Starlette:
+        return Starlette(routes=[Route("/{version}/{person}", self._profile)])
+
+    async def _profile(self, request: Request) -> Response:
+        person = request.path_params["person"]
+        self.calls.append(person)
+        proof = hmac.new(APP_SECRET.encode(), PAGE_TOKEN.encode(), sha256).hexdigest()
+        expected = {
+            "authorization": request.headers.get("authorization") == f"Bearer {PAGE_TOKEN}",
+            "appsecret_proof": request.query_params.get("appsecret_proof") == proof,
+            "fields": "name" in request.query_params.get("fields", ""),
+            "version": request.path_params["version"] == "v25.0",
+            "no token in the URL": PAGE_TOKEN not in str(request.url),
+        }
+        self.problems += [name for name, is_right in expected.items() if not is_right]
+        await asyncio.sleep(self.delays_seconds.get(person, 0.0))
+        if self.error is not None:
+            return JSONResponse(self.error[1], status_code=self.error[0])
+        return JSONResponse(self.people.get(person, {"id": person}))
+
+
+@dataclass
+class World:
+    """The enricher at work, with everything that it has published."""
+
+    broker: LocalBroker
+    store: FakeStore
+    graph: FakeGraph
+    registry: CollectorRegistry
+    port: int
+    published: list[tuple[float, AnyEvent]] = field(default_factory=list)
+
+    async def record(self, events: Sequence[AnyEvent]) -> Sequence[Outcome]:
+        at = asyncio.get_running_loop().time()
+        self.published += [(at, event) for event in events]
+        return [DONE] * len(events)
+
+    @property
+    def inbox(self) -> list[InboxEnrichedV1]:
+        return [event for _, event in self.published if isinstance(event, InboxEnrichedV1)]
+
+    @property
+    def unclaimed(self) -> list[WebhookUnclaimedV1]:
+        return [event for _, event in self.published if isinstance(event, WebhookUnclaimedV1)]
+
+    @property
+    def requested(self) -> list[ProfileRequestedV1]:
+        return [event for _, event in self.published if isinstance(event, ProfileRequestedV1)]
+
+    @property
+    def resolved(self) -> list[ProfileResolvedV1]:
+        return [event for _, event in self.published if isinstance(event, ProfileResolvedV1)]
+
+    @property
+    def parked(self) -> list[ItemParkedV1]:
+        return [event for _, event in self.published if isinstance(event, ItemParkedV1)]
+
+    def at(self, text: str) -> float:
+        """When the message with this text was published."""
+        [at] = [
+            at
+            for at, event in self.published
+            if isinstance(event, InboxEnrichedV1) and isinstance(event.item, TextMessage) and event.item.content == text
+        ]
+        return at
+
+    async def lookup_is_due(self) -> None:
+        """Make the look-ups due that were requested, and wait until they have ended."""
+        number = len(self.resolved) + len(self.requested)
+        self.store.due += [
+            Lookup(
+                user_id=one.user_id,
+                platform=one.platform,
+                page_id=one.page_id,
+                participant_id=one.participant_id,
+                attempts=0,
+            )
+            for one in self.requested
+        ]
+        await eventually(lambda: len(self.resolved) == number)
+
+
+def received(body: Any, **changes: Any) -> WebhookReceivedV1:
+    """A webhook as ingest publishes it."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    now = datetime.now(UTC)
+    default: dict[str, Any] = {
+        "id": derive_id("webhook", "facebook", content),
+        "occurred_at": now,
+        "received_at": now,
+        "platform": "facebook",
+        "body": content,
+    }
+    return WebhookReceivedV1(**{**default, **changes})
+
+
+def known(participant_id: str, name: str, *, hours_ago: float = 1.0) -> KnownParticipant:
+    profile = Profile(name=name, fetched_at=datetime.now(UTC) - timedelta(hours=hours_ago))
+    return KnownParticipant(user_id="user-1", platform="facebook", participant_id=participant_id, profile=profile)
+
+
+@asynccontextmanager
+async def world(**settings: Any) -> AsyncIterator[World]:
+    """Start everything; the page "1041" is connected."""
+    store, graph, registry = FakeStore(), FakeGraph(), CollectorRegistry()
+    store.connect("1041")
+    async with AsyncExitStack() as stack:
+        store_port = await stack.enter_async_context(serving(store.app(), host="127.0.0.1", port=0, grace_seconds=1))
+        graph_port = await stack.enter_async_context(serving(graph.app(), host="127.0.0.1", port=0, grace_seconds=1))
+        values: dict[str, Any] = {
+            "store_internal_url": HttpUrl(f"http://127.0.0.1:{store_port}"),
+            "graph_url": HttpUrl(f"http://127.0.0.1:{graph_port}"),
+            "service_tokens": "service-token,older",
+            "encryption_keys": KEY,
+            "app_secrets": f"{APP_SECRET},other",
+            **settings,
+        }
+        broker = await stack.enter_async_context(LocalBroker())
+        made = World(broker, store, graph, registry, port=0)
+        await stack.enter_async_context(broker.consume(STORE_INBOX, made.record))
+        await stack.enter_async_context(broker.consume(STORE_RECORDS, made.record))
+        ports = await stack.enter_async_context(running(Settings(enricher_port=0, **values), broker, registry=registry))
+        made.port = ports["enricher"]
+        yield made
+    assert graph.problems == []

@@ -1,0 +1,119 @@
+"""Who may open a socket, and what those who may not are told."""
+
+import http
+import logging
+
+import httpx
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Origin, Subprotocol
+
+from tests.integration.push_gateway.harness import close_of, gateway, receive, token, until
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        pytest.param("", 4001, id="no token"),
+        pytest.param("nonsense", 4001, id="not a token"),
+        pytest.param(token("ada", secret="another-secret-of-thirty-two-bytes!"), 4001, id="forged"),
+        pytest.param(token("ada", seconds=-5), 4001, id="expired"),
+        pytest.param(token("bob"), 4003, id="another user's"),
+    ],
+)
+async def test_a_socket_that_is_refused_is_accepted_first_and_then_told_why(given: str, code: int) -> None:
+    async with gateway() as push, connect(push.url("ada", token=given), proxy=None) as socket:
+        assert (await close_of(socket))[0] == code
+        assert push.metric("sockets") == 0
+        assert push.metric("closes_total", code=str(code)) == 1
+
+
+async def test_a_token_comes_as_a_header_as_a_subprotocol_or_in_the_url() -> None:
+    async with gateway() as push:
+        async with connect(
+            push.url("ada"), proxy=None, additional_headers={"Authorization": f"Bearer {token('ada')}"}
+        ) as socket:
+            assert (await receive(socket))["type"] == "hello"
+        async with connect(
+            push.url("ada"), proxy=None, subprotocols=[Subprotocol("bearer"), Subprotocol(token("ada"))]
+        ) as socket:
+            assert socket.subprotocol == "bearer"
+            assert (await receive(socket))["type"] == "hello"
+
+
+async def test_a_user_id_is_percent_decoded() -> None:
+    async with gateway() as push, push.connect("a|b@c.example") as socket:
+        assert (await receive(socket))["data"]["seq"] == 0
+
+
+async def test_a_position_that_is_none_is_a_bad_frame() -> None:
+    async with gateway() as push, push.connect("ada", after="minus") as socket:
+        assert (await close_of(socket))[0] == 4400
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed", "status"),
+    [
+        ("https://evil.example", "https://inbox.example", http.HTTPStatus.FORBIDDEN),
+        ("https://evil.example", "", http.HTTPStatus.FORBIDDEN),
+        ("https://inbox.example", "https://inbox.example", http.HTTPStatus.SWITCHING_PROTOCOLS),
+        ("https://any.example", "*", http.HTTPStatus.SWITCHING_PROTOCOLS),
+    ],
+)
+async def test_only_pages_of_allowed_origins_may_open_sockets(origin: str, allowed: str, status: int) -> None:
+    async with gateway(allowed_origins=allowed) as push:
+        try:
+            async with connect(push.url("ada", token=token("ada")), proxy=None, origin=Origin(origin)) as socket:
+                assert (await receive(socket))["type"] == "hello"
+                answered = http.HTTPStatus.SWITCHING_PROTOCOLS
+        except InvalidStatus as refused:
+            answered = http.HTTPStatus(refused.response.status_code)
+    assert answered == status
+
+
+async def test_other_paths_are_not_found() -> None:
+    async with gateway() as push, httpx.AsyncClient() as http_client:
+        for path in ("/", "/ws/", "/ws/a/b", "/metrics"):
+            response = await http_client.get(f"http://127.0.0.1:{push.port}{path}")
+            assert response.status_code == 404, path
+
+
+async def test_a_user_has_a_limit_of_sockets_and_so_has_the_process() -> None:
+    async with (
+        gateway(gateway_max_sockets_per_user=1, gateway_max_sockets=2) as push,
+        push.connect("ada") as first,
+    ):
+        await receive(first)
+        async with push.connect("ada") as second:
+            assert (await close_of(second))[0] == 4009
+        await until(lambda: push.metric("sockets") == 1)
+        async with push.connect("bob") as other, push.connect("eve") as third:
+            assert (await receive(other))["type"] == "hello"
+            assert (await close_of(third))[0] == 4009
+
+
+async def test_a_token_is_in_no_log(caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) -> None:
+    given = token("ada")
+    with caplog.at_level(logging.DEBUG, logger="websockets.server"):
+        async with gateway() as push:
+            async with connect(push.url("ada", token=given), proxy=None, logger=logging.getLogger("client")) as socket:
+                await receive(socket)
+            async with connect(push.url("bob", token=given), proxy=None, logger=logging.getLogger("client")) as socket:
+                await close_of(socket)
+            async with httpx.AsyncClient() as http_client:
+                await http_client.get(f"http://127.0.0.1:{push.port}/other?token={given}")
+
+    server_side = [record.getMessage() for record in caplog.records if record.name != "client"]
+    assert given not in "\n".join(message for message in server_side if "HTTP Request" not in message)
+    assert given not in "".join(capsys.readouterr())
+
+
+async def test_readiness_says_what_is_away() -> None:
+    async with gateway() as push, httpx.AsyncClient(base_url=f"http://127.0.0.1:{push.operations_port}") as operations:
+        assert (await operations.get("/readyz")).status_code == 200
+        push.store.is_away = True
+        refused = await operations.get("/readyz")
+        assert refused.status_code == 503
+        assert "The store does not answer" in refused.text
+        assert "switchboard_gateway_sockets 0.0" in (await operations.get("/metrics")).text

@@ -1,0 +1,163 @@
+"""Events that come of an item: ids that never change, owners, and what is kept aside."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from enricher.core import enrichment
+from enricher.core.kinds import TypedItem, typed
+from enricher.core.splitting import BadItem, SplitItem, split_webhook
+from shared.contracts import InboxEnrichedV1, WebhookReceivedV1, conversation_id, decode
+from shared.contracts.internal import Owner, PageOwners
+from tests.builders import BODY, NOON, webhook_received, webhook_released
+from tests.unit.enricher.bodies import contact, echo, encoded, event, page, whatsapp, whatsapp_text
+
+LATER = NOON + timedelta(minutes=1)
+
+
+def first(webhook: enrichment.Webhook) -> TypedItem:
+    [split] = enrichment.split(webhook)
+    assert isinstance(split, SplitItem)
+    return typed(split, received_at=webhook.received_at)
+
+
+def enriched(body: Any) -> InboxEnrichedV1:
+    webhook = webhook_received(body=encoded(body))
+    return enrichment.enriched(webhook, first(webhook), "user-1", now=LATER)
+
+
+def test_ids_never_change() -> None:
+    """They are in somebody's database: if this fails, the code is wrong."""
+    webhook = webhook_received(body=BODY)
+
+    found = enrichment.enriched(webhook, first(webhook), "user-1", now=LATER)
+
+    assert found.id == "3a36229fde293f59751cf03923dfd958"
+    assert found.conversation_id == conversation_id("facebook", "user-1", "person-1") == "431e9058965eb902"
+    assert enrichment.unclaimed(webhook, first(webhook), now=LATER).id == "633ea3d72e829455f56b624ce43690a8"
+    assert enrichment.profile_requested(found).id == "a08a62ef6e271bd09c7763d8a4c58e53"
+
+
+def test_an_id_depends_on_what_an_item_says_and_where_it_stood_and_on_nothing_else() -> None:
+    alone = enriched(page(event())).id
+    [_, neighbour] = split_webhook("facebook", encoded(page(echo(), event(), time=5)))
+    assert isinstance(neighbour, SplitItem)
+
+    assert typed(neighbour, received_at=LATER).id == alone
+    assert enriched(page(dict(reversed(event().items())))).id == alone
+    assert enriched(page(event(), channel="standby")).id != alone
+    assert enriched(page(event(), kind="instagram")).id != alone
+    assert enriched(page(event(), id="2")).id != alone
+    assert enriched(page(event(timestamp=1))).id != alone
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(page(event()), id="messenger"),
+        pytest.param(page(event(timestamp=None), kind="instagram"), id="instagram, without a time of its own"),
+        pytest.param(page({"field": "messages", "value": event()}, channel="changes"), id="a change"),
+        pytest.param(whatsapp(messages=[whatsapp_text()], contacts=[contact()]), id="whatsapp"),
+        pytest.param(whatsapp("account_update"), id="a raw item"),
+    ],
+)
+def test_a_released_item_becomes_the_event_that_it_would_have_been(body: Any) -> None:
+    webhook = webhook_received(id="b" * 32, body=encoded(body))
+    waiting = enrichment.unclaimed(webhook, first(webhook), now=LATER)
+
+    released = webhook_released(
+        webhook_id=waiting.webhook_id,
+        item_index=waiting.item_index,
+        platform=waiting.platform,
+        page_id=waiting.page_id,
+        channel=waiting.channel,
+        entry=waiting.entry,
+        hops=webhook.hops,
+    )
+
+    assert enrichment.enriched(released, first(released), "u", now=LATER) == enrichment.enriched(
+        webhook, first(webhook), "u", now=LATER
+    )
+
+
+def test_an_event_keeps_where_it_comes_from_and_adds_its_own_hop() -> None:
+    webhook = webhook_received()
+
+    found = enrichment.enriched(webhook, first(webhook), "user-1", now=LATER)
+
+    assert [(hop.service, hop.at) for hop in found.hops] == [
+        *((hop.service, hop.at) for hop in webhook.hops),
+        ("enricher", LATER),
+    ]
+    assert (found.traceparent, found.received_at, found.webhook_id) == (
+        webhook.traceparent,
+        webhook.received_at,
+        webhook.id,
+    )
+    assert found.occurred_at == NOON
+
+
+def test_an_item_of_nobody_has_no_conversation() -> None:
+    found = enriched(page({"field": "feed", "value": {}}, channel="changes"))
+
+    assert (found.participant_id, found.conversation_id) == (None, None)
+
+
+def owner(user_id: str, start: int, end: int | None) -> Owner:
+    return Owner(
+        user_id=user_id,
+        owned_from=NOON + timedelta(minutes=start),
+        owned_until=None if end is None else NOON + timedelta(minutes=end),
+        status="connected" if end is None else "disconnected",
+        token_ciphertext=None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("minute", "user_id"),
+    [
+        pytest.param(-1, None, id="before anybody"),
+        pytest.param(0, "first", id="from the first moment"),
+        pytest.param(9.999, "first", id="to the last"),
+        pytest.param(10, "second", id="handed over"),
+        pytest.param(10**6, "second", id="ever since"),
+    ],
+)
+def test_an_item_belongs_to_who_owned_the_page_when_it_was_received(minute: float, user_id: str | None) -> None:
+    owners = PageOwners(
+        platform="facebook", page_id="page-1", version=2, owners=(owner("second", 10, None), owner("first", 0, 10))
+    )
+    received_at = NOON + timedelta(minutes=minute)
+
+    for webhook in (webhook_received(received_at=received_at), webhook_released(received_at=received_at)):
+        found = enrichment.owner_of(webhook, owners)
+        assert (found.user_id if found else None) == user_id
+
+
+def test_a_parked_item_can_be_replayed_alone() -> None:
+    webhook = webhook_received(id="b" * 32, body=encoded(page(event(), 7)))
+    [_, bad] = enrichment.split(webhook)
+    assert isinstance(bad, BadItem)
+
+    parked = enrichment.parked(webhook, bad, handler="enricher.webhooks.v1", now=LATER)
+
+    original = decode(parked.content_type, parked.original)
+    assert isinstance(original, WebhookReceivedV1)
+    assert parked.event_type == original.type_name()
+    assert original.received_at == webhook.received_at
+    [again] = enrichment.split(original)
+    assert isinstance(again, BadItem)
+    assert enrichment.parked(original, again, handler="enricher.webhooks.v1", now=LATER).id == parked.id
+
+
+def test_parked_items_of_one_webhook_have_different_ids() -> None:
+    webhook = webhook_received(body=encoded(page(7, 8)))
+
+    ids = {
+        enrichment.parked(webhook, bad, handler="h", now=LATER).id
+        for bad in enrichment.split(webhook)
+        if isinstance(bad, BadItem)
+    }
+
+    assert len(ids) == 2

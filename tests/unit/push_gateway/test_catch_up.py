@@ -1,0 +1,128 @@
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from push_gateway.catch_up import CatchUp
+from push_gateway.core import Page
+from shared.contracts.internal import LogAnswer, LogFrame, TopsAnswer, UserLog
+from shared.errors import DependencyUnavailable
+
+
+class FakeLog:
+    """Every user's log has the frames 1 to 3; answers when `open` is set."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, int]] = []
+        self.asked_tops: list[Sequence[str]] = []
+        self.open = asyncio.Event()
+        self.failures = 0
+
+    async def log(self, positions: Mapping[str, int]) -> LogAnswer:
+        self.asked.append(dict(positions))
+        await self.open.wait()
+        if self.failures:
+            self.failures -= 1
+            raise DependencyUnavailable("away")
+        users = tuple(
+            UserLog(
+                user_id=user,
+                seq=3,
+                floor_seq=0,
+                frames=tuple(LogFrame(seq=n, kind="new_message", data=msgspec.Raw(b"{}")) for n in range(after + 1, 4)),
+            )
+            for user, after in positions.items()
+        )
+        return LogAnswer(epoch="e1", users=users)
+
+    async def tops(self, user_ids: Sequence[str]) -> TopsAnswer:
+        self.asked_tops.append(user_ids)
+        return TopsAnswer(epoch="e1", tops=dict.fromkeys(user_ids, 3))
+
+
+class Pages:
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, Page]] = []
+        self._something = asyncio.Event()
+
+    def __call__(self, user_id: str, page: Page) -> None:
+        self.seen.append((user_id, page))
+        self._something.set()
+
+    async def wait_for(self, count: int) -> None:
+        async with asyncio.timeout(5):
+            while len(self.seen) < count:
+                self._something.clear()
+                await self._something.wait()
+
+
+async def test_who_begins_to_wait_together_is_read_together_from_the_earliest_position() -> None:
+    log, pages = FakeLog(), Pages()
+    log.open.set()
+    reading = CatchUp(log, pages)
+    reading.want("ada", 2)
+    reading.want("ada", 1)
+    reading.want("ada", None)
+    reading.want("bob", 3)
+    await pages.wait_for(2)
+
+    assert log.asked == [{"ada": 1, "bob": 3}]
+    assert [(user, [f.seq for f in page.frames]) for user, page in pages.seen] == [("ada", [2, 3]), ("bob", [])]
+    await reading.close()
+
+
+async def test_only_the_top_is_asked_for_where_nothing_else_is_wanted() -> None:
+    log, pages = FakeLog(), Pages()
+    reading = CatchUp(log, pages)
+    reading.want("ada", None)
+    await pages.wait_for(1)
+
+    assert log.asked_tops == [["ada"]]
+    assert pages.seen == [("ada", Page(after=3, epoch="e1", seq=3, floor_seq=0, frames=()))]
+    await reading.close()
+
+
+async def test_no_user_is_asked_for_twice_at_once_and_a_later_wish_is_read_later() -> None:
+    log, pages = FakeLog(), Pages()
+    reading = CatchUp(log, pages)
+    reading.want("ada", 1)
+    await asyncio.sleep(0.01)
+    reading.want("ada", 2)
+    reading.want("bob", 0)
+    await asyncio.sleep(0.01)
+
+    assert log.asked == [{"ada": 1}, {"bob": 0}]
+    log.open.set()
+    await pages.wait_for(3)
+    assert log.asked[2:] == [{"ada": 2}]
+    await reading.close()
+
+
+async def test_many_wait_while_few_requests_are_in_flight() -> None:
+    log, pages = FakeLog(), Pages()
+    reading = CatchUp(log, pages, users_per_request=2, requests_in_flight=2)
+    for number in range(7):
+        reading.want(f"user-{number}", 0)
+    await asyncio.sleep(0.01)
+
+    assert [len(batch) for batch in log.asked] == [2, 2]
+    log.open.set()
+    await pages.wait_for(7)
+    await reading.close()
+
+
+async def test_a_wish_outlives_an_outage_of_the_store() -> None:
+    log, pages = FakeLog(), Pages()
+    log.open.set()
+    log.failures = 2
+    reading = CatchUp(log, pages)
+    reading.want("ada", 0)
+    await asyncio.sleep(0.01)
+    reading.want("bob", 0)
+    assert log.asked == [{"ada": 0}]
+    assert reading.is_away
+    await pages.wait_for(2)
+
+    assert log.asked == [{"ada": 0}, {"ada": 0, "bob": 0}, {"ada": 0, "bob": 0}], "together, one at a time"
+    assert not reading.is_away
+    await reading.close()

@@ -1,0 +1,76 @@
+import contextlib
+import json
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from push_gateway import frames
+from tests.unit.push_gateway.wire import payloads
+
+
+def test_a_sequenced_frame_carries_its_data_as_it_came() -> None:
+    data = b'{"conversation_id":"c", "message":{"content":"\xc3\xa9"}}'
+
+    [payload] = payloads(frames.sequenced("new_message", 7, msgspec.Raw(data)).wire)
+
+    assert payload == b'{"type":"new_message","seq":7,"data":' + data + b"}"
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65_535, 65_536, 70_000])
+def test_a_frame_of_any_length_can_be_read_back(size: int) -> None:
+    assert payloads(frames.websocket_text(b"x" * size)) == [b"x" * size]
+
+
+def test_hello_says_where_the_log_stands() -> None:
+    [payload] = payloads(frames.hello(seq=4, epoch='e"1', resumed=True, heartbeat_seconds=20.0))
+
+    assert json.loads(payload) == {
+        "type": "hello",
+        "data": {"seq": 4, "epoch": 'e"1', "resumed": True, "heartbeat_seconds": 20.0},
+    }
+
+
+@pytest.mark.parametrize(
+    ("wire", "expected"),
+    [
+        (frames.heartbeat(9), {"type": "heartbeat", "data": {"seq": 9}}),
+        (
+            frames.reset(seq=3, epoch="e", reason="log_pruned"),
+            {"type": "reset", "data": {"seq": 3, "epoch": "e", "reason": "log_pruned"}},
+        ),
+        (frames.PONG, {"type": "pong"}),
+    ],
+)
+def test_an_unsequenced_frame_has_no_seq_of_its_own(wire: bytes, expected: object) -> None:
+    assert [json.loads(payload) for payload in payloads(wire)] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("ping", frames.Ping()),
+        ('{"type":"auth","token":"t"}', frames.Auth(token="t")),
+        ('{"type":"typing","conversation_id":"c"}', frames.Typing()),
+        ('{"type":"viewing","conversation_id":null}', frames.Viewing()),
+        ('{"type":"read","conversation_id":"c","up_to_seq":3}', frames.Read()),
+    ],
+)
+def test_a_known_client_frame_is_understood(message: str, expected: object) -> None:
+    assert frames.read_client_frame(message) == expected
+
+
+@pytest.mark.parametrize(
+    "message",
+    [b"ping", "", "pong", "{}", '{"type":"auth"}', '{"type":"shout"}', "[" * 60_000, '{"type":"typing"', "\ud800"],
+)
+def test_anything_else_is_a_bad_frame(message: str | bytes) -> None:
+    with pytest.raises(frames.BadFrame):
+        frames.read_client_frame(message)
+
+
+@given(st.text())
+def test_no_text_is_more_than_a_bad_frame(message: str) -> None:
+    with contextlib.suppress(frames.BadFrame):
+        frames.read_client_frame(message)

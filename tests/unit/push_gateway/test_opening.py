@@ -1,0 +1,76 @@
+import pytest
+
+from push_gateway.frames import BadFrame
+from push_gateway.opening import is_allowed_origin, read_request, user_of
+
+
+@pytest.mark.parametrize(
+    ("path", "user_id"),
+    [
+        ("/ws/42", "42"),
+        ("/ws/42?token=x&after=3", "42"),
+        ("/ws/a%40b.example%7Cx+y", "a@b.example|x+y"),
+        ("/ws/", None),
+        ("/ws/a/b", None),
+        ("/", None),
+        ("/wsx/a", None),
+    ],
+)
+def test_the_path_names_the_user(path: str, user_id: str | None) -> None:
+    assert user_of(path) == user_id
+
+
+@pytest.mark.parametrize(
+    ("path", "authorization", "subprotocols", "token"),
+    [
+        ("/ws/u?token=query", None, [], "query"),
+        ("/ws/u", "Bearer header", [], "header"),
+        ("/ws/u", None, ["bearer", "offered"], "offered"),
+        ("/ws/u", None, ["chat", "offered"], None),
+        ("/ws/u?token=query", "Bearer header", ["bearer", "offered"], "header"),
+        ("/ws/u?token=", None, [], None),
+    ],
+)
+def test_a_token_comes_by_header_by_subprotocol_or_in_the_url(
+    path: str, authorization: str | None, subprotocols: list[str], token: str | None
+) -> None:
+    request = read_request(path, authorization, subprotocols)
+
+    assert (request.token.get_secret_value() if request.token else None) == token
+
+
+def test_a_request_never_shows_its_token() -> None:
+    assert "secret" not in repr(read_request("/ws/u?token=secret", None, []))
+
+
+def test_position_and_epoch_are_optional() -> None:
+    assert read_request("/ws/u?after=12&epoch=e1", None, []).after == 12
+    assert read_request("/ws/u?after=12&epoch=e1", None, []).epoch == "e1"
+    assert (read_request("/ws/u", None, []).after, read_request("/ws/u", None, []).epoch) == (None, None)
+
+
+@pytest.mark.parametrize("after", ["-1", "x", "1.5", "9" * 30, "%D9%A1"])
+def test_a_position_that_is_none_is_a_bad_frame(after: str) -> None:
+    with pytest.raises(BadFrame):
+        read_request(f"/ws/u?after={after}", None, [])
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed", "is_allowed"),
+    [
+        (None, [], True),
+        ("https://inbox.example", ["https://inbox.example"], True),
+        ("https://INBOX.example", ["https://inbox.example/"], True),
+        ("https://evil.example", ["https://inbox.example"], False),
+        ("https://evil.example", [], False),
+        ("https://evil.example", ["*"], True),
+        ("https://push.example:8443", [], True),
+        ("https://push.example", [], False),
+        ("null", [], False),
+        ("", [], False),
+    ],
+)
+def test_a_page_needs_an_allowed_origin_or_the_gateways_own(
+    origin: str | None, allowed: list[str], *, is_allowed: bool
+) -> None:
+    assert is_allowed_origin(origin, "push.example:8443", allowed) is is_allowed

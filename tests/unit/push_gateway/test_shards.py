@@ -1,0 +1,84 @@
+import asyncio
+
+from push_gateway.shards import Shards
+from shared.errors import DependencyUnavailable
+
+
+class FakeTail:
+    """Notes what is asked of it; confirms a binding when `confirm` is set."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.confirm = asyncio.Event()
+        self.is_away = False
+
+    async def bind(self, shard: int) -> None:
+        self.asked.append(f"bind {shard}")
+        if self.is_away:
+            raise DependencyUnavailable("the broker is away")
+        await self.confirm.wait()
+
+    async def unbind(self, shard: int) -> None:
+        self.asked.append(f"unbind {shard}")
+
+
+async def settled() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_a_shard_is_bound_once_and_unbound_after_its_last_user() -> None:
+    tail = FakeTail()
+    tail.confirm.set()
+    shards = Shards(tail)
+    shards.acquire(3)
+    shards.acquire(3)
+    assert await shards.heard(3)
+
+    shards.release(3)
+    await settled()
+    assert tail.asked == ["bind 3"]
+
+    shards.release(3)
+    await settled()
+    assert tail.asked == ["bind 3", "unbind 3"]
+    await shards.close()
+
+
+async def test_a_shard_that_is_wanted_again_is_bound_after_it_was_unbound() -> None:
+    tail = FakeTail()
+    shards = Shards(tail)
+    shards.acquire(3)
+    await settled()
+    shards.release(3)
+    shards.acquire(3)
+    tail.confirm.set()
+
+    assert await shards.heard(3)
+    assert tail.asked == ["bind 3", "unbind 3", "bind 3"]
+    await shards.close()
+
+
+async def test_nobody_waits_long_for_a_broker_that_is_slow_or_away() -> None:
+    tail = FakeTail()
+    shards = Shards(tail, bind_wait_seconds=0.01)
+    shards.acquire(3)
+
+    assert not await shards.heard(3)
+    tail.confirm.set()
+    assert await shards.heard(3)
+
+    tail.is_away = True
+    shards.acquire(4)
+    assert not await shards.heard(4)
+    tail.is_away = False
+    assert await shards.heard(4), "the next session asks once more"
+    await shards.close()
+
+
+async def test_leaving_does_not_wait_for_the_broker() -> None:
+    shards = Shards(FakeTail())
+    shards.acquire(3)
+    await settled()
+
+    await asyncio.wait_for(shards.close(), timeout=1.0)

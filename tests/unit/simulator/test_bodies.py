@@ -1,0 +1,131 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from shared.contracts import PLATFORMS, Platform
+from simulator import bodies, items, whatsapp
+from simulator.bodies import Webhook
+from simulator.pages import Page, demo_pages
+
+AT = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
+FACEBOOK = Page("facebook", "101", "Blue Door")
+WHATSAPP = Page("whatsapp", "301", "Blue Door")
+
+
+def text(page: Page, content: str, customer_id: str = "9") -> Webhook:
+    message_id = bodies.message_id(page.platform, content)
+    return bodies.text_message(page, customer_id, "Ada", at=AT, message_id=message_id, content=content)
+
+
+def test_a_messenger_text_names_the_customer_as_sender_in_milliseconds() -> None:
+    assert text(FACEBOOK, "Hi").body == {
+        "object": "page",
+        "entry": [
+            {
+                "id": "101",
+                "time": 1767323045678,
+                "messaging": [
+                    {
+                        "sender": {"id": "9"},
+                        "recipient": {"id": "101"},
+                        "timestamp": 1767323045678,
+                        "message": {"mid": bodies.message_id("facebook", "Hi"), "text": "Hi"},
+                    }
+                ],
+            }
+        ],
+    }
+
+
+def test_a_whatsapp_text_names_the_number_and_the_customer_in_seconds_as_text() -> None:
+    body = text(WHATSAPP, "Hi").body
+    [change] = body["entry"][0]["changes"]
+
+    assert body["object"] == "whatsapp_business_account"
+    assert body["entry"][0]["id"] == WHATSAPP.entry_id != WHATSAPP.page_id
+    assert change["field"] == "messages"
+    assert change["value"]["metadata"]["phone_number_id"] == "301"
+    assert change["value"]["contacts"] == [{"profile": {"name": "Ada"}, "wa_id": "9"}]
+    assert change["value"]["messages"][0]["from"] == "9"
+    assert change["value"]["messages"][0]["timestamp"] == "1767323045"
+
+
+def test_an_echo_changes_the_places_of_sender_and_recipient() -> None:
+    [item] = bodies.echo(FACEBOOK, "9", at=AT, message_id="m_1", content="Yes").body["entry"][0]["messaging"]
+
+    assert (item["sender"]["id"], item["recipient"]["id"]) == ("101", "9")
+    assert item["message"]["is_echo"] is True
+    assert "app_id" not in item["message"]
+
+
+def test_a_whatsapp_echo_comes_under_a_field_of_its_own() -> None:
+    [change] = bodies.echo(WHATSAPP, "9", at=AT, message_id="wamid.1", content="Yes").body["entry"][0]["changes"]
+
+    assert change["field"] == "smb_message_echoes"
+    assert change["value"]["message_echoes"][0]["to"] == "9"
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_message_ids_stand_for_their_parts_and_look_like_the_platforms(platform: Platform) -> None:
+    prefix = {"facebook": "m_", "instagram": "aWdf", "whatsapp": "wamid."}[platform]
+
+    assert bodies.message_id(platform, "a", "b") == bodies.message_id(platform, "a", "b")
+    assert bodies.message_id(platform, "a", "b") != bodies.message_id(platform, "ab", "")
+    assert bodies.message_id(platform, "a").startswith(prefix)
+
+
+def test_a_batch_joins_neighbours_of_one_page_and_keeps_the_other_entries() -> None:
+    other = Page("facebook", "102", "Green Door")
+
+    batch = bodies.merged([text(FACEBOOK, "1"), text(FACEBOOK, "2"), text(other, "3"), text(FACEBOOK, "4")])
+
+    entries = [(entry["id"], len(entry["messaging"])) for entry in batch.body["entry"]]
+    assert entries == [("101", 2), ("102", 1), ("101", 1)]
+
+
+def test_a_batch_leaves_the_webhooks_that_it_was_made_of_as_they_were() -> None:
+    first = text(WHATSAPP, "1")
+
+    bodies.merged([first, text(WHATSAPP, "2")])
+
+    assert first == text(WHATSAPP, "1")
+
+
+def test_a_batch_is_of_one_platform() -> None:
+    with pytest.raises(ValueError, match="one platform"):
+        bodies.merged([text(FACEBOOK, "1"), text(WHATSAPP, "2")])
+    with pytest.raises(ValueError, match="one platform"):
+        bodies.merged([])
+
+
+def test_demo_pages_are_one_a_platform_and_always_the_same() -> None:
+    assert demo_pages() == demo_pages()
+    assert [page.platform for page in demo_pages()] == list(PLATFORMS)
+    assert all(page.page_id.isdigit() for page in demo_pages())
+    assert {page.page_id for page in demo_pages(of="ada")}.isdisjoint(page.page_id for page in demo_pages())
+
+
+def test_removing_a_reaction_names_no_emoji() -> None:
+    item = items.reaction("101", "9", at=AT, message_id="m_1", emoji=None)
+    value = whatsapp.reaction(WHATSAPP, "9", "Ada", at=AT, message_id="2", reacted_to="1", emoji=None)
+
+    assert item["reaction"] == {"mid": "m_1", "action": "unreact"}
+    assert value["messages"][0]["reaction"] == {"message_id": "1", "emoji": ""}
+
+
+def test_a_delivery_receipt_without_message_ids_has_no_list() -> None:
+    assert "mids" not in items.delivery("101", "9", at=AT, watermark=AT)["delivery"]
+    assert items.delivery("101", "9", at=AT, watermark=AT, message_ids=["m"])["delivery"]["mids"] == ["m"]
+
+
+def test_an_attachment_may_come_without_a_payload() -> None:
+    item = items.attachment("101", "9", at=AT, message_id="m_1", kind="like_heart", payload=None)
+
+    assert item["message"]["attachments"] == [{"type": "like_heart"}]
+
+
+def test_a_failed_status_says_why() -> None:
+    value = whatsapp.status(WHATSAPP, "9", at=AT, message_id="wamid.1", state="failed")
+
+    assert value["statuses"][0]["errors"]
+    assert "errors" not in whatsapp.status(WHATSAPP, "9", at=AT, message_id="wamid.1", state="read")["statuses"][0]

@@ -1,0 +1,155 @@
+import unicodedata
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from simulator.customers import population
+from simulator.disorder import Disorder, disordered
+from simulator.pages import demo_pages
+from simulator.playing import Plan, cast, steps
+from simulator.script import Step, play
+from simulator.vocabulary import vocabulary
+
+START = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def script(number: int, *, seed: int = 1, per_second: float = 10, **options: Any) -> list[Step]:
+    customers = cast(demo_pages(), seed=seed, customers=12)
+    return list(islice(play(Random(seed), customers, start=START, per_second=per_second, **options), number))
+
+
+def items(script_: list[Step]) -> list[Any]:
+    """Return every item with its entry's id, as text: comparable and countable."""
+    return [
+        (entry["id"], repr(item))
+        for step in script_
+        for entry in step.webhook.body["entry"]
+        for item in entry.get("messaging", entry.get("changes"))
+    ]
+
+
+def test_the_same_seed_gives_the_same_customers_and_another_seed_others() -> None:
+    assert cast(demo_pages(), seed=1, customers=30) == cast(demo_pages(), seed=1, customers=30)
+    assert cast(demo_pages(), seed=1, customers=30) != cast(demo_pages(), seed=2, customers=30)
+
+
+def test_customers_have_ids_of_their_own_and_names_in_several_scripts() -> None:
+    customers = cast(demo_pages(), seed=1, customers=300)
+    scripts = {unicodedata.name(character, "?").split()[0] for each in customers for character in each.name}
+
+    assert len({each.customer_id for each in customers}) == 300
+    assert {"LATIN", "ARABIC", "THAI", "CJK", "HIRAGANA", "KATAKANA"} - scripts <= {"HIRAGANA", "KATAKANA"}
+    assert any(ord(character) > 0xFFFF for each in customers for character in each.name)
+    assert {each.platform for each in customers} == {"facebook", "instagram", "whatsapp"}
+
+
+def test_a_population_needs_pages_languages_and_a_bound() -> None:
+    with pytest.raises(ValueError, match="pages"):
+        population(Random(1), [], 1, vocabulary())
+    with pytest.raises(ValueError, match="at most"):
+        population(Random(1), demo_pages(), 10_000_000, vocabulary())
+
+
+def test_the_same_seed_and_start_give_the_same_script() -> None:
+    assert script(200) == script(200)
+    assert script(200) != script(200, seed=2)
+
+
+def test_another_start_gives_other_message_ids() -> None:
+    customers = cast(demo_pages(), seed=1, customers=12)
+    later = list(
+        islice(play(Random(1), customers, start=START + timedelta(hours=1), per_second=10, only_texts=True), 100)
+    )
+
+    assert not set(items(script(100, only_texts=True))) & set(items(later))
+
+
+def test_a_script_keeps_its_rate_and_bears_the_time_of_each_step() -> None:
+    script_ = script(2000, per_second=20, only_texts=True)
+    seconds = sum(step.after_seconds for step in script_)
+    last = script_[-1].webhook.body["entry"][0]["time"]
+
+    assert seconds == pytest.approx(100, rel=0.15)
+    assert last / (1 if script_[-1].webhook.platform == "whatsapp" else 1000) == pytest.approx(
+        START.timestamp() + seconds, abs=1.1
+    )
+
+
+def test_only_texts_means_one_new_message_of_a_customer_each() -> None:
+    ids = []
+    for step in script(300, only_texts=True):
+        [entry] = step.webhook.body["entry"]
+        if step.webhook.platform == "whatsapp":
+            ids.append(entry["changes"][0]["value"]["messages"][0]["id"])
+        else:
+            assert "is_echo" not in entry["messaging"][0]["message"]
+            ids.append(entry["messaging"][0]["message"]["mid"])
+
+    assert len(set(ids)) == 300
+
+
+def test_a_full_script_has_echoes_receipts_reactions_edits_and_pictures() -> None:
+    text = repr(items(script(1500, media_url="http://127.0.0.1:1/graph")))
+
+    for word in ("is_echo", "message_edit", "is_deleted", "watermark", "'reaction'", "statuses", "/media/", "_echoes"):
+        assert word in text
+
+
+@given(
+    number=st.integers(0, 40),
+    window=st.integers(1, 8),
+    batch_size=st.integers(1, 5),
+    seed=st.integers(0, 1000),
+)
+def test_disorder_loses_and_invents_nothing_and_keeps_the_time(
+    number: int, window: int, batch_size: int, seed: int
+) -> None:
+    script_ = script(number)
+    disorder = Disorder(shuffle_window=window, batch_size=batch_size)
+
+    out = list(disordered(iter(script_), disorder, Random(seed)))
+
+    assert Counter(items(out)) == Counter(items(script_))
+    assert sum(step.after_seconds for step in out) == pytest.approx(sum(step.after_seconds for step in script_))
+
+
+def test_duplicates_are_items_that_were_sent_already() -> None:
+    script_ = script(100)
+
+    out = list(disordered(iter(script_), Disorder(duplicate_share=0.5, batch_size=3), Random(1)))
+
+    counts = Counter(items(out))
+    assert counts.keys() == set(items(script_))
+    assert 120 < counts.total() < 180
+    assert set(counts.values()) == {1, 2}
+
+
+def test_without_disorder_nothing_changes() -> None:
+    assert list(disordered(iter(script(20)), Disorder(), Random(1))) == script(20)
+
+
+@pytest.mark.parametrize("wrong", [{"duplicate_share": 1.1}, {"shuffle_window": 0}, {"batch_size": 0}])
+def test_disorder_has_limits(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"share|count"):
+        Disorder(**wrong)
+
+
+def test_a_plan_sends_the_same_for_the_same_seed_and_start() -> None:
+    plan = Plan(
+        webhooks_url="http://127.0.0.1:1/webhooks",
+        app_secret=SecretStr("secret"),
+        pages=demo_pages(),
+        number=50,
+        disorder=Disorder(duplicate_share=0.2, shuffle_window=4, batch_size=2),
+    )
+
+    assert list(steps(plan, start=START)) == list(steps(plan, start=START))
+    assert list(steps(plan, start=START)) != list(steps(replace(plan, seed=2), start=START))
