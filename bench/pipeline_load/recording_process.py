@@ -4,9 +4,11 @@ Parent and child speak msgpack with a length before it, over the child's stdin a
 """
 
 import asyncio
+import signal
 import struct
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import msgspec
@@ -37,6 +39,7 @@ class RecorderProcess:
             *(sys.executable, "-m", "bench.pipeline_load.recording_process"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            cwd=Path(__file__).parents[2],
         )
         problem = await self._ask(self._order, str)
         if problem:
@@ -102,4 +105,5 @@ async def _serve() -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends this process
     uvloop.run(_serve())

@@ -67,18 +67,10 @@ class Calls:
 
 
 class _Graph:
-    def __init__(
-        self,
-        customers: Mapping[str, Customer],
-        faults: FaultSwitch,
-        access: Access,
-        public_url: str | None,
-        rng: Random,
-    ) -> None:
+    def __init__(self, customers: Mapping[str, Customer], faults: FaultSwitch, access: Access, rng: Random) -> None:
         self._customers = customers
         self._faults = faults
         self._access = access
-        self._public_url = public_url
         self._rng = rng
         self._calls = Calls()
 
@@ -110,7 +102,7 @@ class _Graph:
         if wrong is not None:
             return wrong
         fields = [] if faults.kind == "id_only" else _words(request.query_params.get("fields", "name"))
-        origin = self._public_url or str(request.base_url).rstrip("/")
+        origin = request.app.state.public_url or str(request.base_url).rstrip("/")
         return profiles.profile(customer, fields, picture_url=f"{origin}/avatars/{request.path_params['id']}.svg")
 
     def _refusal(self, request: Request) -> Answer | None:
@@ -172,12 +164,12 @@ def graph_app(
         faults: what is wrong with it.
         access: who may look up; everybody when it is left out.
         public_url: where a browser reaches the application, without a slash at the end; the address of the call when
-            it is left out, which is enough on one origin.
+            it is left out, which is enough on one origin. Can be set later: `app.state.public_url`.
         rng: chooses whom a fault with a share befalls.
     """
     known = {customer.customer_id: customer for customer in customers}
-    graph = _Graph(known, faults, access or Access(), public_url, rng or Random(1))
-    return Starlette(
+    graph = _Graph(known, faults, access or Access(), rng or Random(1))
+    app = Starlette(
         routes=[
             Route("/_faults", graph.faults, methods=["GET", "POST"]),
             Route("/_calls", graph.calls, methods=["GET", "DELETE"]),
@@ -186,6 +178,8 @@ def graph_app(
             Route("/{version}/{id}", graph.look_up),
         ]
     )
+    app.state.public_url = public_url
+    return app
 
 
 def _words(text: str) -> list[str]:

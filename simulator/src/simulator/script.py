@@ -11,8 +11,6 @@ from simulator.bodies import Webhook
 from simulator.customers import Customer
 from simulator.vocabulary import Conversation
 
-_EXTRA_SHARE = 0.25
-"""Share of what happens that is no plain text: receipts, reactions, pictures, edits."""
 _STAY_SHARE = 0.6
 """How often one of the conversations that are under way goes on, rather than any."""
 _UNDER_WAY = 4
@@ -68,11 +66,8 @@ def play(
         thread = rng.choice(under_way if under_way and rng.random() < _STAY_SHARE else threads)
         under_way.append(thread)
         thread.events += 1
-        extras = [] if only_texts else _possible_extras(thread, media_url)
-        if extras and rng.random() < _EXTRA_SHARE:
-            webhook = rng.choice(extras)(rng, thread, at)
-        else:
-            webhook = _line(rng, thread, at, only_texts=only_texts)
+        extra = None if only_texts else _extra(rng.random(), thread, media_url)
+        webhook = _line(rng, thread, at, only_texts=only_texts) if extra is None else extra(rng, thread, at)
         yield Step(pause, webhook)
 
 
@@ -102,19 +97,23 @@ def _line(rng: Random, thread: _Thread, at: datetime, *, only_texts: bool) -> We
 _Extra = Callable[[Random, _Thread, datetime], Webhook]
 
 
-def _possible_extras(thread: _Thread, media_url: str | None) -> list[_Extra]:
-    """Return what may happen now; a kind that stands twice is twice as likely."""
+def _extra(draw: float, thread: _Thread, media_url: str | None) -> _Extra | None:
+    """Return what happens instead of the next line, if anything; `draw` is a random number from 0 to 1."""
     platform = thread.customer.platform
-    extras: list[_Extra] = []
+    chances: list[tuple[float, _Extra]] = []
     if thread.last_outgoing is not None:
-        extras += [_receipt, _receipt, _reaction]
+        chances += [(0.25, _receipt), (0.06, _reaction)]
     if thread.last_incoming is not None and platform == "facebook":
-        extras.append(_edit)
+        chances.append((0.03, _edit))
     if thread.last_incoming is not None and platform != "whatsapp":
-        extras.append(_unsend)
+        chances.append((0.02, _unsend))
     if media_url is not None and platform != "whatsapp":
-        extras.append(lambda rng, thread, at: _picture(rng, thread, at, media_url))
-    return extras
+        chances.append((0.05, lambda rng, thread, at: _picture(rng, thread, at, media_url)))
+    for share, extra in chances:
+        draw -= share
+        if draw < 0:
+            return extra
+    return None
 
 
 def _receipt(rng: Random, thread: _Thread, at: datetime) -> Webhook:

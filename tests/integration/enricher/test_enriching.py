@@ -265,6 +265,20 @@ async def test_a_page_that_changes_hands_is_noticed_at_once() -> None:
         assert [found.user_id for found in made.inbox] == ["user-1", "user-2"]
 
 
+async def test_a_page_that_is_connected_again_is_called_again_at_once() -> None:
+    async with world() as made:
+        made.graph.error = (400, {"error": {"code": 190, "message": "expired"}})
+        await made.broker.publish([received(page(message("one", "1")))])
+        made.graph.error = None
+        made.graph.people["2"] = {"name": "Grace Hopper"}
+
+        made.store.connect(PAGE)
+        await made.broker.publish([account_changed(page_id=PAGE, version=2)])
+        await made.broker.publish([received(page(message("two", "2")))])
+
+        assert names(made) == {"one": None, "two": "Grace Hopper"}
+
+
 async def test_while_the_store_is_away_webhooks_are_held_and_nothing_is_published() -> None:
     async with world() as made:
         made.store.is_away = True

@@ -3,6 +3,8 @@
 import asyncio
 import socket as sockets
 import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -14,14 +16,19 @@ BUDGET_BYTES = 64 * 1024
 TEXT = "x" * 32 * 1024
 
 
-async def unread(push: Gateway, user_id: str, **query: Any) -> ClientConnection:
-    """Connect a client that takes little before it is read from."""
+@asynccontextmanager
+async def unread(push: Gateway, user_id: str, **query: Any) -> AsyncIterator[ClientConnection]:
+    """Connect a client that takes little before it is read from, and goes without a word."""
     raw = sockets.socket()
     raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
     raw.settimeout(0)
     await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", push.port))
     url = push.url(user_id, token=token(user_id), **query)
-    return await connect(url, sock=raw, compression=None, proxy=None, max_queue=1, ping_interval=None)
+    client = await connect(url, sock=raw, compression=None, proxy=None, max_queue=1, ping_interval=None)
+    try:
+        yield client
+    finally:
+        client.transport.abort()
 
 
 async def fill(push: Gateway, user_id: str) -> int:
@@ -36,7 +43,7 @@ async def fill(push: Gateway, user_id: str) -> int:
 async def test_a_socket_that_is_not_read_is_bounded_delays_nobody_and_goes_on_from_the_log() -> None:
     async with (
         gateway(gateway_write_budget_bytes=BUDGET_BYTES) as push,
-        await unread(push, "ada") as slow,
+        unread(push, "ada") as slow,
         push.connect("ada") as quick,
     ):
         await receive(slow)
@@ -60,8 +67,10 @@ async def test_a_socket_that_is_not_read_is_bounded_delays_nobody_and_goes_on_fr
 
 
 async def test_a_socket_that_stays_behind_is_closed_and_resumes() -> None:
-    async with gateway(gateway_write_budget_bytes=BUDGET_BYTES, gateway_lagging_seconds=0.3) as push:
-        slow = await unread(push, "ada")
+    async with (
+        gateway(gateway_write_budget_bytes=BUDGET_BYTES, gateway_lagging_seconds=0.3) as push,
+        unread(push, "ada") as slow,
+    ):
         assert (await receive(slow))["type"] == "hello"
         count = await fill(push, "ada")
         await until(lambda: push.metric("closes_total", code="4008") == 1)
@@ -86,10 +95,9 @@ async def _messages(socket: ClientConnection) -> Any:
 
 
 async def test_a_dead_client_does_not_hold_up_the_end() -> None:
-    async with gateway(gateway_write_budget_bytes=BUDGET_BYTES) as push:
-        slow = await unread(push, "ada")
-        await receive(slow)
-        await fill(push, "ada")
-        left_at = time.monotonic()
-    assert time.monotonic() - left_at < 3.5
-    await slow.close()
+    async with AsyncExitStack() as clients:
+        async with gateway(gateway_write_budget_bytes=BUDGET_BYTES) as push:
+            await receive(await clients.enter_async_context(unread(push, "ada")))
+            await fill(push, "ada")
+            left_at = time.monotonic()
+        assert time.monotonic() - left_at < 3.5

@@ -17,7 +17,7 @@ from shared.errors import DependencyUnavailable
 
 GOOD_SECONDS = 24 * 3600.0
 NEGATIVE_SECONDS = 300.0
-MAX_PROFILES = 200_000
+MAX_PROFILES = 100_000
 MAX_FLIGHTS = 256
 """Calls under way or waiting for their turn; beyond that a look-up is made later."""
 

@@ -81,6 +81,7 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
             shards=shards,
             catch_up=catch_up,
             verifier=verifier(settings),
+            is_streaming=lambda: broker.is_ready,
             now=_now,
         )
         port = await stack.enter_async_context(_listening(settings, sockets, metrics, readiness))

@@ -40,6 +40,7 @@ class Sockets:
     """Accepts sockets. One of it a process; `serve` is the handler of the WebSocket server.
 
     Args:
+        is_streaming: whether events arrive at present.
         now: the wall clock, UTC.
     """
 
@@ -52,6 +53,7 @@ class Sockets:
         shards: Shards,
         catch_up: CatchUp,
         verifier: UserTokenVerifier,
+        is_streaming: Callable[[], bool],
         now: Callable[[], datetime],
     ) -> None:
         self._settings = settings
@@ -60,6 +62,7 @@ class Sockets:
         self._shards = shards
         self._catch_up = catch_up
         self._verifier = verifier
+        self._is_streaming = is_streaming
         self._now = now
         self._accepted = 0
         self._limits = Limits(
@@ -132,6 +135,7 @@ class Sockets:
             core,
             self._metrics,
             epoch=request.epoch,
+            is_streaming=self._is_streaming,
             want=lambda after: self._catch_up.want(request.user_id, after),
             renew=lambda token: self._verify(request.user_id, token),
             write_budget_bytes=self._settings.gateway_write_budget_bytes,

@@ -51,6 +51,8 @@ class Session:
 
     Args:
         epoch: what the client said; then only such recent frames may serve it.
+        is_streaming: whether events arrive at present. Otherwise the log is newer than what is kept in memory; a wrong
+            answer costs time until the next check of tops, and nothing else.
         want: asks the store for what follows a position.
         write_budget_bytes: with more than this unsent the socket is not fed.
     """
@@ -62,6 +64,7 @@ class Session:
         metrics: Metrics,
         *,
         epoch: str | None,
+        is_streaming: Callable[[], bool],
         want: Callable[[int | None], None],
         renew: Renew,
         write_budget_bytes: int,
@@ -72,6 +75,7 @@ class Session:
         self._core = core
         self._metrics = metrics
         self._epoch = epoch
+        self._is_streaming = is_streaming
         self._want = want
         self._renew = renew
         self._write_budget_bytes = write_budget_bytes
@@ -162,7 +166,7 @@ class Session:
 
     def _fetch(self, after: int | None) -> Sequence[Effect]:
         """Serve from memory where that is the whole answer; else ask the store."""
-        if self._recent is not None and self._epoch in (None, self._recent.epoch):
+        if self._recent is not None and self._epoch in (None, self._recent.epoch) and self._is_streaming():
             page = self._recent.page(after)
             if page is not None:
                 return self._core.page(page, self._loop.time(), self._room())

@@ -1,6 +1,6 @@
 """`python -m store`."""
 
-from shared.serving import run_as_process
+from shared.process import run_as_process
 from store.app import running
 from store.settings import Settings
 

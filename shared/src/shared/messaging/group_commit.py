@@ -34,7 +34,8 @@ class _Call:
 class GroupCommit(Generic[T]):
     """Gathers items per key into batches and sends at most `in_flight_limit` batches at once.
 
-    A key's batches start in order. Lanes take turns, so a busy key cannot starve the others.
+    A key's batches start in order. Lanes take turns, so a busy key cannot starve the others. Items whose caller has
+    stopped waiting before their turn are dropped: when sending is slow, only work that somebody still waits for is done.
 
     Args:
         send: sends one batch of one key; raises when it is not known to be safe. Must end within a bounded time.
@@ -89,6 +90,8 @@ class GroupCommit(Generic[T]):
         while self._lanes and len(self._in_flight) < self._in_flight_limit:
             key = next(iter(self._lanes))
             batch = self._take(key)
+            if not batch:
+                continue
             task = asyncio.get_running_loop().create_task(self._send(key, [item for item, _, _ in batch]))
             self._in_flight.add(task)
             task.add_done_callback(partial(self._ended, batch))
@@ -99,13 +102,17 @@ class GroupCommit(Generic[T]):
         batch: list[tuple[T, int, _Call]] = []
         size = 0
         while lane and len(batch) < self._max_items:
-            if batch and size + lane[0][1] > self._target_bytes:
+            _, item_size, call = lane[0]
+            is_wanted = not call.done.done()
+            if is_wanted and batch and size + item_size > self._target_bytes:
                 break
-            batch.append(lane.popleft())
-            size += batch[-1][1]
+            if is_wanted:
+                batch.append(lane[0])
+                size += item_size
+            lane.popleft()
+            self._waiting_bytes -= item_size
         if lane:
             self._lanes[key] = lane
-        self._waiting_bytes -= size
         return batch
 
     def _ended(self, batch: Sequence[tuple[T, int, _Call]], task: asyncio.Task[None]) -> None:

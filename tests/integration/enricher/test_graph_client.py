@@ -1,0 +1,120 @@
+"""The Graph client over real HTTP: which host, which credentials, and which answers it does not fall for."""
+
+import asyncio
+import hmac
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from hashlib import sha256
+
+import pytest
+from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from enricher import http
+from enricher.core.lookups import Wanted
+from enricher.errors import GraphRefused, GraphUnavailable, TokenDead
+from enricher.graph import GraphClient
+from shared.serving import serving
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+WHO = Wanted("user-1", "instagram", "1041", "7.0_a-B")
+
+
+class Host:
+    """One host of the Graph API; answers by the token."""
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+
+    async def __call__(self, request: Request) -> Response:
+        self.requests.append(request)
+        match request.headers["authorization"]:
+            case "Bearer slow":
+                await asyncio.sleep(5)
+            case "Bearer moved":
+                return RedirectResponse("/v25.0/elsewhere")
+            case "Bearer large":
+                return Response(b"x" * (http.MAX_ANSWER_BYTES + 1))
+            case "Bearer dead":
+                return JSONResponse({"error": {"code": 190}}, status_code=200)
+            case "Bearer page":
+                return Response(b"<html>Sorry</html>", status_code=200)
+        return JSONResponse({"name": "Ada", "username": "ada"})
+
+
+@asynccontextmanager
+async def client() -> AsyncIterator[tuple[GraphClient, Host, Host]]:
+    hosts = Host(), Host()
+    apps = [Starlette(routes=[Route("/{version}/{person}", host)]) for host in hosts]
+    async with (
+        serving(apps[0], host="127.0.0.1", port=0, grace_seconds=1) as port,
+        serving(apps[1], host="127.0.0.1", port=0, grace_seconds=1) as instagram_port,
+        http.client(total_seconds=0.5, connections=2) as connection,
+    ):
+        made = GraphClient(
+            connection,
+            url=f"http://127.0.0.1:{port}/",
+            instagram_url=f"http://127.0.0.1:{instagram_port}",
+            version="v25.0",
+            app_secret=SecretStr("app-secret"),
+            timeout_seconds=0.5,
+            now=lambda: NOW,
+        )
+        yield made, *hosts
+
+
+@pytest.mark.parametrize(("token", "is_instagrams"), [("EAAB-1", False), ("IGAA-1", True)])
+async def test_the_token_decides_about_the_host(token: str, is_instagrams: bool) -> None:  # noqa: FBT001 - a case
+    async with client() as (graph, facebook, instagram):
+        profile = await graph.profile(WHO, SecretStr(token))
+
+        assert (profile.name, profile.username, profile.fetched_at) == ("Ada", "ada", NOW)
+        asked, other = (instagram, facebook) if is_instagrams else (facebook, instagram)
+        assert other.requests == []
+        [request] = asked.requests
+        assert request.url.path == "/v25.0/7.0_a-B"
+        assert dict(request.query_params) == {
+            "fields": "name,username,profile_pic",
+            "appsecret_proof": hmac.new(b"app-secret", token.encode(), sha256).hexdigest(),
+        }
+        assert request.headers["authorization"] == f"Bearer {token}"
+
+
+@pytest.mark.parametrize(
+    ("token", "error"),
+    [
+        pytest.param("slow", GraphUnavailable, id="slow"),
+        pytest.param("large", GraphUnavailable, id="large"),
+        pytest.param("page", GraphUnavailable, id="no JSON"),
+        pytest.param("moved", GraphRefused, id="a redirect"),
+        pytest.param("dead", TokenDead, id="an error with status 200"),
+    ],
+)
+async def test_an_answer_that_is_none_is_a_typed_error(token: str, error: type[Exception]) -> None:
+    async with client() as (graph, facebook, _):
+        with pytest.raises(error) as raised:
+            await graph.profile(WHO, SecretStr(token))
+
+        assert len(facebook.requests) == 1, "no redirect is followed, nothing is tried twice"
+        assert token == "slow" or token not in str(raised.value).split()
+
+
+@pytest.mark.parametrize("participant_id", ["", "..", ".", "a/b", "a?b", "a b", "ä", "a\n"])
+async def test_an_id_that_is_no_path_is_refused_without_a_call(participant_id: str) -> None:
+    async with client() as (graph, facebook, instagram):
+        with pytest.raises(GraphRefused):
+            await graph.profile(WHO._replace(participant_id=participant_id), SecretStr("EAAB"))
+
+        assert facebook.requests == instagram.requests == []
+
+
+async def test_whatsapp_has_no_look_up() -> None:
+    async with client() as (graph, facebook, _):
+        with pytest.raises(GraphRefused):
+            await graph.profile(WHO._replace(platform="whatsapp"), SecretStr("EAAB"))
+
+        assert facebook.requests == []

@@ -1,0 +1,37 @@
+"""The gateway on a real RabbitMQ that goes away and comes back."""
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from shared.messaging.rabbitmq import RabbitBroker
+from switchboard.provision.rabbitmq import RabbitServer
+from tests.integration.push_gateway.harness import gateway, receive, receive_seqs
+
+
+@pytest.mark.rabbitmq
+async def test_while_the_broker_is_away_a_socket_gets_its_log_and_all_go_on_when_it_is_back(
+    fragile_rabbitmq: RabbitServer,
+) -> None:
+    async with (
+        RabbitBroker(fragile_rabbitmq.url, name="push-gateway", registry=CollectorRegistry()) as broker,
+        gateway(broker=broker) as push,
+        push.connect("ada") as before,
+    ):
+        await receive(before)
+        await push.push("ada", 3)
+        assert await receive_seqs(before, 3) == [1, 2, 3]
+
+        fragile_rabbitmq.kill()
+        push.store.append("ada")
+        async with push.connect("ada", after=0) as during, push.connect("bob") as other:
+            assert (await receive(during))["type"] == "hello"
+            assert await receive_seqs(during, 4) == [1, 2, 3, 4]
+            await receive(other)
+            push.store.append("bob")
+
+            fragile_rabbitmq.start()
+
+            assert await receive_seqs(before, 1) == [4]
+            assert await receive_seqs(other, 1) == [1]
+            await push.push("ada")
+            assert await receive_seqs(during, 1) == [5]

@@ -1,0 +1,69 @@
+"""A directory of people between a store and a Graph API that do as they are told."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from cryptography.fernet import Fernet
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+
+from enricher.core.breaker import Breaker
+from enricher.core.lookups import Wanted
+from enricher.graph_gate import GraphGate
+from enricher.metrics import Metrics
+from enricher.profiles import ProfileDirectory
+from shared.contracts import Profile
+from shared.security.cipher import TokenCipher
+from tests.builders import NOON
+
+ADA = Profile(name="Ada Lovelace", fetched_at=NOON)
+WHO = Wanted("user-1", "facebook", "page-1", "person-1")
+
+
+def somebody(number: int) -> Wanted:
+    return WHO._replace(participant_id=f"person-{number}")
+
+
+class People:
+    """Everything around a `ProfileDirectory`; it is the store and the Graph API itself."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.known: dict[Wanted, Profile] = {}
+        self.store_error: Exception | None = None
+        self.calls: list[Wanted] = []
+        self.open = asyncio.Event()
+        self.open.set()
+        self.result: Profile | Exception = ADA
+        cipher = TokenCipher([SecretStr(Fernet.generate_key().decode())])
+        self.token = cipher.encrypt("token")
+        metrics = Metrics(CollectorRegistry())
+        self.breaker = Breaker(failures_to_open=1, open_seconds=10)
+        gate = GraphGate(
+            self, cipher=cipher, breaker=self.breaker, concurrent_calls=5, clock=self.clock, metrics=metrics
+        )
+        self.directory = ProfileDirectory(self, gate, clock=self.clock, now=self.now, metrics=metrics)
+
+    def clock(self) -> float:
+        return self.seconds
+
+    def now(self) -> datetime:
+        return NOON
+
+    def deadline(self, seconds: float = 5.0) -> float:
+        return asyncio.get_running_loop().time() + seconds
+
+    async def last_known(self, wanted: Sequence[Wanted]) -> Mapping[Wanted, Profile]:
+        if self.store_error:
+            raise self.store_error
+        await self.open.wait()
+        return {one: self.known[one] for one in wanted if one in self.known}
+
+    async def profile(self, wanted: Wanted, token: SecretStr) -> Profile:
+        assert token.get_secret_value() == "token"
+        self.calls.append(wanted)
+        await self.open.wait()
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result

@@ -1,0 +1,120 @@
+"""Look-ups that were put off are made when they are due, with the token of who owns the page now."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from enricher.accounts import AccountCache
+from enricher.errors import GraphUnavailable
+from enricher.metrics import Metrics
+from enricher.worker import LEASE_SECONDS, LOOKUPS_PER_CLAIM, LookupWorker
+from shared.contracts import Event, Platform, ProfileResolvedV1
+from shared.contracts.internal import Lookup, Owner, PageOwners
+from tests.builders import NOON
+from tests.unit.enricher.people import ADA, People, somebody
+
+
+class Queue:
+    """Holds what is due; is the store of accounts and the publisher too."""
+
+    def __init__(self, token: str) -> None:
+        self.due: list[Lookup] = []
+        self.claims: list[tuple[int, float]] = []
+        self.published: list[Event] = []
+        self.owner = Owner(
+            user_id="user-1", owned_from=NOON, owned_until=None, status="connected", token_ciphertext=token
+        )
+
+    async def claim_lookups(self, limit: int, *, lease_seconds: float) -> Sequence[Lookup]:
+        self.claims.append((limit, lease_seconds))
+        taken, self.due = self.due[:limit], self.due[limit:]
+        return taken
+
+    async def page_owners(self, platform: Platform, page_id: str) -> PageOwners:
+        return PageOwners(platform=platform, page_id=page_id, version=1, owners=(self.owner,))
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        self.published += events
+
+
+class Office:
+    """A worker with everything around it."""
+
+    def __init__(self) -> None:
+        self.people = People()
+        self.queue = Queue(self.people.token)
+        self.worker = LookupWorker(
+            self.queue,
+            accounts=AccountCache(self.queue, clock=self.people.clock, metrics=Metrics(CollectorRegistry())),
+            profiles=self.people.directory,
+            publisher=self.queue,
+            jitter=lambda: 1.0,
+            now=self.people.now,
+        )
+
+    def due(self, number: int = 1, **changes: object) -> None:
+        for at in range(number):
+            lookup = {**somebody(at)._asdict(), "attempts": 0, **changes}
+            self.queue.due.append(Lookup(**lookup))
+
+    @property
+    def results(self) -> list[tuple[str | None, datetime | None]]:
+        resolved = [event for event in self.queue.published if isinstance(event, ProfileResolvedV1)]
+        return [(event.profile.name if event.profile else None, event.retry_at) for event in resolved]
+
+
+@pytest.fixture
+async def office() -> AsyncIterator[Office]:
+    made = Office()
+    yield made
+    await made.people.directory.close()
+
+
+async def test_what_is_due_is_looked_up(office: Office) -> None:
+    office.due(3)
+
+    assert await office.worker.work_once() == 3
+
+    assert office.results == [(ADA.name, None)] * 3
+    assert office.queue.claims == [(LOOKUPS_PER_CLAIM, LEASE_SECONDS)]
+    assert await office.worker.work_once() == 0
+
+
+async def test_a_failure_is_tried_again_later(office: Office) -> None:
+    office.people.result = GraphUnavailable("down")
+    office.due()
+
+    await office.worker.work_once()
+
+    assert office.results == [(None, NOON + timedelta(seconds=15))]
+
+
+async def test_nothing_is_claimed_while_the_graph_api_fails(office: Office) -> None:
+    office.people.breaker.failed(0)
+    office.due()
+
+    assert await office.worker.work_once() == 0
+    assert office.queue.claims == []
+    office.people.seconds = 10
+    assert await office.worker.work_once() == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"token_ciphertext": None}, id="no token"),
+        pytest.param({"user_id": "user-2"}, id="somebody else's by now"),
+        pytest.param({"owned_until": NOON}, id="disconnected"),
+    ],
+)
+async def test_a_page_that_cannot_be_asked_ends_the_look_up(office: Office, change: dict[str, object]) -> None:
+    values = {name: getattr(office.queue.owner, name) for name in office.queue.owner.__struct_fields__}
+    office.queue.owner = Owner(**{**values, **change})
+    office.due()
+
+    await office.worker.work_once()
+
+    assert office.results == [(None, None)]
+    assert office.people.calls == []

@@ -1,0 +1,152 @@
+"""What the RabbitMQ adapter decides, without a broker."""
+
+from dataclasses import replace
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.contracts import ItemParkedV1, Wire, encode
+from shared.messaging.outcomes import DONE, Outcome, Park, Retry
+from shared.messaging.rabbitmq.ack_window import AckWindow
+from shared.messaging.rabbitmq.deliveries import ATTEMPTS_HEADER, Acknowledgements, Delivery, Held
+from shared.messaging.rabbitmq.publishing import chunks
+from shared.messaging.rabbitmq.settlement import settle
+from shared.messaging.rabbitmq.supervision import pause_seconds
+from shared.messaging.topology import (
+    DEAD_LETTER_EXCHANGE,
+    MAX_EVENTS_PER_MESSAGE,
+    STORE_INBOX,
+    STORE_RECORDS,
+    TARGET_BYTES_PER_MESSAGE,
+)
+from tests import builders
+from tests.builders import NOON
+
+OUTCOME = st.sampled_from([DONE, Retry("later"), Park("never")])
+
+
+@given(st.permutations(range(1, 30)), st.data())
+def test_only_what_is_wholly_finished_is_acknowledged(tags: list[int], data: st.DataObject) -> None:
+    window = AckWindow()
+    finished: set[int] = set()
+    acknowledged = 0
+
+    for tag in tags:
+        window.finish(tag)
+        finished.add(tag)
+        if data.draw(st.booleans()):
+            top = window.advance()
+            if top is not None:
+                assert top > acknowledged
+                acknowledged = top
+        assert set(range(1, acknowledged + 1)) <= finished
+
+    assert window.advance() == (None if acknowledged == len(tags) else len(tags))
+    assert window.advance() is None
+
+
+def events_of(tag: int, size: int, *, failures: int = 0) -> list[Held]:
+    delivery = Delivery(tag=tag, arrived_at=0.0, failures=failures, content_type=Wire.JSON, left=size)
+    events = [builders.inbox_enriched(id=f"{tag}-{number}") for number in range(size)]
+    return [Held(delivery, encode(event), event) for event in events]
+
+
+@given(st.lists(st.integers(min_value=1, max_value=5), min_size=1, max_size=12), st.randoms(use_true_random=False))
+def test_a_delivery_is_acknowledged_with_its_last_event(sizes: list[int], random: Random) -> None:
+    acknowledgements = Acknowledgements()
+    held = [one for tag, size in enumerate(sizes, start=1) for one in events_of(tag, size)]
+    random.shuffle(held)
+    top = 0
+
+    for one in held:
+        top = acknowledgements.finish([one]) or top
+        unfinished = [other.delivery.tag for other in held if other.delivery.left]
+        assert top == min(unfinished, default=len(sizes) + 1) - 1
+
+
+@given(st.lists(st.tuples(OUTCOME, st.integers(min_value=0, max_value=12)), max_size=100))
+def test_every_event_ends_in_one_place(cases: list[tuple[Outcome, int]]) -> None:
+    held = [events_of(tag, 1, failures=failures)[0] for tag, (_, failures) in enumerate(cases, start=1)]
+
+    settlement = settle(STORE_INBOX, held, [outcome for outcome, _ in cases], now=NOON)
+
+    everything = [*settlement.done, *settlement.failed]
+    assert sorted(one.delivery.tag for one in everything) == [one.delivery.tag for one in held]
+    retried = [part for parcel in settlement.parcels for part in parcel.parts]
+    assert sorted(retried) == sorted(one.part for one in settlement.retried)
+    assert [item.original for item in settlement.items] == [one.part for one in settlement.parked]
+    assert settlement.dead == []
+
+
+@given(st.lists(st.integers(min_value=0, max_value=STORE_INBOX.max_attempts - 2), min_size=1, max_size=200))
+def test_retries_are_batched_by_how_often_they_failed(failures: list[int]) -> None:
+    held = [events_of(tag, 1, failures=number)[0] for tag, number in enumerate(failures, start=1)]
+
+    settlement = settle(STORE_INBOX, held, [Retry("later")] * len(held), now=NOON)
+
+    for parcel in settlement.parcels:
+        attempts = parcel.headers[ATTEMPTS_HEADER]
+        assert isinstance(attempts, int)
+        assert parcel.routing_key == STORE_INBOX.retry_queue(attempts)[0]
+        assert len(parcel.parts) <= MAX_EVENTS_PER_MESSAGE
+        parts = {one.part for one in held if one.delivery.failures == attempts - 1}
+        assert set(parcel.parts) <= parts
+
+
+def test_the_last_attempt_is_parked_with_the_number_of_attempts() -> None:
+    [held] = events_of(1, 1, failures=STORE_INBOX.max_attempts - 1)
+
+    settlement = settle(STORE_INBOX, [held], [Retry("still not")], now=NOON)
+
+    [item] = settlement.items
+    assert (item.attempts, item.reason, item.handler) == (STORE_INBOX.max_attempts, "still not", STORE_INBOX.name)
+    assert settlement.parcels == []
+
+
+def test_parking_the_same_event_again_gives_the_same_item() -> None:
+    once, again = (settle(STORE_INBOX, events_of(1, 1), [Park("no")], now=NOON).items for _ in range(2))
+
+    assert once == again
+
+
+def test_what_could_not_be_read_is_parked_as_it_came() -> None:
+    delivery = Delivery(tag=1, arrived_at=0.0, failures=0, content_type="text/plain", left=1)
+    held = Held(delivery, b"what?", None, "not an array")
+
+    [item] = settle(STORE_INBOX, [held], [Park("not an array")], now=NOON).items
+
+    assert (item.original, item.content_type, item.event_type) == (b"what?", "text/plain", "")
+    assert item.received_at == NOON
+
+
+def test_a_parked_item_is_never_parked_itself() -> None:
+    event = builders.item_parked()
+    delivery = Delivery(tag=1, arrived_at=0.0, failures=0, content_type=Wire.MSGPACK, left=1)
+    held = Held(delivery, encode(event), event)
+
+    settlement = settle(STORE_RECORDS, [held], [Park("no room")], now=NOON)
+
+    assert settlement.items == []
+    [parcel] = settlement.parcels
+    assert (parcel.exchange, parcel.parts) == (DEAD_LETTER_EXCHANGE, [held.part])
+    last = replace(delivery, failures=STORE_RECORDS.max_attempts - 1)
+    given_up = settle(STORE_RECORDS, [replace(held, delivery=last)], [Retry("no room")], now=NOON)
+    assert not any(isinstance(item, ItemParkedV1) for item in given_up.items)
+
+
+@given(st.lists(st.integers(min_value=0, max_value=TARGET_BYTES_PER_MESSAGE * 2), max_size=10))
+def test_chunks_keep_order_and_bounds(sizes: list[int]) -> None:
+    parts = [bytes([number]) * size for number, size in enumerate(sizes)]
+
+    batches = list(chunks(parts))
+
+    assert [part for batch in batches for part in batch] == parts
+    for batch in batches:
+        assert 1 <= len(batch) <= MAX_EVENTS_PER_MESSAGE
+        assert len(batch) == 1 or sum(map(len, batch)) <= TARGET_BYTES_PER_MESSAGE
+
+
+@given(st.integers(min_value=1, max_value=10_000), st.floats(min_value=0, max_value=1))
+def test_a_pause_stays_within_its_bounds(failures: int, jitter: float) -> None:
+    assert 0.1 <= pause_seconds(failures, shortest=0.2, longest=2.0, jitter=jitter) <= 2.0
