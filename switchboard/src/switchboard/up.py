@@ -5,12 +5,13 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import SecretStr
+from starlette.applications import Starlette
 
 from shared.errors import StartupRefused
 from shared.process import stop_signal
@@ -103,7 +104,8 @@ async def _run(options: Options, environment: Mapping[str, str], say: Callable[[
         stack.callback(pid_file.remove)
         pid_file.update({"switchboard": os.getpid()})
         pages = demo_pages()
-        graph_port = await stack.enter_async_context(_simulated_graph(pages)) if options.simulator else None
+        graph = graph_app(cast(pages, seed=_SEED, customers=_CUSTOMERS), FaultSwitch())
+        graph_port = await stack.enter_async_context(_serving(graph)) if options.simulator else None
         graph_url = options.graph_url or (f"http://127.0.0.1:{graph_port}" if graph_port else DEFAULT_GRAPH_URL)
         launch = _Launch(
             options=options,
@@ -117,6 +119,7 @@ async def _run(options: Options, environment: Mapping[str, str], say: Callable[[
         routes = services.routes | ({"/avatars": graph_port, "/media": graph_port} if graph_port else {})
         front_port = await stack.enter_async_context(front_door(routes, host="127.0.0.1", port=options.port))
         addresses = _addresses(services, front_port, launch)
+        graph.state.public_url = addresses.inbox
         if options.simulator:
             await stack.enter_async_context(_customers(addresses, pages, credentials))
         _announce(addresses, options, credentials, seconds=time.monotonic() - began)
@@ -161,11 +164,8 @@ def log_dir(options: Options) -> Path:
     return options.data_dir / "logs"
 
 
-@asynccontextmanager
-async def _simulated_graph(pages: Sequence[Page]) -> AsyncIterator[int]:
-    known = cast(pages, seed=_SEED, customers=_CUSTOMERS)
-    async with serving(graph_app(known, FaultSwitch()), host="127.0.0.1", port=0, grace_seconds=1) as port:
-        yield port
+def _serving(graph: Starlette) -> AbstractAsyncContextManager[int]:
+    return serving(graph, host="127.0.0.1", port=0, grace_seconds=1)
 
 
 @asynccontextmanager
@@ -180,7 +180,15 @@ async def _customers(addresses: Addresses, pages: Sequence[Page], credentials: C
             user_id=DEMO_USER,
         )
     secret = SecretStr(credentials.app_secret)
-    async with playing(addresses.webhooks, secret, pages, rate=_MESSAGES_PER_SECOND, seed=_SEED, customers=_CUSTOMERS):
+    async with playing(
+        addresses.webhooks,
+        secret,
+        pages,
+        rate=_MESSAGES_PER_SECOND,
+        seed=_SEED,
+        customers=_CUSTOMERS,
+        media_url=addresses.inbox,
+    ):
         yield
 
 

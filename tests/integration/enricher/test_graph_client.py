@@ -30,7 +30,7 @@ class Host:
     def __init__(self) -> None:
         self.requests: list[Request] = []
 
-    async def __call__(self, request: Request) -> Response:
+    async def answer(self, request: Request) -> Response:
         self.requests.append(request)
         match request.headers["authorization"]:
             case "Bearer slow":
@@ -49,7 +49,7 @@ class Host:
 @asynccontextmanager
 async def client() -> AsyncIterator[tuple[GraphClient, Host, Host]]:
     hosts = Host(), Host()
-    apps = [Starlette(routes=[Route("/{version}/{person}", host)]) for host in hosts]
+    apps = [Starlette(routes=[Route("/{version}/{person}", host.answer)]) for host in hosts]
     async with (
         serving(apps[0], host="127.0.0.1", port=0, grace_seconds=1) as port,
         serving(apps[1], host="127.0.0.1", port=0, grace_seconds=1) as instagram_port,

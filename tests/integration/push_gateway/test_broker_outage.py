@@ -5,7 +5,7 @@ from prometheus_client import CollectorRegistry
 
 from shared.messaging.rabbitmq import RabbitBroker
 from switchboard.provision.rabbitmq import RabbitServer
-from tests.integration.push_gateway.harness import gateway, receive, receive_seqs
+from tests.integration.push_gateway.harness import gateway, receive, receive_seqs, until
 
 
 @pytest.mark.rabbitmq
@@ -22,6 +22,7 @@ async def test_while_the_broker_is_away_a_socket_gets_its_log_and_all_go_on_when
         assert await receive_seqs(before, 3) == [1, 2, 3]
 
         fragile_rabbitmq.kill()
+        await until(lambda: not broker.is_ready)
         push.store.append("ada")
         async with push.connect("ada", after=0) as during, push.connect("bob") as other:
             assert (await receive(during))["type"] == "hello"

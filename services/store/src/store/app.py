@@ -12,7 +12,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from prometheus_client import CollectorRegistry
 
 from shared.errors import DependencyUnavailable, SwitchboardError
-from shared.messaging.ports import Broker
+from shared.messaging.ports import Broker, Publisher
 from shared.messaging.topology import STORE_INBOX, STORE_RECORDS
 from shared.observability.operations import Readiness, operations_routes
 from shared.security.cipher import TokenCipher
@@ -30,6 +30,7 @@ from store.routes.access import Access
 from store.routes.accounts import AccountDesk, accounts_router, tokens_router
 from store.routes.inbox import inbox_router
 from store.routes.internal import internal_app
+from store.routes.parked import parked_router
 from store.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -124,7 +125,13 @@ def _work(settings: Settings, database: Database, broker: Broker, metrics: Metri
 
 
 def create_app(
-    settings: Settings, database: Database, work: _Work, readiness: Readiness, registry: CollectorRegistry
+    settings: Settings,
+    *,
+    database: Database,
+    publisher: Publisher,
+    work: _Work,
+    readiness: Readiness,
+    registry: CollectorRegistry,
 ) -> FastAPI:
     """Build the public app."""
     app = FastAPI(title="Switchboard", version="1", openapi_url="/api/openapi.json", docs_url=None, redoc_url=None)
@@ -140,6 +147,7 @@ def create_app(
     app.include_router(inbox_router(database, access, seal))
     app.include_router(accounts_router(database, desk, access, seal))
     app.include_router(tokens_router(database, access, secret=settings.jwt_secret, clock=_now))
+    app.include_router(parked_router(database, publisher, access, clock=_now))
     app.router.routes.extend(operations_routes(readiness, registry))
     problems.install(app)
     views.publish_schemas(app)
@@ -192,7 +200,7 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
     work = _work(settings, pipeline, broker, Metrics(registry))
     state = _State(asked, broker)
     readiness = Readiness(state.problems)
-    public = create_app(settings, asked, work, readiness, registry)
+    public = create_app(settings, database=asked, publisher=broker, work=work, readiness=readiness, registry=registry)
     internal = internal_app(asked, service_tokens=settings.service_tokens, clock=_now)
     grace_seconds = settings.shutdown_grace_seconds / 4
     stopping = asyncio.Event()

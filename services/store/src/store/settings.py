@@ -43,7 +43,7 @@ class Settings(UserTokenSettings, ServiceSettings):
     """How long items of a page that nobody has connected are kept."""
     waiting_per_page: int = Field(default=10_000, ge=1)
     """How many of them; beyond that the oldest are dropped."""
-    log_retention_days: float = Field(default=30.0, gt=0)
+    log_retention_days: float = Field(default=7.0, gt=0)
     """How long the event log reaches back; who was away longer reloads."""
     scan_interval_seconds: float = Field(default=1.0, gt=0)
     """Between two looks for changes that were committed and not published."""

@@ -54,6 +54,42 @@ class TokenBody(BaseModel):
     ttl_seconds: int = Field(default=3600, ge=1, le=MAX_TOKEN_SECONDS)
 
 
+class ReplayBody(BaseModel):
+    """Which parked items are to be tried again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ids: list[Annotated[str, Field(max_length=256)]] = Field(min_length=1, max_length=200)
+
+
+class ParkedSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """An event that was given up."""
+
+    id: str
+    parked_at: datetime
+    handler: str
+    event_type: str
+    reason: str
+    attempts: int
+    replayed_at: datetime | None
+
+
+class ParkedDetail(ParkedSummary, frozen=True, kw_only=True):
+    """The same with the event itself."""
+
+    content_type: str
+    original: dict[str, Any] | None
+    """The event, bytes as base64; None where it was never readable."""
+    original_base64: str
+    """The event as it was on the wire."""
+
+
+class Replayed(msgspec.Struct, frozen=True, kw_only=True):
+    """Which items were published again."""
+
+    replayed: list[str]
+
+
 class MintedToken(msgspec.Struct, frozen=True, kw_only=True):
     """A user's token; it is shown once."""
 
@@ -86,7 +122,7 @@ _FrameSchema = msgspec.defstruct(
     kw_only=True,
     namespace={"__doc__": Frame.__doc__},
 )
-_PUBLISHED = (Account, Conversation, Message, MintedToken, _FrameSchema, Problem)
+_PUBLISHED = (Account, Conversation, Message, MintedToken, _FrameSchema, ParkedSummary, ParkedDetail, Replayed, Problem)
 
 
 def answer(content: object, *, status_code: int = 200, headers: dict[str, str] | None = None) -> Response:

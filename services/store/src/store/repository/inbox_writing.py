@@ -1,7 +1,7 @@
 """Writes what a merge decided: one statement for the usual case, one more for each rare kind of change."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
@@ -150,7 +150,7 @@ _log_columns = {
 }
 
 
-def _columns(rows: Sequence[Any], getters: dict[str, Callable[[Any], Any]]) -> dict[str, list[Any]]:
+def _columns(rows: Sequence[Any], getters: Mapping[str, Callable[[Any], Any]]) -> dict[str, list[Any]]:
     return {name: list(map(getter, rows)) for name, getter in getters.items()}
 
 

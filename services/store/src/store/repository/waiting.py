@@ -51,7 +51,7 @@ _EXPIRE = text("""
         SELECT id FROM waiting_webhooks WHERE arrived_at < :before LIMIT CAST(:most AS bigint)
     )
 """)
-_COUNT = text("SELECT count(*) FROM (SELECT 1 FROM waiting_webhooks LIMIT CAST(:most AS bigint)) AS some")
+_COUNT = text("SELECT count(*) FROM (SELECT 1 FROM waiting_webhooks LIMIT CAST(:most AS bigint)) AS counted")
 
 
 async def keep(

@@ -1,0 +1,93 @@
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from store.core.accounts import BEGINNING, Interval, Ownership, connect, disconnect, owner_at, page_version
+from tests.unit.store.facts import at
+
+
+def put(
+    intervals: list[Interval], user: str, second: int, *, name: str | None = None, token: str | None = None
+) -> Ownership:
+    change = connect(intervals, user_id=user, name=name, token_ciphertext=token, now=at(second))
+    keep(intervals, change)
+    return change
+
+
+def keep(intervals: list[Interval], change: Ownership | None) -> None:
+    for new in change.intervals if change else ():
+        intervals[:] = [*(old for old in intervals if old.owned_from != new.owned_from), new]
+    intervals.sort(key=lambda interval: interval.owned_from)
+
+
+def test_what_came_before_anybody_connected_the_page_belongs_to_who_does() -> None:
+    intervals: list[Interval] = []
+    put(intervals, "user-1", 10)
+
+    assert owner_at(intervals, BEGINNING) is not None
+    assert intervals[0].connected_at == at(10)
+
+
+def test_what_came_while_nobody_owned_the_page_belongs_to_the_next_owner_and_never_to_the_one_before() -> None:
+    intervals: list[Interval] = []
+    put(intervals, "user-1", 10)
+    keep(intervals, disconnect(intervals, now=at(20)))
+    put(intervals, "user-2", 30)
+
+    owners = [owner.user_id for second in (5, 19, 20, 29, 30) if (owner := owner_at(intervals, at(second)))]
+    assert owners == ["user-1", "user-1", "user-2", "user-2", "user-2"]
+
+
+def test_connecting_anothers_page_ends_their_ownership_and_takes_their_token_away() -> None:
+    intervals: list[Interval] = []
+    put(intervals, "user-1", 10, token="secret")
+    change = put(intervals, "user-2", 20)
+
+    assert change.created
+    assert change.user_ids == ["user-1", "user-2"]
+    first, second = intervals
+    assert (first.status, first.owned_until, first.token_ciphertext) == ("disconnected", at(20), None)
+    assert (second.status, second.owned_from) == ("connected", at(20))
+
+
+def test_connecting_again_keeps_what_is_not_given() -> None:
+    intervals: list[Interval] = []
+    put(intervals, "user-1", 10, name="Shop", token="one")
+    change = put(intervals, "user-1", 20, token="two")
+
+    assert not change.created
+    [only] = intervals
+    assert (only.name, only.token_ciphertext, only.version, only.connected_at) == ("Shop", "two", 2, at(10))
+
+
+def test_disconnecting_what_nobody_owns_does_nothing() -> None:
+    assert disconnect([], now=at(0)) is None
+
+
+_steps = st.lists(st.tuples(st.sampled_from(["user-1", "user-2", None]), st.integers(0, 5)), max_size=10)
+
+
+@given(_steps)
+def test_intervals_join_without_overlap_and_versions_grow_even_when_clocks_go_back(
+    steps: list[tuple[str | None, int]],
+) -> None:
+    intervals: list[Interval] = []
+    for user, second in steps:
+        before = page_version(intervals)
+        change = None
+        if user is None:
+            change = disconnect(intervals, now=at(second))
+            keep(intervals, change)
+        else:
+            change = put(intervals, user, second)
+        assert page_version(intervals) == before + (change is not None)
+
+    for one, following in pairwise(intervals):
+        assert one.owned_until == following.owned_from
+        assert one.owned_from < following.owned_from
+    assert sum(interval.owned_until is None for interval in intervals) <= 1
+    moments: list[datetime] = [interval.owned_from for interval in intervals]
+    for moment in (*moments, *(moment + timedelta(microseconds=1) for moment in moments)):
+        assert sum(interval.holds(moment) for interval in intervals) <= 1

@@ -1,0 +1,185 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.contracts import Profile
+from store.core.facts import Arrival
+from store.core.merge import later_profile
+from store.core.rows import ConversationKey, ParticipantKey
+from tests.unit.store.facts import USERS, Memory, arrival, at, histories, message, profile
+
+
+def only_conversation(memory: Memory) -> Any:
+    [row] = memory.conversations.values()
+    return row
+
+
+@given(histories, st.data())
+def test_any_order_repetition_and_batching_leave_the_same_facts(history: list[Arrival], data: st.DataObject) -> None:
+    one, other = Memory(), Memory()
+    one.take(history)
+    again = data.draw(st.lists(st.sampled_from(history), max_size=6)) if history else []
+    shuffled = data.draw(st.permutations([*history, *again]))
+    while shuffled:
+        size = data.draw(st.integers(1, len(shuffled)))
+        other.take(shuffled[:size])
+        shuffled = shuffled[size:]
+
+    assert one.facts() == other.facts()
+    assert not one.refused
+
+
+@given(histories, st.integers(1, 5))
+def test_numbers_have_no_holes_and_rows_point_at_their_last_change(history: list[Arrival], size: int) -> None:
+    memory = Memory()
+    for start in range(0, len(history), size):
+        memory.take(history[start : start + size])
+
+    for user in USERS:
+        mine = [entry for entry in memory.log if entry.user_id == user]
+        assert [entry.seq for entry in mine] == list(range(1, memory.last_seqs[user] + 1))
+        for row in memory.messages.values():
+            if row.key.user_id == user:
+                touching = [entry.seq for entry in mine if entry.message_id == row.id]
+                assert (row.id, row.seq) == (touching[0], touching[-1])
+        for key, conversation in memory.conversations.items():
+            if key.user_id == user:
+                touching = [entry.seq for entry in mine if entry.conversation_id == key.conversation_id]
+                assert conversation.last_seq == touching[-1]
+
+
+@given(histories)
+def test_what_came_already_changes_nothing(history: list[Arrival]) -> None:
+    memory = Memory()
+    memory.take(history)
+    changes = memory.take(history)
+
+    assert not changes.log
+    assert not changes.last_seqs
+    assert not changes.new_messages
+
+
+@given(histories)
+def test_unread_counts_the_incoming_messages(history: list[Arrival]) -> None:
+    memory = Memory()
+    memory.take(history)
+
+    for key, conversation in memory.conversations.items():
+        incoming = [
+            row
+            for row in memory.messages.values()
+            if (row.key.user_id, row.conversation_id) == key and row.direction == "incoming"
+        ]
+        assert conversation.unread_count == len(incoming)
+
+
+def test_a_late_message_does_not_become_the_last_one() -> None:
+    memory = Memory()
+    memory.take([arrival("c-1", message=message("m-2", created_at=at(5)))])
+    memory.take([arrival("c-2", message=message("m-1", created_at=at(1)))])
+
+    row = only_conversation(memory)
+    assert row.last_message.message_id == "m-2"
+    assert row.last_message_id == 1
+    assert (row.last_seq, row.created_at) == (2, at(1))
+
+
+def test_of_two_messages_at_the_same_time_the_greater_id_is_last_whatever_came_first() -> None:
+    memory = Memory()
+    memory.take([arrival("c-1", message=message("m-b")), arrival("c-2", message=message("m-a"))])
+
+    assert only_conversation(memory).last_message.message_id == "m-b"
+
+
+def test_a_message_with_a_profile_is_one_change() -> None:
+    memory = Memory()
+    changes = memory.take([arrival(message=message(), profile=profile("Ada"))])
+
+    assert [entry.kind for entry in changes.log] == ["new_message"]
+    assert only_conversation(memory).profile == profile("Ada")
+
+
+def test_a_later_name_is_a_change_of_the_conversation() -> None:
+    memory = Memory()
+    memory.take([arrival("c-1", message=message(), profile=profile("Ada", second=1))])
+    changes = memory.take([arrival("c-2", profile=profile("Grace", second=2))])
+
+    assert [(entry.kind, entry.seq) for entry in changes.log] == [("conversation_updated", 2)]
+    assert only_conversation(memory).last_seq == 2
+
+
+def test_the_same_name_heard_again_is_remembered_without_telling_anybody() -> None:
+    memory = Memory()
+    memory.take([arrival("c-1", message=message(), profile=profile("Ada", second=1))])
+    changes = memory.take([arrival("c-2", profile=profile("Ada", second=2))])
+
+    assert not changes.log
+    assert only_conversation(memory).profile.fetched_at == at(2)
+
+
+def test_an_older_profile_changes_nothing() -> None:
+    memory = Memory()
+    memory.take([arrival("c-1", message=message(), profile=profile("Ada", second=5))])
+    memory.take([arrival("c-2", profile=profile("Grace", second=2))])
+
+    assert only_conversation(memory).profile == profile("Ada", second=5)
+
+
+def test_a_profile_before_its_conversation_waits_for_it() -> None:
+    memory = Memory()
+    kept = memory.take([arrival("c-1", profile=profile("Ada"))])
+    assert not kept.log
+    assert memory.waiting == {ParticipantKey("user-1", "facebook", "person-1"): profile("Ada")}
+
+    memory.take([arrival("c-2", message=message())])
+    assert only_conversation(memory).profile == profile("Ada")
+    assert memory.waiting == {}
+
+
+def test_a_message_described_anew_is_updated_in_place() -> None:
+    memory = Memory()
+    memory.take([arrival("c-1", message=message(content="draft", created_at=at(1)))])
+    changes = memory.take([arrival("c-2", message=message(content="final", created_at=at(2)))])
+
+    [row] = changes.changed_messages
+    assert (row.id, row.seq, row.content) == (1, 2, "final")
+    assert [entry.kind for entry in changes.log] == ["message_updated"]
+    assert only_conversation(memory).unread_count == 1
+
+
+@pytest.mark.parametrize(
+    "liar",
+    [
+        pytest.param(arrival("bad", person="person-2", conversation_id="x" * 16, message=message("m-9")), id="same id"),
+        pytest.param(
+            arrival("bad", person="person-2", conversation_id="y" * 16, message=message("m-1")), id="other conversation"
+        ),
+        pytest.param(
+            arrival("bad", conversation_id="x" * 16, message=message("m-1", direction="outgoing")), id="other direction"
+        ),
+        pytest.param(
+            arrival("bad", participant_id=None, conversation_id=None, message=message("m-9")), id="no participant"
+        ),
+    ],
+)
+def test_what_contradicts_the_rows_is_refused_alone(liar: Arrival) -> None:
+    memory = Memory()
+    memory.take([arrival("c-1", conversation_id="x" * 16, message=message("m-1"))])
+    changes = memory.take([liar, arrival("c-2", conversation_id="x" * 16, message=message("m-2"))])
+
+    assert list(changes.refused) == ["bad"]
+    assert [row.key.message_id for row in changes.new_messages] == ["m-2"]
+    assert list(memory.conversations) == [ConversationKey("user-1", "x" * 16)]
+
+
+@given(st.data())
+def test_which_profile_is_kept_does_not_depend_on_the_order(data: st.DataObject) -> None:
+    some = st.none() | st.builds(
+        Profile, name=st.sampled_from([None, "a", "b"]), fetched_at=st.sampled_from([at(0), at(1)])
+    )
+    one, two, three = data.draw(some), data.draw(some), data.draw(some)
+
+    assert later_profile(one, two) == later_profile(two, one)
+    assert later_profile(later_profile(one, two), three) == later_profile(one, later_profile(two, three))
