@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from websockets.asyncio.client import connect
 
 from shared.contracts import conversation_id
@@ -14,7 +15,7 @@ from tests.system.running import System, eventually, listening, running_system
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
 
 
-@pytest.fixture(scope="module", params=["one process", "four processes"])
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["one process", "four processes"])
 async def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
     arguments = ["--processes"] if request.param == "four processes" else []
     data_dir: Path = tmp_path_factory.mktemp("system")

@@ -125,14 +125,14 @@ def owner(user_id: str, start: int, end: int | None) -> Owner:
     ],
 )
 def test_an_item_belongs_to_who_owned_the_page_when_it_was_received(minute: float, user_id: str | None) -> None:
-    owners = PageOwners(
-        platform="facebook", page_id="page-1", version=2, owners=(owner("second", 10, None), owner("first", 0, 10))
-    )
+    intervals = (owner("first", 0, 10), owner("second", 10, None))
     received_at = NOON + timedelta(minutes=minute)
 
     for webhook in (webhook_received(received_at=received_at), webhook_released(received_at=received_at)):
-        found = enrichment.owner_of(webhook, owners)
-        assert (found.user_id if found else None) == user_id
+        for owners in (intervals, intervals[::-1]):
+            page_owners = PageOwners(platform="facebook", page_id="page-1", version=2, owners=owners)
+            found = enrichment.owner_of(webhook, page_owners)
+            assert (found.user_id if found else None) == user_id
 
 
 def test_a_parked_item_can_be_replayed_alone() -> None:

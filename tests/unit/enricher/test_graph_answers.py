@@ -105,6 +105,7 @@ def test_an_error_is_classified(code: Any, subcode: Any, status: int, expected: 
     [
         pytest.param(200, b"<html>", GraphUnavailable, id="no JSON"),
         pytest.param(502, b"", GraphUnavailable, id="nothing"),
+        pytest.param(429, b"slow down", RateLimited, id="too many, in plain words"),
         pytest.param(200, b"[]", GraphUnavailable, id="a list"),
         pytest.param(302, b"{}", GraphRefused, id="a redirect"),
         pytest.param(404, b"{}", GraphRefused, id="not found"),

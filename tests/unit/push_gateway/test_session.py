@@ -231,6 +231,16 @@ def test_a_socket_that_drained_unnoticed_is_found_by_the_clock() -> None:
     assert at_five.tick(at_five.wake_at, ROOM) == [FetchLog(5)]
 
 
+def test_a_socket_has_drained_when_most_of_its_budget_is_free_again() -> None:
+    at_five = live(5)
+    assert not at_five.has_drained(ROOM)
+
+    at_five.event(frame(6), 0.0, 0)
+
+    assert not at_five.has_drained(ROOM // 2 - 1)
+    assert at_five.has_drained(ROOM // 2)
+
+
 def test_a_token_that_expires_closes_the_socket() -> None:
     opening = session(expires_at=60.0)
 

@@ -97,8 +97,8 @@ class Session:
             pass
         finally:
             self._connection.on_drained = None
-            if self._timer is not None:
-                self._timer.cancel()
+            self._core.close(CloseCode.RESTARTING, "the socket is closed already")
+            self._schedule()
 
     def offer(self, frame: Frame) -> bool:
         """Take a live event: written at once when it is the next one and the socket keeps up."""
@@ -162,6 +162,9 @@ class Session:
                     raise AssertionError("only a client's frame asks for a verification")
                 case _:
                     assert_never(effect)
+        if self._core.has_drained(self._room()):
+            # The kernel took everything at once, so that the transport was never full and will not say that it drained.
+            self._loop.call_soon(self._drained)
         self._schedule()
 
     def _fetch(self, after: int | None) -> Sequence[Effect]:
@@ -188,9 +191,10 @@ class Session:
 
     def _schedule(self) -> None:
         wake_at = self._core.wake_at
+        is_closed = self._core.is_closed
         if self._timer is not None:
-            if wake_at == self._wake_at:
+            if wake_at == self._wake_at and not is_closed:
                 return
             self._timer.cancel()
         self._wake_at = wake_at
-        self._timer = None if self._closing else self._loop.call_at(wake_at, self._tick)
+        self._timer = None if is_closed else self._loop.call_at(wake_at, self._tick)

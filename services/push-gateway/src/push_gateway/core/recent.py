@@ -19,6 +19,14 @@ class Page:
     """The log holds everything after this and nothing before."""
     frames: Sequence[Frame]
 
+    def why_not_after(self, position: int, epoch: str | None) -> str | None:
+        """Return why a client cannot go on after `position` of `epoch` (None: not known to it); None when it can."""
+        if epoch is not None and epoch != self.epoch:
+            return "epoch_changed"
+        if position < self.floor_seq:
+            return "log_pruned"
+        return "position_unknown" if position > self.seq else None
+
 
 class SharedBudget:
     """Bytes that all users' recent frames may take together."""

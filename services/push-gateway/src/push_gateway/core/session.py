@@ -59,6 +59,11 @@ class Session:
         return self._sent
 
     @property
+    def is_closed(self) -> bool:
+        """Whether nothing will be asked any more."""
+        return self._phase is _Phase.CLOSED
+
+    @property
     def wake_at(self) -> float:
         """When `tick` has something to do next."""
         wake_at = self._expires_at
@@ -138,6 +143,10 @@ class Session:
             return self._stall(now)
         return [Send(frames.heartbeat(self._sent))]
 
+    def has_drained(self, room: int) -> bool:
+        """Whether the socket was full, and is not any more."""
+        return self._stalled_since is not None and room >= self._limits.drained_room_bytes
+
     def drained(self, now: float) -> list[Effect]:
         """The socket takes bytes again."""
         if self._stalled_since is None or self._phase is not _Phase.LIVE:
@@ -152,7 +161,7 @@ class Session:
         if now >= self._expires_at:
             return self.close(CloseCode.BAD_TOKEN, "token expired")
         if self._stalled_since is not None and now >= self._look_again_at:
-            if room >= self._limits.drained_room_bytes:
+            if self.has_drained(room):
                 return self.drained(now)
             if now >= self._stalled_since + self._limits.lagging_seconds:
                 return self.close(CloseCode.TOO_SLOW, "too slow: resume after the last frame")
@@ -191,7 +200,7 @@ class Session:
 
     def _begin(self, page: Page) -> list[Effect]:
         """Send `hello`, and decide whether the client's position can be continued."""
-        refusal = None if self._starts_at_top else self._why_not_resumed(page)
+        refusal = None if self._starts_at_top else page.why_not_after(self._sent, self._asked_epoch)
         resumed = not self._starts_at_top and refusal is None
         self._phase = _Phase.LIVE
         self._epoch = page.epoch
@@ -204,13 +213,6 @@ class Session:
         else:
             self._move_to(page.seq)
         return effects
-
-    def _why_not_resumed(self, page: Page) -> str | None:
-        if self._asked_epoch is not None and self._asked_epoch != page.epoch:
-            return "epoch_changed"
-        if self._sent < page.floor_seq:
-            return "log_pruned"
-        return "position_unknown" if self._sent > page.seq else None
 
     def _restart(self, epoch: str, top: int, reason: str) -> list[Effect]:
         """Go on from `top`; the client loads what was before."""

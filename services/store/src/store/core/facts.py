@@ -15,6 +15,11 @@ from shared.contracts import (
     conversation_id,
 )
 from shared.contracts.inbox import Attachment, Direction, ReplyTo
+from shared.errors import PermanentError
+
+
+class TimeWithoutZone(PermanentError):
+    """A time that names no moment: Postgres would take it for one of its own zone."""
 
 
 class Cause(msgspec.Struct, frozen=True):
@@ -82,8 +87,13 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def arrival_of(event: InboxEnrichedV1 | ProfileResolvedV1) -> Arrival:
-    """Return what `event` says. An empty profile says nothing."""
+    """Return what `event` says. An empty profile says nothing.
+
+    Raises:
+        TimeWithoutZone: one of its times is not in a time zone.
+    """
     cause = Cause(event.id, event.occurred_at, event.received_at)
+    _check_zones(event)
     if isinstance(event, ProfileResolvedV1):
         return Arrival(
             cause=cause,
@@ -106,6 +116,18 @@ def arrival_of(event: InboxEnrichedV1 | ProfileResolvedV1) -> Arrival:
         message=_message(event, event.item) if isinstance(event.item, TextMessage) else None,
         raw=_raw(event.item) if isinstance(event.item, RawItem) else None,
     )
+
+
+def _check_zones(event: InboxEnrichedV1 | ProfileResolvedV1) -> None:
+    moments: list[datetime | None] = [event.occurred_at, event.received_at]
+    if isinstance(event, ProfileResolvedV1):
+        moments += [event.retry_at, event.profile and event.profile.fetched_at]
+    else:
+        moments.append(event.participant and event.participant.fetched_at)
+        if isinstance(event.item, TextMessage):
+            moments.append(event.item.created_at)
+    if any(moment is not None and moment.tzinfo is None for moment in moments):
+        raise TimeWithoutZone(f"event {event.id} holds a time without a zone")
 
 
 def _telling(profile: Profile | None) -> Profile | None:

@@ -99,10 +99,10 @@ class Link(Generic[T]):
             self._up.set_result(prepared)
             log.info("broker connected", what=self._label)
             await lost.wait()
+            log.warning("broker connection lost", what=self._label)
             raise DependencyUnavailable("the connection was lost")
         finally:
             if self._up.done():
-                log.warning("broker connection lost", what=self._label)
                 self._up = asyncio.get_running_loop().create_future()
                 self._down_since = asyncio.get_running_loop().time()
             await _close(connection)

@@ -1,0 +1,114 @@
+"""Messages a second into the store's handler, on an embedded Postgres with its safe defaults.
+
+    python -m bench.store [--seconds 3] [--users 50] [--batches 1 20 200]
+
+From the root of the repository. No broker: what is measured is decode-free handling, from events in memory to committed rows, rendered frames and marks.
+"""
+
+import argparse
+import asyncio
+import gc
+import os
+import statistics
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import perf_counter, process_time
+
+import uvloop
+from prometheus_client import CollectorRegistry
+
+from shared.contracts import Event, InboxEnrichedV1, Profile, TextMessage, conversation_id, derive_id
+from store.handlers import InboxHandler
+from store.metrics import Metrics
+from store.migrations import migrate
+from store.publishing.changes import ChangePublisher
+from store.repository.database import Database
+from switchboard.provision.postgres import embedded_postgres
+
+_START = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+class _Nowhere:
+    async def publish(self, events: Sequence[Event]) -> None:
+        del events
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def event(number: int, users: int, run: str) -> InboxEnrichedV1:
+    user, person = f"user-{number % users}", f"person-{number % (users * 20)}"
+    at = _START + timedelta(milliseconds=number)
+    return InboxEnrichedV1(
+        id=derive_id("bench", run, str(number)),
+        occurred_at=at,
+        received_at=at,
+        webhook_id="0" * 32,
+        item_index=0,
+        user_id=user,
+        platform="facebook",
+        page_id=f"page-{number % users}",
+        participant_id=person,
+        conversation_id=conversation_id("facebook", user, person),
+        participant=Profile(name="Ada Lovelace", fetched_at=_START),
+        item=TextMessage(
+            message_id=f"m_{run}_{number}",
+            direction="incoming",
+            sender_id=person,
+            content="A message of an ordinary length, as people write them to shops. " * 2,
+            created_at=at,
+        ),
+    )
+
+
+async def measure(url: str, size: int, *, seconds: float, users: int) -> None:
+    database = Database(url, pool_size=4, command_timeout_seconds=10)
+    metrics = Metrics(CollectorRegistry())
+    changes = ChangePublisher(
+        database, _Nowhere(), clock=_now, metrics=metrics, scan_interval_seconds=1, mark_interval_seconds=0.5
+    )
+    handler = InboxHandler(database=database, announce=changes.announce, clock=_now, metrics=metrics)
+    marking = asyncio.create_task(changes.keep_marking())
+    run = f"{size}-{os.getpid()}"
+    await handler([event(number, users, f"warm-{run}") for number in range(max(size, users))])
+    taken: list[float] = []
+    number, cpu, spent = 0, 0.0, 0.0
+    while spent < seconds:
+        batch = [event(number + i, users, run) for i in range(size)]
+        number += size
+        started, cpu_started = perf_counter(), process_time()
+        await handler(batch)
+        taken.append(perf_counter() - started)
+        cpu += process_time() - cpu_started
+        spent += taken[-1]
+    marking.cancel()
+    await database.close()
+    taken.sort()
+    print(
+        f"batch {size:>3}: {number / spent:>8,.0f} messages/s   p50 {statistics.median(taken) * 1e3:6.2f} ms"
+        f"   p99 {taken[int(len(taken) * 0.99)] * 1e3:6.2f} ms   {cpu / number * 1e6:5.0f} µs of Python each"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--users", type=int, default=50)
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 20, 200])
+    options = parser.parse_args()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="switchboard-bench-")))
+        folder.chmod(0o755)
+        url = stack.enter_context(embedded_postgres(folder)).url
+        asyncio.run(migrate(url))
+        gc.freeze()
+        for size in options.batches:
+            uvloop.run(measure(url, size, seconds=min(options.seconds, 30), users=options.users))
+
+
+if __name__ == "__main__":
+    main()

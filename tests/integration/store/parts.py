@@ -1,0 +1,156 @@
+"""What the tests of the store are made of."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import msgspec
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from shared.contracts import Event, InboxEnrichedV1, InboxPersistedV1, conversation_id, derive_id
+from shared.contracts.platform import Platform
+from shared.errors import DependencyUnavailable
+from shared.messaging.local import LocalBroker
+from shared.security.user_tokens import mint
+from store.handlers import InboxHandler, RecordsHandler
+from store.metrics import Metrics
+from store.publishing.changes import ChangePublisher
+from store.publishing.waiting import Upkeep, WaitingReleaser
+from store.repository.database import Database
+from tests.builders import inbox_enriched, text_message
+
+ADMIN = "admin-token-of-the-tests"
+SERVICE = "service-token-of-the-tests"
+JWT_SECRET = "0123456789abcdef0123456789abcdef"
+ENCRYPTION_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+SECRETS = {
+    "admin_tokens": ADMIN,
+    "service_tokens": SERVICE,
+    "encryption_keys": ENCRYPTION_KEY,
+    "jwt_secret": JWT_SECRET,
+}
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def at(second: int) -> datetime:
+    return datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC) + timedelta(seconds=second)
+
+
+def message(
+    mid: str = "m-1",
+    *,
+    user: str = "user-1",
+    person: str = "person-1",
+    platform: Platform = "facebook",
+    page: str = "page-1",
+    **changes: Any,
+) -> InboxEnrichedV1:
+    """Return an event with a message, of an id of its own."""
+    event = {name: changes.pop(name) for name in ("participant", "id", "received_at", "item") if name in changes}
+    item = {"message_id": mid, "sender_id": person, "content": f"text of {mid}", **changes}
+    default = {
+        "id": derive_id("test", user, person, platform, page, mid),
+        "user_id": user,
+        "platform": platform,
+        "page_id": page,
+        "participant_id": person,
+        "conversation_id": conversation_id(platform, user, person),
+        "item": text_message(**item),
+        "participant": None,
+    }
+    return inbox_enriched(**{**default, **event})
+
+
+class RecordingPublisher:
+    """The port, remembering; `away` makes it refuse."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.away = False
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        if self.away:
+            raise DependencyUnavailable("the broker is away")
+        self.events.extend(events)
+
+    def persisted(self, user_id: str = "user-1") -> list[InboxPersistedV1]:
+        return [e for e in self.events if isinstance(e, InboxPersistedV1) and e.user_id == user_id]
+
+    def seqs(self, user_id: str = "user-1") -> list[int]:
+        return [event.seq for event in self.persisted(user_id)]
+
+
+class Parts:
+    """The store's parts around one database, without ports or loops."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.publisher = RecordingPublisher()
+        self.metrics = Metrics(CollectorRegistry())
+        self.changes = ChangePublisher(
+            database,
+            self.publisher,
+            clock=now,
+            metrics=self.metrics,
+            scan_interval_seconds=0.05,
+            mark_interval_seconds=0.05,
+        )
+        self.releaser = WaitingReleaser(database, self.publisher, clock=now, metrics=self.metrics)
+        self.upkeep = Upkeep(
+            database,
+            clock=now,
+            metrics=self.metrics,
+            waiting_for=timedelta(days=7),
+            log_reaches_back=timedelta(days=7),
+        )
+        self.inbox = InboxHandler(database=database, announce=self.changes.announce, clock=now, metrics=self.metrics)
+        self.records = RecordsHandler(
+            database=database, nudge_releaser=lambda: None, clock=now, metrics=self.metrics, waiting_per_page=3
+        )
+
+    async def rows(self, query: str, **arguments: Any) -> list[tuple[Any, ...]]:
+        async with self.database.reading() as connection:
+            return [tuple(row) for row in await connection.execute(text(query), arguments)]
+
+    async def execute(self, statement: str, **arguments: Any) -> None:
+        async with self.database.transaction() as transaction:
+            await transaction.execute(text(statement), arguments)
+
+
+@dataclass
+class Service:
+    """The whole service, and clients of its two ports."""
+
+    broker: LocalBroker
+    public: httpx.AsyncClient
+    internal: httpx.AsyncClient
+    admin: dict[str, str]
+
+    def as_user(self, user_id: str = "user-1") -> dict[str, str]:
+        token, _ = mint(SecretStr(JWT_SECRET), user_id, now=now(), ttl=timedelta(minutes=5))
+        return {"Authorization": f"Bearer {token}"}
+
+    async def get(self, path: str, user_id: str = "user-1", **parameters: Any) -> httpx.Response:
+        return await self.public.get(path, headers=self.as_user(user_id), params=parameters)
+
+    async def ask(self, path: str, body: Any) -> Any:
+        answer = await self.internal.post(path, content=msgspec.json.encode(body))
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def connect(self, page: str = "page-1", user: str = "user-1", **body: Any) -> httpx.Response:
+        return await self.public.put(
+            f"/api/accounts/facebook/{page}", headers=self.admin, json={"user_id": user, **body}
+        )
+
+
+def data_of(event: InboxPersistedV1) -> Any:
+    return json.loads(bytes(event.data))
