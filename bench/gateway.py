@@ -1,7 +1,7 @@
 """How many frames a second one gateway process delivers, on real sockets, each event to one random user.
 
-Run from the root: python -m bench.gateway [sockets] [seconds]. The whole gateway with the broker of one process: events are
-made here, so what an AMQP client costs is not in it. The clients are another process that counts bytes.
+Run from the root: python -m bench.gateway [sockets [events]]. The whole gateway with the broker of one process: events
+are made here, so what an AMQP client costs is not in it. The clients are another process that counts bytes.
 """
 
 import asyncio
@@ -12,16 +12,18 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import uvloop
+from tests.integration.push_gateway.harness import gateway, token
 
 from push_gateway import frames
 from shared.contracts import InboxPersistedV1
-from tests.integration.push_gateway.harness import Gateway, gateway, token
 
-DEFAULT_SOCKETS, DEFAULT_SECONDS = 1_000, 3.0
+DEFAULT_SOCKETS, DEFAULT_EVENTS = 1_000, 100_000
 EVENTS_PER_MESSAGE = 64
 FRAME_BYTES = 450
 LONGEST_WAIT_SECONDS = 60.0
@@ -43,9 +45,9 @@ class Sink(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         user = user_of(self.number)
-        assert isinstance(transport, asyncio.Transport)
-        transport.write(
-            f"GET /ws/{user}?token={token(user)} HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        cast("asyncio.Transport", transport).write(
+            f"GET /ws/{user}?token={token(user)} HTTP/1.1\r\nHost: bench\r\n"
+            "Upgrade: websocket\r\nConnection: Upgrade\r\n"
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
         )
 
@@ -60,93 +62,79 @@ class Sink(asyncio.Protocol):
 
 
 async def be_the_clients(port: int, sockets: int) -> None:
-    """Print `open`, then the bytes received so far whenever that has changed; ends with stdin."""
+    """Print the number of bytes received whenever it has changed, once all sockets are open; 0 first."""
     loop = asyncio.get_running_loop()
     for number in range(sockets):
-        await loop.create_connection(lambda number=number: Sink(number), "127.0.0.1", port)  # type: ignore[misc]  # mypy and default arguments
-    while Sink.open_sockets < sockets:
-        await asyncio.sleep(0.01)
-    print("open", flush=True)
-    told = 0
-    while True:
-        await asyncio.sleep(0.01)
-        if told != Sink.received_bytes:
-            told = Sink.received_bytes
-            print(told, flush=True)
+        await loop.create_connection(partial(Sink, number), "127.0.0.1", port)
+    told = -1
+    async with asyncio.timeout(LONGEST_WAIT_SECONDS):
+        while True:
+            await asyncio.sleep(0.01)
+            if Sink.open_sockets == sockets and told != Sink.received_bytes:
+                told = Sink.received_bytes
+                print(told, flush=True)
 
 
-async def publish(push: Gateway, sockets: int, seconds: float) -> tuple[int, int]:
-    """Publish for `seconds`; return events and the bytes that the clients must get."""
-    seqs = dict.fromkeys(map(user_of, range(sockets)), 0)
-    users = list(seqs)
+def made(sockets: int, count: int) -> tuple[list[list[InboxPersistedV1]], int]:
+    """Return `count` events of random users, in messages, and how many bytes the clients will get."""
+    seqs = [0] * sockets
     now = datetime.now(UTC)
-    events = expected_bytes = 0
-    until = time.perf_counter() + seconds
-    while time.perf_counter() < until:
-        batch = []
-        for _ in range(EVENTS_PER_MESSAGE):
-            user = random.choice(users)
-            seqs[user] += 1
-            data = msgspec.Raw(json.dumps({"seq": seqs[user], "text": "x" * (FRAME_BYTES - 60)}).encode())
-            batch.append(
-                InboxPersistedV1(
-                    id="0" * 32,
-                    occurred_at=now,
-                    received_at=now,
-                    user_id=user,
-                    seq=seqs[user],
-                    kind="new_message",
-                    data=data,
-                )
-            )
-            expected_bytes += len(frames.sequenced("new_message", seqs[user], data).wire)
-        events += len(batch)
-        await push.broker.publish(batch)
-        await asyncio.sleep(0)
-    return events, expected_bytes
-
-
-async def measure(sockets: int, seconds: float) -> None:
-    changes = {"gateway_max_sockets": sockets + 1, "heartbeat_seconds": 300.0}
-    async with gateway(**changes) as push:
-        clients = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "bench.gateway",
-            "--clients",
-            str(push.port),
-            str(sockets),
-            stdout=subprocess.PIPE,
+    messages: list[list[InboxPersistedV1]] = []
+    expected_bytes = 0
+    for number in range(count):
+        user = random.randrange(sockets)
+        seqs[user] += 1
+        data = msgspec.Raw(json.dumps({"seq": seqs[user], "text": "x" * (FRAME_BYTES - 60)}).encode())
+        event = InboxPersistedV1(
+            id="0" * 32,
+            occurred_at=now,
+            received_at=now,
+            user_id=user_of(user),
+            seq=seqs[user],
+            kind="new_message",
+            data=data,
         )
+        expected_bytes += len(frames.sequenced("new_message", seqs[user], data).wire)
+        if number % EVENTS_PER_MESSAGE == 0:
+            messages.append([])
+        messages[-1].append(event)
+    return messages, expected_bytes
+
+
+async def measure(sockets: int, events: int) -> None:
+    async with gateway(gateway_max_sockets=sockets + 1, heartbeat_seconds=300.0) as push:
+        empty_kib = rss_kib()
+        clients = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bench.gateway", "--clients", str(push.port), str(sockets), stdout=subprocess.PIPE
+        )
+        assert clients.stdout is not None
         try:
-            assert clients.stdout is not None
             async with asyncio.timeout(LONGEST_WAIT_SECONDS):
                 await clients.stdout.readline()
-                before = resource.getrusage(resource.RUSAGE_SELF)
-                began = time.perf_counter()
-                events, expected_bytes = await publish(push, sockets, seconds)
+                kib_per_socket = (rss_kib() - empty_kib) / sockets
+                messages, expected_bytes = made(sockets, events)
+                began, cpu_began = time.perf_counter(), time.process_time()
+                for message in messages:
+                    await push.broker.publish(message)
+                    await asyncio.sleep(0)
                 while int(await clients.stdout.readline()) < expected_bytes:
                     pass
-            took = time.perf_counter() - began
-            after = resource.getrusage(resource.RUSAGE_SELF)
-            cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-            print(
-                json.dumps(
-                    {
-                        "sockets": sockets,
-                        "delivered_per_second": round(events / took),
-                        "cpu_microseconds_per_frame": round(cpu / events * 1e6, 1),
-                        "rss_kib_per_socket": round(_rss_kib() / sockets, 1),
-                        "log_queries": len(push.store.queries),
-                    }
-                )
-            )
+            took, cpu = time.perf_counter() - began, time.process_time() - cpu_began
         finally:
             clients.kill()
             await clients.wait()
+        result = {
+            "sockets": sockets,
+            "events": events,
+            "delivered_per_second": round(events / took),
+            "cpu_microseconds_per_frame": round(cpu / events * 1e6, 1),
+            "kib_per_socket": round(kib_per_socket, 1),
+            "log_queries": len(push.store.queries),
+        }
+        print(json.dumps(result))
 
 
-def _rss_kib() -> int:
+def rss_kib() -> int:
     fields = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) for line in fields if line.startswith("VmRSS"))
 
@@ -158,8 +146,10 @@ def main() -> None:
     if arguments[:1] == ["--clients"]:
         uvloop.run(be_the_clients(int(arguments[1]), int(arguments[2])))
     else:
-        sockets = int(arguments[0]) if arguments else DEFAULT_SOCKETS
-        uvloop.run(measure(sockets, float(arguments[1]) if len(arguments) > 1 else DEFAULT_SECONDS))
+        sockets, events = (
+            int(argument) for argument in [*arguments, *(DEFAULT_SOCKETS, DEFAULT_EVENTS)[len(arguments) :]]
+        )
+        uvloop.run(measure(sockets, events))
 
 
 if __name__ == "__main__":

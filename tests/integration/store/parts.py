@@ -10,7 +10,6 @@ import httpx
 import msgspec
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
-from sqlalchemy import text
 
 from shared.contracts import Event, InboxEnrichedV1, InboxPersistedV1, conversation_id, derive_id
 from shared.contracts.platform import Platform
@@ -22,6 +21,7 @@ from store.metrics import Metrics
 from store.publishing.changes import ChangePublisher
 from store.publishing.waiting import Upkeep, WaitingReleaser
 from store.repository.database import Database
+from store.repository.statements import Statement
 from tests.builders import inbox_enriched, text_message
 
 ADMIN = "admin-token-of-the-tests"
@@ -118,11 +118,11 @@ class Parts:
 
     async def rows(self, query: str, **arguments: Any) -> list[tuple[Any, ...]]:
         async with self.database.reading() as connection:
-            return [tuple(row) for row in await connection.execute(text(query), arguments)]
+            return [tuple(row) for row in await connection.execute(Statement(query), arguments)]
 
     async def execute(self, statement: str, **arguments: Any) -> None:
         async with self.database.transaction() as transaction:
-            await transaction.execute(text(statement), arguments)
+            await transaction.execute(Statement(statement), arguments)
 
 
 @dataclass

@@ -131,23 +131,7 @@ def _assemble(
         token=settings.service_tokens[0],
         timeout_seconds=settings.store_timeout_seconds,
     )
-    graph = GraphClient(
-        graph_http,
-        url=str(settings.graph_url),
-        instagram_url=str(settings.instagram_graph_url),
-        version=settings.graph_version,
-        app_secret=settings.app_secrets[0],
-        timeout_seconds=settings.graph_timeout_seconds,
-        now=_now,
-    )
-    gate = GraphGate(
-        graph,
-        cipher=TokenCipher(settings.encryption_keys),
-        breaker=Breaker(failures_to_open=BREAKER_FAILURES, open_seconds=BREAKER_OPEN_SECONDS),
-        concurrent_calls=settings.graph_concurrent_calls,
-        clock=clock,
-        metrics=metrics,
-    )
+    gate = _gate(settings, metrics, graph_http)
     accounts = AccountCache(store, clock=clock, metrics=metrics)
     profiles = ProfileDirectory(store, gate, clock=clock, now=_now, metrics=metrics)
     handler = WebhookHandler(
@@ -161,6 +145,26 @@ def _assemble(
     )
     worker = LookupWorker(store, accounts=accounts, profiles=profiles, publisher=broker, jitter=random.random, now=_now)
     return _Parts(store, accounts, gate, profiles, handler, worker)
+
+
+def _gate(settings: Settings, metrics: Metrics, graph_http: httpx.AsyncClient) -> GraphGate:
+    graph = GraphClient(
+        graph_http,
+        url=str(settings.graph_url),
+        instagram_url=str(settings.instagram_graph_url),
+        version=settings.graph_version,
+        app_secret=settings.app_secrets[0],
+        timeout_seconds=settings.graph_timeout_seconds,
+        now=_now,
+    )
+    return GraphGate(
+        graph,
+        cipher=TokenCipher(settings.encryption_keys),
+        breaker=Breaker(failures_to_open=BREAKER_FAILURES, open_seconds=BREAKER_OPEN_SECONDS),
+        concurrent_calls=settings.graph_concurrent_calls,
+        clock=asyncio.get_running_loop().time,
+        metrics=metrics,
+    )
 
 
 def _now() -> datetime:

@@ -1,11 +1,10 @@
 """What the store does with events: load, merge, write, announce. One function a queue."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter
-
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts import (
     AnyEvent,
@@ -26,6 +25,7 @@ from store.core.rows import Changes, Loaded
 from store.metrics import Metrics
 from store.repository import accounts, inbox, inbox_writing, records, waiting
 from store.repository.database import Database
+from store.repository.statements import Connection
 
 Clock = Callable[[], datetime]
 Announce = Callable[[Sequence[Range], Mapping[str, Event]], Awaitable[None]]
@@ -85,7 +85,7 @@ class InboxHandler:
         return changes
 
     async def _merge_and_write(
-        self, transaction: AsyncConnection, arrivals: Sequence[Arrival], last_seqs: dict[str, int]
+        self, transaction: Connection, arrivals: Sequence[Arrival], last_seqs: dict[str, int]
     ) -> Changes:
         changing = [arrival for arrival in arrivals if arrival.changes_inbox]
         changes = _NOTHING
@@ -111,8 +111,8 @@ class InboxHandler:
             return await inbox.rows_of_causes(connection, quiet)
 
     def _count(self, arrivals: Sequence[Arrival], changes: Changes, again: Sequence[object]) -> None:
-        for entry in changes.log:
-            self.metrics.changes.labels(entry.kind).inc()
+        for kind, number in Counter(entry.kind for entry in changes.log).items():
+            self.metrics.changes.labels(kind).inc(number)
         told = sum(arrival.message is not None for arrival in arrivals)
         self.metrics.duplicates.inc(
             max(0, told - len(changes.new_messages) - len(changes.changed_messages) - len(changes.refused))
@@ -158,7 +158,7 @@ class RecordsHandler:
             self.metrics.parked.labels(event.handler).inc()
         return [DONE] * len(events)
 
-    async def _keep_waiting(self, transaction: AsyncConnection, events: Sequence[WebhookUnclaimedV1]) -> bool:
+    async def _keep_waiting(self, transaction: Connection, events: Sequence[WebhookUnclaimedV1]) -> bool:
         """Keep items for later; return whether the page of any is connected by now, so that it can leave at once.
 
         Publishing happens outside of the handler: in one process it would wait for handlers that wait for this one.

@@ -119,15 +119,17 @@ def arrival_of(event: InboxEnrichedV1 | ProfileResolvedV1) -> Arrival:
 
 
 def _check_zones(event: InboxEnrichedV1 | ProfileResolvedV1) -> None:
-    moments: list[datetime | None] = [event.occurred_at, event.received_at]
-    if isinstance(event, ProfileResolvedV1):
-        moments += [event.retry_at, event.profile and event.profile.fetched_at]
-    else:
-        moments.append(event.participant and event.participant.fetched_at)
-        if isinstance(event.item, TextMessage):
-            moments.append(event.item.created_at)
-    if any(moment is not None and moment.tzinfo is None for moment in moments):
-        raise TimeWithoutZone(f"event {event.id} holds a time without a zone")
+    moments = [event.occurred_at, event.received_at]
+    profile = event.profile if isinstance(event, ProfileResolvedV1) else event.participant
+    if profile is not None:
+        moments.append(profile.fetched_at)
+    if isinstance(event, InboxEnrichedV1) and isinstance(event.item, TextMessage):
+        moments.append(event.item.created_at)
+    if isinstance(event, ProfileResolvedV1) and event.retry_at is not None:
+        moments.append(event.retry_at)
+    for moment in moments:
+        if moment.tzinfo is None:
+            raise TimeWithoutZone(f"event {event.id} holds a time without a zone")
 
 
 def _telling(profile: Profile | None) -> Profile | None:

@@ -5,33 +5,31 @@ from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from shared.contracts import Platform
 from store.core.accounts import Interval, Ownership
 from store.core.facts import Cause
 from store.core.rows import LogEntry
 from store.repository.inbox import create_and_lock_inboxes
 from store.repository.inbox_writing import write_log
+from store.repository.statements import Connection, Statement
 
 PageKey = tuple[str, str]
 """(platform, page_id)"""
 
-_LOCK_PAGES = text("""
+_LOCK_PAGES = Statement("""
     SELECT pg_advisory_xact_lock(lock) FROM (
         SELECT DISTINCT hashtextextended('page ' || p || ' ' || i, 0) AS lock
         FROM unnest(CAST(:platforms AS text[]), CAST(:page_ids AS text[])) AS k(p, i) ORDER BY 1
     ) AS sorted
 """)
-_INTERVALS = text("""
+_INTERVALS = Statement("""
     SELECT a.platform, a.page_id, a.user_id, a.owned_from, a.owned_until, a.version, a.name, a.token_ciphertext,
            a.status, a.reason, a.connected_at
     FROM (SELECT DISTINCT p, i FROM unnest(CAST(:platforms AS text[]), CAST(:page_ids AS text[])) AS u(p, i)) AS k
     JOIN accounts a ON a.platform = k.p AND a.page_id = k.i
     ORDER BY a.platform, a.page_id, a.owned_from
 """)
-_SAVE = text("""
+_SAVE = Statement("""
     INSERT INTO accounts (platform, page_id, owned_from, owned_until, user_id, version, name, token_ciphertext, status,
                           reason, connected_at)
     VALUES (:platform, :page_id, :owned_from, :owned_until, :user_id, :version, :name, :token_ciphertext, :status,
@@ -40,13 +38,13 @@ _SAVE = text("""
         owned_until = EXCLUDED.owned_until, version = EXCLUDED.version, name = EXCLUDED.name,
         token_ciphertext = EXCLUDED.token_ciphertext, status = EXCLUDED.status, reason = EXCLUDED.reason
 """)
-_AUDIT_MINT = text("""
+_AUDIT_MINT = Statement("""
     INSERT INTO token_mints (user_id, minted_at, expires_at, minted_by)
     VALUES (:user_id, :minted_at, :expires_at, :minted_by)
 """)
 
 
-async def lock_pages(transaction: AsyncConnection, pages: Iterable[PageKey]) -> None:
+async def lock_pages(transaction: Connection, pages: Iterable[PageKey]) -> None:
     """Keep everybody else from changing who owns these pages, and from adding to what waits for them.
 
     Taken before any counter row, as in every writer.
@@ -57,7 +55,7 @@ async def lock_pages(transaction: AsyncConnection, pages: Iterable[PageKey]) -> 
     )
 
 
-async def intervals(connection: AsyncConnection, pages: Iterable[PageKey]) -> dict[PageKey, list[Interval]]:
+async def intervals(connection: Connection, pages: Iterable[PageKey]) -> dict[PageKey, list[Interval]]:
     """Return the ownership of these pages, oldest first; a page never heard of is left out."""
     wanted = list(pages)
     rows = await connection.execute(
@@ -95,7 +93,7 @@ async def intervals(connection: AsyncConnection, pages: Iterable[PageKey]) -> di
 
 
 async def save(
-    transaction: AsyncConnection,
+    transaction: Connection,
     page: tuple[Platform, str],
     ownership: Ownership,
     *,
@@ -142,7 +140,7 @@ def _entries(
 
 
 async def audit_mint(
-    transaction: AsyncConnection, user_id: str, *, minted_at: datetime, expires_at: datetime, minted_by: str
+    transaction: Connection, user_id: str, *, minted_at: datetime, expires_at: datetime, minted_by: str
 ) -> None:
     """Note that a token was minted, and by which admin token (its fingerprint)."""
     await transaction.execute(

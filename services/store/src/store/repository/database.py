@@ -6,27 +6,32 @@ from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Any
 
-from sqlalchemy import URL, event, make_url, text
+import asyncpg
+from sqlalchemy import URL, event, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from store.errors import InvalidDatabaseUrl, translated
+from store.repository.statements import Connection, Statement
 
 _SCHEMES = ("postgresql", "postgres", "postgresql+asyncpg")
 _EPOCH_SECONDS = 10.0
 """How long the epoch is trusted without a new connection: behind a pooler a fail-over breaks none of ours."""
-_EPOCH = text(
+_EPOCH = Statement(
     # The WAL file's name starts with the timeline, and changes at the moment of a promotion.
     "SELECT id::text, (SELECT system_identifier FROM pg_control_system())::text,"
     " left(pg_walfile_name(pg_current_wal_lsn()), 8) FROM store_identity"
 )
+_PING = Statement("SELECT 1")
+_HAS_REVISION = Statement("SELECT to_regclass('alembic_version')")
+_REVISION = Statement("SELECT version_num FROM alembic_version")
 
 
 def driver_url(database_url: str) -> tuple[URL, dict[str, Any]]:
     """Return `database_url` as SQLAlchemy and asyncpg want it, with arguments for the driver.
 
     postgresql://, postgres:// and postgresql+asyncpg:// are taken, a unix socket as `?host=/folder`, and libpq's
-    `sslmode` and `application_name`.
+    `sslmode` and `application_name`. `statement_cache_size=0` suits poolers that know no prepared statements.
 
     Raises:
         InvalidDatabaseUrl: none of these forms.
@@ -39,6 +44,8 @@ def driver_url(database_url: str) -> tuple[URL, dict[str, Any]]:
         raise InvalidDatabaseUrl("must be the address of a Postgres database (postgresql://...).")
     query = dict(url.query)
     arguments: dict[str, Any] = {"server_settings": {"jit": "off", "application_name": "switchboard-store"}}
+    if isinstance(size := query.pop("statement_cache_size", None), str):
+        arguments["statement_cache_size"] = int(size) if size.isdecimal() else 100
     if isinstance(name := query.pop("application_name", None), str):
         arguments["server_settings"]["application_name"] = name
     if isinstance(mode := query.pop("sslmode", None), str):
@@ -89,7 +96,6 @@ class Database:
 
     def __init__(self, database_url: str, *, pool_size: int, command_timeout_seconds: float) -> None:
         self._engine = open_engine(database_url, pool_size=pool_size, command_timeout_seconds=command_timeout_seconds)
-        self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._epoch: tuple[str, float] | None = None
         event.listen(self._engine.sync_engine, "connect", self._forget_epoch)
 
@@ -97,7 +103,7 @@ class Database:
         self._epoch = None
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+    async def transaction(self) -> AsyncIterator[Connection]:
         """Run one transaction, READ COMMITTED; committed when the context is left without an error.
 
         Raises:
@@ -105,35 +111,47 @@ class Database:
             Unstorable: Postgres will never take this data.
         """
         with translated():
-            async with self._engine.begin() as connection:
-                yield connection
+            async with self._driver() as driver, driver.transaction(isolation="read_committed"):
+                yield Connection(driver)
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
+    async def reading(self) -> AsyncIterator[Connection]:
         """Run statements that each stand alone; errors as in `transaction`."""
         with translated():
-            async with self._autocommit.connect() as connection:
-                yield connection
+            async with self._driver() as driver:
+                yield Connection(driver)
+
+    @asynccontextmanager
+    async def _driver(self) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+        async with self._engine.connect() as pooled:
+            driver = (await pooled.get_raw_connection()).driver_connection
+            assert isinstance(driver, asyncpg.Connection)
+            try:
+                yield driver
+            finally:
+                # Not even a rollback came through: nobody may find this transaction on the connection they are given.
+                if driver.is_in_transaction():
+                    driver.terminate()
 
     async def epoch(self) -> str:
         """Return what identifies the data: another value after a restore or a fail-over, when numbers may go back."""
         if self._epoch is None or monotonic() - self._epoch[1] > _EPOCH_SECONDS:
             async with self.reading() as connection:
-                row = (await connection.execute(_EPOCH)).one()
+                [row] = await connection.execute(_EPOCH)
             self._epoch = (hashlib.sha256("/".join(row).encode()).hexdigest()[:16], monotonic())
         return self._epoch[0]
 
     async def ping(self) -> None:
         """Return when Postgres answers; errors as in `transaction`."""
         async with self.reading() as connection:
-            await connection.execute(text("SELECT 1"))
+            await connection.execute(_PING)
 
     async def schema_revision(self) -> str | None:
         """Return the revision that the schema is at; None for a database that was never migrated."""
         async with self.reading() as connection:
-            if await connection.scalar(text("SELECT to_regclass('alembic_version')")) is None:
+            if await connection.scalar(_HAS_REVISION) is None:
                 return None
-            revision: str | None = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+            revision: str | None = await connection.scalar(_REVISION)
             return revision
 
     async def close(self) -> None:

@@ -6,25 +6,24 @@ A handful of statements a batch whatever its size: arguments travel as arrays (`
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts import Profile
 from shared.contracts.inbox import Attachment, ReplyTo
 from store.core.facts import Arrival, NaturalKey
 from store.core.rows import ConversationKey, ConversationRow, Loaded, MessageOrder, MessageRow, ParticipantKey
 from store.repository.database import Database
+from store.repository.statements import Connection, Statement
 
 _attachments = msgspec.json.Decoder(tuple[Attachment, ...])
 _reply_to = msgspec.json.Decoder(ReplyTo)
 
-_LOCK = text(
+_LOCK = Statement(
     "SELECT user_id, last_seq FROM inboxes WHERE user_id = ANY(CAST(:user_ids AS text[])) ORDER BY user_id FOR UPDATE"
 )
-_CREATE = text(
+_CREATE = Statement(
     "INSERT INTO inboxes (user_id) SELECT u FROM unnest(CAST(:user_ids AS text[])) u ORDER BY u ON CONFLICT DO NOTHING"
 )
-_CONVERSATIONS = text("""
+_CONVERSATIONS = Statement("""
     SELECT c.user_id, c.conversation_id, c.platform, c.participant_id,
            c.participant_name, c.participant_username, c.participant_profile_pic, c.profile_fetched_at,
            c.last_message_id, c.last_message_at, m.message_id, m.page_id, m.kind,
@@ -33,20 +32,20 @@ _CONVERSATIONS = text("""
     JOIN conversations c USING (user_id, conversation_id)
     JOIN messages m ON m.user_id = c.user_id AND m.id = c.last_message_id
 """)
-_MESSAGES = text("""
+_MESSAGES = Statement("""
     SELECT m.user_id, m.platform, m.page_id, m.kind, m.message_id, m.id, m.seq, m.conversation_id, m.direction,
            m.sender_id, m.content, m.created_at, m.status, m.attachments::text, m.reply_to::text
     FROM unnest(CAST(:user_ids AS text[]), CAST(:platforms AS text[]), CAST(:page_ids AS text[]),
                 CAST(:kinds AS text[]), CAST(:message_ids AS text[])) AS k(user_id, platform, page_id, kind, message_id)
     JOIN messages m USING (user_id, platform, page_id, kind, message_id)
 """)
-_WAITING_PROFILES = text("""
+_WAITING_PROFILES = Statement("""
     SELECT w.user_id, w.platform, w.participant_id, w.name, w.username, w.profile_pic, w.fetched_at
     FROM unnest(CAST(:user_ids AS text[]), CAST(:platforms AS text[]), CAST(:participant_ids AS text[]))
          AS k(user_id, platform, participant_id)
     JOIN waiting_profiles w USING (user_id, platform, participant_id)
 """)
-_ROWS_OF_CAUSES = text("""
+_ROWS_OF_CAUSES = Statement("""
     SELECT l.user_id, l.seq
     FROM unnest(CAST(:user_ids AS text[]), CAST(:cause_ids AS text[])) AS k(user_id, cause_id)
     JOIN inbox_log l USING (user_id, cause_id)
@@ -59,7 +58,7 @@ async def create_inboxes(database: Database, user_ids: Iterable[str]) -> None:
         await transaction.execute(_CREATE, {"user_ids": sorted(user_ids)})
 
 
-async def create_and_lock_inboxes(transaction: AsyncConnection, user_ids: Iterable[str]) -> dict[str, int]:
+async def create_and_lock_inboxes(transaction: Connection, user_ids: Iterable[str]) -> dict[str, int]:
     """Lock the users' counter rows, created where they are not, and return their last numbers.
 
     Only for a transaction that holds no counter row yet.
@@ -69,17 +68,17 @@ async def create_and_lock_inboxes(transaction: AsyncConnection, user_ids: Iterab
     return await lock_inboxes(transaction, wanted)
 
 
-async def lock_inboxes(transaction: AsyncConnection, user_ids: Iterable[str]) -> dict[str, int]:
+async def lock_inboxes(transaction: Connection, user_ids: Iterable[str]) -> dict[str, int]:
     """Lock the users' counter rows, in the one order that every writer keeps, and return their last numbers.
 
     A user without a row is left out. What is read after this is read in a later statement, hence in a later snapshot:
     it sees what the writers before us have committed.
     """
     rows = await transaction.execute(_LOCK, {"user_ids": sorted(user_ids)})
-    return {user_id: last_seq for user_id, last_seq in rows}  # noqa: C416 - Row is no tuple to a type checker
+    return {user_id: last_seq for user_id, last_seq in rows}  # noqa: C416 - a Record is no tuple
 
 
-async def load(transaction: AsyncConnection, arrivals: Sequence[Arrival], last_seqs: dict[str, int]) -> Loaded:
+async def load(transaction: Connection, arrivals: Sequence[Arrival], last_seqs: dict[str, int]) -> Loaded:
     """Return what is stored of everything that `arrivals` touch. The counter rows must be locked."""
     conversations = await _load_conversations(transaction, arrivals)
     newcomers = {
@@ -98,7 +97,7 @@ async def load(transaction: AsyncConnection, arrivals: Sequence[Arrival], last_s
 
 
 async def _load_conversations(
-    transaction: AsyncConnection, arrivals: Sequence[Arrival]
+    transaction: Connection, arrivals: Sequence[Arrival]
 ) -> dict[ConversationKey, ConversationRow]:
     keys = {ConversationKey(a.user_id, a.conversation_id) for a in arrivals if a.conversation_id is not None}
     rows = await transaction.execute(
@@ -126,7 +125,7 @@ async def _load_conversations(
     return found
 
 
-async def _load_messages(transaction: AsyncConnection, keys: set[NaturalKey]) -> dict[NaturalKey, MessageRow]:
+async def _load_messages(transaction: Connection, keys: set[NaturalKey]) -> dict[NaturalKey, MessageRow]:
     if not keys:
         return {}
     users, platforms, pages, kinds, ids = (list(column) for column in zip(*keys, strict=True))
@@ -154,9 +153,7 @@ async def _load_messages(transaction: AsyncConnection, keys: set[NaturalKey]) ->
     return found
 
 
-async def _load_waiting_profiles(
-    transaction: AsyncConnection, keys: set[ParticipantKey]
-) -> dict[ParticipantKey, Profile]:
+async def _load_waiting_profiles(transaction: Connection, keys: set[ParticipantKey]) -> dict[ParticipantKey, Profile]:
     users, platforms, participants = (list(column) for column in zip(*keys, strict=True))
     rows = await transaction.execute(
         _WAITING_PROFILES, {"user_ids": users, "platforms": platforms, "participant_ids": participants}
@@ -169,7 +166,7 @@ async def _load_waiting_profiles(
     }
 
 
-async def rows_of_causes(connection: AsyncConnection, causes: Sequence[tuple[str, str]]) -> list[tuple[str, int]]:
+async def rows_of_causes(connection: Connection, causes: Sequence[tuple[str, str]]) -> list[tuple[str, int]]:
     """Return (user_id, seq) of all changes that these (user_id, event id) once made."""
     rows = await connection.execute(
         _ROWS_OF_CAUSES, {"user_ids": [user for user, _ in causes], "cause_ids": [cause for _, cause in causes]}

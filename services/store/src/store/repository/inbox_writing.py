@@ -7,17 +7,16 @@ from operator import attrgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts import Profile
 from shared.contracts.inbox import Attachment
 from store.core.facts import Arrival
 from store.core.rows import Changes, ConversationRow, LogEntry, MessageRow, ParticipantKey
+from store.repository.statements import Connection, Statement
 
 _json = msgspec.json.Encoder()
 
-_WRITE = text("""
+_WRITE = Statement("""
     WITH new_messages AS (
         INSERT INTO messages (user_id, id, seq, platform, page_id, kind, message_id, conversation_id, direction,
                               sender_id, content, created_at, status, attachments, reply_to)
@@ -64,7 +63,7 @@ _WRITE = text("""
     FROM unnest(CAST(:u_user_id AS text[]), CAST(:u_last_seq AS bigint[])) AS n(user_id, last_seq)
     WHERE i.user_id = n.user_id
 """)
-_CHANGE_MESSAGES = text("""
+_CHANGE_MESSAGES = Statement("""
     UPDATE messages m SET seq = n.seq, sender_id = n.sender_id, content = n.content, created_at = n.created_at,
                           attachments = n.attachments::jsonb, reply_to = n.reply_to::jsonb
     FROM unnest(CAST(:user_id AS text[]), CAST(:id AS bigint[]), CAST(:seq AS bigint[]), CAST(:sender_id AS text[]),
@@ -73,7 +72,7 @@ _CHANGE_MESSAGES = text("""
          AS n(user_id, id, seq, sender_id, content, created_at, attachments, reply_to)
     WHERE m.user_id = n.user_id AND m.id = n.id
 """)
-_KEEP_PROFILES = text("""
+_KEEP_PROFILES = Statement("""
     INSERT INTO waiting_profiles (user_id, platform, participant_id, name, username, profile_pic, fetched_at)
     SELECT * FROM unnest(CAST(:user_id AS text[]), CAST(:platform AS text[]), CAST(:participant_id AS text[]),
                          CAST(:name AS text[]), CAST(:username AS text[]), CAST(:pic AS text[]),
@@ -82,13 +81,13 @@ _KEEP_PROFILES = text("""
         name = EXCLUDED.name, username = EXCLUDED.username, profile_pic = EXCLUDED.profile_pic,
         fetched_at = EXCLUDED.fetched_at
 """)
-_CLAIM_PROFILES = text("""
+_CLAIM_PROFILES = Statement("""
     DELETE FROM waiting_profiles w
     USING unnest(CAST(:user_id AS text[]), CAST(:platform AS text[]), CAST(:participant_id AS text[]))
           AS k(user_id, platform, participant_id)
     WHERE (w.user_id, w.platform, w.participant_id) = (k.user_id, k.platform, k.participant_id)
 """)
-_RAW_ITEMS = text("""
+_RAW_ITEMS = Statement("""
     INSERT INTO raw_items (user_id, event_id, platform, page_id, participant_id, label, body, occurred_at, received_at)
     SELECT * FROM unnest(CAST(:user_id AS text[]), CAST(:event_id AS text[]), CAST(:platform AS text[]),
                          CAST(:page_id AS text[]), CAST(:participant_id AS text[]), CAST(:label AS text[]),
@@ -96,13 +95,13 @@ _RAW_ITEMS = text("""
                          CAST(:received_at AS timestamptz[]))
     ON CONFLICT DO NOTHING
 """)
-_END_LOOKUPS = text("""
+_END_LOOKUPS = Statement("""
     DELETE FROM profile_lookups p
     USING unnest(CAST(:user_id AS text[]), CAST(:platform AS text[]), CAST(:participant_id AS text[]))
           AS k(user_id, platform, participant_id)
     WHERE (p.user_id, p.platform, p.participant_id) = (k.user_id, k.platform, k.participant_id)
 """)
-_POSTPONE_LOOKUPS = text("""
+_POSTPONE_LOOKUPS = Statement("""
     INSERT INTO profile_lookups (user_id, platform, participant_id, page_id, due_at)
     SELECT * FROM unnest(CAST(:user_id AS text[]), CAST(:platform AS text[]), CAST(:participant_id AS text[]),
                          CAST(:page_id AS text[]), CAST(:due_at AS timestamptz[]))
@@ -154,7 +153,7 @@ def _columns(rows: Sequence[Any], getters: Mapping[str, Callable[[Any], Any]]) -
     return {name: list(map(getter, rows)) for name, getter in getters.items()}
 
 
-async def write(transaction: AsyncConnection, changes: Changes, *, now: datetime) -> None:
+async def write(transaction: Connection, changes: Changes, *, now: datetime) -> None:
     """Write `changes`. The counter rows must be locked in this transaction."""
     if changes.log or changes.conversations:
         await transaction.execute(
@@ -172,7 +171,7 @@ async def write(transaction: AsyncConnection, changes: Changes, *, now: datetime
         await transaction.execute(_CLAIM_PROFILES, _participants(changes.claimed_profiles))
 
 
-async def write_log(transaction: AsyncConnection, entries: Sequence[LogEntry], *, now: datetime) -> None:
+async def write_log(transaction: Connection, entries: Sequence[LogEntry], *, now: datetime) -> None:
     """Write log entries that come with no message; their numbers follow on the users' last ones, which are locked."""
     tops = {user: max(e.seq for e in mine) for user, mine in itertools.groupby(entries, attrgetter("user_id"))}
     nothing = Changes(
@@ -188,7 +187,7 @@ async def write_log(transaction: AsyncConnection, entries: Sequence[LogEntry], *
     await write(transaction, nothing, now=now)
 
 
-async def keep_raw_items(transaction: AsyncConnection, arrivals: Sequence[Arrival]) -> None:
+async def keep_raw_items(transaction: Connection, arrivals: Sequence[Arrival]) -> None:
     """Keep items of no known type as they came; those that are kept already stay as they are."""
     kept = [(arrival, arrival.raw) for arrival in arrivals if arrival.raw is not None]
     if not kept:
@@ -209,7 +208,7 @@ async def keep_raw_items(transaction: AsyncConnection, arrivals: Sequence[Arriva
     )
 
 
-async def end_lookups(transaction: AsyncConnection, arrivals: Sequence[Arrival]) -> None:
+async def end_lookups(transaction: Connection, arrivals: Sequence[Arrival]) -> None:
     """Delete the look-ups that have ended, and put off those that are to be made again; of several the last counts."""
     ended = {
         ParticipantKey(a.user_id, a.platform, a.participant_id): (a.page_id, a.lookup_end.retry_at)
@@ -249,7 +248,7 @@ def _conversations(rows: Sequence[ConversationRow]) -> dict[str, list[Any]]:
     }
 
 
-async def _change_messages(transaction: AsyncConnection, rows: Sequence[MessageRow]) -> None:
+async def _change_messages(transaction: Connection, rows: Sequence[MessageRow]) -> None:
     columns = _messages(rows)
     wanted = ("user_id", "id", "sender_id", "content", "created_at", "attachments", "reply_to")
     await transaction.execute(
@@ -265,7 +264,7 @@ def _participants(keys: Sequence[ParticipantKey]) -> dict[str, list[Any]]:
     }
 
 
-async def _keep_profiles(transaction: AsyncConnection, profiles: dict[ParticipantKey, Profile]) -> None:
+async def _keep_profiles(transaction: Connection, profiles: dict[ParticipantKey, Profile]) -> None:
     await transaction.execute(
         _KEEP_PROFILES,
         _participants(list(profiles))

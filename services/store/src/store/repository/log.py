@@ -4,9 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from shared.contracts.inbox import Conversation, Message
 from store.core.marks import Range
 from store.repository.database import Database
@@ -26,8 +23,9 @@ from store.repository.rendering import (
     message_data,
     message_of,
 )
+from store.repository.statements import Connection, Statement
 
-_FRAMES = text(
+_FRAMES = Statement(
     " ".join(
         (
             "SELECT l.user_id, l.seq, l.kind, l.cause_id, l.occurred_at, l.received_at,",
@@ -64,18 +62,18 @@ _FRAMES = text(
     )
 )
 _HEAD = 8
-_TOPS = text("SELECT user_id, last_seq, floor_seq FROM inboxes WHERE user_id = ANY(CAST(:user_ids AS text[]))")
-_MARK = text("""
+_TOPS = Statement("SELECT user_id, last_seq, floor_seq FROM inboxes WHERE user_id = ANY(CAST(:user_ids AS text[]))")
+_MARK = Statement("""
     UPDATE inboxes i SET published_seq = least(n.last, i.last_seq)
     FROM unnest(CAST(:user_ids AS text[]), CAST(:firsts AS bigint[]), CAST(:lasts AS bigint[]))
          AS n(user_id, first, last)
     WHERE i.user_id = n.user_id AND i.published_seq >= n.first - 1 AND i.published_seq < n.last
 """)
-_PUBLISHED = text("SELECT user_id, published_seq FROM inboxes WHERE user_id = ANY(CAST(:user_ids AS text[]))")
-_LOCK_TO_MARK = text(
+_PUBLISHED = Statement("SELECT user_id, published_seq FROM inboxes WHERE user_id = ANY(CAST(:user_ids AS text[]))")
+_LOCK_TO_MARK = Statement(
     "SELECT 1 FROM inboxes WHERE user_id = ANY(CAST(:user_ids AS text[])) ORDER BY user_id FOR NO KEY UPDATE"
 )
-_UNPUBLISHED = text("""
+_UNPUBLISHED = Statement("""
     SELECT i.user_id, i.published_seq + 1, i.last_seq
     FROM inboxes i
     JOIN inbox_log l ON l.user_id = i.user_id AND l.seq = i.published_seq + 1
@@ -83,10 +81,10 @@ _UNPUBLISHED = text("""
       AND (CAST(:user_ids AS text[]) IS NULL OR i.user_id = ANY(CAST(:user_ids AS text[])))
     ORDER BY l.at LIMIT CAST(:most AS bigint)
 """)
-_PRUNABLE = text("""
+_PRUNABLE = Statement("""
     SELECT user_id, max(seq) FROM inbox_log WHERE at < :before GROUP BY user_id LIMIT CAST(:most AS bigint)
 """)
-_PRUNE = text("""
+_PRUNE = Statement("""
     WITH pruned AS (
         DELETE FROM inbox_log l USING unnest(CAST(:user_ids AS text[]), CAST(:uptos AS bigint[])) AS k(user_id, upto)
         WHERE l.user_id = k.user_id AND l.seq <= k.upto
@@ -105,7 +103,7 @@ class Top(NamedTuple):
     floor_seq: int
 
 
-async def frames(connection: AsyncConnection, ranges: Sequence[Range], *, per_range: int) -> list[LogRow]:
+async def frames(connection: Connection, ranges: Sequence[Range], *, per_range: int) -> list[LogRow]:
     """Return the changes of `ranges`, at most `per_range` of each, rendered in one query, by user and number."""
     if not ranges:
         return []
@@ -118,10 +116,10 @@ async def frames(connection: AsyncConnection, ranges: Sequence[Range], *, per_ra
             "per_range": per_range,
         },
     )
-    return [_log_row(tuple(row)) for row in rows]
+    return [_log_row(row) for row in rows]
 
 
-def _log_row(row: tuple[Any, ...]) -> LogRow:
+def _log_row(row: Any) -> LogRow:
     user_id, seq, kind, cause_id, occurred_at, received_at, page_version, last_account_name = row[:_HEAD]
     m = row[_HEAD : (at := _HEAD + MESSAGE_WIDTH)]
     c = row[at : (at := at + CONVERSATION_WIDTH)]
@@ -157,7 +155,7 @@ def _last_message(
     return message_of(lm, participant=c, account_name=account_name) if lm[0] is not None else None
 
 
-async def tops(connection: AsyncConnection, user_ids: Iterable[str]) -> dict[str, Top]:
+async def tops(connection: Connection, user_ids: Iterable[str]) -> dict[str, Top]:
     """Return the tops of those users who have an inbox."""
     rows = await connection.execute(_TOPS, {"user_ids": list(user_ids)})
     return {user_id: Top(last_seq, floor_seq) for user_id, last_seq, floor_seq in rows}
@@ -177,11 +175,11 @@ async def mark_published(database: Database, ranges: Sequence[Range]) -> Mapping
             },
         )
         rows = await transaction.execute(_PUBLISHED, {"user_ids": user_ids})
-        return {user_id: seq for user_id, seq in rows}  # noqa: C416 - Row is no tuple to a type checker
+        return {user_id: seq for user_id, seq in rows}  # noqa: C416 - a Record is no tuple
 
 
 async def unpublished(
-    connection: AsyncConnection, *, before: datetime, user_ids: Sequence[str] | None, most: int
+    connection: Connection, *, before: datetime, user_ids: Sequence[str] | None, most: int
 ) -> list[Range]:
     """Return what was committed by `before` and is not known to be published, of at most `most` users.
 
@@ -199,7 +197,7 @@ async def prune(database: Database, *, before: datetime, most_users: int) -> int
     Return how many users lost some.
     """
     async with database.transaction() as transaction:
-        found = (await transaction.execute(_PRUNABLE, {"before": before, "most": most_users})).all()
+        found = await transaction.execute(_PRUNABLE, {"before": before, "most": most_users})
         if not found:
             return 0
         await lock_inboxes(transaction, [user_id for user_id, _ in found])

@@ -1,9 +1,6 @@
 """The lists of the REST API: one query each, by keyset, on an index that is in the wanted order."""
 
-from typing import Any
-
-from sqlalchemy import Select, select, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from functools import cache
 
 from shared.contracts import Platform
 from shared.contracts.inbox import Account, Conversation, Message
@@ -18,6 +15,7 @@ from store.repository.rendering import (
     message_columns,
     message_of,
 )
+from store.repository.statements import Connection, Statement
 
 _ACCOUNT_NAME = """
     LEFT JOIN LATERAL (
@@ -27,56 +25,65 @@ _ACCOUNT_NAME = """
         ORDER BY own.owned_from DESC LIMIT 1
     ) a ON true
 """
-_CONVERSATIONS = (
-    select(text("a.name"), text(conversation_columns("c")), text(message_columns("m")))
-    .select_from(
-        text(
-            "conversations c LEFT JOIN messages m ON m.user_id = c.user_id AND m.id = c.last_message_id" + _ACCOUNT_NAME
-        )
+_CONVERSATIONS = " ".join(
+    (
+        "SELECT a.name,",
+        f"{conversation_columns('c')}, {message_columns('m')}",
+        "FROM conversations c LEFT JOIN messages m ON m.user_id = c.user_id AND m.id = c.last_message_id",
+        _ACCOUNT_NAME,
+        "WHERE c.user_id = :user_id",
     )
-    .where(text("c.user_id = :user_id"))
-    .order_by(text("c.last_message_at DESC"), text("c.conversation_id DESC"))
 )
-_MESSAGES = (
-    select(text("a.name"), text(conversation_columns("c")), text(message_columns("m")))
-    .select_from(
-        text(
-            "messages m JOIN conversations c ON c.user_id = m.user_id AND c.conversation_id = m.conversation_id"
-            + _ACCOUNT_NAME
-        )
+_MESSAGES = " ".join(
+    (
+        "SELECT a.name,",
+        f"{conversation_columns('c')}, {message_columns('m')}",
+        "FROM messages m JOIN conversations c ON c.user_id = m.user_id AND c.conversation_id = m.conversation_id",
+        _ACCOUNT_NAME,
+        "WHERE m.user_id = :user_id AND m.conversation_id = :conversation_id",
     )
-    .where(text("m.user_id = :user_id"), text("m.conversation_id = :conversation_id"))
-    .order_by(text("m.created_at DESC"), text("m.message_id DESC"), text("m.id DESC"))
 )
-_ACCOUNTS = (
-    select(text(account_columns("a")))
-    .select_from(text("accounts a"))
-    .where(text("a.owned_until IS NULL"))
-    .order_by(text("a.platform"), text("a.page_id"))
-)
-_EXISTS = text(
+_ACCOUNTS = " ".join(("SELECT", account_columns("a"), "FROM accounts a WHERE a.owned_until IS NULL"))
+_EXISTS = Statement(
     "SELECT EXISTS (SELECT 1 FROM conversations WHERE user_id = :user_id AND conversation_id = :conversation_id)"
 )
+_LIMIT = "LIMIT CAST(:most AS bigint)"
 
 
-def conversations_query(
-    *, platform: Platform | None, unread_only: bool, after: ConversationPosition | None
-) -> Select[Any]:
-    """Return the query behind `conversations`; only conditions that are asked for are in it, so an index serves it."""
-    query = _CONVERSATIONS
-    if platform is not None:
-        query = query.where(text("c.platform = :platform"))
+@cache
+def conversations_statement(*, of_platform: bool, unread_only: bool, goes_on: bool) -> Statement:
+    """Return the statement behind `conversations`; only conditions that are asked for are in it, so an index serves it."""
+    parts = [_CONVERSATIONS]
+    if of_platform:
+        parts.append("AND c.platform = :platform")
     if unread_only:
-        query = query.where(text("c.unread_count > 0"))
-    if after is not None:
-        query = query.where(
-            text("(c.last_message_at, c.conversation_id) < (CAST(:after_at AS timestamptz), CAST(:after_id AS text))")
-        )
-    return query
+        parts.append("AND c.unread_count > 0")
+    if goes_on:
+        parts.append("AND (c.last_message_at, c.conversation_id) < (:after_at, :after_id)")
+    return Statement(" ".join((*parts, "ORDER BY c.last_message_at DESC, c.conversation_id DESC", _LIMIT)))
+
+
+@cache
+def messages_statement(*, goes_on: bool) -> Statement:
+    """Return the statement behind `messages`."""
+    parts = [_MESSAGES]
+    if goes_on:
+        parts.append("AND (m.created_at, m.message_id, m.id) < (:after_at, :after_message, :after_id)")
+    return Statement(" ".join((*parts, "ORDER BY m.created_at DESC, m.message_id DESC, m.id DESC", _LIMIT)))
+
+
+@cache
+def _accounts_statement(*, of_user: bool, goes_on: bool) -> Statement:
+    parts = [_ACCOUNTS]
+    if of_user:
+        parts.append("AND a.user_id = :user_id")
+    if goes_on:
+        parts.append("AND (a.platform, a.page_id) > (:after_platform, :after_page)")
+    return Statement(" ".join((*parts, "ORDER BY a.platform, a.page_id", _LIMIT)))
 
 
 async def conversations(
-    connection: AsyncConnection,
+    connection: Connection,
     user_id: str,
     *,
     platform: Platform | None,
@@ -85,59 +92,41 @@ async def conversations(
     limit: int,
 ) -> list[Conversation]:
     """Return the user's conversations after a position, newest first."""
-    query = conversations_query(platform=platform, unread_only=unread_only, after=after).limit(limit)
-    arguments: dict[str, object] = {"user_id": user_id}
-    if platform is not None:
-        arguments["platform"] = platform
+    statement = conversations_statement(
+        of_platform=platform is not None, unread_only=unread_only, goes_on=after is not None
+    )
+    arguments: dict[str, object] = {"user_id": user_id, "platform": platform, "most": limit}
     if after is not None:
         arguments |= {"after_at": after.last_message_at, "after_id": after.conversation_id}
-    rows = await connection.execute(query, arguments)
-    return [
-        conversation_with(row[1 : 1 + CONVERSATION_WIDTH], row[1 + CONVERSATION_WIDTH :], row[0])
-        for row in map(tuple, rows)
-    ]
+    rows = await connection.execute(statement, arguments)
+    return [conversation_with(row[1 : 1 + CONVERSATION_WIDTH], row[1 + CONVERSATION_WIDTH :], row[0]) for row in rows]
 
 
 async def messages(
-    connection: AsyncConnection, user_id: str, conversation_id: str, *, after: MessagePosition | None, limit: int
+    connection: Connection, user_id: str, conversation_id: str, *, after: MessagePosition | None, limit: int
 ) -> list[Message]:
     """Return the messages of one of the user's conversations after a position, newest first."""
-    query = _MESSAGES.limit(limit)
-    arguments: dict[str, object] = {"user_id": user_id, "conversation_id": conversation_id}
+    arguments: dict[str, object] = {"user_id": user_id, "conversation_id": conversation_id, "most": limit}
     if after is not None:
-        query = query.where(
-            text(
-                "(m.created_at, m.message_id, m.id)"
-                " < (CAST(:after_at AS timestamptz), CAST(:after_message AS text), CAST(:after_id AS bigint))"
-            )
-        )
         arguments |= {"after_at": after.created_at, "after_message": after.message_id, "after_id": after.id}
-    rows = await connection.execute(query, arguments)
+    rows = await connection.execute(messages_statement(goes_on=after is not None), arguments)
     return [
         message_of(row[-MESSAGE_WIDTH:], participant=row[1 : 1 + CONVERSATION_WIDTH], account_name=row[0])
-        for row in map(tuple, rows)
+        for row in rows
     ]
 
 
-async def has_conversation(connection: AsyncConnection, user_id: str, conversation_id: str) -> bool:
+async def has_conversation(connection: Connection, user_id: str, conversation_id: str) -> bool:
     """Return whether the user has such a conversation."""
-    found = await connection.scalar(_EXISTS, {"user_id": user_id, "conversation_id": conversation_id})
-    return bool(found)
+    return bool(await connection.scalar(_EXISTS, {"user_id": user_id, "conversation_id": conversation_id}))
 
 
 async def accounts(
-    connection: AsyncConnection, *, user_id: str | None, after: AccountPosition | None, limit: int
+    connection: Connection, *, user_id: str | None, after: AccountPosition | None, limit: int
 ) -> list[Account]:
     """Return the pages that are connected at present, by platform and id."""
-    query = _ACCOUNTS.limit(limit)
-    arguments: dict[str, object] = {}
-    if user_id is not None:
-        query = query.where(text("a.user_id = :user_id"))
-        arguments["user_id"] = user_id
+    arguments: dict[str, object] = {"user_id": user_id, "most": limit}
     if after is not None:
-        query = query.where(
-            text("(a.platform, a.page_id) > (CAST(:after_platform AS text), CAST(:after_page AS text))")
-        )
         arguments |= {"after_platform": after.platform, "after_page": after.page_id}
-    rows = await connection.execute(query, arguments)
-    return [account_of(tuple(row)) for row in rows]
+    statement = _accounts_statement(of_user=user_id is not None, goes_on=after is not None)
+    return [account_of(row) for row in await connection.execute(statement, arguments)]

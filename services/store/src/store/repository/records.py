@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts import ItemParkedV1, Profile, ProfileRequestedV1
 from shared.contracts.internal import KnownParticipant, Lookup, ParticipantKey
 from store.repository.database import Database
+from store.repository.statements import Connection, Statement
 
-_PARK = text("""
+_PARK = Statement("""
     INSERT INTO parked_items (id, handler, reason, attempts, event_type, content_type, original, occurred_at,
                               received_at, parked_at)
     SELECT p.*, CAST(:now AS timestamptz)
@@ -21,21 +20,21 @@ _PARK = text("""
                 CAST(:received_ats AS timestamptz[])) AS p
     ON CONFLICT (id) DO NOTHING
 """)
-_PARKED = text("""
+_PARKED = Statement("""
     SELECT id, handler, reason, attempts, event_type, content_type, original, parked_at, replayed_at FROM parked_items
     WHERE (NOT CAST(:unreplayed_only AS boolean) OR replayed_at IS NULL)
       AND (CAST(:ids AS text[]) IS NULL OR id = ANY(CAST(:ids AS text[])))
     ORDER BY parked_at DESC, id LIMIT CAST(:most AS bigint)
 """)
-_REPLAYED = text("UPDATE parked_items SET replayed_at = :now WHERE id = ANY(CAST(:ids AS text[]))")
-_REQUEST = text("""
+_REPLAYED = Statement("UPDATE parked_items SET replayed_at = :now WHERE id = ANY(CAST(:ids AS text[]))")
+_REQUEST = Statement("""
     INSERT INTO profile_lookups (user_id, platform, participant_id, page_id, due_at)
     SELECT k.*, CAST(:now AS timestamptz)
     FROM unnest(CAST(:user_ids AS text[]), CAST(:platforms AS text[]), CAST(:participant_ids AS text[]),
                 CAST(:page_ids AS text[])) AS k
     ON CONFLICT (user_id, platform, participant_id) DO NOTHING
 """)
-_CLAIM = text("""
+_CLAIM = Statement("""
     UPDATE profile_lookups p SET leased_until = :leased_until, attempts = p.attempts + 1
     FROM (
         SELECT user_id, platform, participant_id FROM profile_lookups
@@ -45,7 +44,7 @@ _CLAIM = text("""
     WHERE (p.user_id, p.platform, p.participant_id) = (due.user_id, due.platform, due.participant_id)
     RETURNING p.user_id, p.platform, p.page_id, p.participant_id, p.attempts - 1
 """)
-_PARTICIPANTS = text("""
+_PARTICIPANTS = Statement("""
     SELECT c.user_id, c.platform, c.participant_id, c.participant_name, c.participant_username,
            c.participant_profile_pic, c.profile_fetched_at
     FROM (SELECT DISTINCT u, p, i FROM unnest(CAST(:user_ids AS text[]), CAST(:platforms AS text[]),
@@ -69,7 +68,7 @@ class ParkedItem(msgspec.Struct, frozen=True, kw_only=True):
     replayed_at: datetime | None
 
 
-async def park(transaction: AsyncConnection, events: Sequence[ItemParkedV1], *, now: datetime) -> None:
+async def park(transaction: Connection, events: Sequence[ItemParkedV1], *, now: datetime) -> None:
     """Keep events that were given up; those that are kept already stay as they are."""
     await transaction.execute(
         _PARK,
@@ -98,7 +97,7 @@ async def parked(
             _PARKED,
             {"ids": None if ids is None else list(ids), "unreplayed_only": unreplayed_only, "most": most},
         )
-        return [ParkedItem(**row._mapping) for row in rows]  # noqa: SLF001 - public, see SQLAlchemy's Row
+        return [ParkedItem(**dict(row)) for row in rows]
 
 
 async def mark_replayed(database: Database, ids: Sequence[str], *, now: datetime) -> None:
@@ -107,7 +106,7 @@ async def mark_replayed(database: Database, ids: Sequence[str], *, now: datetime
         await transaction.execute(_REPLAYED, {"ids": list(ids), "now": now})
 
 
-async def request_lookups(transaction: AsyncConnection, events: Sequence[ProfileRequestedV1], *, now: datetime) -> None:
+async def request_lookups(transaction: Connection, events: Sequence[ProfileRequestedV1], *, now: datetime) -> None:
     """Note that profiles are to be fetched; a look-up that is noted already keeps its time."""
     wanted = sorted({(e.user_id, e.platform, e.participant_id): e.page_id for e in events}.items())
     await transaction.execute(
@@ -138,7 +137,7 @@ async def claim_lookups(database: Database, *, now: datetime, lease: timedelta, 
         ]
 
 
-async def known_participants(connection: AsyncConnection, keys: Sequence[ParticipantKey]) -> list[KnownParticipant]:
+async def known_participants(connection: Connection, keys: Sequence[ParticipantKey]) -> list[KnownParticipant]:
     """Return those of `keys` whose profile is known."""
     rows = await connection.execute(
         _PARTICIPANTS,

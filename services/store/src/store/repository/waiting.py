@@ -3,15 +3,13 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from shared.contracts import WebhookReleasedV1, WebhookUnclaimedV1, derive_id
 from store.core.accounts import Interval
 from store.repository.accounts import PageKey
 from store.repository.database import Database
+from store.repository.statements import Connection, Statement
 
-_KEEP = text("""
+_KEEP = Statement("""
     INSERT INTO waiting_webhooks AS w (id, platform, page_id, webhook_id, item_index, channel, entry, occurred_at,
                                        received_at, traceparent, release_version, arrived_at)
     SELECT k.*, CAST(:now AS timestamptz)
@@ -21,18 +19,18 @@ _KEEP = text("""
                 CAST(:traceparents AS text[]), CAST(:release_versions AS bigint[])) AS k
     ON CONFLICT (id) DO UPDATE SET release_version = coalesce(w.release_version, EXCLUDED.release_version)
 """)
-_CAP = text("""
+_CAP = Statement("""
     DELETE FROM waiting_webhooks WHERE id IN (
         SELECT id FROM waiting_webhooks
         WHERE platform = :platform AND page_id = :page_id AND release_version IS NULL
         ORDER BY received_at DESC, id OFFSET CAST(:most AS bigint)
     )
 """)
-_RELEASE = text("""
+_RELEASE = Statement("""
     UPDATE waiting_webhooks SET release_version = :version
     WHERE platform = :platform AND page_id = :page_id AND received_at >= :owned_from AND release_version IS NULL
 """)
-_CLAIM = text("""
+_CLAIM = Statement("""
     WITH claimed AS (
         UPDATE waiting_webhooks SET leased_until = :leased_until
         WHERE id IN (
@@ -45,17 +43,17 @@ _CLAIM = text("""
     )
     SELECT * FROM claimed ORDER BY received_at, id
 """)
-_DELETE = text("DELETE FROM waiting_webhooks WHERE id = ANY(CAST(:ids AS text[]))")
-_EXPIRE = text("""
+_DELETE = Statement("DELETE FROM waiting_webhooks WHERE id = ANY(CAST(:ids AS text[]))")
+_EXPIRE = Statement("""
     DELETE FROM waiting_webhooks WHERE id IN (
         SELECT id FROM waiting_webhooks WHERE arrived_at < :before LIMIT CAST(:most AS bigint)
     )
 """)
-_COUNT = text("SELECT count(*) FROM (SELECT 1 FROM waiting_webhooks LIMIT CAST(:most AS bigint)) AS counted")
+_COUNT = Statement("SELECT count(*) FROM (SELECT 1 FROM waiting_webhooks LIMIT CAST(:most AS bigint)) AS counted")
 
 
 async def keep(
-    transaction: AsyncConnection,
+    transaction: Connection,
     events: Sequence[WebhookUnclaimedV1],
     owners: Mapping[str, Interval],
     versions: Mapping[PageKey, int],
@@ -87,18 +85,16 @@ async def keep(
     )
 
 
-async def cap(transaction: AsyncConnection, page: PageKey, *, most: int) -> int:
+async def cap(transaction: Connection, page: PageKey, *, most: int) -> int:
     """Drop the page's oldest items beyond `most`; return how many."""
-    result = await transaction.execute(_CAP, {"platform": page[0], "page_id": page[1], "most": most})
-    return result.rowcount
+    return await transaction.count(_CAP, {"platform": page[0], "page_id": page[1], "most": most})
 
 
-async def release(transaction: AsyncConnection, page: PageKey, *, owned_from: datetime, version: int) -> int:
+async def release(transaction: Connection, page: PageKey, *, owned_from: datetime, version: int) -> int:
     """Mark what came for the page since `owned_from` to be published; return how many. The page must be locked."""
-    result = await transaction.execute(
+    return await transaction.count(
         _RELEASE, {"platform": page[0], "page_id": page[1], "owned_from": owned_from, "version": version}
     )
-    return result.rowcount
 
 
 async def claim_released(
@@ -149,8 +145,7 @@ async def delete(database: Database, row_ids: Sequence[str]) -> None:
 async def expire(database: Database, *, before: datetime, most: int) -> int:
     """Drop at most `most` items that came before then; return how many."""
     async with database.transaction() as transaction:
-        result = await transaction.execute(_EXPIRE, {"before": before, "most": most})
-        return result.rowcount
+        return await transaction.count(_EXPIRE, {"before": before, "most": most})
 
 
 async def count(database: Database, *, most: int) -> int:

@@ -4,7 +4,6 @@ from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Depends, Path, Query
-from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
 from shared.contracts import Platform
@@ -13,6 +12,7 @@ from store.core.marks import Range
 from store.repository import log as inbox_log
 from store.repository import reading
 from store.repository.database import Database
+from store.repository.statements import Connection
 from store.routes.access import Access
 from store.routes.problems import ProblemRaised
 from store.views import Frame, answer, describes, next_link
@@ -23,9 +23,7 @@ EventsLimit = Annotated[int, Query(ge=1, le=1000, description="Most frames in on
 _NOBODY = inbox_log.Top(0, 0)
 
 
-async def position(
-    database: Database, connection: AsyncConnection, user_id: str
-) -> tuple[inbox_log.Top, dict[str, str]]:
+async def position(database: Database, connection: Connection, user_id: str) -> tuple[inbox_log.Top, dict[str, str]]:
     """Return where the user's log ends, and the headers that say so. Asked before the rows are: they may be newer."""
     epoch = await database.epoch()
     top = (await inbox_log.tops(connection, [user_id])).get(user_id, _NOBODY)

@@ -27,7 +27,7 @@ from shared.messaging.topology import (
 )
 
 DEFAULT_EXCHANGE = ""
-IN_FLIGHT_LIMIT = 8
+IN_FLIGHT_LIMIT = 2
 """AMQP messages of events on their way at once; what comes meanwhile gathers into the next ones."""
 WAITING_LIMIT_BYTES = 32 * 1024 * 1024
 """Beyond this much waiting, publishing refuses at once: the broker does not keep up."""
