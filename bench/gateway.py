@@ -146,10 +146,8 @@ def main() -> None:
     if arguments[:1] == ["--clients"]:
         uvloop.run(be_the_clients(int(arguments[1]), int(arguments[2])))
     else:
-        sockets, events = (
-            int(argument) for argument in [*arguments, *(DEFAULT_SOCKETS, DEFAULT_EVENTS)[len(arguments) :]]
-        )
-        uvloop.run(measure(sockets, events))
+        sockets = int(arguments[0]) if arguments else DEFAULT_SOCKETS
+        uvloop.run(measure(sockets, int(arguments[1]) if len(arguments) > 1 else DEFAULT_EVENTS))
 
 
 if __name__ == "__main__":

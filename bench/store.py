@@ -2,7 +2,8 @@
 
     python -m bench.store [--seconds 3] [--users 50] [--batches 1 20 200]
 
-From the root of the repository. No broker: what is measured is decode-free handling, from events in memory to committed rows, rendered frames and marks.
+From the root of the repository. No broker: measured is the handling alone, from events in memory to committed rows,
+rendered frames and marks. Processor time is given beside the rates: it is what other work on the machine changes least.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import os
 import statistics
 import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import perf_counter, process_time
@@ -65,7 +66,20 @@ def event(number: int, users: int, run: str) -> InboxEnrichedV1:
     )
 
 
-async def measure(url: str, size: int, *, seconds: float, users: int) -> None:
+def server_seconds(pid: int) -> float:
+    """Return the processor time of the server and of its processes, those that ended included."""
+    ticks = 0
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = entry.read_text().rsplit(")", 1)[1].split()
+            if entry.parent.name == str(pid):
+                ticks += sum(int(field) for field in fields[11:15])
+            elif fields[1] == str(pid):
+                ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+async def measure(url: str, size: int, *, seconds: float, users: int, server: int) -> None:
     database = Database(url, pool_size=4, command_timeout_seconds=10)
     metrics = Metrics(CollectorRegistry())
     changes = ChangePublisher(
@@ -76,6 +90,7 @@ async def measure(url: str, size: int, *, seconds: float, users: int) -> None:
     run = f"{size}-{os.getpid()}"
     await handler([event(number, users, f"warm-{run}") for number in range(max(size, users))])
     taken: list[float] = []
+    server_before = server_seconds(server)
     number, cpu, spent = 0, 0.0, 0.0
     while spent < seconds:
         batch = [event(number + i, users, run) for i in range(size)]
@@ -85,12 +100,14 @@ async def measure(url: str, size: int, *, seconds: float, users: int) -> None:
         taken.append(perf_counter() - started)
         cpu += process_time() - cpu_started
         spent += taken[-1]
+    server_cpu = server_seconds(server) - server_before
     marking.cancel()
     await database.close()
     taken.sort()
     print(
         f"batch {size:>3}: {number / spent:>8,.0f} messages/s   p50 {statistics.median(taken) * 1e3:6.2f} ms"
-        f"   p99 {taken[int(len(taken) * 0.99)] * 1e3:6.2f} ms   {cpu / number * 1e6:5.0f} µs of Python each"
+        f"   p99 {taken[int(len(taken) * 0.99)] * 1e3:6.2f} ms   {cpu / number * 1e6:5.0f} µs of Python"
+        f" and {server_cpu / number * 1e6:5.0f} µs of Postgres each"
     )
 
 
@@ -103,11 +120,14 @@ def main() -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="switchboard-bench-")))
         folder.chmod(0o755)
-        url = stack.enter_context(embedded_postgres(folder)).url
-        asyncio.run(migrate(url))
+        server = stack.enter_context(embedded_postgres(folder))
+        assert server.pid is not None
+        asyncio.run(migrate(server.url))
         gc.freeze()
         for size in options.batches:
-            uvloop.run(measure(url, size, seconds=min(options.seconds, 30), users=options.users))
+            uvloop.run(
+                measure(server.url, size, seconds=min(options.seconds, 30), users=options.users, server=server.pid)
+            )
 
 
 if __name__ == "__main__":

@@ -78,8 +78,9 @@ async def up(options: Options, environment: Mapping[str, str], *, say: Callable[
     Raises:
         StartupRefused: it cannot run like this; the text says what to do.
     """
-    running = asyncio.create_task(_run(options, environment, say))
     asked = asyncio.create_task(stop_signal())
+    await asyncio.sleep(0)  # it listens from here on: starting Postgres blocks the loop for a second
+    running = asyncio.create_task(_run(options, environment, say))
     await asyncio.wait((running, asked), return_when=asyncio.FIRST_COMPLETED)
     asked.cancel()
     if not running.done():

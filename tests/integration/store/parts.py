@@ -54,9 +54,11 @@ def message(
     **changes: Any,
 ) -> InboxEnrichedV1:
     """Return an event with a message, of an id of its own."""
-    event = {name: changes.pop(name) for name in ("participant", "id", "received_at", "item") if name in changes}
+    event: dict[str, Any] = {
+        name: changes.pop(name) for name in ("participant", "id", "received_at", "item") if name in changes
+    }
     item = {"message_id": mid, "sender_id": person, "content": f"text of {mid}", **changes}
-    default = {
+    default: dict[str, Any] = {
         "id": derive_id("test", user, person, platform, page, mid),
         "user_id": user,
         "platform": platform,
@@ -138,7 +140,7 @@ class Service:
         token, _ = mint(SecretStr(JWT_SECRET), user_id, now=now(), ttl=timedelta(minutes=5))
         return {"Authorization": f"Bearer {token}"}
 
-    async def get(self, path: str, user_id: str = "user-1", **parameters: Any) -> httpx.Response:
+    async def get(self, path: str, user_id: str = "user-1", /, **parameters: Any) -> httpx.Response:
         return await self.public.get(path, headers=self.as_user(user_id), params=parameters)
 
     async def ask(self, path: str, body: Any) -> Any:
@@ -146,7 +148,7 @@ class Service:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    async def connect(self, page: str = "page-1", user: str = "user-1", **body: Any) -> httpx.Response:
+    async def connect(self, page: str = "page-1", user: str | int = "user-1", **body: Any) -> httpx.Response:
         return await self.public.put(
             f"/api/accounts/facebook/{page}", headers=self.admin, json={"user_id": user, **body}
         )

@@ -3,7 +3,7 @@ import random
 
 import pytest
 
-from shared.contracts import InboxPersistedV1, Profile, RawItem, conversation_id, decode, encode
+from shared.contracts import AnyEvent, InboxPersistedV1, Profile, RawItem, conversation_id, decode, encode
 from shared.contracts.inbox import Attachment, ReplyTo
 from shared.errors import DependencyUnavailable, PermanentError
 from shared.messaging.outcomes import DONE, Park
@@ -90,7 +90,7 @@ async def test_workers_racing_on_the_same_events_leave_no_gap_and_no_double(part
 
 async def test_any_order_in_any_batches_leaves_the_same_rows(parts: Parts) -> None:
     people = [Profile(name=name, fetched_at=at(second)) for name, second in (("Ada", 1), ("Augusta", 2))]
-    history = [
+    history: list[AnyEvent] = [
         message("m-1", created_at=at(3), participant=people[0]),
         message("m-2", created_at=at(3), direction="outgoing", sender_id="page-1"),
         message("m-3", created_at=at(1), participant=people[1]),

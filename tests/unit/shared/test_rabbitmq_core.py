@@ -10,8 +10,8 @@ from shared.contracts import ItemParkedV1, Wire, encode
 from shared.messaging.outcomes import DONE, Outcome, Park, Retry
 from shared.messaging.rabbitmq.ack_window import AckWindow
 from shared.messaging.rabbitmq.deliveries import ATTEMPTS_HEADER, Acknowledgements, Delivery, Held
-from shared.messaging.rabbitmq.publishing import chunks
-from shared.messaging.rabbitmq.settlement import settle
+from shared.messaging.rabbitmq.parcels import chunks
+from shared.messaging.rabbitmq.settlement import LARGEST_PARKED_BYTES, LONGEST_REASON, settle
 from shared.messaging.rabbitmq.supervision import pause_seconds
 from shared.messaging.topology import (
     DEAD_LETTER_EXCHANGE,
@@ -133,6 +133,16 @@ def test_a_parked_item_is_never_parked_itself() -> None:
     last = replace(delivery, failures=STORE_RECORDS.max_attempts - 1)
     given_up = settle(STORE_RECORDS, [replace(held, delivery=last)], [Retry("no room")], now=NOON)
     assert not any(isinstance(item, ItemParkedV1) for item in given_up.items)
+
+
+def test_what_is_too_large_to_be_parked_goes_to_the_dead_letters() -> None:
+    delivery = Delivery(tag=1, arrived_at=0.0, failures=0, content_type=Wire.JSON, left=1)
+    held = Held(delivery, bytes(LARGEST_PARKED_BYTES + 1), None, "not an array")
+
+    settlement = settle(STORE_INBOX, [held], [Park("x" * 100_000)], now=NOON)
+
+    assert (settlement.dead, settlement.items) == ([held], [])
+    assert settlement.parcels[0].headers["x-switchboard-reason"] == "x" * LONGEST_REASON
 
 
 @given(st.lists(st.integers(min_value=0, max_value=TARGET_BYTES_PER_MESSAGE * 2), max_size=10))

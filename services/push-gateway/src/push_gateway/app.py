@@ -30,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 _MAX_CLIENT_FRAME_BYTES = 64 * 1024
 _PING_SECONDS = 20.0
+_BACKLOG = 4096
+"""Connections that wait to be accepted: after a restart all clients come at once, and what does not fit waits a second."""
 _READY_SECONDS = 0.8
 
 
@@ -97,6 +99,7 @@ async def _listening(
     server = await serve(
         sockets.serve,
         sock=listener,
+        backlog=_BACKLOG,
         process_request=sockets.refuse,
         select_subprotocol=sockets.select_subprotocol,
         compression=None,

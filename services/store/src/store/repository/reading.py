@@ -52,7 +52,7 @@ _LIMIT = "LIMIT CAST(:most AS bigint)"
 
 @cache
 def conversations_statement(*, of_platform: bool, unread_only: bool, goes_on: bool) -> Statement:
-    """Return the statement behind `conversations`; only conditions that are asked for are in it, so an index serves it."""
+    """Return the statement behind `conversations`; it holds only what is asked for, so that an index serves it."""
     parts = [_CONVERSATIONS]
     if of_platform:
         parts.append("AND c.platform = :platform")

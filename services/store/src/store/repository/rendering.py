@@ -1,6 +1,6 @@
 """From columns to the objects that clients see: the one way, for frames, REST answers and what is published again."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -157,7 +157,7 @@ def conversation_of(columns: Sequence[Any], last_message: Message | None) -> Con
     )
 
 
-def account_of(columns: Sequence[Any]) -> Account:
+def account_of(columns: Iterable[Any]) -> Account:
     """Return the account in `columns`, the values of `account_columns`."""
     platform, page_id, user_id, name, status, reason, connected_at = columns
     return Account(

@@ -1,6 +1,7 @@
 """Consuming a work queue: gather, call the handler, settle each event, acknowledge what is finished."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
@@ -140,7 +141,8 @@ class Consumer:
             self._set_active(active=False)
             session.intake.close()
             if self._is_leaving:
-                await session.channel.cancel(tag)
+                with contextlib.suppress(DependencyUnavailable):  # closing the channel ends the consumer as well
+                    await session.channel.cancel(tag)
             await asyncio.wait(workers, timeout=self._grace_seconds)
         finally:
             self._set_active(active=False)
@@ -248,4 +250,4 @@ class Consumer:
         for item in settlement.items:
             log.warning("event parked", queue=self._queue.name, event_type=item.event_type, reason=item.reason)
         for one in settlement.dead:
-            log.error("a parked item cannot be handled: it is in the dead letter queue", tag=one.delivery.tag)
+            log.error("cannot be parked: it is in the dead letter queue", queue=self._queue.name, bytes=len(one.part))

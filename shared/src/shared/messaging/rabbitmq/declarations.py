@@ -54,7 +54,7 @@ async def _declare_work_queue(channel: AbstractChannel, queue: WorkQueue, bounds
     work = await channel.declare_queue(
         queue.name,
         durable=True,
-        arguments=_bounded(bounds) | _dead_letters_to(DEAD_LETTER_EXCHANGE) | {"x-delivery-limit": DELIVERY_LIMIT},
+        arguments=_bounded(bounds) | _dead_letters_to(DEAD_LETTER_EXCHANGE),
     )
     for event in queue.events:
         await work.bind(EXCHANGE, f"{event.type_name()}.*")
@@ -71,6 +71,7 @@ def _bounded(bounds: QueueBounds) -> FieldTable:
     return {
         "x-queue-type": "quorum",
         "x-overflow": "reject-publish",
+        "x-delivery-limit": DELIVERY_LIMIT,
         "x-max-length": bounds.max_messages,
         "x-max-length-bytes": bounds.max_bytes,
     }

@@ -7,8 +7,13 @@ from datetime import datetime
 from shared.contracts import ItemParkedV1, derive_id
 from shared.messaging.outcomes import DONE, Outcome, Park, Retry
 from shared.messaging.rabbitmq.deliveries import ATTEMPTS_HEADER, Held
-from shared.messaging.rabbitmq.publishing import DEFAULT_EXCHANGE, Parcel, chunks
+from shared.messaging.rabbitmq.parcels import DEFAULT_EXCHANGE, LARGEST_EVENT_BYTES, Parcel, chunks
 from shared.messaging.topology import DEAD_LETTER_EXCHANGE, WorkQueue
+
+LARGEST_PARKED_BYTES = LARGEST_EVENT_BYTES - 64 * 1024
+"""What is larger does not fit into a parked item beside what is said about it."""
+LONGEST_REASON = 2000
+"""Characters; a reason may quote what it is about."""
 
 
 @dataclass
@@ -19,7 +24,7 @@ class Settlement:
     retried: list[Held] = field(default_factory=list)
     parked: list[Held] = field(default_factory=list)
     dead: list[Held] = field(default_factory=list)
-    """Parked items that could not be handled themselves: to park them again would go round in circles."""
+    """What cannot be parked: parked items that failed themselves, which would go round in circles, and giants."""
     parcels: list[Parcel] = field(default_factory=list)
     """Retries and dead letters, ready to be sent."""
     items: list[ItemParkedV1] = field(default_factory=list)
@@ -45,7 +50,7 @@ def settle(queue: WorkQueue, held: Sequence[Held], outcomes: Sequence[Outcome], 
         elif isinstance(outcome, Retry) and attempts < queue.max_attempts:
             settlement.retried.append(one)
             retries.setdefault((attempts, one.delivery.content_type), []).append(one.part)
-        elif isinstance(one.event, ItemParkedV1):
+        elif isinstance(one.event, ItemParkedV1) or len(one.part) > LARGEST_PARKED_BYTES:
             settlement.dead.append(one)
             settlement.parcels.append(_dead_letter(queue, one, _reason(outcome)))
         else:
@@ -57,7 +62,7 @@ def settle(queue: WorkQueue, held: Sequence[Held], outcomes: Sequence[Outcome], 
 
 
 def _reason(outcome: Outcome) -> str:
-    return outcome.reason if isinstance(outcome, Park | Retry) else ""
+    return outcome.reason[:LONGEST_REASON] if isinstance(outcome, Park | Retry) else ""
 
 
 def _retries(queue: WorkQueue, attempts: int, content_type: str, parts: Sequence[bytes]) -> list[Parcel]:
@@ -82,7 +87,7 @@ def _dead_letter(queue: WorkQueue, held: Held, reason: str) -> Parcel:
         content_type=held.delivery.content_type,
         parts=[held.part],
         mandatory=True,
-        headers={ATTEMPTS_HEADER: held.delivery.failures + 1, "x-switchboard-reason": reason[:1000]},
+        headers={ATTEMPTS_HEADER: held.delivery.failures + 1, "x-switchboard-reason": reason},
     )
 
 

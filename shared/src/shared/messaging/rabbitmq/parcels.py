@@ -1,0 +1,38 @@
+"""What goes into one AMQP message. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from shared.messaging.topology import MAX_EVENTS_PER_MESSAGE, TARGET_BYTES_PER_MESSAGE
+
+DEFAULT_EXCHANGE = ""
+"""Leads to the queue that the routing key names."""
+LARGEST_EVENT_BYTES = 15 * 1024 * 1024
+"""RabbitMQ 4 takes messages of 16 MiB by default and closes the channel, everybody's, on a larger one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parcel:
+    """One AMQP message."""
+
+    exchange: str
+    routing_key: str
+    content_type: str
+    parts: Sequence[bytes]
+    mandatory: bool
+    type_name: str = ""
+    headers: Mapping[str, str | int] = field(default_factory=dict)
+
+
+def chunks(parts: Iterable[bytes]) -> Iterable[list[bytes]]:
+    """Cut `parts` into batches within the bounds of an AMQP message; a part that is larger goes alone."""
+    batch: list[bytes] = []
+    size = 0
+    for part in parts:
+        if batch and (len(batch) == MAX_EVENTS_PER_MESSAGE or size + len(part) > TARGET_BYTES_PER_MESSAGE):
+            yield batch
+            batch, size = [], 0
+        batch.append(part)
+        size += len(part)
+    if batch:
+        yield batch

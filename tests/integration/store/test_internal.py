@@ -1,0 +1,115 @@
+import msgspec
+import pytest
+from pydantic import SecretStr
+
+from shared.contracts import Profile
+from shared.contracts.internal import (
+    LogQuery,
+    LookupsClaim,
+    PageOwners,
+    ParticipantKey,
+    ParticipantsQuery,
+    Position,
+    TopsQuery,
+)
+from shared.security.cipher import TokenCipher
+from store.core.accounts import BEGINNING
+from tests.builders import profile_requested
+from tests.integration.store.parts import ENCRYPTION_KEY, Service, at, message
+
+
+async def test_a_service_token_is_needed(service: Service) -> None:
+    for headers in ({"Authorization": ""}, {"Authorization": "Bearer wrong"}, service.admin, service.as_user()):
+        answer = await service.internal.post("/internal/tops", json={"user_ids": []}, headers=headers)
+        assert answer.status_code == 401
+    assert (await service.public.get("/internal/accounts/facebook/page-1")).status_code == 404
+
+
+async def test_owners_of_a_page_come_with_their_tokens_encrypted(service: Service) -> None:
+    unknown = msgspec.json.decode(
+        (await service.internal.get("/internal/accounts/facebook/page-1")).content, type=PageOwners
+    )
+    assert (unknown.version, unknown.owners) == (0, ())
+
+    await service.connect(access_token="a-secret-token")
+    await service.connect(user="user-2")
+    answer = await service.internal.get("/internal/accounts/facebook/page-1")
+    owners = msgspec.json.decode(answer.content, type=PageOwners)
+    assert owners.version == 2
+    first, second = owners.owners
+    assert (first.user_id, first.owned_from, first.token_ciphertext) == ("user-1", BEGINNING, None)
+    assert (second.user_id, second.owned_from, second.owned_until) == ("user-2", first.owned_until, None)
+
+    await service.connect(user="user-2", access_token="another-token")
+    answer = await service.internal.get("/internal/accounts/facebook/page-1")
+    ciphertext = msgspec.json.decode(answer.content, type=PageOwners).owners[1].token_ciphertext
+    assert ciphertext is not None
+    assert TokenCipher([SecretStr(ENCRYPTION_KEY)]).decrypt(ciphertext).get_secret_value() == "another-token"
+
+
+async def test_known_participants_are_told_of_and_unknown_ones_left_out(service: Service) -> None:
+    await service.broker.publish(
+        [
+            message("m-1", participant=Profile(name="Ada", fetched_at=at(0))),
+            message("m-2", person="nameless"),
+        ]
+    )
+    keys = [
+        ParticipantKey(user_id=user, platform="facebook", participant_id=person)
+        for user, person in (("user-1", "person-1"), ("user-1", "nameless"), ("user-2", "person-1"))
+    ]
+    answer = await service.ask("/internal/participants", ParticipantsQuery(participants=(*keys, keys[0])))
+    assert [(one["user_id"], one["profile"]["name"]) for one in answer["participants"]] == [("user-1", "Ada")]
+
+
+async def test_the_logs_of_many_users_come_in_one_answer_in_the_order_asked(service: Service) -> None:
+    await service.broker.publish([message(f"m-{i}", user=f"user-{i % 2}", created_at=at(i)) for i in range(10)])
+    positions = (
+        Position(user_id="user-1", after=3),
+        Position(user_id="nobody", after=0),
+        Position(user_id="user-0", after=0),
+        Position(user_id="user-1", after=0),
+        Position(user_id="user-0", after=5),
+    )
+    answer = await service.ask("/internal/log", LogQuery(positions=positions, limit=3))
+    assert [(user["user_id"], user["seq"], [frame["seq"] for frame in user["frames"]]) for user in answer["users"]] == [
+        ("user-1", 5, [4, 5]),
+        ("nobody", 0, []),
+        ("user-0", 5, [1, 2, 3]),
+        ("user-1", 5, [1, 2, 3]),
+        ("user-0", 5, []),
+    ]
+    frame = answer["users"][0]["frames"][0]
+    assert frame["kind"] == "new_message"
+    assert frame["data"]["message"]["seq"] == 4
+
+
+async def test_tops_come_for_everybody_asked_for(service: Service) -> None:
+    await service.broker.publish([message("m-1")])
+    answer = await service.ask("/internal/tops", TopsQuery(user_ids=("user-1", "nobody")))
+    assert answer["tops"] == {"user-1": 1, "nobody": 0}
+    assert answer["epoch"] == (await service.get("/api/events")).headers["Inbox-Epoch"]
+
+
+async def test_look_ups_are_claimed(service: Service) -> None:
+    await service.broker.publish([profile_requested()])
+    claim = LookupsClaim(limit=10, lease_seconds=30)
+    [lookup] = (await service.ask("/internal/profile-lookups/claim", claim))["lookups"]
+    assert (lookup["participant_id"], lookup["page_id"], lookup["attempts"]) == ("person-1", "page-1", 0)
+    assert (await service.ask("/internal/profile-lookups/claim", claim))["lookups"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/internal/tops", b'{"user_ids":["a"'),
+        ("/internal/tops", msgspec.json.encode({"user_ids": ["a"] * 10_001})),
+        ("/internal/log", b'{"positions":[],"limit":1001}'),
+        ("/internal/participants", b'{"participants":[{"user_id":"a"}]}'),
+        ("/internal/profile-lookups/claim", b'{"limit":0,"lease_seconds":1}'),
+    ],
+)
+async def test_what_does_not_fit_is_refused(service: Service, path: str, body: bytes) -> None:
+    answer = await service.internal.post(path, content=body)
+    assert answer.status_code == 422
+    assert answer.json()["type"] == "urn:switchboard:problem:invalid-request"

@@ -1,0 +1,46 @@
+from datetime import timedelta
+
+from shared.contracts import Profile
+from shared.messaging.outcomes import DONE
+from store.repository import records
+from tests.builders import item_parked, profile_requested
+from tests.integration.store.parts import Parts, at, message, now
+
+
+async def test_a_parked_item_is_kept_once_whole(parts: Parts) -> None:
+    item = item_parked(reason="what was wrong: \0")
+    assert await parts.records([item, item, profile_requested()]) == [DONE] * 3
+    assert await parts.records([item]) == [DONE]
+
+    [kept] = await records.parked(parts.database, most=10)
+    assert (kept.id, kept.original, kept.reason) == (
+        item.id,
+        item.original,
+        "what was wrong: \N{REPLACEMENT CHARACTER}",
+    )
+    await records.mark_replayed(parts.database, [kept.id], now=now())
+    assert await records.parked(parts.database, unreplayed_only=True, most=10) == []
+
+
+async def test_a_look_up_is_claimed_by_one_at_a_time_and_again_when_its_lease_is_over(parts: Parts) -> None:
+    await parts.records([profile_requested(), profile_requested(id="1" * 32), profile_requested(participant_id="p-2")])
+    later = now() + timedelta(seconds=1)
+    lease = timedelta(seconds=60)
+
+    first = await records.claim_lookups(parts.database, now=later, lease=lease, most=1)
+    second = await records.claim_lookups(parts.database, now=later, lease=lease, most=10)
+    assert {lookup.participant_id for lookup in (*first, *second)} == {"person-1", "p-2"}
+    assert await records.claim_lookups(parts.database, now=later, lease=lease, most=10) == []
+
+    again = await records.claim_lookups(parts.database, now=later + 2 * lease, lease=lease, most=10)
+    assert [lookup.attempts for lookup in again] == [1, 1]
+
+
+async def test_pruning_moves_the_floor_with_what_it_deletes(parts: Parts) -> None:
+    for number in range(4):
+        await parts.inbox([message(f"m-{number}", participant=Profile(name="Ada", fetched_at=at(0)))])
+    await parts.execute("UPDATE inbox_log SET at = now() - interval '8 days' WHERE seq <= 2")
+    await parts.upkeep.tidy()
+
+    assert await parts.rows("SELECT seq FROM inbox_log ORDER BY seq") == [(3,), (4,)]
+    assert await parts.rows("SELECT last_seq, floor_seq FROM inboxes") == [(4, 2)]

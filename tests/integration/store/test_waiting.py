@@ -1,0 +1,116 @@
+import pytest
+from pydantic import SecretStr
+
+from shared.contracts import AccountChangedV1, WebhookReleasedV1, WebhookUnclaimedV1
+from shared.errors import DependencyUnavailable
+from shared.messaging.outcomes import DONE
+from shared.security.cipher import TokenCipher
+from store.core.accounts import BEGINNING
+from store.routes.accounts import AccountDesk
+from store.views import AccountBody
+from tests.builders import webhook_unclaimed
+from tests.integration.store.parts import ENCRYPTION_KEY, Parts, now
+
+
+def desk(parts: Parts) -> AccountDesk:
+    return AccountDesk(
+        parts.database,
+        TokenCipher([SecretStr(ENCRYPTION_KEY)]),
+        clock=now,
+        nudge_publisher=parts.changes.nudge,
+        nudge_releaser=lambda: None,
+    )
+
+
+async def connect(parts: Parts, user: str, page: str = "page-1") -> None:
+    await desk(parts).connect("facebook", page, AccountBody(user_id=user))
+
+
+def unclaimed(number: int, **changes: object) -> WebhookUnclaimedV1:
+    return webhook_unclaimed(**{"id": f"{number:032x}", "received_at": now(), **changes})
+
+
+def released(parts: Parts) -> list[WebhookReleasedV1]:
+    return [event for event in parts.publisher.events if isinstance(event, WebhookReleasedV1)]
+
+
+async def test_items_wait_until_their_page_is_connected_and_then_leave(parts: Parts) -> None:
+    events = [unclaimed(1), unclaimed(2), unclaimed(3, page_id="another")]
+    assert await parts.records([*events, events[0]]) == [DONE] * 4
+    assert await parts.releaser.release() == 0
+
+    await connect(parts, "user-1")
+    assert await parts.releaser.release() == 2
+
+    assert [(event.page_id, event.entry, event.account_version) for event in released(parts)] == [
+        ("page-1", events[0].entry, 1),
+        ("page-1", events[1].entry, 1),
+    ]
+    assert await parts.rows("SELECT page_id FROM waiting_webhooks") == [("another",)]
+
+
+async def test_an_item_that_arrives_when_its_page_is_connected_already_is_not_stranded(parts: Parts) -> None:
+    await connect(parts, "user-1")
+    await parts.records([unclaimed(1)])
+    assert await parts.releaser.release() == 1
+
+
+async def test_items_of_an_earlier_owner_go_to_the_earlier_owner_and_those_in_between_to_the_next(
+    parts: Parts,
+) -> None:
+    await connect(parts, "user-1")
+    before = now()
+    await desk(parts).disconnect("facebook", "page-1")
+    between = now()
+    await parts.records([unclaimed(2, received_at=between)])
+    assert await parts.releaser.release() == 0, "nobody owned the page then"
+    await parts.records([unclaimed(1, received_at=before)])
+    assert [event.received_at for event in (await parts.releaser.release(), released(parts))[1]] == [before]
+
+    await connect(parts, "user-2")
+    assert await parts.releaser.release() == 1
+    rows = await parts.rows("SELECT user_id, owned_from, owned_until FROM accounts ORDER BY owned_from")
+    assert (rows[0][0], rows[0][1]) == ("user-1", BEGINNING)
+    assert (rows[1][0], rows[1][1]) == ("user-2", rows[0][2])
+    assert rows[1][1] <= between
+
+
+async def test_what_could_not_be_published_leaves_later(parts: Parts) -> None:
+    await parts.records([unclaimed(1)])
+    await connect(parts, "user-1")
+    parts.publisher.away = True
+    with pytest.raises(DependencyUnavailable):
+        await parts.releaser.release()
+    parts.publisher.away = False
+    assert await parts.releaser.release() == 0, "another replica may be publishing it"
+
+    await parts.execute("UPDATE waiting_webhooks SET leased_until = now() - interval '1 second'")
+    assert await parts.releaser.release() == 1
+
+
+async def test_only_the_newest_items_of_a_page_wait(parts: Parts) -> None:
+    for number in range(5):
+        await parts.records([unclaimed(number)])
+    assert await parts.rows("SELECT id FROM waiting_webhooks ORDER BY id") == [
+        (f"{number:032x}",) for number in (2, 3, 4)
+    ]
+
+
+async def test_items_do_not_wait_for_ever(parts: Parts) -> None:
+    await parts.records([unclaimed(1), unclaimed(2)])
+    await parts.execute(
+        "UPDATE waiting_webhooks SET arrived_at = now() - interval '8 days' WHERE id = :id", id=f"{1:032x}"
+    )
+    await parts.upkeep.tidy()
+    assert await parts.rows("SELECT id FROM waiting_webhooks") == [(f"{2:032x}",)]
+
+
+async def test_a_transfer_tells_both_users_and_everybody_who_caches_the_owner(parts: Parts) -> None:
+    await connect(parts, "user-1")
+    await connect(parts, "user-2")
+    await parts.changes.scan()
+
+    assert [event.kind for event in parts.publisher.persisted("user-1")] == ["account_updated"] * 2
+    assert parts.publisher.seqs("user-2") == [1]
+    changed = [event for event in parts.publisher.events if isinstance(event, AccountChangedV1)]
+    assert {(event.user_id, event.version) for event in changed} == {("user-1", 2), ("user-2", 2)}

@@ -1,0 +1,57 @@
+"""A RabbitMQ of our own leaves nothing behind, however its owner ends."""
+
+import contextlib
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from switchboard.provision.rabbitmq import find_rabbitmq_server
+
+pytestmark = pytest.mark.rabbitmq
+
+OWNER = """
+import json, sys, time
+from pathlib import Path
+from urllib.parse import urlsplit
+from switchboard.provision.rabbitmq import running_server
+
+with running_server(Path(sys.argv[1])) as server:
+    print(json.dumps({"port": urlsplit(server.url).port, "pid": server.pid}), flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
+def test_no_node_outlives_its_owner(ending: signal.Signals, tmp_path: Path) -> None:
+    if find_rabbitmq_server() is None:
+        pytest.fail("rabbitmq-server is not installed")
+    with subprocess.Popen([sys.executable, "-c", OWNER, str(tmp_path)], stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        started = json.loads(owner.stdout.readline())
+        assert answers(started["port"])
+        owner.send_signal(ending)
+        owner.wait(20)
+
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and (answers(started["port"]) or runs(started["pid"])):
+        time.sleep(0.05)
+    assert not answers(started["port"])
+    assert not runs(started["pid"])
+
+
+def answers(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
+def runs(pid: int) -> bool:
+    """Whether the process executes; one that nobody has waited for yet has no command line any more."""
+    done = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return done.stdout.strip()[:1] not in {"", "Z"}
