@@ -9,9 +9,11 @@ import sys
 import time
 from pathlib import Path
 
+import aio_pika
 import pytest
+from pamqp.common import FieldTable
 
-from switchboard.provision.rabbitmq import find_rabbitmq_server
+from switchboard.provision.rabbitmq import find_rabbitmq_server, private_rabbitmq
 
 pytestmark = pytest.mark.rabbitmq
 
@@ -43,6 +45,24 @@ def test_no_node_outlives_its_owner(ending: signal.Signals, tmp_path: Path) -> N
         time.sleep(0.05)
     assert not answers(started["port"])
     assert not runs(started["pid"])
+
+
+async def test_what_is_queued_is_there_in_the_next_run(tmp_path: Path) -> None:
+    arguments: FieldTable = {"x-queue-type": "quorum"}
+
+    async with private_rabbitmq(tmp_path) as server:
+        connection = await aio_pika.connect(server.url, timeout=10)
+        async with connection, connection.channel() as channel:
+            await channel.declare_queue("kept", durable=True, arguments=arguments)
+            await channel.default_exchange.publish(aio_pika.Message(b"still here", delivery_mode=2), "kept", timeout=10)
+    async with private_rabbitmq(tmp_path) as server:
+        connection = await aio_pika.connect(server.url, timeout=10)
+        async with connection, connection.channel() as channel:
+            queue = await channel.declare_queue("kept", durable=True, arguments=arguments)
+            message = await queue.get(timeout=10)
+
+    assert message is not None
+    assert message.body == b"still here"
 
 
 def answers(port: int) -> bool:

@@ -34,15 +34,17 @@ async def store_on(database_url: str, **settings: object) -> AsyncIterator[Servi
 async def ready(service: Service, *, status: int = 200) -> list[str]:
     """Return what readiness says once it says `status`."""
     async with asyncio.timeout(WAIT_SECONDS):
-        while (answer := await service.public.get("/readyz")).status_code != status:
+        while True:
+            answer = await service.public.get("/readyz")
+            if answer.status_code == status:
+                return list(answer.json().get("problems", []))
             await asyncio.sleep(0.02)
-    return list(answer.json().get("problems", []))
 
 
 async def test_a_database_that_was_never_migrated_is_refused_with_the_command_that_helps(
     empty_database_url: str,
 ) -> None:
-    with pytest.raises(StartupRefused, match="older.*switchboard migrate"):
+    with pytest.raises(StartupRefused, match=r"older.*switchboard migrate"):
         async with store_on(empty_database_url):
             pass
 
@@ -107,14 +109,16 @@ async def test_a_frozen_postgres_is_given_up_in_bounded_time_and_used_again_when
     parts = Parts(database)
     await parts.inbox([message("m-1")])
     [(backend,)] = await parts.rows("SELECT pg_backend_pid()")
-    for pid in (backend, own_postgres.pid):
+    assert own_postgres.pid is not None
+    frozen = (backend, own_postgres.pid)
+    for pid in frozen:
         os.kill(pid, signal.SIGSTOP)
     try:
         async with asyncio.timeout(WAIT_SECONDS):
             with pytest.raises(DependencyUnavailable):
                 await parts.inbox([message("m-2")])
     finally:
-        for pid in (backend, own_postgres.pid):
+        for pid in frozen:
             os.kill(pid, signal.SIGCONT)
     async with asyncio.timeout(WAIT_SECONDS):
         while True:

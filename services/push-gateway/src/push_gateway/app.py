@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 _MAX_CLIENT_FRAME_BYTES = 64 * 1024
 _PING_SECONDS = 20.0
 _BACKLOG = 4096
-"""Connections that wait to be accepted: after a restart all clients come at once, and what does not fit waits a second."""
+"""Connections waiting to be accepted: after a restart all clients come at once; what does not fit loses a second."""
 _READY_SECONDS = 0.8
 
 

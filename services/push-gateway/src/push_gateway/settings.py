@@ -17,7 +17,7 @@ class Settings(ServiceSettings, UserTokenSettings):
     """The store's internal API, where the log of every user is read."""
     service_tokens: Secrets
     """The first one is sent to the store."""
-    store_timeout_seconds: float = Field(default=5.0, gt=0, le=60)
+    store_timeout_seconds: float = Field(default=3.0, gt=0, le=60)
     """For one whole request to the store."""
     allowed_origins: Words = Field(default_factory=list)
     """Origins of pages that may open a socket, beside those of the gateway's own host; `*` allows every page."""

@@ -70,29 +70,20 @@ def install_rabbitmq_server() -> Path | None:
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     with _no_services_started():
         for arguments in (["update"], ["install", "-y", "--no-install-recommends", "rabbitmq-server"]):
-            done = subprocess.run(
-                [apt_get, "-q", *arguments],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=INSTALL_TIMEOUT_SECONDS,
-                check=False,
-            )
+            try:
+                done = subprocess.run(
+                    [apt_get, "-q", *arguments],
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    timeout=INSTALL_TIMEOUT_SECONDS,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired:
+                return None
             if done.returncode != 0 and arguments != ["update"]:
                 return None
     return find_rabbitmq_server()
-
-
-def ensure_rabbitmq_server() -> Path:
-    """Return the installed `rabbitmq-server`, installing it first where that is possible.
-
-    Raises:
-        StartupRefused: there is none and it cannot be installed; the text says what to do.
-    """
-    executable = find_rabbitmq_server() or install_rabbitmq_server()
-    if executable is None:
-        raise StartupRefused(_NONE_HERE)
-    return executable
 
 
 def choose_server(data_dir: Path, *, may_install: bool) -> PrivateNode | ContainerNode:

@@ -139,7 +139,8 @@ class PrivateNode:
             "HOME": str(self._dir),
             "ERL_EPMD_PORT": str(self._epmd_port),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
-            "RABBITMQ_NODENAME": f"switchboard-{self._port}@localhost",
+            # Data belongs to a node's name, and ports differ from run to run. Our own port mapper knows no other node.
+            "RABBITMQ_NODENAME": "switchboard@localhost",
             "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
             "RABBITMQ_NODE_PORT": str(self._port),
             "RABBITMQ_DIST_PORT": str(self._distribution_port),

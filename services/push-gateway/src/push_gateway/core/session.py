@@ -3,8 +3,8 @@
 Every input takes `now` (seconds on the shell's monotonic clock) and, where something may be written, `room`: how many
 bytes the socket may still take. It returns effects, to be carried out in order.
 
-The rule that everything reduces to: a frame whose `seq` was sent is dropped, the next one is sent, and a later one
-waits until the log has given what is between. A lost event, a duplicate, a lost queue and a slow socket are one case.
+One rule covers a lost event, a duplicate, a lost queue and a slow socket: a frame whose `seq` was sent is dropped, the
+next one is sent, and a later one waits until the log has given what is between.
 """
 
 from enum import Enum, auto
@@ -18,7 +18,6 @@ from push_gateway.frames import CloseCode, Frame
 
 class _Phase(Enum):
     OPENING = auto()
-    """Events are held; the log has not been read."""
     LIVE = auto()
     CLOSED = auto()
 
@@ -204,15 +203,14 @@ class Session:
         resumed = not self._starts_at_top and refusal is None
         self._phase = _Phase.LIVE
         self._epoch = page.epoch
-        hello = frames.hello(seq=page.seq, epoch=page.epoch, resumed=resumed, heartbeat_seconds=self._heartbeat_seconds)
-        effects: list[Effect] = [Send(hello)]
+        beat = self._heartbeat_seconds
+        hello = Send(frames.hello(seq=page.seq, epoch=page.epoch, resumed=resumed, heartbeat_seconds=beat))
         if refusal is not None:
-            return effects + self._restart(page.epoch, page.seq, refusal)
+            return [hello, *self._restart(page.epoch, page.seq, refusal)]
         if resumed:
-            effects.append(Noted(Occasion.RESUMED))
-        else:
-            self._move_to(page.seq)
-        return effects
+            return [hello, Noted(Occasion.RESUMED)]
+        self._move_to(page.seq)
+        return [hello]
 
     def _restart(self, epoch: str, top: int, reason: str) -> list[Effect]:
         """Go on from `top`; the client loads what was before."""

@@ -113,8 +113,7 @@ class ChangePublisher:
     async def _catch_up(self, *, before: datetime, user_ids: Sequence[str] | None) -> int:
         published = 0
         while True:
-            async with self._database.reading() as connection:
-                found = await inbox_log.unpublished(connection, before=before, user_ids=user_ids, most=_USERS_PER_SCAN)
+            found = await inbox_log.unpublished(self._database, before=before, user_ids=user_ids, most=_USERS_PER_SCAN)
             if not found:
                 return published
             for behind in found:

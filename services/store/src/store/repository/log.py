@@ -73,10 +73,14 @@ _PUBLISHED = Statement("SELECT user_id, published_seq FROM inboxes WHERE user_id
 _LOCK_TO_MARK = Statement(
     "SELECT 1 FROM inboxes WHERE user_id = ANY(CAST(:user_ids AS text[])) ORDER BY user_id FOR NO KEY UPDATE"
 )
+# Postgres guesses that a third of all users have something unpublished, and would read the whole table every second.
+_BY_INDEX = Statement("SET LOCAL enable_seqscan = off")
 _UNPUBLISHED = Statement("""
     SELECT i.user_id, i.published_seq + 1, i.last_seq
     FROM inboxes i
-    JOIN inbox_log l ON l.user_id = i.user_id AND l.seq = i.published_seq + 1
+    CROSS JOIN LATERAL (
+        SELECT at FROM inbox_log WHERE user_id = i.user_id AND seq = i.published_seq + 1 LIMIT 1
+    ) l
     WHERE i.published_seq < i.last_seq AND l.at <= :before
       AND (CAST(:user_ids AS text[]) IS NULL OR i.user_id = ANY(CAST(:user_ids AS text[])))
     ORDER BY l.at LIMIT CAST(:most AS bigint)
@@ -179,16 +183,17 @@ async def mark_published(database: Database, ranges: Sequence[Range]) -> Mapping
 
 
 async def unpublished(
-    connection: Connection, *, before: datetime, user_ids: Sequence[str] | None, most: int
+    database: Database, *, before: datetime, user_ids: Sequence[str] | None, most: int
 ) -> list[Range]:
     """Return what was committed by `before` and is not known to be published, of at most `most` users.
 
     Only of `user_ids`, where they are given.
     """
-    rows = await connection.execute(
-        _UNPUBLISHED, {"before": before, "user_ids": None if user_ids is None else list(user_ids), "most": most}
-    )
-    return [Range(user_id, first, last) for user_id, first, last in rows]
+    wanted = None if user_ids is None else list(user_ids)
+    async with database.transaction() as transaction:
+        await transaction.execute(_BY_INDEX)
+        rows = await transaction.execute(_UNPUBLISHED, {"before": before, "user_ids": wanted, "most": most})
+        return [Range(user_id, first, last) for user_id, first, last in rows]
 
 
 async def prune(database: Database, *, before: datetime, most_users: int) -> int:
