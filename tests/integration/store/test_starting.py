@@ -1,8 +1,10 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from pathlib import Path
 
 import httpx
 import pytest
@@ -39,6 +41,42 @@ async def ready(service: Service, *, status: int = 200) -> list[str]:
             if answer.status_code == status:
                 return list(answer.json().get("problems", []))
             await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def opened(url: str, *, pool_size: int, command_timeout_seconds: float) -> AsyncIterator[Database]:
+    database = Database(url, pool_size=pool_size, command_timeout_seconds=command_timeout_seconds)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+@contextmanager
+def frozen(server: EmbeddedPostgres) -> Iterator[None]:
+    """Stop the server and all its processes from running, as a machine that swaps or is suspended does."""
+    assert server.pid is not None
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    pids = [server.pid, *map(int, children)]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+async def until_it_works(work: Callable[[], Awaitable[object]]) -> None:
+    """Do it again while Postgres is away, as the broker does."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while True:
+            try:
+                await work()
+            except DependencyUnavailable:
+                await asyncio.sleep(0.02)
+            else:
+                return
 
 
 async def test_a_database_that_was_never_migrated_is_refused_with_the_command_that_helps(
@@ -90,42 +128,48 @@ async def test_a_restart_of_postgres_is_survived_without_losing_what_was_acknowl
         await service.broker.publish([message("m-1")])
         epoch = (await service.get("/api/events")).headers["Inbox-Epoch"]
         await asyncio.to_thread(own_postgres.restart, "immediate")
-        async with asyncio.timeout(WAIT_SECONDS):
-            while True:
-                try:
-                    await service.broker.publish([message("m-2")])
-                    break
-                except DependencyUnavailable:
-                    await asyncio.sleep(0.05)
+        await until_it_works(lambda: service.broker.publish([message("m-2")]))
         answer = await service.get("/api/events")
         assert [frame["seq"] for frame in answer.json()] == [1, 2]
         assert answer.headers["Inbox-Epoch"] == epoch
 
 
-async def test_a_frozen_postgres_is_given_up_in_bounded_time_and_used_again_when_it_thaws(
-    own_postgres: EmbeddedPostgres,
+@pytest.mark.parametrize("pool_size", [1, 3])
+async def test_a_frozen_postgres_is_given_up_in_bounded_time_and_costs_nothing_when_it_thaws(
+    own_postgres: EmbeddedPostgres, pool_size: int
 ) -> None:
-    database = Database(own_postgres.url, pool_size=1, command_timeout_seconds=0.5)
-    parts = Parts(database)
-    await parts.inbox([message("m-1")])
-    [(backend,)] = await parts.rows("SELECT pg_backend_pid()")
-    assert own_postgres.pid is not None
-    frozen = (backend, own_postgres.pid)
-    for pid in frozen:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        async with asyncio.timeout(WAIT_SECONDS):
-            with pytest.raises(DependencyUnavailable):
-                await parts.inbox([message("m-2")])
-    finally:
-        for pid in frozen:
-            os.kill(pid, signal.SIGCONT)
-    async with asyncio.timeout(WAIT_SECONDS):
-        while True:
-            try:
-                await parts.inbox([message("m-2")])
-                break
-            except DependencyUnavailable:
-                await asyncio.sleep(0.05)
-    assert set(parts.publisher.seqs()) == {1, 2}
-    await database.close()
+    async with opened(own_postgres.url, pool_size=pool_size, command_timeout_seconds=0.4) as database:
+        parts = Parts(database)
+        await parts.inbox([message("m-1")])
+        with frozen(own_postgres):
+            async with asyncio.timeout(WAIT_SECONDS):
+                with pytest.raises(DependencyUnavailable):
+                    await parts.inbox([message("m-2")])
+        await until_it_works(lambda: parts.inbox([message("m-2")]))
+        assert set(parts.publisher.seqs()) == {1, 2}
+        assert await parts.rows("SELECT message_id FROM messages ORDER BY id") == [("m-1",), ("m-2",)]
+
+
+async def test_a_backend_that_is_killed_in_the_middle_of_batches_costs_nothing(own_postgres: EmbeddedPostgres) -> None:
+    async with (
+        opened(own_postgres.url, pool_size=2, command_timeout_seconds=5) as database,
+        opened(own_postgres.url, pool_size=1, command_timeout_seconds=5) as operator,
+    ):
+        parts, killer = Parts(database), Parts(operator)
+        numbers = range(60)
+
+        async def kill() -> None:
+            while True:
+                await killer.rows(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND state <> 'idle'"
+                )
+                await asyncio.sleep(0.03)
+
+        killing = asyncio.create_task(kill())
+        for number in numbers:
+            await until_it_works(partial(parts.inbox, [message(f"m-{number}")]))
+        killing.cancel()
+
+        assert await parts.rows("SELECT count(*), max(id) FROM messages") == [(60, 60)]
+        assert set(parts.publisher.seqs()) == set(range(1, 61))

@@ -17,7 +17,7 @@ MEMBERS = [
     *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "services").iterdir()),
 ]
 OURS = {"shared", "ingest", "enricher", "store", "push_gateway", "simulator", "switchboard"}
-PART_OF = {"pydantic_core": "pydantic", "aiormq": "aio-pika", "pamqp": "aio-pika"}
+PART_OF = {"pydantic_core": "pydantic"}
 """What another distribution brings along as part of its own interface."""
 
 

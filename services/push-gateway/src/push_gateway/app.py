@@ -47,15 +47,7 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
     `settings.shutdown_grace_seconds` and a second.
     """
     metrics = Metrics(registry)
-    users = Registry(
-        metrics,
-        _now,
-        max_sockets_per_user=settings.gateway_max_sockets_per_user,
-        max_sockets=settings.gateway_max_sockets,
-        linger_seconds=settings.gateway_linger_seconds,
-        recent_bytes_per_user=settings.gateway_recent_bytes_per_user,
-        recent_bytes=settings.gateway_recent_bytes,
-    )
+    users = _users(settings, metrics)
     async with AsyncExitStack() as stack:
         log_reader = await stack.enter_async_context(
             store_log_reader(
@@ -88,6 +80,18 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
         )
         port = await stack.enter_async_context(_listening(settings, sockets, metrics, readiness))
         yield {"gateway": port, "gateway_operations": operations_port}
+
+
+def _users(settings: Settings, metrics: Metrics) -> Registry:
+    return Registry(
+        metrics,
+        _now,
+        max_sockets_per_user=settings.gateway_max_sockets_per_user,
+        max_sockets=settings.gateway_max_sockets,
+        linger_seconds=settings.gateway_linger_seconds,
+        recent_bytes_per_user=settings.gateway_recent_bytes_per_user,
+        recent_bytes=settings.gateway_recent_bytes,
+    )
 
 
 @asynccontextmanager

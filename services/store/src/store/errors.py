@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import asyncpg
-from sqlalchemy.exc import DBAPIError, InterfaceError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.errors import DependencyUnavailable, PermanentError, StartupRefused
@@ -32,6 +32,8 @@ class InvalidDatabaseUrl(StartupRefused):
 _WORLD = ("08", "25006", "40", "53", "55", "57", "58", "XX")
 """SQLSTATE classes (PostgreSQL documentation, appendix A) that say nothing about the data: connection, read-only after
 a fail-over, rollback, resources, locks, intervention, system, internal."""
+_AWAY = (OSError, TimeoutError, PoolTimeout, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""asyncpg raises the last one where the server dies between two messages of its protocol."""
 _ENTRY = ("28", "3D")
 """Refused at the door: wrong password, no such database. An operator may be setting it right at this moment."""
 _DATA = ("21", "22", "23", "54")
@@ -40,12 +42,10 @@ _DATA = ("21", "22", "23", "54")
 
 def sqlstate_of(error: BaseException) -> str | None:
     """Return the SQLSTATE that the error or what caused it carries."""
-    seen: BaseException | None = error
-    while seen is not None:
-        state = getattr(seen, "sqlstate", None) or getattr(getattr(seen, "orig", None), "sqlstate", None)
+    for cause in _causes(error):
+        state = getattr(cause, "sqlstate", None) or getattr(getattr(cause, "orig", None), "sqlstate", None)
         if isinstance(state, str):
             return state
-        seen = seen.__cause__
     return None
 
 
@@ -59,7 +59,7 @@ def translated() -> Iterator[None]:
     """
     try:
         yield
-    except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except (SQLAlchemyError, asyncpg.PostgresError, *_AWAY) as error:
         ours = _translation(error)
         if ours is None:
             raise
@@ -68,23 +68,24 @@ def translated() -> Iterator[None]:
 
 def _translation(error: BaseException) -> DependencyUnavailable | Unstorable | None:
     state = sqlstate_of(error) or ""
-    if state.startswith(_DATA) or _is_driver_data_error(error):
+    causes = list(_causes(error))
+    # asyncpg's own refusal to encode a value, before Postgres saw it, is both.
+    if state.startswith(_DATA) or any(
+        isinstance(e, asyncpg.InterfaceError) and isinstance(e, ValueError) for e in causes
+    ):
         return Unstorable(f"Postgres cannot hold this {state}: {_first_line(error)}")
-    is_away = isinstance(error, OSError | TimeoutError | PoolTimeout | InterfaceError | asyncpg.InterfaceError)
+    is_away = any(isinstance(cause, _AWAY) for cause in causes)
     is_lost = isinstance(error, DBAPIError) and error.connection_invalidated
     if state.startswith(_WORLD + _ENTRY) or is_away or is_lost:
         return DependencyUnavailable(f"Postgres cannot do it now {state}: {_first_line(error) or type(error).__name__}")
     return None
 
 
-def _is_driver_data_error(error: BaseException) -> bool:
-    """Whether asyncpg itself could not encode a value, before Postgres saw it."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, asyncpg.InterfaceError) and isinstance(seen, ValueError):
-            return True
-        seen = seen.__cause__
-    return False
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__
 
 
 def _first_line(error: BaseException) -> str:

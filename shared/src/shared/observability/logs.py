@@ -23,7 +23,9 @@ def configure(service: str, *, level: str, style: Literal["json", "console"]) ->
         cache_logger_on_first_use=True,
     )
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if style == "json" else structlog.dev.ConsoleRenderer()
+        structlog.processors.JSONRenderer()
+        if style == "json"
+        else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     )
     handler = logging.StreamHandler(sys.stderr if style == "console" else sys.stdout)
     handler.setFormatter(
@@ -37,5 +39,8 @@ def configure(service: str, *, level: str, style: Literal["json", "console"]) ->
     root.setLevel(level.upper())
     structlog.contextvars.bind_contextvars(service=service)
     # Their access and connection chatter is neither an event of ours nor safe: URLs may hold tokens.
-    for noisy in ("uvicorn.access", "websockets.server", "httpx", "httpcore", "aiormq", "aio_pika", "asyncio"):
+    for noisy in ("uvicorn.access", "websockets.server", "httpx", "httpcore", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # They log a traceback for every connection that is lost, which our supervisor says in a sentence.
+    for repeating in ("aiormq", "aio_pika"):
+        logging.getLogger(repeating).setLevel(logging.CRITICAL)

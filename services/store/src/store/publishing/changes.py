@@ -8,7 +8,7 @@ from itertools import islice
 import structlog
 
 from shared.contracts import AccountChangedV1, Event, Hop, InboxPersistedV1, derive_id
-from shared.errors import SwitchboardError
+from shared.errors import DependencyUnavailable, SwitchboardError
 from shared.messaging.ports import Publisher
 from store.core.marks import PublishedMarks, Range
 from store.metrics import Metrics
@@ -68,6 +68,9 @@ class ChangePublisher:
             return
         async with self._database.reading() as connection:
             rows = await inbox_log.frames(connection, ranges, per_range=_CHANGES_PER_PUBLISH)
+        if len(rows) != sum(wanted.last - wanted.first + 1 for wanted in ranges):
+            # Whoever is told that a change is safe forgets it, so what cannot be read back must not pass for safe.
+            raise DependencyUnavailable("changes that were written are not to be found")
         now = self._clock()
         events: list[Event] = [_persisted(row, causes.get(row.cause_id), now) for row in rows]
         events += [_account_changed(row) for row in rows if row.account is not None]

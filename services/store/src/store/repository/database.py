@@ -1,5 +1,6 @@
 """Connections to Postgres: opening, transactions, and what identifies the data."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from sqlalchemy import URL, event, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from shared.errors import DependencyUnavailable
 from store.errors import InvalidDatabaseUrl, translated
 from store.repository.statements import Connection, Statement
 
@@ -25,6 +27,10 @@ _EPOCH = Statement(
 _PING = Statement("SELECT 1")
 _HAS_REVISION = Statement("SELECT to_regclass('alembic_version')")
 _REVISION = Statement("SELECT version_num FROM alembic_version")
+
+
+_UNCERTAIN = (TimeoutError, OSError, asyncio.CancelledError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""After these nobody knows how far the server has come with what it was asked."""
 
 
 def driver_url(database_url: str) -> tuple[URL, dict[str, Any]]:
@@ -111,8 +117,19 @@ class Database:
             Unstorable: Postgres will never take this data.
         """
         with translated():
-            async with self._driver() as driver, driver.transaction(isolation="read_committed"):
-                yield Connection(driver)
+            async with self._driver() as driver:
+                await driver.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+                try:
+                    yield Connection(driver)
+                except _UNCERTAIN:
+                    raise
+                except BaseException:
+                    if not driver.is_closed():
+                        await driver.execute("ROLLBACK")
+                    raise
+                # A transaction that failed before ends with the tag ROLLBACK and without an error.
+                if await driver.execute("COMMIT") != "COMMIT":
+                    raise DependencyUnavailable("Postgres rolled the transaction back")
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:
@@ -128,9 +145,13 @@ class Database:
             assert isinstance(driver, asyncpg.Connection)
             try:
                 yield driver
+            except _UNCERTAIN:
+                # What we gave up on may still happen there: a BEGIN that arrives late would swallow the next user's
+                # work, whose COMMIT it is not. Nobody gets this connection again.
+                driver.terminate()
+                raise
             finally:
-                # Not even a rollback came through: nobody may find this transaction on the connection they are given.
-                if driver.is_in_transaction():
+                if not driver.is_closed() and driver.is_in_transaction():
                     driver.terminate()
 
     async def epoch(self) -> str:
