@@ -73,8 +73,14 @@ class System:
 async def running_system(
     data_dir: Path, *arguments: str, environment: Mapping[str, str] | None = None
 ) -> AsyncIterator[System]:
-    """Run `switchboard up` on an existing folder; assert that it stops in time, with status 0."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("SWITCHBOARD_")}
+    """Run `switchboard up` on an existing folder; assert that it stops in time, with status 0.
+
+    Args:
+        data_dir: the folder.
+        arguments: more of the command line.
+        environment: instead of the servers and settings that the test's own environment names.
+    """
+    clean = {name: value for name, value in os.environ.items() if not is_ours(name)}
     with (data_dir / "up.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             COMMAND, "up", "--json", "--port", "0", "--data-dir", str(data_dir), *arguments,
@@ -96,6 +102,11 @@ async def running_system(
             await process.wait()
             raise
     assert status == 0, (data_dir / "up.log").read_text()
+
+
+def is_ours(name: str) -> bool:
+    """Tell whether a variable would change what `switchboard up` does."""
+    return name.startswith("SWITCHBOARD_") or name in ("AMQP_URL", "DATABASE_URL")
 
 
 async def eventually(condition: Callable[[], Any], *, within_seconds: float = 10.0, what: str = "") -> None:

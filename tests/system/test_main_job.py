@@ -11,6 +11,7 @@ from websockets.asyncio.client import connect
 from shared.contracts import conversation_id
 from tests.system.bodies import CASES, HARMLESS, Case
 from tests.system.running import System, eventually, listening, running_system
+from tests.system.surroundings import surroundings
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
 
@@ -19,7 +20,12 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(240), pytest.mark.asyncio(
 async def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
     arguments = ["--processes"] if request.param == "four processes" else []
     data_dir: Path = tmp_path_factory.mktemp("system")
-    async with running_system(data_dir, "--no-simulator", "--graph-url", "http://127.0.0.1:9", *arguments) as system:
+    async with (
+        surroundings() as environment,
+        running_system(
+            data_dir, "--no-simulator", "--graph-url", "http://127.0.0.1:9", *arguments, environment=environment
+        ) as system,
+    ):
         yield system
 
 

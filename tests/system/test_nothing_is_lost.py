@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from simulator.delivery import Retries, webhook_sender
 from tests.system.running import Client, System, eventually, listening, running_system
+from tests.system.surroundings import surroundings
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(420)]
 
@@ -25,9 +26,12 @@ SERVICES = ("ingest", "enricher", "store", "push-gateway")
 
 @pytest.fixture
 async def system(tmp_path: Path) -> AsyncIterator[System]:
-    async with running_system(
-        tmp_path, "--processes", "--no-simulator", "--graph-url", "http://127.0.0.1:9"
-    ) as running:
+    async with (
+        surroundings() as environment,
+        running_system(
+            tmp_path, "--processes", "--no-simulator", "--graph-url", "http://127.0.0.1:9", environment=environment
+        ) as running,
+    ):
         yield running
 
 
