@@ -45,8 +45,6 @@ def sorted_by(plan: list[dict[str, Any]]) -> set[str]:
 
 async def explained(parts: Parts, statement: Statement, **arguments: Any) -> list[dict[str, Any]]:
     async with parts.database.transaction() as connection:
-        if statement is log._UNPUBLISHED:
-            await connection.execute(log._BY_INDEX)
         explain = Statement.__new__(Statement)
         explain.sql, explain._names = f"EXPLAIN (FORMAT JSON) {statement.sql}", statement._names
         [row] = await connection.execute(explain, arguments)

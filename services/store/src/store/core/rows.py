@@ -64,6 +64,7 @@ class ConversationRow(msgspec.Struct, frozen=True, kw_only=True):
     profile: Profile | None
     last_message_id: int
     last_message: MessageOrder
+    """Loaded without its ids where no arrival has the same time, because they then decide nothing."""
     unread_count: int
     read_seq: int
     last_seq: int

@@ -23,6 +23,8 @@ _LOCK = Statement(
 _CREATE = Statement(
     "INSERT INTO inboxes (user_id) SELECT u FROM unnest(CAST(:user_ids AS text[])) u ORDER BY u ON CONFLICT DO NOTHING"
 )
+# What breaks a tie for the last message is fetched only where there may be one. (OFFSET 0 keeps the planner from turning
+# the condition into a filter on rows that it has fetched already.)
 _CONVERSATIONS = Statement("""
     SELECT c.user_id, c.conversation_id, c.platform, c.participant_id,
            c.participant_name, c.participant_username, c.participant_profile_pic, c.profile_fetched_at,
@@ -30,7 +32,11 @@ _CONVERSATIONS = Statement("""
            c.unread_count, c.read_seq, c.last_seq, c.created_at
     FROM unnest(CAST(:user_ids AS text[]), CAST(:conversation_ids AS text[])) AS k(user_id, conversation_id)
     JOIN conversations c USING (user_id, conversation_id)
-    JOIN messages m ON m.user_id = c.user_id AND m.id = c.last_message_id
+    LEFT JOIN LATERAL (
+        SELECT message_id, page_id, kind FROM messages
+        WHERE user_id = c.user_id AND id = c.last_message_id AND c.last_message_at = ANY(CAST(:times AS timestamptz[]))
+        OFFSET 0
+    ) m ON true
 """)
 _MESSAGES = Statement("""
     SELECT m.user_id, m.platform, m.page_id, m.kind, m.message_id, m.id, m.seq, m.conversation_id, m.direction,
@@ -102,7 +108,11 @@ async def _load_conversations(
     keys = {ConversationKey(a.user_id, a.conversation_id) for a in arrivals if a.conversation_id is not None}
     rows = await transaction.execute(
         _CONVERSATIONS,
-        {"user_ids": [key.user_id for key in keys], "conversation_ids": [key.conversation_id for key in keys]},
+        {
+            "user_ids": [key.user_id for key in keys],
+            "conversation_ids": [key.conversation_id for key in keys],
+            "times": list({a.message.created_at for a in arrivals if a.message is not None}),
+        },
     )
     found = {}
     for user, conversation, platform, participant, name, username, pic, fetched_at, last_id, last_at, *rest in rows:
@@ -116,7 +126,7 @@ async def _load_conversations(
             if fetched_at is None
             else Profile(name=name, username=username, profile_pic=pic, fetched_at=fetched_at),
             last_message_id=last_id,
-            last_message=MessageOrder(last_at, message_id, page_id, kind),
+            last_message=MessageOrder(last_at, message_id or "", page_id or "", kind or ""),
             unread_count=unread,
             read_seq=read_seq,
             last_seq=last_seq,

@@ -25,6 +25,7 @@ from store.repository.rendering import (
 )
 from store.repository.statements import Connection, Statement
 
+# The last message is fetched only where it is another one; OFFSET 0 keeps the planner from fetching it first.
 _FRAMES = Statement(
     " ".join(
         (
@@ -40,7 +41,11 @@ _FRAMES = Statement(
     ) l
     LEFT JOIN messages m ON m.user_id = l.user_id AND m.id = l.message_id
     LEFT JOIN conversations c ON c.user_id = l.user_id AND c.conversation_id = l.conversation_id
-    LEFT JOIN messages lm ON lm.user_id = c.user_id AND lm.id = c.last_message_id AND lm.id IS DISTINCT FROM m.id
+    LEFT JOIN LATERAL (
+        SELECT * FROM messages
+        WHERE user_id = c.user_id AND id = c.last_message_id AND c.last_message_id IS DISTINCT FROM m.id
+        OFFSET 0
+    ) lm ON true
     LEFT JOIN LATERAL (
         SELECT own.*, (SELECT max(version) FROM accounts
                        WHERE platform = own.platform AND page_id = own.page_id) AS page_version
@@ -73,8 +78,6 @@ _PUBLISHED = Statement("SELECT user_id, published_seq FROM inboxes WHERE user_id
 _LOCK_TO_MARK = Statement(
     "SELECT 1 FROM inboxes WHERE user_id = ANY(CAST(:user_ids AS text[])) ORDER BY user_id FOR NO KEY UPDATE"
 )
-# Postgres guesses that a third of all users have something unpublished, and would read the whole table every second.
-_BY_INDEX = Statement("SET LOCAL enable_seqscan = off")
 _UNPUBLISHED = Statement("""
     SELECT i.user_id, i.published_seq + 1, i.last_seq
     FROM inboxes i
@@ -190,9 +193,8 @@ async def unpublished(
     Only of `user_ids`, where they are given.
     """
     wanted = None if user_ids is None else list(user_ids)
-    async with database.transaction() as transaction:
-        await transaction.execute(_BY_INDEX)
-        rows = await transaction.execute(_UNPUBLISHED, {"before": before, "user_ids": wanted, "most": most})
+    async with database.reading() as connection:
+        rows = await connection.execute(_UNPUBLISHED, {"before": before, "user_ids": wanted, "most": most})
         return [Range(user_id, first, last) for user_id, first, last in rows]
 
 
