@@ -1,6 +1,6 @@
 """Messages a second into the store's handler, on an embedded Postgres with its safe defaults.
 
-    python -m bench.store [--seconds 3] [--users 50] [--batches 1 20 200]
+    python -m bench.store [--seconds 3] [--users 1000] [--batches 1 20 200]
 
 From the root of the repository. No broker: measured is the handling alone, from events in memory to committed rows,
 rendered frames and marks. Processor time is given beside the rates: it is what other work on the machine changes least.
@@ -114,7 +114,7 @@ async def measure(url: str, size: int, *, seconds: float, users: int, server: in
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=3.0)
-    parser.add_argument("--users", type=int, default=50)
+    parser.add_argument("--users", type=int, default=1000)
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 20, 200])
     options = parser.parse_args()
     with ExitStack() as stack:

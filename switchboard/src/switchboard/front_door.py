@@ -109,10 +109,10 @@ async def _copy_both_ways(
 
 
 async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    while data := await source.read(_COPY_BYTES):
+    while (data := await source.read(_COPY_BYTES)) and not target.is_closing():
         target.write(data)
         await target.drain()
-    if target.can_write_eof():
+    if not target.is_closing() and target.can_write_eof():
         target.write_eof()
 
 

@@ -45,7 +45,7 @@ class Listener:
 
 
 async def listen(url: str, *, after: int | None, write: Callable[[str], None], say: Callable[[str], None]) -> None:
-    """Print messages until cancelled; a lost connection is resumed where it was.
+    """Print messages until cancelled or until nobody reads them; a lost connection is resumed where it was.
 
     Raises:
         PermanentError: the server will not have this URL or token.
@@ -63,6 +63,8 @@ async def listen(url: str, *, after: int | None, write: Callable[[str], None], s
             why = f"closed with {socket.close_code}"
             if socket.close_code in _FINAL_CLOSE_CODES:
                 raise PermanentError(_FINAL_CLOSE_CODES[socket.close_code])
+        except BrokenPipeError:
+            return  # nobody reads what we print, e.g. `| head`
         except InvalidURI as error:
             raise PermanentError(str(error)) from error
         except (OSError, InvalidHandshake, ConnectionClosed) as error:

@@ -148,7 +148,10 @@ def tokens_router(
     router = APIRouter(prefix="/api", tags=["tokens"])
 
     @router.post(
-        "/tokens", responses=describes("MintedToken", status_code=201, problems=[409]), response_class=Response
+        "/tokens",
+        status_code=201,
+        responses=describes("MintedToken", status_code=201, problems=[409]),
+        response_class=Response,
     )
     async def mint_token(body: TokenBody, minted_by: Annotated[str, Depends(access.admin)]) -> Response:
         """Mint a user's token."""
