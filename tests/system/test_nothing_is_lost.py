@@ -17,7 +17,10 @@ from tests.system.surroundings import surroundings
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(420)]
 
-MESSAGES = int(os.environ.get("SWITCHBOARD_CHAOS_MESSAGES", "5000"))
+MESSAGES = 5000
+SOAK_MESSAGES = int(os.environ.get("SWITCHBOARD_SOAK_MESSAGES", "100000"))
+SOAK_ROUNDS = int(os.environ.get("SWITCHBOARD_SOAK_ROUNDS", "20"))
+"""How often each service is killed."""
 USER = "chaos"
 PAGE = "page-of-chaos"
 CUSTOMERS = 40
@@ -66,10 +69,10 @@ async def send_all(system: System, number: int) -> int:
         return sender.ledger.tries
 
 
-async def kill_in_turn(system: System, progress: Client, total: int) -> None:
+async def kill_in_turn(system: System, progress: Client, total: int, rounds: int) -> None:
     """Kill each service with SIGKILL, one after the other, as messages go through; wait until it is back."""
-    for step, service in enumerate(SERVICES, start=1):
-        enough = total * step // (len(SERVICES) + 2)
+    for step, service in enumerate(SERVICES * rounds, start=1):
+        enough = total * step // (len(SERVICES) * rounds + 2)
         await eventually(partial(has_frames, progress, enough), within_seconds=90, what=f"{enough} messages")
         pid = system.pid(service)
         os.kill(pid, signal.SIGKILL)
@@ -85,15 +88,25 @@ def has_other_pid(system: System, service: str, pid: int) -> bool:
 
 
 async def test_every_service_killed_under_load_loses_and_repeats_nothing(system: System) -> None:
+    await send_kill_and_account(system, MESSAGES, rounds=1)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+async def test_services_killed_again_and_again_lose_and_repeat_nothing(system: System) -> None:
+    await send_kill_and_account(system, SOAK_MESSAGES, rounds=SOAK_ROUNDS)
+
+
+async def send_kill_and_account(system: System, number: int, *, rounds: int) -> None:
     await system.connect_page("facebook", PAGE, USER)
     async with listening(system, USER, after=0) as client:
         async with asyncio.TaskGroup() as group:
-            sending = group.create_task(send_all(system, MESSAGES))
-            group.create_task(kill_in_turn(system, client, MESSAGES))
-        await eventually(partial(has_frames, client, MESSAGES), within_seconds=120, what="every message on the socket")
+            sending = group.create_task(send_all(system, number))
+            group.create_task(kill_in_turn(system, client, number, rounds))
+        await eventually(partial(has_frames, client, number), within_seconds=120, what="every message on the socket")
 
-    assert sending.result() > MESSAGES, "no try failed: nothing was killed while it was needed"
-    expected = {f"m_{number}" for number in range(MESSAGES)}
+    assert sending.result() > number, "no try failed: nothing was killed while it was needed"
+    expected = {f"m_{one}" for one in range(number)}
     shown = [message["message_id"] for message in client.messages]
     assert set(shown) == expected
     assert len(shown) == len(expected)
