@@ -20,13 +20,15 @@ _SCHEMES = ("postgresql", "postgres", "postgresql+asyncpg")
 _PLANNING = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
     "enable_material": "off",
     "jit": "off",
 }
-"""Every statement of ours is a look-up by key, planned once a connection. Left alone, Postgres plans the larger ones anew
-each time (a quarter of a small batch's time), and keeps plans made while tables were empty: those read whole tables."""
+"""Every statement of ours walks an index by key, in order, and is planned once a connection. Left alone, Postgres plans
+the larger ones anew each time (a quarter of a small batch's time), sorts whole conversations, and keeps plans from when
+tables were empty, which read whole tables."""
 _EPOCH_SECONDS = 10.0
 """How long the epoch is trusted without a new connection: behind a pooler a fail-over breaks none of ours."""
 _EPOCH = Statement(

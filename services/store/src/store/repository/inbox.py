@@ -23,8 +23,8 @@ _LOCK = Statement(
 _CREATE = Statement(
     "INSERT INTO inboxes (user_id) SELECT u FROM unnest(CAST(:user_ids AS text[])) u ORDER BY u ON CONFLICT DO NOTHING"
 )
-# What breaks a tie for the last message is fetched only where there may be one. (OFFSET 0 keeps the planner from turning
-# the condition into a filter on rows that it has fetched already.)
+# What breaks a tie for the last message is fetched only where there may be one; OFFSET 0 keeps the planner from making
+# the condition a filter on rows that it has fetched already.
 _CONVERSATIONS = Statement("""
     SELECT c.user_id, c.conversation_id, c.platform, c.participant_id,
            c.participant_name, c.participant_username, c.participant_profile_pic, c.profile_fetched_at,

@@ -38,7 +38,7 @@ _MESSAGES = " ".join(
     (
         "SELECT a.name,",
         f"{conversation_columns('c')}, {message_columns('m')}",
-        "FROM messages m JOIN conversations c ON c.user_id = m.user_id AND c.conversation_id = m.conversation_id",
+        "FROM messages m LEFT JOIN conversations c ON c.user_id = m.user_id AND c.conversation_id = m.conversation_id",
         _ACCOUNT_NAME,
         "WHERE m.user_id = :user_id AND m.conversation_id = :conversation_id",
     )
