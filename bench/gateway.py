@@ -18,10 +18,10 @@ from typing import cast
 
 import msgspec
 import uvloop
-from tests.integration.push_gateway.harness import gateway, token
 
 from push_gateway import frames
 from shared.contracts import InboxPersistedV1
+from tests.integration.push_gateway.harness import gateway, token
 
 DEFAULT_SOCKETS, DEFAULT_EVENTS = 1_000, 100_000
 EVENTS_PER_MESSAGE = 64

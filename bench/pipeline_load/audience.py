@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import aiohttp
 import msgspec
-from bench.pipeline_load.target import Target, Unusable
 
+from bench.pipeline_load.target import Target, Unusable
 from shared.contracts import PLATFORMS
 from simulator.pages import Page, digits
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import uvloop
+
 from bench.pipeline_load import audience, measures, webhooks
 from bench.pipeline_load.loops import Sent, closed_loop, open_loop
 from bench.pipeline_load.recording import Recorder

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 
 import msgspec
+
 from bench.pipeline_load.webhooks import Sender
 
 _OK = 200

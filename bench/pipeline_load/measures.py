@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from math import ceil
 
 import msgspec
+
 from bench.pipeline_load.loops import Sent
 from bench.pipeline_load.recording import Recording
 

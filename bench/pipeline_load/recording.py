@@ -7,6 +7,7 @@ from typing import Self
 
 import aiohttp
 import msgspec
+
 from bench.pipeline_load.audience import Listener
 from bench.pipeline_load.target import Unusable
 from bench.pipeline_load.webhooks import index_in

@@ -13,6 +13,7 @@ from typing import Any, Self, TypeVar
 
 import msgspec
 import uvloop
+
 from bench.pipeline_load.audience import Listener
 from bench.pipeline_load.recording import Recorder, Recording
 from bench.pipeline_load.target import Unusable

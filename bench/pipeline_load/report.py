@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import msgspec
+
 from bench.pipeline_load.measures import Percentiles, Phase, Verdict
 
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Self, cast
 from urllib.parse import urlsplit
 
-from bench.pipeline_load.target import Target
 from pydantic import SecretStr
 
+from bench.pipeline_load.target import Target
 from simulator import bodies, signing
 from simulator.pages import Page
 from simulator.vocabulary import vocabulary

@@ -3,8 +3,6 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
-import store.app
-import store.settings
 from prometheus_client import CollectorRegistry
 
 import enricher.app
@@ -13,6 +11,8 @@ import ingest.app
 import ingest.settings
 import push_gateway.app
 import push_gateway.settings
+import store.app
+import store.settings
 from shared.messaging.local import LocalBroker
 from shared.messaging.ports import Broker
 from shared.messaging.rabbitmq import RabbitBroker

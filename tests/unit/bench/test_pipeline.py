@@ -5,13 +5,13 @@ from contextlib import asynccontextmanager, suppress
 
 import msgspec
 import pytest
+from pydantic import SecretStr
+
 from bench.pipeline_load import audience, measures, webhooks
 from bench.pipeline_load.command import run
 from bench.pipeline_load.loops import closed_loop, open_loop
 from bench.pipeline_load.recording import Recording
 from bench.pipeline_load.target import Target, Unusable, from_line, on_this_machine
-from pydantic import SecretStr
-
 from simulator.signing import signature
 
 RUN = "0123456789"
