@@ -115,3 +115,9 @@ HARMLESS = [
                                                     "timestamp": "1767355300"}]})).encode(),
 ]  # fmt: skip
 """Signed bodies of other kinds, or of no kind: each is answered 200, kept, and does no harm."""
+
+
+def numbered(page_id: str, number: int, *, customers: int) -> bytes:
+    """Return the body of the `number`th message (`m_<number>`) to a page on Messenger, by one of `customers`."""
+    item = _item(f"customer-{number % customers}", page_id, message={"mid": f"m_{number}", "text": f"message {number}"})
+    return json.dumps(_page("page", page_id, item | {"timestamp": 1767355200000 + number})).encode()

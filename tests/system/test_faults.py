@@ -1,7 +1,6 @@
 """What the whole system does while a part it stands on is away: nothing is lost, nothing is parked."""
 
 import asyncio
-import json
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from pydantic import SecretStr
 from simulator.delivery import Retries, WebhookSender, webhook_sender
 from switchboard.provision.postgres import EmbeddedPostgres
 from switchboard.provision.rabbitmq import RabbitServer
+from tests.system.bodies import numbered
 from tests.system.running import System, eventually, listening, running_system
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
@@ -20,19 +20,11 @@ PAGE, USER = "page-1", "user-1"
 PATIENT = Retries(at_once=1, after_pauses=300, first_pause_seconds=0.1, longest_pause_seconds=0.5)
 
 
-def body(number: int) -> bytes:
-    item = {
-        "sender": {"id": f"customer-{number % 7}"},
-        "recipient": {"id": PAGE},
-        "timestamp": 1767355200000 + number,
-        "message": {"mid": f"m_{number}", "text": f"message {number}"},
-    }
-    return json.dumps({"object": "page", "entry": [{"id": PAGE, "time": 1, "messaging": [item]}]}).encode()
-
-
 async def send(sender: WebhookSender, numbers: range) -> None:
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(sender.deliver_raw("facebook", body(number))) for number in numbers]
+        tasks = [
+            group.create_task(sender.deliver_raw("facebook", numbered(PAGE, number, customers=7))) for number in numbers
+        ]
     assert all(task.result().is_accepted for task in tasks)
 
 
@@ -132,6 +124,6 @@ async def _first_message(data_dir: Path, amqp_url: str) -> str:
     async with running_system(data_dir, "--processes", *ARGUMENTS, environment={"AMQP_URL": amqp_url}) as system:
         await system.connect_page("facebook", PAGE, USER)
         async with listening(system, USER, after=0) as client:
-            assert await system.post("facebook", body(0)) == 200
+            assert await system.post("facebook", numbered(PAGE, 0, customers=7)) == 200
             await eventually(lambda: client.messages, what="the message")
         return str(client.messages[0]["content"])

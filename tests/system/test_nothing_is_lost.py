@@ -1,7 +1,6 @@
 """Whatever is killed whenever: what was answered 200 is stored once and shown once, in order and without holes."""
 
 import asyncio
-import json
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -12,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from simulator.delivery import Retries, webhook_sender
+from tests.system.bodies import numbered
 from tests.system.running import Client, System, eventually, listening, running_system
 from tests.system.surroundings import surroundings
 
@@ -38,16 +38,6 @@ async def system(tmp_path: Path) -> AsyncIterator[System]:
         yield running
 
 
-def body(number: int) -> bytes:
-    item = {
-        "sender": {"id": f"customer-{number % CUSTOMERS}"},
-        "recipient": {"id": PAGE},
-        "timestamp": 1767355200000 + number,
-        "message": {"mid": f"m_{number}", "text": f"message {number}"},
-    }
-    return json.dumps({"object": "page", "entry": [{"id": PAGE, "time": 1767355200000, "messaging": [item]}]}).encode()
-
-
 async def send_all(system: System, number: int) -> int:
     """Send every body until it is answered 200, as the platform does; return how many tries that took."""
     patient = Retries(at_once=2, after_pauses=200, first_pause_seconds=0.1, longest_pause_seconds=1.0)
@@ -61,7 +51,7 @@ async def send_all(system: System, number: int) -> int:
 
         async def work() -> None:
             for one in waiting:
-                assert (await sender.deliver_raw("facebook", body(one))).is_accepted
+                assert (await sender.deliver_raw("facebook", numbered(PAGE, one, customers=CUSTOMERS))).is_accepted
 
         async with asyncio.TaskGroup() as group:
             for _ in range(32):
