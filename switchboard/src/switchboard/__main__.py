@@ -196,8 +196,13 @@ def parked_replay(
                 typer.echo(f"would replay {item_id}  {item['event_type'] or '?'}  {item['reason']}")
             typer.echo("Nothing was done. Add --execute to replay.")
             return
-        for item_id in items.replay(item_ids):
+        outcome = items.replay(item_ids)
+        for item_id in outcome["replayed"]:
             typer.echo(f"replayed {item_id}")
+        for refused in outcome["not_replayed"]:
+            typer.echo(f"not replayed {refused['id']}: {refused['reason']}", err=True)
+        if outcome["not_replayed"]:
+            raise typer.Exit(1)
 
 
 def main() -> None:

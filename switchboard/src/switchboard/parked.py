@@ -32,9 +32,9 @@ class ParkedItems:
         """Return one item with its original event."""
         return self._ask("GET", f"/parked/{item_id}")  # type: ignore[no-any-return]  # the API's contract
 
-    def replay(self, item_ids: Sequence[str]) -> list[str]:
-        """Publish the originals again and return the ids of those that were."""
-        return self._ask("POST", "/parked/replay", json={"ids": list(item_ids)})["replayed"]  # type: ignore[no-any-return]  # as above
+    def replay(self, item_ids: Sequence[str]) -> dict[str, Any]:
+        """Publish the originals again; return `replayed` (ids) and `not_replayed` (id and reason of the others)."""
+        return self._ask("POST", "/parked/replay", json={"ids": list(item_ids)})  # type: ignore[no-any-return]  # as above
 
     def _ask(self, method: str, path: str, **content: Any) -> Any:
         try:

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import SecretStr
 
-from shared.contracts import AccountChangedV1, WebhookReleasedV1, WebhookUnclaimedV1
+from shared.contracts import AccountChangedV1, WebhookReleasedV1, WebhookUnclaimedV1, conversation_id
 from shared.errors import DependencyUnavailable
 from shared.messaging.outcomes import DONE
 from shared.security.cipher import TokenCipher
@@ -9,7 +9,7 @@ from store.core.accounts import BEGINNING
 from store.routes.accounts import AccountDesk
 from store.views import AccountBody
 from tests.builders import webhook_unclaimed
-from tests.integration.store.parts import ENCRYPTION_KEY, Parts, now
+from tests.integration.store.parts import ENCRYPTION_KEY, Parts, message, now
 
 
 def desk(parts: Parts) -> AccountDesk:
@@ -114,3 +114,19 @@ async def test_a_transfer_tells_both_users_and_everybody_who_caches_the_owner(pa
     assert parts.publisher.seqs("user-2") == [1]
     changed = [event for event in parts.publisher.events if isinstance(event, AccountChangedV1)]
     assert {(event.user_id, event.version) for event in changed} == {("user-1", 2), ("user-2", 2)}
+
+
+async def test_a_message_of_a_page_that_has_changed_hands_goes_to_whom_it_was_received_for(parts: Parts) -> None:
+    """The enricher may name the owner before for as long as it remembers him."""
+    await connect(parts, "user-1")
+    before = message("m-1", received_at=now())
+    await connect(parts, "user-2")
+    after = message("m-2", received_at=now())
+
+    await parts.inbox([before, after])
+
+    rows = await parts.rows("SELECT user_id, message_id, conversation_id FROM messages ORDER BY user_id")
+    assert rows == [
+        ("user-1", "m-1", conversation_id("facebook", "user-1", "person-1")),
+        ("user-2", "m-2", conversation_id("facebook", "user-2", "person-1")),
+    ]

@@ -17,7 +17,7 @@ from shared.contracts import (
 )
 from shared.errors import DependencyUnavailable
 from shared.messaging.outcomes import DONE, Outcome, Park
-from store.core.accounts import Interval, owner_at, page_version
+from store.core.accounts import Interval, owned_by, owner_at, page_version
 from store.core.facts import Arrival, arrival_of
 from store.core.marks import Range, ranges_of
 from store.core.merge import merge
@@ -61,6 +61,7 @@ class InboxHandler:
             Unstorable: Postgres refuses the data of at least one of them.
         """
         self.metrics.batch_events.labels("inbox").observe(len(events))
+        events = await self._given_to_owners(events)
         arrivals = [arrival_of(event) for event in events if isinstance(event, InboxEnrichedV1 | ProfileResolvedV1)]
         changes = await self._record(arrivals)
         written = [(entry.user_id, entry.seq) for entry in changes.log]
@@ -68,6 +69,23 @@ class InboxHandler:
         await self.announce(ranges_of([*written, *again]), {event.id: event for event in events})
         self._count(arrivals, changes, again)
         return [Park(changes.refused[event.id]) if event.id in changes.refused else DONE for event in events]
+
+    async def _given_to_owners(self, events: Sequence[AnyEvent]) -> list[AnyEvent]:
+        """Return the events with the owner that each page had when its webhook was received.
+
+        The enricher answers from memory, so just after a page has changed hands it may still name the owner before.
+        """
+        pages = {(event.platform, event.page_id) for event in events if isinstance(event, InboxEnrichedV1)}
+        if not pages:
+            return list(events)
+        async with self.database.reading() as connection:
+            known = await accounts.intervals(connection, pages)
+        return [
+            owned_by(event, owner_at(known.get((event.platform, event.page_id), ()), event.received_at))
+            if isinstance(event, InboxEnrichedV1)
+            else event
+            for event in events
+        ]
 
     async def _record(self, arrivals: Sequence[Arrival]) -> Changes:
         user_ids = {arrival.user_id for arrival in arrivals if arrival.changes_inbox}

@@ -7,6 +7,8 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
+from shared.contracts import InboxEnrichedV1, conversation_id
+
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 """Where the first interval of a page starts: webhooks that came while nobody owned it belong to whoever connects it."""
 _TICK = timedelta(microseconds=1)
@@ -49,6 +51,19 @@ class Ownership(msgspec.Struct, frozen=True, kw_only=True):
 def owner_at(intervals: Sequence[Interval], at: datetime) -> Interval | None:
     """Return who owned the page at that time."""
     return next((interval for interval in intervals if interval.holds(at)), None)
+
+
+def owned_by(event: InboxEnrichedV1, owner: Interval | None) -> InboxEnrichedV1:
+    """Return `event` as one of `owner`'s inbox. Where nobody is known to own the page, it stays whose it is."""
+    if owner is None or owner.user_id == event.user_id:
+        return event
+    return replace(
+        event,
+        user_id=owner.user_id,
+        conversation_id=None
+        if event.participant_id is None
+        else conversation_id(event.platform, owner.user_id, event.participant_id),
+    )
 
 
 def page_version(intervals: Sequence[Interval]) -> int:
