@@ -166,6 +166,23 @@ async def test_a_tail_that_was_unbound_hears_nothing_more(broker: Broker) -> Non
     assert listener.seen == [builders.inbox_persisted(user_id=stays)]
 
 
+async def test_a_shard_that_is_bound_again_at_once_is_heard(broker: Broker) -> None:
+    listener = Listener()
+    shard = shard_of("user-1")
+
+    async with broker.tail(GATEWAY_INBOX, listener, on_gap=listener.on_gap) as tail:
+        await tail.bind(shard)
+        for seq in range(1, 21):
+            await tail.unbind(shard)
+            for _ in range(seq % 4):
+                await asyncio.sleep(0)  # unbinding is under way
+            await tail.bind(shard)
+            await broker.publish([builders.inbox_persisted(seq=seq)])
+            await eventually(lambda wanted=seq: len(listener.seen) >= wanted, within_seconds=5)  # type: ignore[misc]  # a default of a lambda
+
+    assert listener.gaps == 0
+
+
 async def test_every_tail_hears_everything_in_order(broker: Broker) -> None:
     one, other = Listener(), Listener()
     events = [builders.inbox_persisted(seq=number) for number in range(1, 301)]

@@ -251,6 +251,66 @@ async def test_an_event_that_no_queue_takes_is_an_error(amqp_url: str, quick: Qu
     assert registry.get_sample_value("switchboard_broker_unconfirmed_total", {"reason": "returned"}) == 1
 
 
+async def test_a_queue_that_was_deleted_is_declared_again_by_who_publishes_to_it(
+    amqp_url: str, quick: QuickQueues
+) -> None:
+    async with connected(amqp_url, quick) as broker, channel_to(amqp_url) as channel:
+        await channel.queue_delete(quick.inbox.name)
+        with pytest.raises(DependencyUnavailable):
+            await broker.publish([builders.inbox_enriched()])
+        assert not broker.is_ready
+        await eventually(lambda: broker.is_ready)
+        await broker.publish([builders.inbox_enriched()])
+        assert await messages_in(channel, quick.inbox.name) == 1
+
+
+async def test_a_queue_that_was_deleted_is_declared_again_by_who_consumes_it(amqp_url: str, quick: QuickQueues) -> None:
+    handler = Recorder()
+
+    async with (
+        connected(amqp_url, quick) as broker,
+        channel_to(amqp_url) as channel,
+        broker.consume(quick.inbox, handler),
+    ):
+        await eventually(lambda: broker.is_ready)
+        await channel.queue_delete(quick.inbox.name)
+        await eventually(lambda: not broker.is_ready)
+        await eventually(lambda: broker.is_ready)
+        await broker.publish([builders.inbox_enriched()])
+        await handler.wait_for(1)
+
+
+async def test_a_queue_that_was_deleted_before_it_is_consumed_is_declared_again(
+    amqp_url: str, quick: QuickQueues
+) -> None:
+    async with (
+        connected(amqp_url, quick) as broker,
+        channel_to(amqp_url) as channel,
+        broker.consume(quick.records, Recorder()),
+    ):
+        await eventually(lambda: broker.is_ready)
+        await channel.queue_delete(quick.inbox.name)
+        async with broker.consume(quick.inbox, Recorder()):
+            await eventually(lambda: broker.is_ready)
+
+
+async def test_a_call_of_a_handler_is_bounded_in_bytes(amqp_url: str, quick: QuickQueues) -> None:
+    handler = Recorder()
+    content = "x" * 100_000
+    events = [
+        builders.inbox_enriched(id=f"{number:032x}", item=builders.text_message(content=content))
+        for number in range(30)
+    ]
+
+    async with connected(amqp_url, quick) as broker:
+        await broker.publish(events)
+        async with broker.consume(quick.inbox, handler):
+            await handler.wait_for(len(events))
+
+    assert sorted(handler.ids) == [event.id for event in events]
+    assert max(len(call) for call in handler.calls) <= quick.inbox.max_bytes_per_call // len(content)
+
+
 async def publish_one_by_one(broker: RabbitBroker, number: int) -> None:
     for _ in range(number):
         await broker.publish([builders.inbox_enriched()])
@@ -262,12 +322,14 @@ async def test_a_full_queue_refuses(amqp_url: str, quick: QuickQueues) -> None:
     async with connected(amqp_url, quick, registry=registry, bounds=QueueBounds(max_messages=5)) as broker:
         with pytest.raises(DependencyUnavailable):
             await publish_one_by_one(broker, 50)
+        assert not broker.is_ready
 
         handler = Recorder()
         async with broker.consume(quick.inbox, handler):
             await handler.wait_for(5)
             await eventually(lambda: outcomes(registry, quick.inbox, "done") >= 5)
         await broker.publish([builders.inbox_enriched()])
+        assert broker.is_ready
 
     assert registry.get_sample_value("switchboard_broker_unconfirmed_total", {"reason": "nacked"}) == 1
 

@@ -1,6 +1,7 @@
 """Webhooks become inbox events with an owner, a conversation and a name, whatever the store and the Graph API do."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,14 +9,18 @@ import httpx
 import pytest
 
 from shared.contracts import (
+    Event,
     InboxEnrichedV1,
+    ProfileResolvedV1,
     RawItem,
     TextMessage,
     WebhookReleasedV1,
     WebhookUnclaimedV1,
     conversation_id,
 )
+from shared.contracts.internal import Lookup
 from shared.errors import DependencyUnavailable
+from shared.messaging.local import LocalBroker
 from tests.builders import account_changed
 from tests.integration.enricher.worlds import World, known, received, world
 from tests.recorder import eventually
@@ -344,6 +349,38 @@ async def test_operations_tell_what_is_counted_and_what_is_wrong() -> None:
         answer = await client.get("/readyz")
         assert answer.status_code == 503
         assert answer.json()["problems"] == ["The store does not answer: HTTP 503."]
+
+
+class _Breaking(LocalBroker):
+    """Has a bug where results of look-ups are published."""
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        if any(isinstance(event, ProfileResolvedV1) for event in events):
+            raise ZeroDivisionError
+        await super().publish(events)
+
+
+async def test_readiness_tells_that_look_ups_have_stopped() -> None:
+    async with (
+        world(broker=_Breaking()) as made,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{made.port}") as client,
+    ):
+        made.store.due.append(
+            Lookup(user_id="user-1", platform="facebook", page_id=PAGE, participant_id=CUSTOMER, attempts=0)
+        )
+        async with asyncio.timeout(10):
+            while (await client.get("/readyz")).status_code == 200:  # noqa: ASYNC110 - readiness tells only who asks
+                await asyncio.sleep(0.05)
+        assert (await client.get("/readyz")).json()["problems"] == ["Look-ups of profiles have stopped: restart."]
+
+
+async def test_a_webhook_whose_items_take_the_store_longer_than_a_publish_may_still_gets_through() -> None:
+    items = 1500
+    async with world(broker=LocalBroker(deadline_seconds=0.5), store_seconds=0.3) as made:
+        with pytest.raises(DependencyUnavailable):
+            await made.broker.publish([received(page(*(echo() for _ in range(items))))])
+
+        await eventually(lambda: len(made.inbox) == items, within_seconds=5)
 
 
 async def test_leaving_waits_for_nobody_who_is_slow() -> None:

@@ -159,9 +159,11 @@ class World:
     graph: FakeGraph
     registry: CollectorRegistry
     port: int
+    store_seconds: float = 0.0
     published: list[tuple[float, AnyEvent]] = field(default_factory=list)
 
     async def record(self, events: Sequence[AnyEvent]) -> Sequence[Outcome]:
+        await asyncio.sleep(self.store_seconds)
         at = asyncio.get_running_loop().time()
         self.published += [(at, event) for event in events]
         return [DONE] * len(events)
@@ -231,8 +233,10 @@ def known(participant_id: str, name: str, *, hours_ago: float = 1.0) -> KnownPar
 
 
 @asynccontextmanager
-async def world(**settings: Any) -> AsyncIterator[World]:
-    """Start everything; the page "1041" is connected."""
+async def world(
+    *, broker: LocalBroker | None = None, store_seconds: float = 0.0, **settings: Any
+) -> AsyncIterator[World]:
+    """Start everything; the page "1041" is connected. The store takes `store_seconds` for each batch of events."""
     store, graph, registry = FakeStore(), FakeGraph(), CollectorRegistry()
     store.connect("1041")
     async with AsyncExitStack() as stack:
@@ -246,8 +250,8 @@ async def world(**settings: Any) -> AsyncIterator[World]:
             "app_secrets": f"{APP_SECRET},other",
             **settings,
         }
-        broker = await stack.enter_async_context(LocalBroker())
-        made = World(broker, store, graph, registry, port=0)
+        broker = await stack.enter_async_context(broker or LocalBroker())
+        made = World(broker, store, graph, registry, port=0, store_seconds=store_seconds)
         await stack.enter_async_context(broker.consume(STORE_INBOX, made.record))
         await stack.enter_async_context(broker.consume(STORE_RECORDS, made.record))
         ports = await stack.enter_async_context(running(Settings(enricher_port=0, **values), broker, registry=registry))

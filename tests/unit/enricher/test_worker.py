@@ -101,6 +101,17 @@ async def test_nothing_is_claimed_while_the_graph_api_fails(office: Office) -> N
     assert await office.worker.work_once() == 1
 
 
+async def test_a_worker_that_has_ended_says_so(office: Office) -> None:
+    office.people.result = ZeroDivisionError("a bug")
+    office.due()
+    assert office.worker.problem is None
+
+    with pytest.raises(ZeroDivisionError):
+        await office.worker.run()
+
+    assert office.worker.problem == "Look-ups of profiles have stopped: restart."
+
+
 @pytest.mark.parametrize(
     "change",
     [

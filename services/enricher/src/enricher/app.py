@@ -70,7 +70,7 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
 
         async def problems() -> Sequence[str]:
             broker_problem = None if broker.is_ready else "The broker is away: webhooks wait there."
-            return [problem for problem in (broker_problem, parts.store.problem) if problem]
+            return [problem for problem in (broker_problem, parts.store.problem, parts.worker.problem) if problem]
 
         readiness = Readiness(problems)
         app = Starlette(routes=operations_routes(readiness, registry))

@@ -25,6 +25,13 @@ from shared.messaging.topology import ENRICHER_WEBHOOKS
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
+EVENTS_PER_PUBLISH = 512
+"""A call may bring many thousands of events: each slice has a deadline of its own, so together they may take longer."""
+CONCURRENT_PUBLISHES = 256
+"""For the same reason: a publish whose turn has not come yet has no deadline running."""
+ITEMS_PER_TURN = 256
+"""After this many items everything else in the process gets its turn."""
+
 
 class _Waiting(msgspec.Struct):
     """Messages of one customer that wait for the name."""
@@ -60,6 +67,7 @@ class WebhookHandler:
         self._budget_seconds = budget_seconds
         self._clock = clock
         self._now = now
+        self._turns = asyncio.Semaphore(CONCURRENT_PUBLISHES)
 
     async def __call__(self, events: Sequence[AnyEvent]) -> Sequence[Outcome]:
         """Publish what `events` bring; one outcome each.
@@ -70,11 +78,15 @@ class WebhookHandler:
         outcomes: list[Outcome] = []
         items: list[tuple[Webhook, TypedItem]] = []
         ready: list[Event] = []
+        turns = 0
         for event in events:
             assert isinstance(event, WebhookReceivedV1 | WebhookReleasedV1)
             outcomes.append(self._take_apart(event, items, ready))
+            if len(items) // ITEMS_PER_TURN > turns:
+                turns = len(items) // ITEMS_PER_TURN
+                await asyncio.sleep(0)
         waiting = await self._claim(items, ready)
-        publishing = [self._publisher.publish(ready)] if ready else []
+        publishing = [self._send(ready)] if ready else []
         if waiting:
             await _all(*publishing, self._name(waiting))
         elif publishing:
@@ -113,7 +125,9 @@ class WebhookHandler:
         owners = await self._accounts.owners(pages) if pages else {}
         waiting: dict[Wanted, _Waiting] = {}
         now = self._now()
-        for event, item in items:
+        for number, (event, item) in enumerate(items, start=1):
+            if number % ITEMS_PER_TURN == 0:
+                await asyncio.sleep(0)
             owner = enrichment.owner_of(event, owners[item.split.platform, item.split.page_id])
             if owner is None:
                 self._metrics.unclaimed.inc()
@@ -160,8 +174,13 @@ class WebhookHandler:
             if namings[wanted].ask_later:
                 events.append(enrichment.profile_requested(group.messages[0]))
                 later.append(wanted)
-        await self._publisher.publish(events)
+        await self._send(events)
         self._profiles.asked_later(later)
+
+    async def _send(self, events: Sequence[Event]) -> None:
+        for start in range(0, len(events), EVENTS_PER_PUBLISH):
+            async with self._turns:
+                await self._publisher.publish(events[start : start + EVENTS_PER_PUBLISH])
 
 
 def _named(message: InboxEnrichedV1, naming: Naming) -> InboxEnrichedV1:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import structlog
 
@@ -58,9 +58,21 @@ class LookupWorker:
         self._publisher = publisher
         self._jitter = jitter
         self._now = now
+        self._has_ended = False
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong, for an operator; None while it works."""
+        return "Look-ups of profiles have stopped: restart." if self._has_ended else None
 
     async def run(self) -> None:
         """Work until cancelled. What was claimed and not resolved is due again when its lease ends."""
+        try:
+            await self._run()
+        finally:
+            self._has_ended = True
+
+    async def _run(self) -> NoReturn:
         while True:
             try:
                 async with asyncio.timeout(ROUND_SECONDS):

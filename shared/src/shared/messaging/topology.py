@@ -37,6 +37,8 @@ class WorkQueue:
     events: tuple[type[Event], ...]
     max_events_per_call: int = 256
     """A handler gets whatever has arrived, up to this many events."""
+    max_bytes_per_call: int = 1024 * 1024
+    """The same in encoded bytes, where a queue keeps the events; one event may be larger."""
     concurrent_calls: int = 1
     """How many calls of the handler run at once in one process."""
     retry_delays_seconds: tuple[float, ...] = (1, 5, 30)

@@ -110,7 +110,7 @@ class RabbitBroker:
     def is_ready(self) -> bool:
         """Whether every connection, consumer and tail stands at this moment."""
         return (
-            self._publisher.link.is_up
+            self._publisher.is_ready
             and (self._consuming is None or self._consuming.is_up)
             and all(part.is_active for part in self._parts)
         )

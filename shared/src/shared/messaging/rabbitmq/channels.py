@@ -51,15 +51,15 @@ class ConsumingChannel:
 
 @asynccontextmanager
 async def consuming_channel(
-    connection: AbstractConnection, *, prefetch: int, on_end: Callable[[], None]
+    connection: AbstractConnection, *, prefetch: int, on_end: Callable[[], None], on_cancelled: Callable[[], None]
 ) -> AsyncIterator[ConsumingChannel]:
     """Open a channel; closing it returns what is not acknowledged to the queue.
 
     Args:
         connection: stays open when the channel closes.
         prefetch: most unacknowledged AMQP messages.
-        on_end: called when the channel or its connection is lost, or when the broker cancels a consumer, as it does
-            when a queue is deleted.
+        on_end: called when the channel or its connection is lost.
+        on_cancelled: called when the broker cancels a consumer, as it does when a queue is deleted.
 
     Raises:
         DependencyUnavailable: the broker did not open it in time.
@@ -70,7 +70,7 @@ async def consuming_channel(
             raw = await channel.get_underlay_channel()
             await channel.set_qos(prefetch_count=prefetch)
     channel.close_callbacks.add(lambda *_: on_end())
-    raw.on_consumer_cancel_callbacks.add(lambda _: on_end())
+    raw.on_consumer_cancel_callbacks.add(lambda _: on_cancelled())
     if channel.is_closed:
         on_end()
     try:

@@ -114,9 +114,19 @@ class Consumer:
         connection = await self._link.wait()
         self._ended = ended = asyncio.Event()
         self._is_idle.clear()
+
+        def cancelled() -> None:
+            self._link.distrust(connection)  # the queue is gone: it is declared with a new connection
+            ended.set()
+
         try:
-            async with consuming_channel(connection, prefetch=prefetch(self._queue), on_end=ended.set) as channel:
+            async with consuming_channel(
+                connection, prefetch=prefetch(self._queue), on_end=ended.set, on_cancelled=cancelled
+            ) as channel:
                 await self._consume(_Session(channel, Intake(prefetch(self._queue)), ended))
+        except DependencyUnavailable:
+            self._link.distrust(connection)
+            raise
         finally:
             self._is_idle.set()
 
@@ -140,7 +150,9 @@ class Consumer:
             await session.ended.wait()
             self._set_active(active=False)
             session.intake.close()
-            if self._is_leaving:
+            if not self._is_leaving:
+                log.warning("consuming ended by itself: it starts again", queue=self._queue.name)
+            else:
                 with contextlib.suppress(DependencyUnavailable):  # closing the channel ends the consumer as well
                     await session.channel.cancel(tag)
             await asyncio.wait(workers, timeout=self._grace_seconds)
@@ -159,7 +171,7 @@ class Consumer:
 
     async def _work(self, session: _Session) -> None:
         try:
-            while batch := await session.intake.take(self._queue.max_events_per_call):
+            while batch := await session.intake.take(self._queue):
                 await self._handle(session, batch)
         except _GivenBack:
             pass

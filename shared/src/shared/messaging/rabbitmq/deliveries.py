@@ -10,6 +10,7 @@ from aiormq.abc import DeliveredMessage
 from shared.contracts import AnyEvent, decode, split
 from shared.errors import MalformedEvent
 from shared.messaging.rabbitmq.ack_window import AckWindow
+from shared.messaging.topology import WorkQueue
 
 ATTEMPTS_HEADER = "x-switchboard-attempts"
 """How often the events of a message have failed; absent means never. `x-death` is not used: 4.x keeps it to itself."""
@@ -95,21 +96,31 @@ class Intake:
         self._is_closed = True
         self._something.set()
 
-    async def take(self, max_events: int) -> list[Held]:
-        """Return what has arrived, 1 to `max_events` events, as soon as there is any; nothing once closed."""
+    async def take(self, queue: WorkQueue) -> list[Held]:
+        """Return what has arrived, within what `queue` allows a call, as soon as there is any; nothing once closed."""
         while not self._is_closed:
-            self._open_up(max_events)
-            if self._opened:
-                return [self._opened.popleft() for _ in range(min(max_events, len(self._opened)))]
+            if batch := self._cut(queue.max_events_per_call, queue.max_bytes_per_call):
+                return batch
             self._something.clear()
             await self._something.wait()
         return []
 
-    def _open_up(self, max_events: int) -> None:
-        """Take messages apart only as they are needed: what is prefetched stays one block of bytes each."""
-        while self._arrived and len(self._opened) < max_events:
+    def _cut(self, max_events: int, max_bytes: int) -> list[Held]:
+        batch: list[Held] = []
+        size = 0
+        while len(batch) < max_events and (one := self._next()) is not None:
+            size += len(one.part)
+            if batch and size > max_bytes:
+                break
+            batch.append(self._opened.popleft())
+        return batch
+
+    def _next(self) -> Held | None:
+        """Return the oldest event. Messages are taken apart only as they are needed: until then each is one block."""
+        while self._arrived and not self._opened:
             arrived_at, message = self._arrived.popleft()
             self._opened.extend(opened(message, arrived_at=arrived_at))
+        return self._opened[0] if self._opened else None
 
 
 class Acknowledgements:

@@ -78,9 +78,24 @@ class Link(Generic[T]):
             raise DependencyUnavailable("the broker is not connected")
         return self._up.result()
 
-    def distrust(self) -> None:
-        """Give the connection up and make a new one: what was asked of it got no answer."""
+    def distrust(self, prepared: T | None = None) -> None:
+        """Give the connection up and make a new one: what was asked of it got no answer, or something is missing.
+
+        Setting a connection up declares everything, so this also brings back what was deleted. Nobody is given the old
+        connection from now on.
+
+        Args:
+            prepared: what `set_up` made of the connection that is meant; nothing happens when it is used no more.
+        """
+        if prepared is not None and not (self._up.done() and self._up.result() is prepared):
+            return
+        self._down()
         self._lost.set()
+
+    def _down(self) -> None:
+        if self._up.done():
+            self._up = asyncio.get_running_loop().create_future()
+            self._down_since = asyncio.get_running_loop().time()
 
     async def _session(self) -> None:
         self._lost = lost = asyncio.Event()
@@ -102,9 +117,7 @@ class Link(Generic[T]):
             log.warning("broker connection lost", what=self._label)
             raise DependencyUnavailable("the connection was lost")
         finally:
-            if self._up.done():
-                self._up = asyncio.get_running_loop().create_future()
-                self._down_since = asyncio.get_running_loop().time()
+            self._down()
             await _close(connection)
 
 

@@ -36,6 +36,8 @@ WAITING_LIMIT_BYTES = 32 * 1024 * 1024
 """Beyond this much waiting, publishing refuses at once: the broker does not keep up."""
 PATIENCE_SECONDS = 1.0
 """How long after a loss of the connection publishers still wait for its return."""
+FAILING_SECONDS = 5.0
+"""How long a refusal tells against readiness. Limited: who gets no traffic would never see that it works again."""
 _DRAIN_SECONDS = 2.0
 
 
@@ -77,6 +79,7 @@ class Publisher:
         self._timeout_seconds = timeout_seconds
         self._metrics = metrics
         self._numbers = count(1)
+        self._failed_at: float | None = None
         self._awaited = {event for queue in queues for event in queue.events}
         self._group_commit = GroupCommit[EncodedEvent](
             self._send_batch,
@@ -88,6 +91,13 @@ class Publisher:
         self.link: Link[Callable[[str], AbstractExchange]] = Link(
             url, label=f"{name} publishing", heartbeat_seconds=heartbeat_seconds, set_up=self._set_up
         )
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the connection stands and the broker has not just refused what was published."""
+        failed_at = self._failed_at
+        is_failing = failed_at is not None and asyncio.get_running_loop().time() - failed_at < FAILING_SECONDS
+        return self.link.is_up and not is_failing
 
     async def publish(self, events: Sequence[Event]) -> None:
         """Return once every one of `events` is on disk; see `ports.Publisher`.
@@ -133,6 +143,7 @@ class Publisher:
         except DependencyUnavailable as error:
             self._refused(error)
             raise
+        self._failed_at = None
 
     async def drain(self) -> None:
         """Wait for what is being published, for a bounded time."""
@@ -148,6 +159,7 @@ class Publisher:
             EXCHANGE: await channel.get_exchange(EXCHANGE, ensure=False),
             DEAD_LETTER_EXCHANGE: await channel.get_exchange(DEAD_LETTER_EXCHANGE, ensure=False),
         }
+        self._failed_at = None
         return exchanges.__getitem__
 
     def _encoded(self, event: Event) -> tuple[str, EncodedEvent, int]:
@@ -171,9 +183,11 @@ class Publisher:
         )
 
     def _refused(self, error: DependencyUnavailable) -> None:
+        self._failed_at = asyncio.get_running_loop().time()
         match error.__cause__:
             case PublishError():
                 reason = "returned"
+                self.link.distrust()  # a queue or its binding is gone: both are declared with a new connection
             case DeliveryError():
                 reason = "nacked"
             case TimeoutError():

@@ -86,7 +86,9 @@ class RabbitTail:
             self._changed.set()
 
         try:
-            async with consuming_channel(connection, prefetch=PREFETCH_MESSAGES, on_end=end) as channel:
+            async with consuming_channel(
+                connection, prefetch=PREFETCH_MESSAGES, on_end=end, on_cancelled=end
+            ) as channel:
                 queue = await self._declare(channel)
                 acks = _LatestAck(channel, end)
                 await channel.consume(queue.name, lambda message: self._deliver(message, acks))
@@ -95,6 +97,9 @@ class RabbitTail:
                     await self._keep_bound(queue, ended)
                 finally:
                     acking.cancel()
+        except DependencyUnavailable:
+            self._link.distrust(connection)  # the exchange may be gone: it is declared with a new connection
+            raise
         finally:
             self._owes_gap = self._owes_gap or bool(self._bound)
             self._bound.clear()
@@ -122,9 +127,9 @@ class RabbitTail:
                     await queue.bind(EXCHANGE, self._routing_key(shard), timeout=CALL_TIMEOUT_SECONDS)
                 self._bound.add(shard)
             for shard in sorted(self._bound - self._wanted):
+                self._bound.discard(shard)  # before the answer: who wants it again meanwhile has to wait for a new one
                 with amqp_border("unbinding"):
                     await queue.unbind(EXCHANGE, self._routing_key(shard), timeout=CALL_TIMEOUT_SECONDS)
-                self._bound.discard(shard)
             if self._wanted <= self._bound and not ended.is_set():
                 await self._stands()
             await self._changed.wait()
