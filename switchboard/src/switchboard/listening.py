@@ -1,6 +1,7 @@
 """`switchboard listen`: the smallest client that misses nothing."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -14,7 +15,16 @@ from shared.errors import PermanentError
 
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 15.0
-_FINAL_CLOSE_CODES = {4001: "the token is wrong or has expired", 4003: "the token is another user's"}
+_LONGEST_ASKED_SECONDS = 60.0
+"""A server that asks for more is not believed."""
+_FINAL_CLOSE_CODES = {
+    4001: "the token is wrong or has expired",
+    4003: "the token is another user's",
+    4009: "there are as many sockets open as there may be: close another one, then listen again",
+    4400: "the server does not understand this request, e.g. a position that is no number",
+}
+_RESTARTING = 1012
+_RETRY_AFTER = re.compile(r"retry_after_ms=(\d{1,9})")
 
 
 class Listener:
@@ -54,27 +64,40 @@ async def listen(url: str, *, after: int | None, write: Callable[[str], None], s
     rng = Random()  # noqa: S311 - spreads reconnects
     pause = _FIRST_PAUSE_SECONDS
     while True:
+        asked_seconds = None
         try:
             async with connect(_resuming(url, listener), open_timeout=10) as socket:
-                pause = _FIRST_PAUSE_SECONDS
                 async for text in socket:
-                    if (line := listener.line(msgspec.json.decode(text))) is not None:
+                    frame = msgspec.json.decode(text)
+                    if frame["type"] == "hello":
+                        pause = _FIRST_PAUSE_SECONDS  # accepted is not served: a refusal comes after the handshake
+                    if (line := listener.line(frame)) is not None:
                         write(line)
             why = f"closed with {socket.close_code}"
-            if socket.close_code in _FINAL_CLOSE_CODES:
-                raise PermanentError(_FINAL_CLOSE_CODES[socket.close_code])
         except BrokenPipeError:
             return  # nobody reads what we print, e.g. `| head`
         except InvalidURI as error:
             raise PermanentError(str(error)) from error
         except (OSError, InvalidHandshake, ConnectionClosed) as error:
-            if isinstance(error, ConnectionClosed) and error.rcvd and error.rcvd.code in _FINAL_CLOSE_CODES:
-                raise PermanentError(_FINAL_CLOSE_CODES[error.rcvd.code]) from error
+            if isinstance(error, ConnectionClosed) and error.rcvd is not None:
+                asked_seconds = retry_after_seconds(error.rcvd.code, error.rcvd.reason)
             why = str(error) or type(error).__name__
-        wait = pause * rng.uniform(0.5, 1.0)
+        wait = pause * rng.uniform(0.5, 1.0) if asked_seconds is None else asked_seconds * rng.uniform(0.9, 1.1)
         say(f"Connection lost ({why}); again in {wait:.1f} s …")
         await asyncio.sleep(wait)
         pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+
+def retry_after_seconds(code: int, reason: str) -> float | None:
+    """Return when a server that closed with `code` wants us back; None where it does not say.
+
+    Raises:
+        PermanentError: it does not want us back.
+    """
+    if code in _FINAL_CLOSE_CODES:
+        raise PermanentError(_FINAL_CLOSE_CODES[code])
+    asked = _RETRY_AFTER.fullmatch(reason) if code == _RESTARTING else None
+    return min(int(asked[1]) / 1000, _LONGEST_ASKED_SECONDS) if asked else None
 
 
 def _resuming(url: str, listener: Listener) -> str:

@@ -57,6 +57,7 @@ async def test_a_position_that_is_none_is_a_bad_frame() -> None:
     [
         ("https://evil.example", "https://inbox.example", http.HTTPStatus.FORBIDDEN),
         ("https://evil.example", "", http.HTTPStatus.FORBIDDEN),
+        ("http://[", "https://inbox.example", http.HTTPStatus.FORBIDDEN),
         ("https://inbox.example", "https://inbox.example", http.HTTPStatus.SWITCHING_PROTOCOLS),
         ("https://any.example", "*", http.HTTPStatus.SWITCHING_PROTOCOLS),
     ],

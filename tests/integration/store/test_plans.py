@@ -89,8 +89,14 @@ async def test_messages_come_from_an_index_in_order(filled: Parts, *, goes_on: b
 
 
 async def test_the_scan_for_unpublished_changes_reads_only_those(filled: Parts) -> None:
-    plan = await explained(filled, log._UNPUBLISHED, before=at(0), user_ids=None, most=10)
+    plan = await explained(filled, log._UNPUBLISHED, before=at(0), user_ids=None, passed_over=[], most=10)
     assert "inboxes_unpublished_idx" in {node.get("Index Name") for node in plan}
+
+
+async def test_what_is_to_be_pruned_is_found_by_its_age(filled: Parts) -> None:
+    plan = await explained(filled, log._PRUNABLE, before=at(0), most=2_000)
+    assert "inbox_log_at_idx" in {node.get("Index Name") for node in plan}
+    assert "at" not in sorted_by(plan)
 
 
 async def test_frames_are_fetched_by_key(filled: Parts) -> None:

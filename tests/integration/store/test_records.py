@@ -1,8 +1,10 @@
 from datetime import timedelta
 
+import msgspec
+
 from shared.contracts import Profile
 from shared.messaging.outcomes import DONE
-from store.repository import records
+from store.repository import log, records
 from tests.builders import item_parked, profile_requested
 from tests.integration.store.parts import Parts, at, message, now
 
@@ -12,7 +14,7 @@ async def test_a_parked_item_is_kept_once_whole(parts: Parts) -> None:
     assert await parts.records([item, item, profile_requested()]) == [DONE] * 3
     assert await parts.records([item]) == [DONE]
 
-    [kept] = await records.parked(parts.database, most=10)
+    [kept] = await records.parked_whole(parts.database, [item.id])
     assert (kept.id, kept.original, kept.reason) == (
         item.id,
         item.original,
@@ -44,3 +46,32 @@ async def test_pruning_moves_the_floor_with_what_it_deletes(parts: Parts) -> Non
 
     assert await parts.rows("SELECT seq FROM inbox_log ORDER BY seq") == [(3,), (4,)]
     assert await parts.rows("SELECT last_seq, floor_seq FROM inboxes") == [(4, 2)]
+
+
+async def test_pruning_goes_on_until_everything_old_is_gone(parts: Parts) -> None:
+    await parts.execute("INSERT INTO inboxes SELECT 'user-' || u, 30, 30, 0 FROM generate_series(1, 120) u")
+    await parts.execute(
+        "INSERT INTO inbox_log SELECT 'user-' || u, s, 'new_message', s, NULL, NULL, NULL, 'cause', now(), now(),"
+        " now() - interval '8 days' + s * interval '1 second' FROM generate_series(1, 120) u, generate_series(1, 30) s"
+    )
+    before = now() - timedelta(days=7)
+    assert not await log.prune(parts.database, before=before, most_rounds=1)
+    assert await parts.rows("SELECT count(*) >= 1000 FROM inbox_log") == [(True,)], "one round is a small one"
+    assert await parts.rows(
+        "SELECT count(*) FROM inbox_log l JOIN inboxes i USING (user_id) WHERE l.seq <= i.floor_seq"
+    ) == [(0,)]
+
+    assert await log.prune(parts.database, before=before, most_rounds=10)
+    assert await parts.rows("SELECT count(*) FROM inbox_log") == [(0,)]
+    assert await parts.rows("SELECT DISTINCT floor_seq FROM inboxes") == [(30,)]
+
+
+async def test_an_item_that_is_parked_again_after_its_replay_counts_as_not_replayed(parts: Parts) -> None:
+    item = item_parked(reason="first")
+    await parts.records([item])
+    await parts.records([msgspec.structs.replace(item, reason="came again")])
+    await records.mark_replayed(parts.database, [item.id], now=now())
+    await parts.records([msgspec.structs.replace(item, reason="failed again", attempts=9)])
+
+    [entry] = await records.parked(parts.database, unreplayed_only=True, most=10)
+    assert (entry.reason, entry.attempts) == ("failed again", 9)

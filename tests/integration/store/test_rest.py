@@ -1,4 +1,5 @@
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from shared.messaging.topology import ENRICHER_ACCOUNTS, GATEWAY_INBOX
 from shared.security.user_tokens import mint
 from store.repository.database import Database
 from store.repository.log import prune
+from store.repository.records import mark_replayed
 from tests.builders import item_parked
 from tests.integration.store.parts import JWT_SECRET, Service, at, message, now
 from tests.recorder import Listener, eventually
@@ -112,7 +114,7 @@ async def test_the_event_log_is_read_from_anywhere_and_says_when_it_no_longer_re
 
 async def test_a_log_that_was_pruned_answers_gone(service: Service, database: Database) -> None:
     await some_messages(service, 3)
-    await prune(database, before=now() + timedelta(seconds=1), most_users=10)
+    await prune(database, before=now() + timedelta(seconds=1), most_rounds=10)
 
     gone = await service.get("/api/events", after=2)
     assert problem(gone) == (410, "events-gone")
@@ -265,9 +267,65 @@ async def test_parked_items_are_listed_shown_and_replayed(service: Service) -> N
     answer = await service.public.post(
         "/api/parked/replay", headers=service.admin, json={"ids": [summary["id"], "9" * 32, "unknown"]}
     )
-    assert answer.json() == {"replayed": [summary["id"]]}
+    replayed = answer.json()
+    assert replayed["replayed"] == [summary["id"]]
+    assert {left["id"] for left in replayed["not_replayed"]} == {"9" * 32, "unknown"}
+    assert all(left["reason"] for left in replayed["not_replayed"])
     missing = await service.public.get("/api/parked/unknown", headers=service.admin)
     assert problem(missing) == (404, "not-found")
+
+
+async def test_a_replay_that_fails_again_does_not_show_as_replayed(service: Service) -> None:
+    await service.broker.publish([message("m-1", content="\0")])
+    [summary] = (await service.public.get("/api/parked", headers=service.admin)).json()
+    await service.public.post("/api/parked/replay", headers=service.admin, json={"ids": [summary["id"]]})
+
+    [again] = (await service.public.get("/api/parked", headers=service.admin)).json()
+    assert (again["id"], again["replayed_at"]) == (summary["id"], None)
+    assert again["parked_at"] > summary["parked_at"]
+
+
+async def test_parked_items_are_listed_page_by_page_and_without_those_replayed(
+    service: Service, database: Database
+) -> None:
+    await service.broker.publish([item_parked(id=f"{number:032x}", original=b"\xc1") for number in range(5)])
+    await mark_replayed(database, [f"{3:032x}"], now=now())
+    found: list[str] = []
+    url: str | None = "/api/parked?limit=2&unreplayed=true"
+    while url is not None:
+        page = await service.public.get(url, headers=service.admin)
+        found += [item["id"] for item in page.json()]
+        url = page.links.get("next", {}).get("url")
+    assert found == [f"{number:032x}" for number in (4, 2, 1, 0)]
+
+
+async def test_cold_requests_do_not_wait_for_each_others_connections(
+    start: Callable[..., AbstractAsyncContextManager[Service]],
+) -> None:
+    async with start(database_pool_size=2, database_timeout_seconds=3) as service, asyncio.timeout(2.5):
+        answers = await asyncio.gather(*(service.get("/api/conversations") for _ in range(16)))
+    assert {answer.status_code for answer in answers} == {200}
+
+
+async def test_a_body_that_is_too_long_is_refused_whoever_asks(service: Service) -> None:
+    async def in_pieces(pieces: int) -> AsyncIterator[bytes]:
+        for _ in range(pieces):
+            yield b"x" * 8192
+
+    said = await service.public.post("/api/tokens", content=b"x" * 65_537)
+    streamed = await service.public.post("/api/tokens", content=in_pieces(9))
+    assert problem(said) == problem(streamed) == (413, "too-large")
+    said = await service.internal.post("/internal/tops", content=b" " * (2 * 1024 * 1024 + 1))
+    streamed = await service.internal.post("/internal/tops", content=in_pieces(257))
+    assert problem(said) == problem(streamed) == (413, "too-large")
+    padded = b'{"user_id": 7}' + b" " * 60_000
+    is_json = {"Content-Type": "application/json"}
+    good = await service.public.post("/api/tokens", headers={**service.admin, **is_json}, content=padded)
+    assert good.status_code == 201
+
+
+async def test_what_postgres_cannot_hold_is_a_problem_of_the_request(service: Service) -> None:
+    assert problem(await service.connect(name="A\0da")) == (422, "invalid-request")
 
 
 async def test_browsers_of_allowed_origins_may_ask(start: Callable[..., AbstractAsyncContextManager[Service]]) -> None:

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 from pydantic import SecretStr
 
@@ -6,6 +8,7 @@ from shared.errors import DependencyUnavailable
 from shared.messaging.outcomes import DONE
 from shared.security.cipher import TokenCipher
 from store.core.accounts import BEGINNING
+from store.repository import waiting
 from store.routes.accounts import AccountDesk
 from store.views import AccountBody
 from tests.builders import webhook_unclaimed
@@ -86,6 +89,19 @@ async def test_what_could_not_be_published_leaves_later(parts: Parts) -> None:
 
     await parts.execute("UPDATE waiting_webhooks SET leased_until = now() - interval '1 second'")
     assert await parts.releaser.release() == 1
+
+
+async def test_an_item_that_comes_back_unclaimed_while_it_is_being_released_is_not_lost(parts: Parts) -> None:
+    await parts.records([unclaimed(1)])
+    await connect(parts, "user-1")
+    moment = now()
+    lease = moment + timedelta(seconds=30)
+    [(row_id, _)] = await waiting.claim_released(parts.database, now=moment, leased_until=lease, most=10)
+    await parts.records([unclaimed(1)])
+    assert await waiting.delete(parts.database, [row_id], leased_until=lease) == 0
+
+    assert await parts.releaser.release() == 1
+    assert await parts.rows("SELECT * FROM waiting_webhooks") == []
 
 
 async def test_only_the_newest_items_of_a_page_wait(parts: Parts) -> None:

@@ -98,6 +98,23 @@ async def test_no_user_is_asked_for_twice_at_once_and_a_later_wish_is_read_later
     await reading.close()
 
 
+async def test_a_tab_far_behind_does_not_hold_up_the_users_other_tabs() -> None:
+    log, pages = FakeLog(), Pages()
+    reading = CatchUp(log, pages)
+    reading.want("ada", 0)
+    await asyncio.sleep(0.01)
+    reading.want("ada", 200)
+    reading.want("ada", 9_000)
+    reading.want("ada", 9_001)
+    reading.want("ada", 5_000)
+    reading.want("ada", None)
+    log.open.set()
+    await pages.wait_for(3)
+
+    assert log.asked == [{"ada": 0}, {"ada": 200}, {"ada": 9_000}], "two wishes, in turn; a third one is the earliest"
+    await reading.close()
+
+
 async def test_many_wait_while_few_requests_are_in_flight() -> None:
     log, pages = FakeLog(), Pages()
     reading = CatchUp(log, pages, users_per_request=2, requests_in_flight=2)

@@ -14,6 +14,7 @@ from push_gateway.opening import is_allowed_origin, read_request, user_of
         ("/ws/a/b", None),
         ("/", None),
         ("/wsx/a", None),
+        ("//[", None),
     ],
 )
 def test_the_path_names_the_user(path: str, user_id: str | None) -> None:
@@ -68,6 +69,8 @@ def test_a_position_that_is_none_is_a_bad_frame(after: str) -> None:
         ("https://push.example", [], False),
         ("null", [], False),
         ("", [], False),
+        ("http://[", [], False),
+        ("http://[", ["https://inbox.example"], False),
     ],
 )
 def test_a_page_needs_an_allowed_origin_or_the_gateways_own(

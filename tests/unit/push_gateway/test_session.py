@@ -270,3 +270,14 @@ def test_an_unknown_frame_closes_the_socket() -> None:
     assert at_five.received("nonsense", ROOM) == [Close(CloseCode.BAD_FRAME, "not a known frame")]
     assert at_five.event(frame(6), 0.0, ROOM) == []
     assert not at_five.take_next(6)
+
+
+def test_the_pages_of_a_tab_far_behind_are_not_held_against_the_log() -> None:
+    ahead = live(500)
+    ahead.top("e1", 501, 0.0)
+
+    for start in range(LIMITS.fruitless_fetches * 3):
+        assert fetches(ahead.tick(ahead.wake_at, ROOM)) == [500], "it goes on asking, without growing pauses"
+        ahead.page(page(start, start + 1, top=501), float(start), ROOM)
+        assert ahead.wake_at == start + LIMITS.hole_wait_seconds
+    assert seqs(ahead.page(page(500, 501), 100.0, ROOM)) == [501]

@@ -82,3 +82,38 @@ async def test_leaving_does_not_wait_for_the_broker() -> None:
     await settled()
 
     await asyncio.wait_for(shards.close(), timeout=1.0)
+
+
+async def test_a_shard_that_is_bound_after_a_session_began_without_it_is_told_of_once() -> None:
+    tail = FakeTail()
+    late: list[int] = []
+    shards = Shards(tail, bind_wait_seconds=0.01, on_late_bind=late.append)
+    shards.acquire(3)
+    assert not await shards.heard(3)
+    assert late == []
+
+    tail.confirm.set()
+    assert await shards.heard(3)
+    await settled()
+    shards.acquire(4)
+    assert await shards.heard(4), "in time"
+    await settled()
+
+    assert late == [3]
+    await shards.close()
+
+
+async def test_a_shard_that_is_bound_at_the_second_attempt_is_late_for_the_first_session() -> None:
+    tail = FakeTail()
+    late: list[int] = []
+    shards = Shards(tail, on_late_bind=late.append)
+    tail.is_away = True
+    shards.acquire(3)
+    assert not await shards.heard(3)
+    tail.is_away = False
+    tail.confirm.set()
+    assert await shards.heard(3)
+    await settled()
+
+    assert late == [3]
+    await shards.close()

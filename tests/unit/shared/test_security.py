@@ -45,6 +45,33 @@ async def test_what_is_not_a_valid_token_is_refused(token: str) -> None:
         await verifier(SETTINGS).verify(token)
 
 
+@pytest.mark.parametrize(
+    "exp",
+    [
+        pytest.param(int(now().timestamp() * 1000) + 60_000, id="milliseconds"),
+        pytest.param(10**30, id="beyond every clock"),
+        pytest.param(str(int(now().timestamp()) + 60), id="text"),
+        pytest.param([9_999_999_999], id="a list"),
+    ],
+)
+async def test_an_expiry_that_is_no_number_of_seconds_is_refused(exp: object) -> None:
+    with pytest.raises(InvalidUserToken):
+        await verifier(SETTINGS).verify(jwt.encode({"sub": "42", "exp": exp}, "s" * 32))
+
+
+async def test_a_token_that_was_minted_by_a_clock_ahead_of_ours_is_good() -> None:
+    token, _ = mint(SECRET, "42", now=now() + timedelta(seconds=2), ttl=timedelta(minutes=5))
+
+    assert (await verifier(SETTINGS).verify(token)).user_id == "42"
+
+
+async def test_an_expiry_has_no_leeway() -> None:
+    token, _ = mint(SECRET, "42", now=now() - timedelta(seconds=61), ttl=timedelta(seconds=60))
+
+    with pytest.raises(InvalidUserToken):
+        await verifier(SETTINGS).verify(token)
+
+
 async def test_a_numeric_subject_is_a_user_id_too() -> None:
     token = jwt.encode({"sub": 42, "exp": now() + timedelta(hours=1)}, "s" * 32)
 

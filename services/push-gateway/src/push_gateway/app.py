@@ -60,7 +60,7 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
         stack.push_async_callback(catch_up.close)
         upkeep = Upkeep(users, log_reader, heartbeat_seconds=settings.heartbeat_seconds)
         tail = await stack.enter_async_context(broker.tail(GATEWAY_INBOX, users.on_events, on_gap=upkeep.on_gap))
-        shards = Shards(tail)
+        shards = Shards(tail, on_late_bind=upkeep.on_late_bind)
         stack.push_async_callback(shards.close)
         await stack.enter_async_context(upkeep.running(shards))
         readiness = Readiness(lambda: _problems(broker, log_reader, upkeep))

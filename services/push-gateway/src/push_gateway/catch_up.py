@@ -15,13 +15,18 @@ log = structlog.get_logger(__name__)
 
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
+_NEAR_FRAMES = 100
+"""Positions that are no further apart are read together: a part of the log reaches from the one to the other."""
+_WISHES_PER_USER = 2
+"""A tab far behind reads for long: a tab near the top must not wait until it has come that far."""
 
 
 class CatchUp:
     """Gathers who waits while few requests are in flight; no user is asked for twice at once.
 
     A wish stays until it is fulfilled: a store that is away is asked again, with one request at a time and growing
-    pauses, and everybody waits together. What waits is bounded by the number of users with sockets.
+    pauses, and everybody waits together. What waits is bounded by the number of users with sockets: a user has at
+    most two wishes, far from one another, and they are fulfilled in turn.
 
     Args:
         log_reader: where the log is.
@@ -42,7 +47,7 @@ class CatchUp:
         self._on_page = on_page
         self._users_per_request = users_per_request
         self._requests_in_flight = requests_in_flight
-        self._wanted: dict[str, int | None] = {}
+        self._wanted: dict[str, list[int | None]] = {}
         self._in_flight_users: set[str] = set()
         self._requests: set[asyncio.Task[None]] = set()
         self._pump_due: asyncio.Handle | None = None
@@ -56,9 +61,7 @@ class CatchUp:
 
     def want(self, user_id: str, after: int | None) -> None:
         """Ask for what follows `after`; None asks for the top alone. Read after this call, never before."""
-        waiting = self._wanted.get(user_id)
-        if waiting is None or (after is not None and after < waiting):
-            self._wanted[user_id] = after
+        _add_wish(self._wanted.setdefault(user_id, []), after)
         self._pump_soon()
 
     async def close(self) -> None:
@@ -82,11 +85,19 @@ class CatchUp:
             users = [user for user in self._wanted if user not in self._in_flight_users][: self._users_per_request]
             if not users:
                 return
-            batch = {user: self._wanted.pop(user) for user in users}
+            batch = {user: self._take_wish(user) for user in users}
             self._in_flight_users.update(batch)
             request = asyncio.get_running_loop().create_task(self._request(batch))
             self._requests.add(request)
             request.add_done_callback(self._ended)
+
+    def _take_wish(self, user_id: str) -> int | None:
+        """Return the user's oldest wish. One that is left goes behind everybody else's."""
+        wishes = self._wanted.pop(user_id)
+        wish = wishes.pop(0)
+        if wishes:
+            self._wanted[user_id] = wishes
+        return wish
 
     def _ended(self, request: asyncio.Task[None]) -> None:
         self._requests.discard(request)
@@ -124,6 +135,25 @@ class CatchUp:
                 top = tops.tops[user_id]
                 pages[user_id] = Page(after=top, epoch=tops.epoch, seq=top, floor_seq=0, frames=())
         return pages
+
+
+def _add_wish(wishes: list[int | None], after: int | None) -> None:
+    """Add `after` to the wishes of one user, or see to it that one of them serves it too."""
+    if after is None:
+        if not wishes:
+            wishes.append(None)  # any part of the log tells the top
+        return
+    if wishes == [None]:
+        wishes[0] = after
+        return
+    positions = [wish for wish in wishes if wish is not None]
+    near = [index for index, position in enumerate(positions) if abs(position - after) <= _NEAR_FRAMES]
+    if not near and len(wishes) < _WISHES_PER_USER:
+        wishes.append(after)
+        return
+    # Where there is no place for a third one, the earliest wish stands for it: the log is read on from there.
+    index = near[0] if near else positions.index(min(positions))
+    wishes[index] = min(positions[index], after)
 
 
 def _page(after: int, epoch: str, user: UserLog) -> Page:

@@ -29,7 +29,10 @@ class SocketRequest:
 
 def user_of(path: str) -> str | None:
     """Return the user that the path of a URL names, or None where it is no path of ours."""
-    match = _PATH.fullmatch(urlsplit(path).path)
+    try:
+        match = _PATH.fullmatch(urlsplit(path).path)
+    except ValueError:  # `//[` and the like
+        return None
     return unquote(match[1]) if match else None
 
 
@@ -60,7 +63,10 @@ def is_allowed_origin(origin: str | None, host: str | None, allowed: Collection[
     given = origin.lower().rstrip("/")
     if given in {known.lower().rstrip("/") for known in allowed}:
         return True
-    return host is not None and urlsplit(given).netloc == host.lower() != ""
+    try:
+        return host is not None and urlsplit(given).netloc == host.lower() != ""
+    except ValueError:  # `http://[` and the like
+        return False
 
 
 def _offered_token(subprotocols: Iterable[str]) -> str | None:

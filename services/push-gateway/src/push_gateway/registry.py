@@ -169,11 +169,12 @@ class Registry:
             for listener in tuple(feed.listeners):
                 listener.top(epoch, top)
 
-    def on_gap(self) -> None:
-        """Events were missed, and all users are heard again: nothing that is kept is known to be the newest."""
+    def on_gap(self, shard: int | None = None) -> None:
+        """Events were missed, and all users (of `shard`) are heard again: what is kept may not be the newest."""
         for feed in self._feeds.values():
-            feed.is_heard = True
-            feed.recent.is_current = False
+            if shard is None or feed.shard == shard:
+                feed.is_heard = True
+                feed.recent.is_current = False
 
     def _count(self) -> None:
         self._metrics.sockets.set(self._sockets)

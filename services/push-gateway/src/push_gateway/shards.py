@@ -1,6 +1,7 @@
 """Which shards of the stream this process hears: those of its users, counted."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -15,6 +16,8 @@ log = structlog.get_logger(__name__)
 class _Shard:
     users: int
     binding: asyncio.Task[bool]
+    is_late: bool = False
+    """Whether a session began without the binding: it may miss what was published before the binding came."""
 
 
 class Shards:
@@ -24,11 +27,15 @@ class Shards:
         tail: where shards are bound.
         bind_wait_seconds: a session waits no longer for the broker: it starts from the log, and hears what it missed
             when the broker is back.
+        on_late_bind: told of a shard that was bound after a session had given up waiting for it.
     """
 
-    def __init__(self, tail: Tail, *, bind_wait_seconds: float = 2.0) -> None:
+    def __init__(
+        self, tail: Tail, *, bind_wait_seconds: float = 2.0, on_late_bind: Callable[[int], None] = lambda _: None
+    ) -> None:
         self._tail = tail
         self._bind_wait_seconds = bind_wait_seconds
+        self._on_late_bind = on_late_bind
         self._shards: dict[int, _Shard] = {}
         self._unbinding: dict[int, asyncio.Task[None]] = {}
 
@@ -36,7 +43,7 @@ class Shards:
         """Count one user more."""
         known = self._shards.get(shard)
         if known is None:
-            self._shards[shard] = _Shard(1, asyncio.create_task(self._bind(shard)))
+            self._shards[shard] = _Shard(1, self._begin(shard))
         else:
             known.users += 1
 
@@ -52,9 +59,11 @@ class Shards:
         """Return once the broker has confirmed `shard`, or False when it did not in time; never raises for that."""
         known = self._shards[shard]
         if known.binding.done() and not known.binding.result():
-            known.binding = asyncio.create_task(self._bind(shard))
+            known.binding = self._begin(shard)
         done, _ = await asyncio.wait({known.binding}, timeout=self._bind_wait_seconds)
-        return bool(done) and known.binding.result()
+        is_bound = bool(done) and known.binding.result()
+        known.is_late = known.is_late or not is_bound
+        return is_bound
 
     async def close(self) -> None:
         """Stop waiting for the broker; the tail's end unbinds everything."""
@@ -63,6 +72,19 @@ class Shards:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begin(self, shard: int) -> asyncio.Task[bool]:
+        binding = asyncio.create_task(self._bind(shard))
+        binding.add_done_callback(lambda done: self._ended(shard, done))
+        return binding
+
+    def _ended(self, shard: int, binding: asyncio.Task[bool]) -> None:
+        known = self._shards.get(shard)
+        if known is None or known.binding is not binding or not known.is_late or binding.cancelled():
+            return
+        if binding.exception() is None and binding.result():
+            known.is_late = False
+            self._on_late_bind(shard)
 
     async def _bind(self, shard: int) -> bool:
         if (unbinding := self._unbinding.get(shard)) is not None:

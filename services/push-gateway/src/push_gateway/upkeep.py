@@ -40,6 +40,9 @@ class Upkeep:
         self._log_reader = log_reader
         self._heartbeat_seconds = heartbeat_seconds
         self._check_due = asyncio.Event()
+        self._late_shards: set[int] = set()
+        """Those whose users alone are to be checked; without any, a check is of everyone."""
+        self._is_everyone_due = False
         self._tasks: Sequence[asyncio.Task[None]] = ()
 
     @property
@@ -50,6 +53,12 @@ class Upkeep:
     def on_gap(self) -> None:
         """Events were missed: find out whose."""
         self._registry.on_gap()
+        self._check_everyone()
+
+    def on_late_bind(self, shard: int) -> None:
+        """Events of `shard` may have been missed between the reading of a session's log and the binding."""
+        self._registry.on_gap(shard)
+        self._late_shards.add(shard)
         self._check_due.set()
 
     @asynccontextmanager
@@ -75,25 +84,33 @@ class Upkeep:
                     await asyncio.sleep(0)
             for feed in self._registry.expire(loop.time()):
                 shards.release(feed.shard)
-            self._check_due.set()
+            self._check_everyone()
+
+    def _check_everyone(self) -> None:
+        self._is_everyone_due = True
+        self._check_due.set()
 
     async def _check(self) -> None:
         pause_seconds = _FIRST_PAUSE_SECONDS
         while True:
             await self._check_due.wait()
             self._check_due.clear()
+            shards = None if self._is_everyone_due else frozenset(self._late_shards)
+            self._is_everyone_due = False
+            self._late_shards.clear()
             try:
-                await self._check_tops()
+                await self._check_tops(shards)
             except DependencyUnavailable as error:
                 log.warning("the store is away: lost events cannot be looked for", reason=str(error))
                 await asyncio.sleep(pause_seconds)
                 pause_seconds = min(pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
-                self._check_due.set()
+                self._check_everyone()
             else:
                 pause_seconds = _FIRST_PAUSE_SECONDS
 
-    async def _check_tops(self) -> None:
-        users = [feed.user_id for feed in self._registry.feeds]
+    async def _check_tops(self, shards: frozenset[int] | None) -> None:
+        """Check the users of `shards`; None: everyone."""
+        users = [feed.user_id for feed in self._registry.feeds if shards is None or feed.shard in shards]
         for start in range(0, len(users), MAX_USERS_PER_TOPS_QUERY):
             answer = await self._log_reader.tops(users[start : start + MAX_USERS_PER_TOPS_QUERY])
             self._registry.on_tops(answer.epoch, answer.tops)

@@ -28,6 +28,7 @@ from store.repository.database import Database
 from store.routes import problems
 from store.routes.access import Access
 from store.routes.accounts import AccountDesk, accounts_router, tokens_router
+from store.routes.bodies import MAX_API_BODY_BYTES, BodyLimit
 from store.routes.inbox import inbox_router
 from store.routes.internal import internal_app
 from store.routes.parked import parked_router
@@ -147,10 +148,11 @@ def create_app(
     app.include_router(inbox_router(database, access, seal))
     app.include_router(accounts_router(database, desk, access, seal))
     app.include_router(tokens_router(database, access, secret=settings.jwt_secret, clock=_now))
-    app.include_router(parked_router(database, publisher, access, clock=_now))
+    app.include_router(parked_router(database, publisher, access, seal, clock=_now))
     app.router.routes.extend(operations_routes(readiness, registry))
     problems.install(app)
     views.publish_schemas(app)
+    app.add_middleware(BodyLimit, max_bytes=MAX_API_BODY_BYTES)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.allowed_origins,

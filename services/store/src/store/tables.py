@@ -152,7 +152,7 @@ inbox_log = Table(
     _at("received_at"),
     _at("at"),
     Index(None, "user_id", "cause_id"),
-    Index("inbox_log_at_idx", "at", postgresql_using="brin"),
+    Index("inbox_log_at_idx", "at"),
     comment="Every change of every inbox, by reference: frames are rendered from the rows as they are.",
 )
 

@@ -84,10 +84,18 @@ class ParkedDetail(ParkedSummary, frozen=True, kw_only=True):
     """The event as it was on the wire."""
 
 
+class NotReplayed(msgspec.Struct, frozen=True, kw_only=True):
+    """An item that was not published again, and why."""
+
+    id: str
+    reason: str
+
+
 class Replayed(msgspec.Struct, frozen=True, kw_only=True):
-    """Which items were published again."""
+    """Which items were published again, and which were not."""
 
     replayed: list[str]
+    not_replayed: list[NotReplayed]
 
 
 class MintedToken(msgspec.Struct, frozen=True, kw_only=True):

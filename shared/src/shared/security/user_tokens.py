@@ -3,7 +3,6 @@
 The algorithm comes from the settings and never from the token's header (RFC 8725, section 3.1).
 """
 
-import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -12,7 +11,8 @@ import jwt
 from pydantic import HttpUrl, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.errors import DependencyUnavailable, PermanentError
+from shared.errors import PermanentError
+from shared.security.key_set import KeySet
 from shared.settings import ENV_PREFIX
 
 MIN_SECRET_BYTES = 32
@@ -82,7 +82,7 @@ def verifier(settings: UserTokenSettings) -> UserTokenVerifier:
     """Return the one verifier that the settings describe."""
     if settings.jwt_secret is not None:
         return _SecretVerifier(settings.jwt_secret.get_secret_value(), settings)
-    return _KeySetVerifier(jwt.PyJWKClient(str(settings.jwks_url), lifespan=600, timeout=3), settings)
+    return _KeySetVerifier(KeySet(str(settings.jwks_url)), settings)
 
 
 class _SecretVerifier:
@@ -95,17 +95,18 @@ class _SecretVerifier:
 
 
 class _KeySetVerifier:
-    def __init__(self, keys: jwt.PyJWKClient, settings: UserTokenSettings) -> None:
+    def __init__(self, keys: KeySet, settings: UserTokenSettings) -> None:
         self._keys = keys
         self._settings = settings
 
     async def verify(self, token: str) -> UserToken:
         try:
-            key = await asyncio.to_thread(self._keys.get_signing_key_from_jwt, token)
-        except jwt.PyJWKClientConnectionError as error:
-            raise DependencyUnavailable(f"the key set cannot be fetched: {error}") from error
+            kid = jwt.get_unverified_header(token).get("kid")
         except jwt.PyJWTError as error:
-            raise InvalidUserToken(f"no key for this token: {error}") from error
+            raise InvalidUserToken(str(error)) from error
+        key = None if kid is None else await self._keys.key(kid)
+        if key is None:
+            raise InvalidUserToken("no key for this token")
         return _read(token, key, list(self._settings.jwt_algorithms), self._settings)
 
 
@@ -118,11 +119,20 @@ def _read(token: str, key: Any, algorithms: list[str], settings: UserTokenSettin
             algorithms=algorithms,
             issuer=settings.jwt_issuer,
             audience=settings.jwt_audience,
-            options={"require": ["exp", claim], "verify_sub": False},
+            # A clock that is a little behind must not refuse a fresh token: `iat` forbids nothing (RFC 7519, 4.1.6).
+            options={"require": ["exp", claim], "verify_sub": False, "verify_iat": False},
         )
     except jwt.PyJWTError as error:
         raise InvalidUserToken(str(error)) from error
     user_id = claims[claim]
     if not isinstance(user_id, str | int) or isinstance(user_id, bool) or user_id == "":
         raise InvalidUserToken(f"claim {claim!r} holds no user id")
-    return UserToken(str(user_id), datetime.fromtimestamp(claims["exp"], UTC))
+    return UserToken(str(user_id), _moment(claims["exp"]))
+
+
+def _moment(seconds: Any) -> datetime:
+    """Return the NumericDate `seconds` (RFC 7519, section 2) as a time in UTC."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (TypeError, ValueError, OverflowError, OSError) as error:
+        raise InvalidUserToken(f"claim 'exp' is no number of seconds: {error}") from error

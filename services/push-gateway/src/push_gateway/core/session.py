@@ -75,8 +75,7 @@ class Session:
     def open(self) -> list[Effect]:
         """The user's events arrive from now on: read the log."""
         self._is_fetching = True
-        wants_top_alone = self._starts_at_top and self._phase is _Phase.OPENING
-        return [FetchLog(None if wants_top_alone else self._sent)]
+        return [FetchLog(None if self._starts_at_top and self._phase is _Phase.OPENING else self._sent)]
 
     def take_next(self, seq: int) -> bool:
         """Whether event `seq` is to be written at once; it counts as sent then. The short way of nearly every event."""
@@ -115,7 +114,6 @@ class Session:
         elif page.after > self._sent:
             return []
         self._is_fetching = False
-        self._fetch_at = None
         self._top = max(self._top, page.seq)
         before = self._sent
         if self._stalled_since is None:
@@ -123,7 +121,9 @@ class Session:
                 self._keep(frame)
             effects += self._feed(now, room)
         has_helped = bool(effects) or self._sent > before
-        return effects + self._settle(now, self._pause_seconds(has_helped=has_helped))
+        is_own = page.after == before  # a part for a tab far behind says nothing about what the log has for this one
+        self._fetch_at = None if has_helped or is_own else self._fetch_at
+        return effects + self._settle(now, self._pause_seconds(has_helped=has_helped, is_own=is_own))
 
     def top(self, epoch: str, top: int, now: float) -> list[Effect]:
         """Where the log stands: shows the loss of a last event, which no later one would show."""
@@ -288,13 +288,12 @@ class Session:
         self._fetch_at = None
         return [FetchLog(self._sent)]
 
-    def _pause_seconds(self, *, has_helped: bool) -> float:
+    def _pause_seconds(self, *, has_helped: bool, is_own: bool) -> float:
         """Return how long to wait before the log is asked for more: not at all, unless it gave nothing new."""
-        limits = self._limits
-        self._fruitless = 0 if has_helped else self._fruitless + 1
+        self._fruitless = 0 if has_helped else self._fruitless + is_own
         if has_helped:
             return 0.0
-        if self._fruitless > limits.fruitless_fetches:
+        if self._fruitless > self._limits.fruitless_fetches:
             self._forget_held()
             self._top = self._sent
-        return float(min(limits.fruitless_wait_seconds, limits.hole_wait_seconds * 2**self._fruitless))
+        return float(min(self._limits.fruitless_wait_seconds, self._limits.hole_wait_seconds * 2**self._fruitless))

@@ -42,6 +42,13 @@ class AccountPosition(msgspec.Struct, frozen=True, array_like=True):
     page_id: str
 
 
+class ParkedPosition(msgspec.Struct, frozen=True, array_like=True):
+    """Where a list of parked items, latest first, goes on."""
+
+    parked_at: datetime
+    id: str
+
+
 class CursorSeal:
     """Writes and reads cursors.
 

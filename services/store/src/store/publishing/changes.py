@@ -1,14 +1,14 @@
 """Publishes changes of inboxes: those a handler made, those REST made, and those a crash kept from being published."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
 import structlog
 
 from shared.contracts import AccountChangedV1, Event, Hop, InboxPersistedV1, derive_id
-from shared.errors import DependencyUnavailable, SwitchboardError
+from shared.errors import DependencyUnavailable, SwitchboardError, TransientError
 from shared.messaging.ports import Publisher
 from store.core.marks import PublishedMarks, Range
 from store.metrics import Metrics
@@ -20,8 +20,12 @@ log = structlog.get_logger(__name__)
 
 _CHANGES_PER_PUBLISH = 512
 _USERS_PER_SCAN = 200
+_UNAVAILABLE_BEFORE_GIVING_UP = 3
+"""So many users in a row for whom a dependency is away: it is away for all."""
 _SCAN_AFTER = timedelta(seconds=2)
 """A handler publishes and marks what it wrote within this time, unless it died."""
+_READS = 2
+"""Rows that are missing may be there a moment later, e.g. on a server that follows; not being there is not for ever."""
 _FLUSHES_BEFORE_GIVING_UP = 20
 _NUDGED_LIMIT = 10_000
 
@@ -60,23 +64,34 @@ class ChangePublisher:
     async def announce(self, ranges: Sequence[Range], causes: Mapping[str, Event]) -> None:
         """Publish the changes of `ranges`, rendered from the rows as they are now; return once they are safe.
 
+        However many they are, they are read and published a bounded number at a time, in order.
+
         Raises:
             DependencyUnavailable: Postgres or the broker is away.
-            TransientError: as `Publisher.publish`.
+            TransientError: as `Publisher.publish`; or rows that were written cannot be read back.
         """
-        if not ranges:
-            return
-        async with self._database.reading() as connection:
-            rows = await inbox_log.frames(connection, ranges, per_range=_CHANGES_PER_PUBLISH)
-        if len(rows) != sum(wanted.last - wanted.first + 1 for wanted in ranges):
-            # Whoever is told that a change is safe forgets it, so what cannot be read back must not pass for safe.
-            raise DependencyUnavailable("changes that were written are not to be found")
+        for part in _parts(ranges):
+            await self._announce_part(part, causes)
+
+    async def _announce_part(self, ranges: Sequence[Range], causes: Mapping[str, Event]) -> None:
+        rows = await self._rows(ranges)
         now = self._clock()
         events: list[Event] = [_persisted(row, causes.get(row.cause_id), now) for row in rows]
         events += [_account_changed(row) for row in rows if row.account is not None]
         await self._publisher.publish(events)
         for published in ranges:
             self._marks.add(published)
+
+    async def _rows(self, ranges: Sequence[Range]) -> list[LogRow]:
+        """Return all rows of `ranges`. Whoever is told that a change is safe forgets it, so none may be missing."""
+        wanted = sum(each.last - each.first + 1 for each in ranges)
+        found = 0
+        for _ in range(_READS):
+            async with self._database.reading() as connection:
+                rows = await inbox_log.frames(connection, ranges, per_range=_CHANGES_PER_PUBLISH)
+            if (found := len(rows)) == wanted:
+                return rows
+        raise TransientError(f"of {wanted} changes that were written only {found} are to be found")
 
     def nudge(self, user_ids: Sequence[str]) -> None:
         """Publish at once what was committed for these users; returns before it is done."""
@@ -114,17 +129,29 @@ class ChangePublisher:
         return published
 
     async def _catch_up(self, *, before: datetime, user_ids: Sequence[str] | None) -> int:
+        """Publish what is behind; a user for whom that fails is passed over until the next scan."""
         published = 0
-        while True:
-            found = await inbox_log.unpublished(self._database, before=before, user_ids=user_ids, most=_USERS_PER_SCAN)
-            if not found:
-                return published
+        unavailable_in_a_row = 0
+        failed: list[str] = []
+        while found := await inbox_log.unpublished(
+            self._database, before=before, user_ids=user_ids, passed_over=failed, most=_USERS_PER_SCAN
+        ):
             for behind in found:
                 part = Range(behind.user_id, behind.first, min(behind.last, behind.first + _CHANGES_PER_PUBLISH - 1))
-                await self.announce([part], {})
-                await inbox_log.mark_published(self._database, [part])
+                try:
+                    await self.announce([part], {})
+                    await inbox_log.mark_published(self._database, [part])
+                except SwitchboardError as error:
+                    log.warning("a user's changes stay unpublished for now", user_id=part.user_id, reason=str(error))
+                    failed.append(part.user_id)
+                    unavailable_in_a_row += isinstance(error, DependencyUnavailable)
+                    if unavailable_in_a_row >= _UNAVAILABLE_BEFORE_GIVING_UP:
+                        raise
+                    continue
+                unavailable_in_a_row = 0
                 published += part.last - part.first + 1
                 self._metrics.scan_published.inc(part.last - part.first + 1)
+        return published
 
     async def keep_marking(self) -> None:
         """Note what has been published, until cancelled."""
@@ -149,6 +176,24 @@ class ChangePublisher:
         left = set(self._marks.waiting())
         self._stuck = {one: self._stuck.get(one, 0) + 1 for one in waiting if one in left}
         self._marks.forget([one for one, flushes in self._stuck.items() if flushes >= _FLUSHES_BEFORE_GIVING_UP])
+
+
+def _parts(ranges: Sequence[Range]) -> Iterator[list[Range]]:
+    """Cut `ranges` into lists of at most `_CHANGES_PER_PUBLISH` changes, in order."""
+    part: list[Range] = []
+    room = _CHANGES_PER_PUBLISH
+    for whole in ranges:
+        first = whole.first
+        while first <= whole.last:
+            last = min(whole.last, first + room - 1)
+            part.append(Range(whole.user_id, first, last))
+            room -= last - first + 1
+            first = last + 1
+            if room == 0:
+                yield part
+                part, room = [], _CHANGES_PER_PUBLISH
+    if part:
+        yield part
 
 
 def _persisted(row: LogRow, cause: Event | None, now: datetime) -> InboxPersistedV1:

@@ -21,6 +21,7 @@ _LEASE = timedelta(seconds=30)
 _SWEEP_SECONDS = 5.0
 _UPKEEP_SECONDS = 60.0
 _ROWS_PER_UPKEEP = 5_000
+_PRUNING_ROUNDS = 100
 _COUNT_LIMIT = 1_000_000
 
 
@@ -57,14 +58,21 @@ class WaitingReleaser:
     async def release(self) -> int:
         """Publish everything that may leave; return how many items left."""
         left = 0
-        while claimed := await waiting.claim_released(
-            self._database, now=self._clock(), lease=_LEASE, most=_ITEMS_PER_PUBLISH
-        ):
+        while True:
+            now = self._clock()
+            leased_until = now + _LEASE
+            claimed = await waiting.claim_released(
+                self._database, now=now, leased_until=leased_until, most=_ITEMS_PER_PUBLISH
+            )
+            if not claimed:
+                return left
             published = await self._publish(claimed)
-            await waiting.delete(self._database, published)
-            self._metrics.released.inc(len(published))
-            left += len(published)
-        return left
+            deleted = await waiting.delete(self._database, published, leased_until=leased_until)
+            self._metrics.released.inc(deleted)
+            left += deleted
+            if published and not deleted:
+                # All of them came back while they were being published: they get their next turn later.
+                return left
 
     async def _publish(self, claimed: Sequence[tuple[str, WebhookReleasedV1]]) -> list[str]:
         """Return the rows whose event is safe. Where a handler fails on one of them, the others go one by one."""
@@ -116,4 +124,6 @@ class Upkeep:
         dropped = await waiting.expire(self._database, before=now - self._waiting_for, most=_ROWS_PER_UPKEEP)
         self._metrics.waiting_dropped.labels("age").inc(dropped)
         self._metrics.waiting.set(await waiting.count(self._database, most=_COUNT_LIMIT))
-        await inbox_log.prune(self._database, before=now - self._log_reaches_back, most_users=_ROWS_PER_UPKEEP)
+        before = now - self._log_reaches_back
+        if not await inbox_log.prune(self._database, before=before, most_rounds=_PRUNING_ROUNDS):
+            log.info("more of the log is to be pruned than fits into one go")

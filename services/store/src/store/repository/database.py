@@ -115,6 +115,7 @@ class Database:
     def __init__(self, database_url: str, *, pool_size: int, command_timeout_seconds: float) -> None:
         self._engine = open_engine(database_url, pool_size=pool_size, command_timeout_seconds=command_timeout_seconds)
         self._epoch: tuple[str, float] | None = None
+        self._asking: asyncio.Task[str] | None = None
         event.listen(self._engine.sync_engine, "connect", self._forget_epoch)
 
     def _forget_epoch(self, *_: Any) -> None:
@@ -167,12 +168,28 @@ class Database:
                     driver.terminate()
 
     async def epoch(self) -> str:
-        """Return what identifies the data: another value after a restore or a fail-over, when numbers may go back."""
-        if self._epoch is None or monotonic() - self._epoch[1] > _EPOCH_SECONDS:
-            async with self.reading() as connection:
-                [row] = await connection.execute(_EPOCH)
-            self._epoch = (hashlib.sha256("/".join(row).encode()).hexdigest()[:16], monotonic())
-        return self._epoch[0]
+        """Return what identifies the data: another value after a restore or a fail-over, when numbers may go back.
+
+        Takes a connection, so it must not be asked by who holds one; however many ask, one statement answers them all.
+        """
+        if self._epoch is not None and monotonic() - self._epoch[1] <= _EPOCH_SECONDS:
+            return self._epoch[0]
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._ask_epoch())
+            self._asking.add_done_callback(self._asked)
+        return await asyncio.shield(self._asking)
+
+    async def _ask_epoch(self) -> str:
+        async with self.reading() as connection:
+            [row] = await connection.execute(_EPOCH)
+        epoch = hashlib.sha256("/".join(row).encode()).hexdigest()[:16]
+        self._epoch = (epoch, monotonic())
+        return epoch
+
+    def _asked(self, asking: asyncio.Task[str]) -> None:
+        self._asking = None
+        if not asking.cancelled():
+            asking.exception()  # so that it counts as seen, even where everybody who asked has left
 
     async def ping(self) -> None:
         """Return when Postgres answers; errors as in `transaction`."""
@@ -189,4 +206,7 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections."""
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.wait([self._asking])
         await self._engine.dispose()

@@ -86,11 +86,17 @@ _UNPUBLISHED = Statement("""
     ) l
     WHERE i.published_seq < i.last_seq AND l.at <= :before
       AND (CAST(:user_ids AS text[]) IS NULL OR i.user_id = ANY(CAST(:user_ids AS text[])))
+      AND i.user_id <> ALL(CAST(:passed_over AS text[]))
     ORDER BY l.at LIMIT CAST(:most AS bigint)
 """)
 _PRUNABLE = Statement("""
-    SELECT user_id, max(seq) FROM inbox_log WHERE at < :before GROUP BY user_id LIMIT CAST(:most AS bigint)
+    SELECT user_id, max(seq) FROM (
+        SELECT user_id, seq FROM inbox_log WHERE at < :before ORDER BY at LIMIT CAST(:most AS bigint)
+    ) AS oldest
+    GROUP BY user_id ORDER BY user_id
 """)
+_ROWS_PER_ROUND = 2_000
+_USERS_PER_PRUNE = 50
 _PRUNE = Statement("""
     WITH pruned AS (
         DELETE FROM inbox_log l USING unnest(CAST(:user_ids AS text[]), CAST(:uptos AS bigint[])) AS k(user_id, upto)
@@ -186,32 +192,43 @@ async def mark_published(database: Database, ranges: Sequence[Range]) -> Mapping
 
 
 async def unpublished(
-    database: Database, *, before: datetime, user_ids: Sequence[str] | None, most: int
+    database: Database,
+    *,
+    before: datetime,
+    user_ids: Sequence[str] | None,
+    passed_over: Sequence[str] = (),
+    most: int,
 ) -> list[Range]:
     """Return what was committed by `before` and is not known to be published, of at most `most` users.
 
-    Only of `user_ids`, where they are given.
+    Only of `user_ids`, where they are given; never of those in `passed_over`.
     """
     wanted = None if user_ids is None else list(user_ids)
     async with database.reading() as connection:
-        rows = await connection.execute(_UNPUBLISHED, {"before": before, "user_ids": wanted, "most": most})
+        rows = await connection.execute(
+            _UNPUBLISHED, {"before": before, "user_ids": wanted, "passed_over": list(passed_over), "most": most}
+        )
         return [Range(user_id, first, last) for user_id, first, last in rows]
 
 
-async def prune(database: Database, *, before: datetime, most_users: int) -> int:
-    """Delete log rows written before then, of at most `most_users`, moving their floors in the same transaction.
+async def prune(database: Database, *, before: datetime, most_rounds: int) -> bool:
+    """Delete log rows written before then, moving the users' floors with them; return whether all are gone.
 
-    Return how many users lost some.
+    A round is some 2,000 of the oldest rows. Handlers wait for the counter rows of users who lose some, so they are
+    taken a few at a time, each few in a transaction of their own.
     """
-    async with database.transaction() as transaction:
-        found = await transaction.execute(_PRUNABLE, {"before": before, "most": most_users})
-        if not found:
-            return 0
-        await lock_inboxes(transaction, [user_id for user_id, _ in found])
-        await transaction.execute(
-            _PRUNE, {"user_ids": [user_id for user_id, _ in found], "uptos": [upto for _, upto in found]}
-        )
-        return len(found)
+    for _ in range(most_rounds):
+        async with database.reading() as connection:
+            oldest = await connection.execute(_PRUNABLE, {"before": before, "most": _ROWS_PER_ROUND})
+        for start in range(0, len(oldest), _USERS_PER_PRUNE):
+            few = oldest[start : start + _USERS_PER_PRUNE]
+            async with database.transaction() as transaction:
+                user_ids = [user_id for user_id, _ in few]
+                await lock_inboxes(transaction, user_ids)
+                await transaction.execute(_PRUNE, {"user_ids": user_ids, "uptos": [upto for _, upto in few]})
+        if not oldest:
+            return True
+    return False
 
 
 def conversation_with(c: Sequence[Any], lm: Sequence[Any], account_name: str | None) -> Conversation:

@@ -7,6 +7,7 @@ import msgspec
 
 from shared.contracts import ItemParkedV1, Profile, ProfileRequestedV1
 from shared.contracts.internal import KnownParticipant, Lookup, ParticipantKey
+from store.core.cursors import ParkedPosition
 from store.repository.database import Database
 from store.repository.statements import Connection, Statement
 
@@ -18,15 +19,22 @@ _PARK = Statement("""
                 CAST(:attempts AS integer[]), CAST(:event_types AS text[]), CAST(:content_types AS text[]),
                 CAST(:originals AS bytea[]), CAST(:occurred_ats AS timestamptz[]),
                 CAST(:received_ats AS timestamptz[])) AS p
-    ON CONFLICT (id) DO NOTHING
+    ON CONFLICT (id) DO UPDATE SET
+        reason = EXCLUDED.reason, attempts = EXCLUDED.attempts, parked_at = EXCLUDED.parked_at, replayed_at = NULL
+    WHERE parked_items.replayed_at IS NOT NULL
 """)
 _PARKED = Statement("""
-    SELECT id, handler, reason, attempts, event_type, content_type, original, parked_at, replayed_at FROM parked_items
+    SELECT id, handler, reason, attempts, event_type, parked_at, replayed_at FROM parked_items
     WHERE (NOT CAST(:unreplayed_only AS boolean) OR replayed_at IS NULL)
-      AND (CAST(:ids AS text[]) IS NULL OR id = ANY(CAST(:ids AS text[])))
-    ORDER BY parked_at DESC, id LIMIT CAST(:most AS bigint)
+      AND (parked_at, id) < (coalesce(CAST(:after_at AS timestamptz), 'infinity'), CAST(:after_id AS text))
+    ORDER BY parked_at DESC, id DESC LIMIT CAST(:most AS bigint)
+""")
+_WHOLE = Statement("""
+    SELECT id, handler, reason, attempts, event_type, content_type, original, parked_at, replayed_at FROM parked_items
+    WHERE id = ANY(CAST(:ids AS text[]))
 """)
 _REPLAYED = Statement("UPDATE parked_items SET replayed_at = :now WHERE id = ANY(CAST(:ids AS text[]))")
+_NOT_REPLAYED = Statement("UPDATE parked_items SET replayed_at = NULL WHERE id = :id AND replayed_at = :marked_at")
 _REQUEST = Statement("""
     INSERT INTO profile_lookups (user_id, platform, participant_id, page_id, due_at)
     SELECT k.*, CAST(:now AS timestamptz)
@@ -54,22 +62,31 @@ _PARTICIPANTS = Statement("""
 """)
 
 
-class ParkedItem(msgspec.Struct, frozen=True, kw_only=True):
-    """An event that was given up."""
+class ParkedEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """An event that was given up, without itself."""
 
     id: str
     handler: str
     reason: str
     attempts: int
     event_type: str
-    content_type: str
-    original: bytes
     parked_at: datetime
     replayed_at: datetime | None
 
 
+class ParkedItem(ParkedEntry, frozen=True, kw_only=True):
+    """An event that was given up, whole."""
+
+    content_type: str
+    original: bytes
+
+
 async def park(transaction: Connection, events: Sequence[ItemParkedV1], *, now: datetime) -> None:
-    """Keep events that were given up; those that are kept already stay as they are."""
+    """Keep events that were given up.
+
+    Those that are kept already stay as they are, unless they were replayed: then they have failed once more.
+    """
+    events = list({event.id: event for event in sorted(events, key=lambda event: event.id)}.values())
     await transaction.execute(
         _PARK,
         {
@@ -89,21 +106,35 @@ async def park(transaction: Connection, events: Sequence[ItemParkedV1], *, now: 
 
 
 async def parked(
-    database: Database, *, ids: Sequence[str] | None = None, unreplayed_only: bool = False, most: int
-) -> list[ParkedItem]:
-    """Return parked items, the latest first; only those of `ids` where they are given."""
+    database: Database, *, unreplayed_only: bool = False, after: ParkedPosition | None = None, most: int
+) -> list[ParkedEntry]:
+    """Return what was given up, the latest first, `after` where a page ended."""
+    arguments = {
+        "unreplayed_only": unreplayed_only,
+        "after_at": None if after is None else after.parked_at,
+        "after_id": "" if after is None else after.id,
+        "most": most,
+    }
     async with database.reading() as connection:
-        rows = await connection.execute(
-            _PARKED,
-            {"ids": None if ids is None else list(ids), "unreplayed_only": unreplayed_only, "most": most},
-        )
-        return [ParkedItem(**dict(row)) for row in rows]
+        return [ParkedEntry(**dict(row)) for row in await connection.execute(_PARKED, arguments)]
+
+
+async def parked_whole(database: Database, ids: Sequence[str]) -> list[ParkedItem]:
+    """Return those of `ids` that are parked, with their events."""
+    async with database.reading() as connection:
+        return [ParkedItem(**dict(row)) for row in await connection.execute(_WHOLE, {"ids": list(ids)})]
 
 
 async def mark_replayed(database: Database, ids: Sequence[str], *, now: datetime) -> None:
-    """Note that parked items were published again."""
+    """Note that parked items are published again: before they are, since they may be parked again at once."""
     async with database.transaction() as transaction:
         await transaction.execute(_REPLAYED, {"ids": list(ids), "now": now})
+
+
+async def unmark_replayed(database: Database, item_id: str, *, marked_at: datetime) -> None:
+    """Note that a parked item could not be published after all."""
+    async with database.transaction() as transaction:
+        await transaction.execute(_NOT_REPLAYED, {"id": item_id, "marked_at": marked_at})
 
 
 async def request_lookups(transaction: Connection, events: Sequence[ProfileRequestedV1], *, now: datetime) -> None:

@@ -1,7 +1,7 @@
 """Items of pages that nobody has connected: kept within bounds, and released when somebody does."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from shared.contracts import WebhookReleasedV1, WebhookUnclaimedV1, derive_id
 from store.core.accounts import Interval
@@ -17,7 +17,11 @@ _KEEP = Statement("""
                 CAST(:webhook_ids AS text[]), CAST(:item_indexes AS integer[]), CAST(:channels AS text[]),
                 CAST(:entries AS bytea[]), CAST(:occurred_ats AS timestamptz[]), CAST(:received_ats AS timestamptz[]),
                 CAST(:traceparents AS text[]), CAST(:release_versions AS bigint[])) AS k
-    ON CONFLICT (id) DO UPDATE SET release_version = coalesce(w.release_version, EXCLUDED.release_version)
+    ON CONFLICT (id) DO UPDATE SET
+        release_version = CASE WHEN w.leased_until IS NULL
+                               THEN coalesce(EXCLUDED.release_version, w.release_version)
+                               ELSE EXCLUDED.release_version END,
+        leased_until = NULL
 """)
 _CAP = Statement("""
     DELETE FROM waiting_webhooks WHERE id IN (
@@ -43,7 +47,9 @@ _CLAIM = Statement("""
     )
     SELECT * FROM claimed ORDER BY received_at, id
 """)
-_DELETE = Statement("DELETE FROM waiting_webhooks WHERE id = ANY(CAST(:ids AS text[]))")
+_DELETE = Statement(
+    "DELETE FROM waiting_webhooks WHERE id = ANY(CAST(:ids AS text[])) AND leased_until = :leased_until"
+)
 _EXPIRE = Statement("""
     DELETE FROM waiting_webhooks WHERE id IN (
         SELECT id FROM waiting_webhooks WHERE arrived_at < :before LIMIT CAST(:most AS bigint)
@@ -62,7 +68,8 @@ async def keep(
 ) -> None:
     """Keep items until their page is connected; those in `owners`, by id, belong to somebody already and leave at once.
 
-    Every id once; their pages must be locked.
+    An item that was released and comes back, found unclaimed once more, waits again: it loses its lease, and with it
+    whoever is publishing it the right to delete it. Every id once; their pages must be locked.
     """
     await transaction.execute(
         _KEEP,
@@ -98,11 +105,11 @@ async def release(transaction: Connection, page: PageKey, *, owned_from: datetim
 
 
 async def claim_released(
-    database: Database, *, now: datetime, lease: timedelta, most: int
+    database: Database, *, now: datetime, leased_until: datetime, most: int
 ) -> list[tuple[str, WebhookReleasedV1]]:
-    """Take released items, (id of the row, event) each, to publish them; nobody else gets them during `lease`."""
+    """Take released items, (id of the row, event) each, to publish them; they are nobody else's until then."""
     async with database.transaction() as transaction:
-        rows = await transaction.execute(_CLAIM, {"now": now, "leased_until": now + lease, "most": most})
+        rows = await transaction.execute(_CLAIM, {"now": now, "leased_until": leased_until, "most": most})
         return [
             (
                 row_id,
@@ -136,10 +143,10 @@ async def claim_released(
         ]
 
 
-async def delete(database: Database, row_ids: Sequence[str]) -> None:
-    """Forget items that have been published."""
+async def delete(database: Database, row_ids: Sequence[str], *, leased_until: datetime) -> int:
+    """Forget items that have been published under this lease; return how many. One that came back meanwhile stays."""
     async with database.transaction() as transaction:
-        await transaction.execute(_DELETE, {"ids": list(row_ids)})
+        return await transaction.count(_DELETE, {"ids": list(row_ids), "leased_until": leased_until})
 
 
 async def expire(database: Database, *, before: datetime, most: int) -> int:

@@ -23,9 +23,11 @@ EventsLimit = Annotated[int, Query(ge=1, le=1000, description="Most frames in on
 _NOBODY = inbox_log.Top(0, 0)
 
 
-async def position(database: Database, connection: Connection, user_id: str) -> tuple[inbox_log.Top, dict[str, str]]:
-    """Return where the user's log ends, and the headers that say so. Asked before the rows are: they may be newer."""
-    epoch = await database.epoch()
+async def position(connection: Connection, user_id: str, epoch: str) -> tuple[inbox_log.Top, dict[str, str]]:
+    """Return where the user's log ends, and the headers that say so. Asked before the rows are: they may be newer.
+
+    The epoch is asked for without a connection in hand: asking takes one.
+    """
     top = (await inbox_log.tops(connection, [user_id])).get(user_id, _NOBODY)
     return top, {"Inbox-Seq": str(top.last_seq), "Inbox-Epoch": epoch, "Cache-Control": "no-store"}
 
@@ -46,8 +48,9 @@ def inbox_router(database: Database, access: Access, seal: CursorSeal) -> APIRou
         """List the user's conversations, newest first."""
         bound_to = (user_id, "conversations", platform or "", str(unread))
         after = None if cursor is None else seal.read(cursor, ConversationPosition, bound_to=bound_to)
+        epoch = await database.epoch()
         async with database.reading() as connection:
-            _, headers = await position(database, connection, user_id)
+            _, headers = await position(connection, user_id, epoch)
             found = await reading.conversations(
                 connection, user_id, platform=platform, unread_only=unread, after=after, limit=limit + 1
             )
@@ -76,8 +79,9 @@ def inbox_router(database: Database, access: Access, seal: CursorSeal) -> APIRou
         """List the messages of one conversation, newest first."""
         bound_to = (user_id, "messages", conversation_id)
         after = None if cursor is None else seal.read(cursor, MessagePosition, bound_to=bound_to)
+        epoch = await database.epoch()
         async with database.reading() as connection:
-            _, headers = await position(database, connection, user_id)
+            _, headers = await position(connection, user_id, epoch)
             found = await reading.messages(connection, user_id, conversation_id, after=after, limit=limit + 1)
             if not found and not await reading.has_conversation(connection, user_id, conversation_id):
                 raise ProblemRaised("not-found", "You have no such conversation.")
@@ -97,8 +101,9 @@ def inbox_router(database: Database, access: Access, seal: CursorSeal) -> APIRou
         limit: EventsLimit = 50,
     ) -> Response:
         """List what has changed since `after`, oldest first: the frames that the WebSocket pushes."""
+        epoch = await database.epoch()
         async with database.reading() as connection:
-            top, headers = await position(database, connection, user_id)
+            top, headers = await position(connection, user_id, epoch)
             if after < top.floor_seq:
                 detail = f"It holds what came after {top.floor_seq}: reload the lists, then go on from their Inbox-Seq."
                 raise ProblemRaised("events-gone", detail, headers=headers)

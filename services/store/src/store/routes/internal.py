@@ -8,6 +8,7 @@ import msgspec
 from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -31,11 +32,13 @@ from shared.errors import DependencyUnavailable
 from shared.security.bearer import bearer_token, is_one_of
 from store.core.accounts import page_version
 from store.core.marks import Range
+from store.errors import Unstorable
 from store.repository import accounts, records
 from store.repository import log as inbox_log
 from store.repository.database import Database
 from store.repository.rendering import LogRow
-from store.routes.problems import ProblemRaised, on_bug, on_http_exception, on_problem, on_unavailable
+from store.routes.bodies import MAX_INTERNAL_BODY_BYTES, BodyLimit
+from store.routes.problems import ProblemRaised, on_bug, on_http_exception, on_problem, on_unavailable, on_unstorable
 from store.views import answer
 
 MAX_PARTICIPANTS = 500
@@ -44,7 +47,6 @@ MAX_FRAMES = 1_000
 MAX_TOPS = 10_000
 MAX_LOOKUPS = 500
 MAX_LEASE_SECONDS = 3_600.0
-_MAX_BODY_BYTES = 4 * 1024 * 1024
 _FRAMES_PER_ANSWER = 20_000
 """Over all positions: who is cut short asks again from where the answer ended."""
 _NOBODY = inbox_log.Top(0, 0)
@@ -154,8 +156,6 @@ def _user_log(user_id: str, after: int, top: inbox_log.Top, rows: Sequence[LogRo
 
 
 async def _body(request: Request, kind: type[QueryT]) -> QueryT:
-    if int(request.headers.get("content-length") or 0) > _MAX_BODY_BYTES:
-        raise ProblemRaised("invalid-request", f"The body may have {_MAX_BODY_BYTES} bytes.")
     try:
         return msgspec.json.decode(await request.body(), type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -191,9 +191,11 @@ def internal_app(
             Route("/internal/log", guarded(api.log), methods=["POST"]),
             Route("/internal/tops", guarded(api.tops), methods=["POST"]),
         ],
+        middleware=[Middleware(BodyLimit, max_bytes=MAX_INTERNAL_BODY_BYTES)],
         exception_handlers={
             ProblemRaised: on_problem,
             DependencyUnavailable: on_unavailable,
+            Unstorable: on_unstorable,
             HTTPException: on_http_exception,
             Exception: on_bug,
         },

@@ -1,7 +1,7 @@
 """What was given up: looking at it, and giving it another try. For holders of an admin token."""
 
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -11,20 +11,21 @@ from fastapi import APIRouter, Depends, Path, Query
 from starlette.responses import Response
 
 from shared.contracts import Event, decode
-from shared.errors import MalformedEvent, TransientError
+from shared.errors import DependencyUnavailable, MalformedEvent, SwitchboardError
 from shared.messaging.ports import Publisher
+from store.core.cursors import CursorSeal, ParkedPosition
 from store.repository import records
 from store.repository.database import Database
-from store.repository.records import ParkedItem
+from store.repository.records import ParkedEntry, ParkedItem
 from store.routes.access import Access
 from store.routes.problems import ProblemRaised
-from store.views import ParkedDetail, ParkedSummary, ReplayBody, Replayed, answer, describes
+from store.views import NotReplayed, ParkedDetail, ParkedSummary, ReplayBody, Replayed, answer, describes, next_link
 
 log = structlog.get_logger(__name__)
 
 
 def parked_router(
-    database: Database, publisher: Publisher, access: Access, *, clock: Callable[[], datetime]
+    database: Database, publisher: Publisher, access: Access, seal: CursorSeal, *, clock: Callable[[], datetime]
 ) -> APIRouter:
     """Return the routes over parked items."""
     router = APIRouter(prefix="/api", tags=["parked"])
@@ -33,10 +34,23 @@ def parked_router(
     @router.get(
         "/parked", responses=describes("ParkedSummary", is_list=True), response_class=Response, dependencies=[admin]
     )
-    async def list_parked(limit: Annotated[int, Query(ge=1, le=200)] = 50) -> Response:
+    async def list_parked(
+        unreplayed: Annotated[bool, Query(description="Only those that were not replayed.")] = False,  # noqa: FBT002 - a query parameter
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        cursor: Annotated[str | None, Query(max_length=2048)] = None,
+    ) -> Response:
         """List what was given up, the latest first."""
-        items = await records.parked(database, most=limit)
-        return answer([_summary(item) for item in items], headers={"Cache-Control": "no-store"})
+        bound_to = ("", "parked", str(unreplayed))
+        after = None if cursor is None else seal.read(cursor, ParkedPosition, bound_to=bound_to)
+        found = await records.parked(database, unreplayed_only=unreplayed, after=after, most=limit + 1)
+        headers = {"Cache-Control": "no-store"}
+        if len(found) > limit:
+            found = found[:limit]
+            following = seal.write(ParkedPosition(found[-1].parked_at, found[-1].id), bound_to=bound_to)
+            headers["Link"] = next_link(
+                "/api/parked", {"unreplayed": "true" if unreplayed else None, "limit": limit, "cursor": following}
+            )
+        return answer([_summary(entry) for entry in found], headers=headers)
 
     @router.get(
         "/parked/{item_id}",
@@ -46,7 +60,7 @@ def parked_router(
     )
     async def show_parked(item_id: Annotated[str, Path(max_length=256)]) -> Response:
         """Show one item with the event as it was."""
-        items = await records.parked(database, ids=[item_id], most=1)
+        items = await records.parked_whole(database, [item_id])
         if not items:
             raise ProblemRaised("not-found", "No such item was parked.")
         return answer(_detail(items[0]), headers={"Cache-Control": "no-store"})
@@ -54,24 +68,56 @@ def parked_router(
     @router.post("/parked/replay", responses=describes("Replayed"), response_class=Response)
     async def replay_parked(body: ReplayBody, replayed_by: Annotated[str, admin]) -> Response:
         """Publish the originals again; what fails once more is parked once more, as the same item."""
-        items = await records.parked(database, ids=body.ids, most=len(body.ids))
-        done: list[str] = []
-        for item in items:
-            event = _original(item)
-            if event is None:
-                continue
-            try:
-                await publisher.publish([event])
-            except TransientError as error:
-                log.info("replay failed", item_id=item.id, reason=str(error))
-                continue
-            done.append(item.id)
-        if done:
-            await records.mark_replayed(database, done, now=clock())
-        log.info("parked items replayed", item_ids=done, replayed_by=replayed_by)
-        return answer(Replayed(replayed=done))
+        replay = _Replay(database, publisher, clock=clock)
+        done, left = await replay.run(list(dict.fromkeys(body.ids)))
+        log.info("parked items replayed", item_ids=done, not_replayed=left, replayed_by=replayed_by)
+        return answer(Replayed(replayed=done, not_replayed=[NotReplayed(id=i, reason=why) for i, why in left.items()]))
 
     return router
+
+
+class _Replay:
+    """Publishes parked events again, one by one."""
+
+    def __init__(self, database: Database, publisher: Publisher, *, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._publisher = publisher
+        self._clock = clock
+
+    async def run(self, ids: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+        """Return which items were published, and of the others (by id) why not."""
+        items = {item.id: item for item in await records.parked_whole(self._database, ids)}
+        done: list[str] = []
+        left: dict[str, str] = {}
+        away: str | None = None
+        for item_id in ids:
+            item = items.get(item_id)
+            event = None if item is None else _original(item)
+            if item is None:
+                left[item_id] = "No such item was parked."
+            elif event is None:
+                left[item_id] = "It cannot be read as an event."
+            elif away is not None:
+                left[item_id] = away
+            else:
+                try:
+                    await self._publish(item_id, event)
+                except SwitchboardError as error:
+                    left[item_id] = str(error)
+                    away = str(error) if isinstance(error, DependencyUnavailable) else None
+                else:
+                    done.append(item_id)
+        return done, left
+
+    async def _publish(self, item_id: str, event: Event) -> None:
+        marked_at = self._clock()
+        # Marked first: where the event fails again, parking it again takes the mark away, and must not come before it.
+        await records.mark_replayed(self._database, [item_id], now=marked_at)
+        try:
+            await self._publisher.publish([event])
+        except SwitchboardError:
+            await records.unmark_replayed(self._database, item_id, marked_at=marked_at)
+            raise
 
 
 def _original(item: ParkedItem) -> Event | None:
@@ -82,7 +128,7 @@ def _original(item: ParkedItem) -> Event | None:
         return None
 
 
-def _summary(item: ParkedItem) -> ParkedSummary:
+def _summary(item: ParkedEntry) -> ParkedSummary:
     return ParkedSummary(
         id=item.id,
         parked_at=item.parked_at,

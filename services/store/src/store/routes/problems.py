@@ -13,6 +13,7 @@ from starlette.responses import Response
 from shared.errors import DependencyUnavailable
 from store import views
 from store.core.cursors import InvalidCursor
+from store.errors import Unstorable
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +26,7 @@ _TITLES = {
     "method-not-allowed": (405, "This cannot be done here."),
     "minting-unavailable": (409, "Tokens are minted elsewhere."),
     "events-gone": (410, "The event log no longer reaches back that far."),
+    "too-large": (413, "The body is too long."),
     "invalid-cursor": (422, "The cursor is not one of this query."),
     "invalid-request": (422, "Something in the request is not as it must be."),
     "internal-error": (500, "Something went wrong here."),
@@ -36,6 +38,7 @@ _NAME_OF_STATUS = {
     403: "forbidden",
     404: "not-found",
     405: "method-not-allowed",
+    413: "too-large",
 }
 
 
@@ -99,6 +102,12 @@ async def on_invalid_request(_: Request, error: Exception) -> Response:
     return problem_response("invalid-request", "See `errors`.", errors=problems)
 
 
+async def on_unstorable(_: Request, error: Exception) -> Response:
+    """Answer data that Postgres cannot hold, e.g. a NUL in a text; what was sent is never repeated."""
+    log.info("request refused: its data cannot be stored", reason=str(error))
+    return problem_response("invalid-request", "Something in the request cannot be stored, such as a NUL character.")
+
+
 async def on_bug(request: Request, error: Exception) -> Response:
     """Answer 500; the server logs the rest."""
     log.error("request failed: this is a bug", method=request.method, path=request.url.path, exc_info=error)
@@ -109,6 +118,7 @@ def install(app: FastAPI) -> None:
     """Make every error of `app` a problem."""
     app.add_exception_handler(ProblemRaised, on_problem)
     app.add_exception_handler(DependencyUnavailable, on_unavailable)
+    app.add_exception_handler(Unstorable, on_unstorable)
     app.add_exception_handler(InvalidCursor, on_invalid_cursor)
     app.add_exception_handler(HTTPException, on_http_exception)
     app.add_exception_handler(RequestValidationError, on_invalid_request)

@@ -148,7 +148,7 @@ _STATEMENTS = (
     )
     """,
     """
-    CREATE INDEX inbox_log_at_idx ON inbox_log USING brin (at)
+    CREATE INDEX inbox_log_at_idx ON inbox_log (at)
     """,
     """
     CREATE INDEX inbox_log_user_id_cause_id_idx ON inbox_log (user_id, cause_id)

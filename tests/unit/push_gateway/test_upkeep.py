@@ -1,0 +1,46 @@
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from push_gateway.shards import Shards
+from push_gateway.upkeep import Upkeep
+from shared.contracts import shard_of
+from shared.contracts.internal import LogAnswer, TopsAnswer
+from tests.unit.push_gateway.test_registry import Recorder, registry
+from tests.unit.push_gateway.test_shards import FakeTail
+
+
+class FakeTops:
+    """Every user's log ends at 7."""
+
+    def __init__(self) -> None:
+        self.asked: asyncio.Queue[Sequence[str]] = asyncio.Queue()
+
+    async def log(self, positions: Mapping[str, int]) -> LogAnswer:
+        raise AssertionError(f"nobody asked for {positions}")
+
+    async def tops(self, user_ids: Sequence[str]) -> TopsAnswer:
+        self.asked.put_nowait(user_ids)
+        return TopsAnswer(epoch="e1", tops=dict.fromkeys(user_ids, 7))
+
+
+async def test_after_a_late_bind_the_users_of_that_shard_are_checked_at_once_and_nobody_else() -> None:
+    users, tail, log = registry(), FakeTail(), FakeTops()
+    ada, bob = Recorder(), Recorder()
+    feed, _ = users.join("ada", ada)
+    users.join("bob", bob)
+    assert shard_of("ada") != shard_of("bob")
+    upkeep = Upkeep(users, log, heartbeat_seconds=1000.0)
+    shards = Shards(tail, bind_wait_seconds=0.01, on_late_bind=upkeep.on_late_bind)
+    async with upkeep.running(shards), asyncio.timeout(5):
+        shards.acquire(feed.shard)
+        assert not await shards.heard(feed.shard)
+        assert log.asked.empty()
+        tail.confirm.set()
+
+        assert await log.asked.get() == ["ada"]
+        upkeep.on_gap()
+        assert await log.asked.get() == ["ada", "bob"]
+    await shards.close()
+
+    assert feed.is_heard
+    assert ada.tops[0] == ("e1", 7)
