@@ -21,7 +21,7 @@ from time import perf_counter, process_time
 import uvloop
 from prometheus_client import CollectorRegistry
 
-from shared.contracts import Event, InboxEnrichedV1, Profile, TextMessage, conversation_id, derive_id
+from shared.contracts import Event, InboxEnrichedV1, MessageItem, Profile, conversation_id, derive_id
 from store.handlers import InboxHandler
 from store.metrics import Metrics
 from store.migrations import migrate
@@ -56,7 +56,7 @@ def event(number: int, users: int, run: str) -> InboxEnrichedV1:
         participant_id=person,
         conversation_id=conversation_id("facebook", user, person),
         participant=Profile(name="Ada Lovelace", fetched_at=_START),
-        item=TextMessage(
+        item=MessageItem(
             message_id=f"m_{run}_{number}",
             direction="incoming",
             sender_id=person,

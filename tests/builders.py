@@ -12,12 +12,15 @@ from shared.contracts import (
     InboxEnrichedV1,
     InboxPersistedV1,
     ItemParkedV1,
+    MessageItem,
+    PageItems,
     Profile,
     ProfileRequestedV1,
     ProfileResolvedV1,
-    TextMessage,
+    TokenRefusedV1,
     WebhookReceivedV1,
     WebhookReleasedV1,
+    WebhookSplitV1,
     WebhookUnclaimedV1,
     Wire,
     conversation_id,
@@ -62,13 +65,13 @@ def inbox_enriched(**changes: Any) -> InboxEnrichedV1:
         "participant_id": "person-1",
         "conversation_id": conversation_id("facebook", "user-1", "person-1"),
         "participant": Profile(name="Ada Lovelace", fetched_at=NOON),
-        "item": text_message(),
+        "item": message_item(),
         "hops": (Hop("ingest", A_SECOND_LATER), Hop("enricher", A_SECOND_LATER)),
     }
     return InboxEnrichedV1(**_of(default, changes))
 
 
-def text_message(**changes: Any) -> TextMessage:
+def message_item(**changes: Any) -> MessageItem:
     default: dict[str, Any] = {
         "message_id": "m_1",
         "direction": "incoming",
@@ -76,7 +79,22 @@ def text_message(**changes: Any) -> TextMessage:
         "content": "hello",
         "created_at": NOON,
     }
-    return TextMessage(**{**default, **changes})
+    return MessageItem(**{**default, **changes})
+
+
+def webhook_split(**changes: Any) -> WebhookSplitV1:
+    pages = (PageItems(platform="facebook", page_id="page-1", items=2),)
+    return WebhookSplitV1(**_of({"webhook_id": "1" * 32, "pages": pages}, changes))
+
+
+def token_refused(**changes: Any) -> TokenRefusedV1:
+    default = {
+        "platform": "facebook",
+        "page_id": "page-1",
+        "version": 3,
+        "reason": "The session has expired: connect the page again.",
+    }
+    return TokenRefusedV1(**_of(default, changes))
 
 
 def inbox_persisted(**changes: Any) -> InboxPersistedV1:
@@ -136,5 +154,7 @@ EXAMPLES: dict[str, Event] = {
         profile_resolved(),
         account_changed(),
         item_parked(),
+        webhook_split(),
+        token_refused(),
     )
 }

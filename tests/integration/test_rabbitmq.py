@@ -298,7 +298,7 @@ async def test_a_call_of_a_handler_is_bounded_in_bytes(amqp_url: str, quick: Qui
     handler = Recorder()
     content = "x" * 100_000
     events = [
-        builders.inbox_enriched(id=f"{number:032x}", item=builders.text_message(content=content))
+        builders.inbox_enriched(id=f"{number:032x}", item=builders.message_item(content=content))
         for number in range(30)
     ]
 

@@ -11,9 +11,9 @@ import pytest
 from shared.contracts import (
     Event,
     InboxEnrichedV1,
+    MessageItem,
     ProfileResolvedV1,
     RawItem,
-    TextMessage,
     WebhookReleasedV1,
     WebhookUnclaimedV1,
     conversation_id,
@@ -39,7 +39,7 @@ def names(made: World) -> dict[str, str | None]:
     return {
         found.item.content or "": found.participant.name if found.participant else None
         for found in made.inbox
-        if isinstance(found.item, TextMessage)
+        if isinstance(found.item, MessageItem)
     }
 
 

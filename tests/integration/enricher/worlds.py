@@ -25,10 +25,10 @@ from shared.contracts import (
     AnyEvent,
     InboxEnrichedV1,
     ItemParkedV1,
+    MessageItem,
     Profile,
     ProfileRequestedV1,
     ProfileResolvedV1,
-    TextMessage,
     WebhookReceivedV1,
     WebhookUnclaimedV1,
     derive_id,
@@ -193,7 +193,7 @@ class World:
         [at] = [
             at
             for at, event in self.published
-            if isinstance(event, InboxEnrichedV1) and isinstance(event.item, TextMessage) and event.item.content == text
+            if isinstance(event, InboxEnrichedV1) and isinstance(event.item, MessageItem) and event.item.content == text
         ]
         return at
 

@@ -22,7 +22,7 @@ from store.publishing.changes import ChangePublisher
 from store.publishing.waiting import Upkeep, WaitingReleaser
 from store.repository.database import Database
 from store.repository.statements import Statement
-from tests.builders import inbox_enriched, text_message
+from tests.builders import inbox_enriched, message_item
 
 ADMIN = "admin-token-of-the-tests"
 SERVICE = "service-token-of-the-tests"
@@ -65,7 +65,7 @@ def message(
         "page_id": page,
         "participant_id": person,
         "conversation_id": conversation_id(platform, user, person),
-        "item": text_message(**item),
+        "item": message_item(**item),
         "participant": None,
     }
     return inbox_enriched(**{**default, **event})

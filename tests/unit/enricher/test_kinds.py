@@ -8,7 +8,7 @@ import pytest
 
 from enricher.core.kinds import TypedItem, typed
 from enricher.core.splitting import SplitItem, split_webhook
-from shared.contracts import Profile, RawItem, TextMessage
+from shared.contracts import MessageItem, Profile, RawItem
 from shared.contracts.inbox import Attachment, ReplyTo
 from tests.unit.enricher.bodies import CUSTOMER, PAGE, contact, echo, encoded, event, page, whatsapp, whatsapp_text
 
@@ -22,9 +22,9 @@ def one(body: Any) -> TypedItem:
     return typed(split, received_at=RECEIVED)
 
 
-def text_of(body: Any) -> TextMessage:
+def text_of(body: Any) -> MessageItem:
     item = one(body).item
-    assert isinstance(item, TextMessage), item
+    assert isinstance(item, MessageItem), item
     return item
 
 
@@ -33,7 +33,7 @@ def text_of(body: Any) -> TextMessage:
 def test_a_customers_text_is_an_incoming_message(kind: str, channel: str) -> None:
     found = one(page(event(), kind=kind, channel=channel))
 
-    assert found.item == TextMessage(
+    assert found.item == MessageItem(
         message_id="m_1", direction="incoming", sender_id=CUSTOMER, content="hello", created_at=NOON
     )
     assert (found.participant_id, found.occurred_at, found.label) == (CUSTOMER, NOON, f"{channel}.message")
@@ -45,7 +45,7 @@ def test_a_customers_text_is_an_incoming_message(kind: str, channel: str) -> Non
 def test_an_echo_is_an_outgoing_message_to_the_customer(kind: str, channel: str) -> None:
     found = one(page(echo(), kind=kind, channel=channel))
 
-    assert found.item == TextMessage(
+    assert found.item == MessageItem(
         message_id="m_2", direction="outgoing", sender_id=PAGE, content="how can we help?", created_at=NOON
     )
     assert (found.participant_id, found.label) == (CUSTOMER, f"{channel}.message_echo")
@@ -57,7 +57,7 @@ def test_a_messaging_shaped_change_is_a_message() -> None:
 
     found = one({"object": "instagram", "entry": [{"id": "0", "changes": [{"field": "messages", "value": value}]}]})
 
-    assert found.item == TextMessage(
+    assert found.item == MessageItem(
         message_id="random_mid", direction="incoming", sender_id=CUSTOMER, content="random_text", created_at=NOON
     )
     assert found.split.page_id == PAGE
@@ -66,7 +66,7 @@ def test_a_messaging_shaped_change_is_a_message() -> None:
 def test_a_whatsapp_text_is_an_incoming_message_of_the_contact() -> None:
     found = one(whatsapp(messages=[whatsapp_text()], contacts=[contact(profile={"name": "Ada", "username": "ada"})]))
 
-    assert found.item == TextMessage(
+    assert found.item == MessageItem(
         message_id="wamid.1", direction="incoming", sender_id="4915550002", content="hello", created_at=NOON
     )
     assert (found.participant_id, found.split.page_id, found.label) == ("4915550002", PAGE, "whatsapp.messages.text")
@@ -78,7 +78,7 @@ def test_a_text_sent_with_the_phone_app_is_an_outgoing_message() -> None:
 
     found = one(whatsapp("smb_message_echoes", message_echoes=[sent], contacts=[contact()]))
 
-    assert found.item == TextMessage(
+    assert found.item == MessageItem(
         message_id="wamid.1", direction="outgoing", sender_id=PAGE, content="hello", created_at=NOON
     )
     assert found.participant_id == "4915550002"
@@ -129,7 +129,7 @@ def test_the_whatsapp_customer_is_the_phone_or_else_the_user_id(
 def test_the_business_side_is_whichever_is_the_page(item: Any, participant: str, direction: str) -> None:
     found = one(page(item))
 
-    assert isinstance(found.item, TextMessage)
+    assert isinstance(found.item, MessageItem)
     assert (found.participant_id, found.item.direction) == (participant, direction)
 
 
@@ -194,7 +194,7 @@ def test_a_whatsapp_reply_names_what_it_answers() -> None:
 def test_a_message_without_an_id_is_shown_under_the_id_of_its_item(mid: Any) -> None:
     found = one(page(event(message={"mid": mid, "text": "hello"})))
 
-    assert isinstance(found.item, TextMessage)
+    assert isinstance(found.item, MessageItem)
     assert found.item.message_id == found.id
 
 

@@ -14,7 +14,7 @@ from tests import builders
 ANY_EVENT = st.one_of(
     st.builds(lambda body: builders.webhook_received(body=body), st.binary(max_size=200)),
     st.builds(
-        lambda text, number: builders.inbox_enriched(item=builders.text_message(content=text), item_index=number),
+        lambda text, number: builders.inbox_enriched(item=builders.message_item(content=text), item_index=number),
         st.text(max_size=50),
         st.integers(min_value=0, max_value=999),
     ),

@@ -19,7 +19,9 @@ AnyEvent = (
     | e.InboxEnrichedV1
     | e.InboxPersistedV1
     | e.ItemParkedV1
+    | e.WebhookSplitV1
     | e.WebhookUnclaimedV1
+    | e.TokenRefusedV1
     | e.ProfileRequestedV1
     | e.ProfileResolvedV1
     | e.AccountChangedV1

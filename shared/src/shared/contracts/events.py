@@ -10,7 +10,8 @@ from typing import ClassVar, Literal
 import msgspec
 
 from shared.contracts.event import Event, Wire
-from shared.contracts.inbox import Attachment, Direction, FrameKind, ReplyTo
+from shared.contracts.inbox import FrameKind
+from shared.contracts.items import Item
 from shared.contracts.platform import Platform
 
 Channel = Literal["messaging", "standby", "changes"]
@@ -57,30 +58,6 @@ class WebhookReleasedV1(Event, frozen=True, kw_only=True, tag="webhook.released.
     """Version of the page's ownership that released it: an older cached answer must not be used."""
 
 
-class TextMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="message"):
-    """A message of the customer, or an echo of what the business sent."""
-
-    message_id: str
-    direction: Direction
-    sender_id: str
-    content: str | None
-    created_at: datetime
-    attachments: tuple[Attachment, ...] = ()
-    reply_to: ReplyTo | None = None
-
-
-class RawItem(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="raw"):
-    """An item that is kept as it came, because no type is known for it."""
-
-    label: str
-    """What it looks like, e.g. `messaging.reaction`; counted by it."""
-    body: msgspec.Raw
-    """The item, JSON."""
-
-
-Item = TextMessage | RawItem
-
-
 class InboxEnrichedV1(Event, frozen=True, kw_only=True, tag="inbox.enriched.v1"):
     """One item of a webhook, with whose it is and which conversation it belongs to."""
 
@@ -94,7 +71,26 @@ class InboxEnrichedV1(Event, frozen=True, kw_only=True, tag="inbox.enriched.v1")
     conversation_id: str | None
     """None exactly when `participant_id` is."""
     participant: Profile | None = None
+    participant_aliases: tuple[str, ...] = ()
+    """Other ids of the same customer, as this item tells them."""
     item: Item
+
+
+class PageItems(msgspec.Struct, frozen=True, kw_only=True):
+    """How many items of a webhook belong to a page."""
+
+    platform: Platform
+    page_id: str
+    """Empty for items that name no page."""
+    items: int
+
+
+class WebhookSplitV1(Event, frozen=True, kw_only=True, tag="webhook.split.v1"):
+    """The manifest of a webhook: what has to come out of it somewhere, and is looked for until it does."""
+
+    webhook_id: str
+    pages: tuple[PageItems, ...]
+    """One a page; the items are numbered from 0 over all of them."""
 
 
 class ProfileRequestedV1(Event, frozen=True, kw_only=True, tag="profile.requested.v1"):
@@ -143,6 +139,17 @@ class AccountChangedV1(Event, frozen=True, kw_only=True, tag="account.changed.v1
     """Grows with every change of the page's ownership or token."""
 
 
+class TokenRefusedV1(Event, frozen=True, kw_only=True, tag="token.refused.v1"):
+    """The platform does not take a page's access token any more: only a new one helps."""
+
+    platform: Platform
+    page_id: str
+    version: int
+    """The page's `version` whose token was refused: a token set since is not meant."""
+    reason: str
+    """As a sentence, for the user."""
+
+
 class WebhookUnclaimedV1(Event, frozen=True, kw_only=True, tag="webhook.unclaimed.v1"):
     """An item of a page that nobody had connected."""
 
@@ -171,3 +178,6 @@ class ItemParkedV1(Event, frozen=True, kw_only=True, tag="item.parked.v1"):
     content_type: str
     original: bytes
     """The original event as it was on the wire, in `content_type`."""
+    webhook_id: str | None = None
+    """Of the item, where the original is not the event that brought it."""
+    item_index: int | None = None

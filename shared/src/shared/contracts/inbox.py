@@ -9,20 +9,53 @@ from shared.contracts.platform import Platform
 
 Direction = Literal["incoming", "outgoing"]
 FrameKind = Literal["new_message", "message_updated", "conversation_updated", "account_updated"]
+MessageKind = Literal["message", "postback"]
+"""A postback is a pressed button: contact of the customer, with the button's title as content."""
 MessageStatus = Literal["sent", "failed", "delivered", "read", "played"]
+"""In ascending order: a status only rises."""
+SentVia = Literal["own_app", "page_inbox", "native_app", "other_app"]
+"""What an outgoing message was sent with: an app of ours, Meta's inbox, the platform's own app, another tool."""
+
+
+class Coordinates(msgspec.Struct, frozen=True, kw_only=True):
+    """A place, in degrees (WGS 84)."""
+
+    latitude: float
+    longitude: float
 
 
 class Attachment(msgspec.Struct, frozen=True, kw_only=True):
-    """Something beside the text. `type` is the platform's word; a placeholder has no `url`."""
+    """Something beside the text. `type` is the platform's word; a placeholder has no `url`.
+
+    `unsupported` stands for what the platform itself does not hand out.
+    """
 
     type: str
     url: str | None = None
     title: str | None = None
+    """Caption, file name or headline."""
     mime_type: str | None = None
     size: int | None = None
     """Bytes, when the platform says so."""
     expires_at: datetime | None = None
     """When `url` stops working, as far as it tells."""
+    media_id: str | None = None
+    """The platform's id of the content, where it is to be fetched by id (WhatsApp) or recognised (stickers, posts)."""
+    coordinates: Coordinates | None = None
+    details: dict[str, Any] | None = None
+    """What else the platform says of it: contacts, orders, templates; bounded."""
+
+
+class Referral(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What brought the customer: an advertisement, a link, a product."""
+
+    source: str | None = None
+    type: str | None = None
+    ref: str | None = None
+    ad_id: str | None = None
+    title: str | None = None
+    url: str | None = None
+    product_id: str | None = None
 
 
 class Reaction(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,17 +93,33 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     """The text; None where there is none and where it was unsent."""
     created_at: datetime
     """The platform's time, UTC."""
+    kind: MessageKind = "message"
     status: MessageStatus | None = None
     """How far an outgoing message has come; None for incoming ones."""
+    error: str | None = None
+    """Why it failed, or cannot be shown, as a sentence."""
     attachments: tuple[Attachment, ...] = ()
     reactions: tuple[Reaction, ...] = ()
     reply_to: ReplyTo | None = None
+    payload: str | None = None
+    """What the pressed button or quick reply carries for the business's own programs."""
+    referral: Referral | None = None
+    sent_via: SentVia | None = None
     edited_at: datetime | None = None
     deleted_at: datetime | None = None
+    """When it was unsent; `content`, `attachments`, `payload`, `referral` and the replied-to story are then gone."""
     delivered_at: datetime | None = None
     read_at: datetime | None = None
     client_ref: str | None = None
     """The sender's own reference of an outgoing message, unique per user."""
+
+
+class LinkedConversation(msgspec.Struct, frozen=True, kw_only=True):
+    """The same person under another id: WhatsApp knows people by phone number and by business-scoped user id."""
+
+    participant_id: str
+    conversation_id: str
+    """Computed: the conversation need not exist."""
 
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +136,8 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     unread_count: int
     last_seq: int
     """The `seq` of its last change: whoever holds a newer one keeps it."""
+    linked: tuple[LinkedConversation, ...] = ()
+    """By participant id."""
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +151,21 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     """Why it is not simply connected, as a sentence."""
     connected_at: datetime | None = None
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """Something the platform told that is no part of a thread: comments, opt-ins and hand-overs for example."""
+
+    record_id: str
+    kind: str
+    platform: Platform
+    page_id: str
+    participant_id: str | None
+    actor_id: str | None
+    text: str | None
+    occurred_at: datetime
+    body: msgspec.Raw
+    """The item as the platform sent it, JSON."""
 
 
 class MessageFrame(msgspec.Struct, frozen=True, kw_only=True):

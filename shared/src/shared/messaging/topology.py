@@ -14,8 +14,10 @@ from shared.contracts import (
     ItemParkedV1,
     ProfileRequestedV1,
     ProfileResolvedV1,
+    TokenRefusedV1,
     WebhookReceivedV1,
     WebhookReleasedV1,
+    WebhookSplitV1,
     WebhookUnclaimedV1,
     shard_of,
 )
@@ -70,7 +72,9 @@ ENRICHER_WEBHOOKS = WorkQueue(
 )
 STORE_INBOX = WorkQueue(name="store.inbox.v1", events=(InboxEnrichedV1, ProfileResolvedV1), max_events_per_call=512)
 STORE_RECORDS = WorkQueue(
-    name="store.records.v1", events=(ItemParkedV1, WebhookUnclaimedV1, ProfileRequestedV1), max_events_per_call=128
+    name="store.records.v1",
+    events=(ItemParkedV1, WebhookSplitV1, WebhookUnclaimedV1, ProfileRequestedV1, TokenRefusedV1),
+    max_events_per_call=512,
 )
 WORK_QUEUES = (ENRICHER_WEBHOOKS, STORE_INBOX, STORE_RECORDS)
 

@@ -6,7 +6,7 @@ from typing import Any
 from enricher.core.reading import Reader, Reading, Sides
 from enricher.core.splitting import SplitItem
 from enricher.core.values import id_of, items_of, object_of, text_of
-from shared.contracts import TextMessage
+from shared.contracts import MessageItem
 from shared.contracts.inbox import Attachment, ReplyTo
 
 MAX_ATTACHMENTS = 100
@@ -59,13 +59,13 @@ def sides_of(split: SplitItem) -> Sides:
     return Sides(recipient if business_sent else sender, "outgoing" if business_sent or is_echo else "incoming")
 
 
-def text_message(reading: Reading) -> TextMessage | None:
+def text_message(reading: Reading) -> MessageItem | None:
     """Read a message that has text, with what else is simple about it."""
     message = object_of(reading.split.body.get("message"))
     text = text_of(message.get("text"))
     if text is None or reading.sides.participant_id is None:
         return None
-    return TextMessage(
+    return MessageItem(
         message_id=id_of(message.get("mid")) or reading.id,
         direction=reading.sides.direction,
         sender_id=reading.sender_id,

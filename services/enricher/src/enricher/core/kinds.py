@@ -15,9 +15,9 @@ from enricher.core.identity import canonical, item_id
 from enricher.core.reading import NOBODY, Reader, Reading, Sides
 from enricher.core.splitting import SplitItem
 from enricher.core.values import object_of, text_of
-from shared.contracts import Item, Profile, RawItem, TextMessage
+from shared.contracts import Item, MessageItem, Profile, RawItem
 
-_MESSAGES = (TextMessage,)
+_MESSAGES = (MessageItem,)
 """Kinds that somebody wrote: only they may cause a profile look-up."""
 _CHANGE_FIELDS = frozenset(
     {

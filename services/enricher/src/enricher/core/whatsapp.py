@@ -6,7 +6,7 @@ from enricher.core.reading import Reader, Reading, Sides
 from enricher.core.splitting import SplitItem
 from enricher.core.values import id_of, object_of, text_of
 from enricher.core.whatsapp_value import customer_of
-from shared.contracts import TextMessage
+from shared.contracts import MessageItem
 from shared.contracts.inbox import Direction, ReplyTo
 
 _MESSAGE_TYPES = frozenset(
@@ -45,14 +45,14 @@ def sides_of(split: SplitItem) -> Sides:
     return Sides(customer_of(split.part, split.body, split.contact), direction)
 
 
-def text_message(reading: Reading) -> TextMessage | None:
+def text_message(reading: Reading) -> MessageItem | None:
     """Read a message of type `text`."""
     body = reading.split.body
     text = text_of(object_of(body.get("text")).get("body"))
     if text is None or reading.sides.participant_id is None:
         return None
     answers = id_of(object_of(body.get("context")).get("id"))
-    return TextMessage(
+    return MessageItem(
         message_id=id_of(body.get("id")) or reading.id,
         direction=reading.sides.direction,
         sender_id=reading.sender_id,

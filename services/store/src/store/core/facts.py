@@ -7,11 +7,11 @@ import msgspec
 
 from shared.contracts import (
     InboxEnrichedV1,
+    MessageItem,
     Platform,
     Profile,
     ProfileResolvedV1,
     RawItem,
-    TextMessage,
     conversation_id,
 )
 from shared.contracts.inbox import Attachment, Direction, ReplyTo
@@ -113,7 +113,7 @@ def arrival_of(event: InboxEnrichedV1 | ProfileResolvedV1) -> Arrival:
         participant_id=event.participant_id,
         conversation_id=event.conversation_id,
         profile=_telling(event.participant),
-        message=_message(event, event.item) if isinstance(event.item, TextMessage) else None,
+        message=_message(event, event.item) if isinstance(event.item, MessageItem) else None,
         raw=_raw(event.item) if isinstance(event.item, RawItem) else None,
     )
 
@@ -123,7 +123,7 @@ def _check_zones(event: InboxEnrichedV1 | ProfileResolvedV1) -> None:
     profile = event.profile if isinstance(event, ProfileResolvedV1) else event.participant
     if profile is not None:
         moments.append(profile.fetched_at)
-    if isinstance(event, InboxEnrichedV1) and isinstance(event.item, TextMessage):
+    if isinstance(event, InboxEnrichedV1) and isinstance(event.item, MessageItem):
         moments.append(event.item.created_at)
     if isinstance(event, ProfileResolvedV1) and event.retry_at is not None:
         moments.append(event.retry_at)
@@ -136,7 +136,7 @@ def _telling(profile: Profile | None) -> Profile | None:
     return None if profile is None or profile.is_empty else profile
 
 
-def _message(event: InboxEnrichedV1, item: TextMessage) -> MessageFact:
+def _message(event: InboxEnrichedV1, item: MessageItem) -> MessageFact:
     return MessageFact(
         NaturalKey(event.user_id, event.platform, event.page_id, "message", item.message_id),
         item.direction,
