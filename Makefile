@@ -10,7 +10,7 @@ LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-ha
 T ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install run check format test soak bench lock env image clean
+.PHONY: help install run check format test property soak bench lock env image clean
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -40,6 +40,13 @@ format: install ## Format and fix what can be fixed
 test: install ## Run every test on real RabbitMQ and Postgres (T=path for some of them)
 	$(BIN)/switchboard provision
 	$(BIN)/pytest $(T)
+
+property: install ## Any order, any repetition: thousands of examples (SWITCHBOARD_PROPERTY_EXAMPLES=2000)
+	$(BIN)/switchboard provision
+	$(BIN)/pytest -m property --timeout 3600 -s tests/convergence
+
+acceptance: install ## Play a folder of webhook bodies through the real system (CORPUS=path)
+	$(BIN)/python -m tests.acceptance $(if $(CORPUS),$(CORPUS),tests/acceptance/corpus)
 
 soak: install ## The long tests; their sizes are parameters (SWITCHBOARD_SOAK_*)
 	$(BIN)/switchboard provision

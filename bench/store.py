@@ -48,7 +48,7 @@ def event(number: int, users: int, run: str) -> InboxEnrichedV1:
         id=derive_id("bench", run, str(number)),
         occurred_at=at,
         received_at=at,
-        webhook_id="0" * 32,
+        webhook_id=derive_id("bench webhook", run, str(number)),
         item_index=0,
         user_id=user,
         platform="facebook",

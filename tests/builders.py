@@ -17,6 +17,7 @@ from shared.contracts import (
     Profile,
     ProfileRequestedV1,
     ProfileResolvedV1,
+    SignalSentV1,
     TokenRefusedV1,
     WebhookReceivedV1,
     WebhookReleasedV1,
@@ -25,6 +26,7 @@ from shared.contracts import (
     Wire,
     conversation_id,
 )
+from shared.contracts.inbox import Who
 
 NOON = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
 A_SECOND_LATER = NOON.replace(second=1)
@@ -116,6 +118,18 @@ def account_changed(**changes: Any) -> AccountChangedV1:
     return AccountChangedV1(**_of(default, changes))
 
 
+def signal_sent(**changes: Any) -> SignalSentV1:
+    default = {
+        "user_id": "user-1",
+        "gateway_id": "gateway-1",
+        "kind": "presence",
+        "who": Who(id="laptop", name="Grace Hopper"),
+        "viewing": "4b99494293814ed3",
+        "until": A_SECOND_LATER,
+    }
+    return SignalSentV1(**_of(default, changes))
+
+
 def item_parked(**changes: Any) -> ItemParkedV1:
     default = {
         "handler": "enricher.webhooks.v1",
@@ -156,5 +170,6 @@ EXAMPLES: dict[str, Event] = {
         item_parked(),
         webhook_split(),
         token_refused(),
+        signal_sent(),
     )
 }

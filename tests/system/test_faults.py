@@ -11,6 +11,7 @@ from simulator.delivery import Retries, WebhookSender, webhook_sender
 from switchboard.provision.postgres import EmbeddedPostgres
 from switchboard.provision.rabbitmq import RabbitServer
 from tests.system.bodies import numbered
+from tests.system.ledger import assert_balanced
 from tests.system.running import System, eventually, listening, running_system
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
@@ -61,6 +62,7 @@ async def test_postgres_away_in_four_processes_takes_nothing_and_parks_nothing(
             own_postgres.start()
             await eventually(lambda: len(client.messages) == 300, within_seconds=30, what="what was held")
         assert await parked(system) == []
+        await assert_balanced(system, received=300)
 
     assert sorted(m["message_id"] for m in client.messages) == sorted(f"m_{number}" for number in range(300))
     assert client.seqs == list(range(1, len(client.seqs) + 1))
@@ -78,6 +80,7 @@ async def test_postgres_restarting_in_one_process_refuses_for_a_moment_and_loses
                 await eventually(lambda: len(client.messages) > 50, what="load")
                 await asyncio.to_thread(own_postgres.restart, "immediate")
             await eventually(lambda: len(client.messages) == 300, within_seconds=30, what="all of them")
+        await assert_balanced(system, received=300)
 
     assert client.seqs == list(range(1, len(client.seqs) + 1))
 
@@ -103,6 +106,7 @@ async def test_a_broker_that_fails_under_load_makes_webhooks_wait_and_loses_none
             await eventually(lambda: len(client.messages) == 1500, within_seconds=60, what="all of them")
         assert sender.ledger.answers[503] > 0, "the fault was not felt"
         assert await parked(system) == []
+        await assert_balanced(system, received=1500)
 
     assert sorted(m["message_id"] for m in client.messages) == sorted(f"m_{number}" for number in range(1500))
     assert client.seqs == list(range(1, len(client.seqs) + 1))
@@ -126,4 +130,5 @@ async def _first_message(data_dir: Path, amqp_url: str) -> str:
         async with listening(system, USER, after=0) as client:
             assert await system.post("facebook", numbered(PAGE, 0, customers=7)) == 200
             await eventually(lambda: client.messages, what="the message")
+        await assert_balanced(system, received=1)
         return str(client.messages[0]["content"])

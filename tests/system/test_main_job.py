@@ -10,6 +10,7 @@ from websockets.asyncio.client import connect
 
 from shared.contracts import conversation_id
 from tests.system.bodies import CASES, HARMLESS, Case
+from tests.system.ledger import assert_balanced
 from tests.system.running import System, eventually, listening, running_system
 from tests.system.surroundings import surroundings
 
@@ -130,3 +131,7 @@ async def test_a_forged_webhook_is_refused(system: System) -> None:
     )
 
     assert answer.status_code == 401
+
+
+async def test_after_all_of_this_every_item_is_accounted_for(system: System) -> None:
+    await assert_balanced(system)

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from simulator.delivery import Retries, webhook_sender
 from tests.system.bodies import numbered
+from tests.system.ledger import assert_balanced
 from tests.system.running import Client, System, eventually, listening, running_system
 from tests.system.surroundings import surroundings
 
@@ -105,6 +106,7 @@ async def send_kill_and_account(system: System, number: int, *, rounds: int) -> 
     assert client.connections > 1
     stored = await stored_message_ids(system)
     assert sorted(stored) == sorted(expected)
+    await assert_balanced(system, received=number)
 
 
 async def stored_message_ids(system: System) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.system.ledger import assert_balanced
 from tests.system.running import COMMAND, eventually, running_system
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
@@ -21,6 +22,7 @@ def is_running(pid: int) -> bool:
 async def test_a_running_system_stops_within_ten_seconds(tmp_path: Path, arguments: list[str]) -> None:
     async with running_system(tmp_path, "--no-simulator", *arguments) as system:
         pids = [system.pid(name) for name in ("switchboard", "postgres")]
+        await assert_balanced(system, received=0)
         began = time.monotonic()
         system.process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(system.process.wait(), 15) == 0

@@ -7,6 +7,40 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+_HEAD_SECONDS = 10.0
+"""A connection that has not sent the whole head of its request by then is closed."""
+
+
+class _Protocol(HttpToolsProtocol):
+    """Bounds the time that a request's head may take; uvicorn bounds only the time between two requests."""
+
+    _head_due: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self._await_head()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._await_head()
+
+    def on_headers_complete(self) -> None:
+        self._forget_head()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget_head()
+        super().connection_lost(exc)
+
+    def _await_head(self) -> None:
+        self._forget_head()
+        self._head_due = self.loop.call_later(_HEAD_SECONDS, self.transport.close)
+
+    def _forget_head(self) -> None:
+        if self._head_due is not None:
+            self._head_due.cancel()
 
 
 class _Server(uvicorn.Server):
@@ -37,15 +71,22 @@ def listening_socket(host: str, port: int) -> socket.socket:
 
 
 @asynccontextmanager
-async def serving(app: Any, *, host: str, port: int, grace_seconds: float) -> AsyncIterator[int]:
+async def serving(
+    app: Any, *, host: str, port: int, grace_seconds: float, unread_seconds: float | None = None
+) -> AsyncIterator[int]:
     """Serve the ASGI application `app` while the context lasts; yields the port.
 
-    Leaving stops accepting and lets running requests end, for at most `grace_seconds`.
+    Leaving stops accepting and lets running requests end, for at most `grace_seconds`. A client whose machine takes
+    nothing for `unread_seconds` is given up where the system can do that (Linux, tcp(7), `TCP_USER_TIMEOUT`); None
+    leaves it to the system, which takes a quarter of an hour.
     """
     listener = listening_socket(host, port)
+    if unread_seconds is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+        # Connections inherit it from their listener.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(unread_seconds * 1000))
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=_Protocol,
         loop="none",
         ws="none",
         lifespan="off",

@@ -11,9 +11,18 @@ from shared.contracts import Platform
 from simulator import items, whatsapp
 from simulator.items import Item, milliseconds
 from simulator.pages import Page
-from simulator.whatsapp import Value, seconds
+from simulator.whatsapp import Contact, Value, seconds
 
 Body = dict[str, Any]
+_OBJECTS: dict[Platform, str] = {
+    "facebook": "page",
+    "instagram": "instagram",
+    "whatsapp": "whatsapp_business_account",
+}
+
+
+PHONE_APP = "smb_message_echoes"
+"""The field of WhatsApp changes that tell what the business did in its phone app."""
 
 
 @dataclass(frozen=True)
@@ -36,25 +45,24 @@ def message_id(platform: Platform, *parts: str) -> str:
 def messaging(page: Page, *content: Item, at: datetime) -> Webhook:
     """Return a Messenger or Instagram webhook with all of `content` in one entry."""
     entry = {"id": page.entry_id, "time": milliseconds(at), "messaging": list(content)}
-    return Webhook(
-        page.platform, {"object": "page" if page.platform == "facebook" else page.platform, "entry": [entry]}
-    )
+    return Webhook(page.platform, {"object": _OBJECTS[page.platform], "entry": [entry]})
 
 
 def changes(page: Page, *content: Value, at: datetime, field: str = "messages") -> Webhook:
-    """Return a WhatsApp webhook with a change for each of `content`."""
+    """Return a webhook with a change for each of `content`: everything of WhatsApp, comments elsewhere."""
     entry = {
         "id": page.entry_id,
         "time": int(seconds(at)),
         "changes": [{"field": field, "value": each} for each in content],
     }
-    return Webhook(page.platform, {"object": "whatsapp_business_account", "entry": [entry]})
+    return Webhook(page.platform, {"object": _OBJECTS[page.platform], "entry": [entry]})
 
 
 def text_message(page: Page, customer_id: str, name: str, *, at: datetime, message_id: str, content: str) -> Webhook:
     """Return a customer's text on whatever platform `page` is; only WhatsApp's says the `name`."""
     if page.platform == "whatsapp":
-        value = whatsapp.text(page, customer_id, name, at=at, message_id=message_id, content=content)
+        contact = Contact(name, customer_id)
+        value = whatsapp.text(page, contact, at=at, message_id=message_id, content=content)
         return changes(page, value, at=at)
     item = items.text(page.page_id, customer_id, at=at, message_id=message_id, content=content)
     return messaging(page, item, at=at)
@@ -63,8 +71,9 @@ def text_message(page: Page, customer_id: str, name: str, *, at: datetime, messa
 def echo(page: Page, customer_id: str, *, at: datetime, message_id: str, content: str) -> Webhook:
     """Return the echo of what a person of the business wrote in the platform's own app."""
     if page.platform == "whatsapp":
-        value = whatsapp.echo(page, customer_id, at=at, message_id=message_id, content=content)
-        return changes(page, value, at=at, field="smb_message_echoes")
+        contact = Contact("", customer_id)
+        value = whatsapp.echo(page, contact, at=at, message_id=message_id, kind="text", content={"body": content})
+        return changes(page, value, at=at, field=PHONE_APP)
     item = items.echo(page.page_id, customer_id, at=at, message_id=message_id, content=content)
     return messaging(page, item, at=at)
 

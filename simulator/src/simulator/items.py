@@ -42,11 +42,35 @@ def echo(
 
 
 def attachment(
-    page_id: str, customer_id: str, *, at: datetime, message_id: str, kind: str, payload: Item | None
+    page_id: str,
+    customer_id: str,
+    *,
+    at: datetime,
+    message_id: str,
+    kind: str,
+    payload: Item | None,
+    by_page: bool = False,
+    beside: Item | None = None,
 ) -> Item:
-    """Return a message with one attachment; `payload` None for the kinds that come without."""
-    part: Item = {"type": kind} if payload is None else {"type": kind, "payload": payload}
-    return from_customer(page_id, customer_id, at, {"message": {"mid": message_id, "attachments": [part]}})
+    """Return a message with one attachment.
+
+    Args:
+        page_id: the page or account.
+        customer_id: the customer, whoever sends.
+        at: when.
+        message_id: of the message.
+        kind: the platform's word for what it is.
+        payload: None for the kinds that come without.
+        by_page: the echo of what the business sent.
+        beside: what stands in the attachment beside type and payload, as in the old form of shared links.
+    """
+    part: Item = {"type": kind, **(beside or {})}
+    if payload is not None:
+        part["payload"] = payload
+    message: Item = {"mid": message_id, "attachments": [part]}
+    if by_page:
+        return from_page(page_id, customer_id, at, {"message": {**message, "is_echo": True}})
+    return from_customer(page_id, customer_id, at, {"message": message})
 
 
 def reply(page_id: str, customer_id: str, *, at: datetime, message_id: str, content: str, replied_to: str) -> Item:
@@ -69,6 +93,14 @@ def quick_reply(page_id: str, customer_id: str, *, at: datetime, message_id: str
     return from_customer(page_id, customer_id, at, {"message": message})
 
 
+def referred(page_id: str, customer_id: str, *, at: datetime, message_id: str, content: str, ad_id: str) -> Item:
+    """Return a text of somebody whom an advertisement has brought."""
+    referral = {"source": "ADS", "type": "OPEN_THREAD", "ad_id": ad_id, "ads_context_data": {"ad_title": "Open again"}}
+    return from_customer(
+        page_id, customer_id, at, {"message": {"mid": message_id, "text": content, "referral": referral}}
+    )
+
+
 def postback(page_id: str, customer_id: str, *, at: datetime, message_id: str, title: str, payload: str) -> Item:
     """Return a tap on a button or on "Get started"."""
     return from_customer(
@@ -76,27 +108,47 @@ def postback(page_id: str, customer_id: str, *, at: datetime, message_id: str, t
     )
 
 
-def edit(page_id: str, customer_id: str, *, at: datetime, message_id: str, content: str, number: int) -> Item:
-    """Return the `number`-th edit (from 1) of the message."""
-    return from_customer(
-        page_id, customer_id, at, {"message_edit": {"mid": message_id, "text": content, "num_edit": number}}
-    )
+def edit(
+    page_id: str,
+    customer_id: str,
+    *,
+    at: datetime,
+    message_id: str,
+    content: str | None,
+    number: int,
+    by_page: bool = False,
+) -> Item:
+    """Return the `number`-th edit (from 1) of the message; Instagram also sends a 0 without a text, meaning nothing."""
+    said: Item = {"mid": message_id, "num_edit": number}
+    if content is not None:
+        said["text"] = content
+    return (from_page if by_page else from_customer)(page_id, customer_id, at, {"message_edit": said})
 
 
-def unsend(page_id: str, customer_id: str, *, at: datetime, message_id: str) -> Item:
-    """Return that the customer took the message back."""
-    return from_customer(page_id, customer_id, at, {"message": {"mid": message_id, "is_deleted": True}})
+def unsend(page_id: str, customer_id: str, *, at: datetime, message_id: str, by_page: bool = False) -> Item:
+    """Return that the message was taken back by whoever wrote it."""
+    message: Item = {"mid": message_id, "is_deleted": True}
+    if by_page:
+        return from_page(page_id, customer_id, at, {"message": {**message, "is_echo": True}})
+    return from_customer(page_id, customer_id, at, {"message": message})
 
 
 def reaction(
-    page_id: str, customer_id: str, *, at: datetime, message_id: str, emoji: str | None, name: str = "other"
+    page_id: str,
+    customer_id: str,
+    *,
+    at: datetime,
+    message_id: str,
+    emoji: str | None,
+    name: str = "other",
+    by_page: bool = False,
 ) -> Item:
-    """Return the customer's reaction to the message; `emoji` None takes it away."""
+    """Return a reaction to the message, the customer's or the business's; `emoji` None takes it away."""
     if emoji is None:
         content: Item = {"mid": message_id, "action": "unreact"}
     else:
         content = {"mid": message_id, "action": "react", "reaction": name, "emoji": emoji}
-    return from_customer(page_id, customer_id, at, {"reaction": content})
+    return (from_page if by_page else from_customer)(page_id, customer_id, at, {"reaction": content})
 
 
 def read_up_to(page_id: str, customer_id: str, *, at: datetime, watermark: datetime) -> Item:

@@ -16,7 +16,7 @@ from simulator.customers import Customer, population
 from simulator.delivery import Delivered, Ledger, Retries, WebhookSender, webhook_sender
 from simulator.disorder import Disorder, disordered
 from simulator.pages import Page
-from simulator.script import Step, play
+from simulator.script import Kinds, Step, play
 from simulator.vocabulary import vocabulary
 
 OnDelivered = Callable[[Delivered, Ledger], None]
@@ -34,6 +34,7 @@ class Plan:
         pages: who is written to; they should be connected (`accounts.connect_pages`).
         customers: how many write.
         per_second: webhooks a second, on average, before duplicates and batches.
+        kinds: what customers do.
         number: how many webhooks, before duplicates and batches; None goes on until it is stopped.
         unfinished_limit: webhooks that wait for their 200 at most; nothing new is begun beyond.
     """
@@ -45,7 +46,7 @@ class Plan:
     customers: int = 24
     per_second: float = 1.0
     number: int | None = None
-    only_texts: bool = False
+    kinds: Kinds = "all"
     media_url: str | None = None
     disorder: Disorder = field(default_factory=Disorder)
     retries: Retries = field(default_factory=Retries)
@@ -65,7 +66,7 @@ def steps(plan: Plan, *, start: datetime) -> Iterator[Step]:
         cast(plan.pages, seed=plan.seed, customers=plan.customers),
         start=start,
         per_second=plan.per_second,
-        only_texts=plan.only_texts,
+        kinds=plan.kinds,
         media_url=plan.media_url,
     )
     return disordered(islice(script, plan.number), plan.disorder, Random(plan.seed + 1))

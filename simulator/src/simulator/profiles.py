@@ -115,17 +115,19 @@ def usage_headers(faults: Faults, customer: Customer | None) -> dict[str, str]:
     if faults.unreadable_usage:
         return {"X-App-Usage": "{not json", "X-Business-Use-Case-Usage": ""}
     is_limited = faults.kind in {"rate_limit", "page_rate_limit"}
-    percent = 100 if is_limited else faults.usage_percent
-    usage = {"call_count": percent, "total_cputime": percent, "total_time": percent}
-    headers = {"X-App-Usage": _json(usage)}
+    headers = {"X-App-Usage": _json(_usage(100 if faults.kind == "rate_limit" else faults.usage_percent))}
     if customer is not None:
         of_page = {
             "type": _BUSINESS_TYPE[customer.platform],
-            **usage,
+            **_usage(100 if is_limited else faults.usage_percent),
             "estimated_time_to_regain_access": faults.regain_minutes if is_limited else 0,
         }
         headers["X-Business-Use-Case-Usage"] = _json({customer.page.page_id: [of_page]})
     return headers
+
+
+def _usage(percent: int) -> dict[str, int]:
+    return {"call_count": percent, "total_cputime": percent, "total_time": percent}
 
 
 def _json(content: Any) -> str:

@@ -3,6 +3,7 @@
 Shapes follow developers.facebook.com, WhatsApp Cloud API "webhook components". Times are strings of seconds there.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -22,50 +23,111 @@ def value(page: Page, content: Value) -> Value:
     return {"messaging_product": "whatsapp", "metadata": metadata, **content}
 
 
-def message(page: Page, phone: str, name: str, *, at: datetime, message_id: str, kind: str, content: Value) -> Value:
-    """Return one message of the customer with number `phone`; `kind` is its type and `content` stands under that name.
+@dataclass(frozen=True)
+class Contact:
+    """A customer as WhatsApp names them: by phone number, by business-scoped user id, or by both.
+
+    Raises:
+        ValueError: by neither.
+    """
+
+    name: str
+    phone: str | None
+    user_id: str | None = None
+    username: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.phone is None and self.user_id is None:
+            raise ValueError("a contact has a phone number or a user id")
+
+    def named(self, phone_field: str, user_id_field: str) -> Value:
+        """Return the ids that there are, under these names."""
+        ids = {phone_field: self.phone, user_id_field: self.user_id}
+        return {name: value for name, value in ids.items() if value is not None}
+
+    def shown(self) -> Value:
+        """Return the element of `contacts`."""
+        profile = {"name": self.name} if self.username is None else {"name": self.name, "username": self.username}
+        return {"profile": profile, **self.named("wa_id", "user_id")}
+
+
+def message(
+    page: Page,
+    contact: Contact,
+    *,
+    at: datetime,
+    message_id: str,
+    kind: str,
+    content: Any,
+    context: Value | None = None,
+    referral: Value | None = None,
+) -> Value:
+    """Return one message of the customer; `kind` is its type and `content` stands under that name.
 
     The only place where WhatsApp says a customer's name is `contacts`, in the message's own webhook.
     """
-    item = {"from": phone, "id": message_id, "timestamp": seconds(at), "type": kind, kind: content}
-    return value(page, {"contacts": [{"profile": {"name": name}, "wa_id": phone}], "messages": [item]})
+    item = {
+        **contact.named("from", "from_user_id"),
+        "id": message_id,
+        "timestamp": seconds(at),
+        "type": kind,
+        kind: content,
+        **({"context": context} if context else {}),
+        **({"referral": referral} if referral else {}),
+    }
+    return value(page, {"contacts": [contact.shown()], "messages": [item]})
 
 
-def text(page: Page, phone: str, name: str, *, at: datetime, message_id: str, content: str) -> Value:
+def text(page: Page, contact: Contact, *, at: datetime, message_id: str, content: str) -> Value:
     """Return a customer's text message."""
-    return message(page, phone, name, at=at, message_id=message_id, kind="text", content={"body": content})
-
-
-def image(page: Page, phone: str, name: str, *, at: datetime, message_id: str, media_id: str, caption: str) -> Value:
-    """Return a picture; it is had from the Graph API by `media_id`, with a token."""
-    content = {"id": media_id, "mime_type": "image/jpeg", "caption": caption}
-    return message(page, phone, name, at=at, message_id=message_id, kind="image", content=content)
+    return message(page, contact, at=at, message_id=message_id, kind="text", content={"body": content})
 
 
 def reaction(
-    page: Page, phone: str, name: str, *, at: datetime, message_id: str, reacted_to: str, emoji: str | None
+    page: Page, contact: Contact, *, at: datetime, message_id: str, reacted_to: str, emoji: str | None
 ) -> Value:
     """Return a reaction, which is a message of its own here; an empty emoji takes it away."""
     content = {"message_id": reacted_to, "emoji": emoji or ""}
-    return message(page, phone, name, at=at, message_id=message_id, kind="reaction", content=content)
+    return message(page, contact, at=at, message_id=message_id, kind="reaction", content=content)
 
 
-def echo(page: Page, phone: str, *, at: datetime, message_id: str, content: str) -> Value:
-    """Return what the business wrote in its phone app; stands under the field `smb_message_echoes`."""
+def edit(page: Page, contact: Contact, *, at: datetime, message_id: str, original: str, content: str) -> Value:
+    """Return that the customer has given the message `original` a new text."""
+    return message(page, contact, at=at, message_id=message_id, kind="edit", content=_edited(original, content))
+
+
+def revoke(page: Page, contact: Contact, *, at: datetime, message_id: str, original: str) -> Value:
+    """Return that the customer took the message `original` back."""
+    content = {"original_message_id": original}
+    return message(page, contact, at=at, message_id=message_id, kind="revoke", content=content)
+
+
+def echo(page: Page, contact: Contact, *, at: datetime, message_id: str, kind: str, content: Any) -> Value:
+    """Return what the business did in its phone app; stands under the field `smb_message_echoes`."""
     item = {
         "from": page.display_phone_number,
-        "to": phone,
+        **contact.named("to", "to_user_id"),
         "id": message_id,
         "timestamp": seconds(at),
-        "type": "text",
-        "text": {"body": content},
+        "type": kind,
+        kind: content,
     }
     return value(page, {"message_echoes": [item]})
 
 
-def status(page: Page, phone: str, *, at: datetime, message_id: str, state: str) -> Value:
+def echoed_edit(page: Page, contact: Contact, *, at: datetime, message_id: str, original: str, content: str) -> Value:
+    """Return that the business has given its message `original` a new text in the phone app."""
+    return echo(page, contact, at=at, message_id=message_id, kind="edit", content=_edited(original, content))
+
+
+def _edited(original: str, content: str) -> Value:
+    return {"original_message_id": original, "message": {"type": "text", "text": {"body": content}}}
+
+
+def status(page: Page, contact: Contact, *, at: datetime, message_id: str, state: str) -> Value:
     """Return how far a message of the business has come: `sent`, `delivered`, `read`, `played` or `failed`."""
-    item: Value = {"id": message_id, "status": state, "timestamp": seconds(at), "recipient_id": phone}
+    item: Value = {"id": message_id, "status": state, "timestamp": seconds(at)}
+    item |= contact.named("recipient_id", "recipient_user_id")
     if state == "failed":
         item["errors"] = [{"code": 131026, "title": "Message undeliverable"}]
     return value(page, {"statuses": [item]})

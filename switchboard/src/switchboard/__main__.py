@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import uvloop
@@ -14,12 +14,15 @@ import uvloop
 from shared.errors import SwitchboardError
 from shared.observability import logs
 from shared.settings import ENV_PREFIX, InvalidSettings
+from simulator.script import Kinds
 from store.migrations import migrate as migrate_database
 from switchboard import listening, simulating
+from switchboard.book_keeping import conclusion, ignored_kinds, read_books, table
 from switchboard.parked import ParkedItems
 from switchboard.provision.rabbitmq import choose_server, find_rabbitmq_server
 from switchboard.up import Options
 from switchboard.up import up as run_up
+from switchboard.verifying import verify as run_verify
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -133,6 +136,9 @@ def simulate(
     duplicates: Annotated[float, typer.Option(help="Share of webhooks sent twice.", min=0, max=1)] = 0.0,
     shuffle: Annotated[int, typer.Option(help="How far webhooks may change places.", min=0)] = 0,
     batch: Annotated[int, typer.Option(help="Most items a webhook.", min=1, max=100)] = 1,
+    kinds: Annotated[
+        Kinds, typer.Option(help="All that people do, or customers' text messages alone: one new message a webhook.")
+    ] = "all",
 ) -> None:
     """Let made-up customers write to pages of a user, signed, sent and retried as the platforms do."""
     order = simulating.Order(
@@ -148,6 +154,7 @@ def simulate(
         duplicates=duplicates,
         shuffle=shuffle,
         batch=batch,
+        kinds=kinds,
     )
     with _sentences():
         typer.echo(uvloop.run(simulating.simulate(order, say=_say)))
@@ -161,6 +168,51 @@ def listen(
     """Print a user's messages as they come; reconnects and resumes, so that none is missed."""
     with _sentences():
         uvloop.run(listening.listen(url, after=after, write=typer.echo, say=_say))
+
+
+@app.command()
+def ledger(
+    api: ApiUrl = DEFAULT_API,
+    *,
+    admin_token: AdminToken,
+    since: Annotated[str | None, typer.Option(help="Only what was received since then, e.g. 2026-01-31.")] = None,
+    json_lines: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    sample: Annotated[int, typer.Option(help="Most webhooks to name that miss something.", min=1, max=200)] = 20,
+) -> None:
+    """Say of every item that came in where it is; exit 1 when one is nowhere for over a minute."""
+    with _sentences():
+        books = read_books(api, admin_token.split(",")[0], since=since, sample=sample)
+        if json_lines:
+            typer.echo(json.dumps({"accounts": books.accounts, "missing": books.missing}))
+        else:
+            kinds = ignored_kinds(books.accounts)
+            ignored = [f"Ignored: {', '.join(f'{number} {kind}' for kind, number in kinds.items())}."] if kinds else []
+            typer.echo("\n".join([*table(books.accounts), "", *ignored, *conclusion(books)]))
+        if books.missing:
+            raise typer.Exit(1)
+
+
+@app.command()
+def verify(
+    api: ApiUrl = DEFAULT_API,
+    *,
+    admin_token: AdminToken,
+    user: Annotated[str | None, typer.Option(help="Only this user.")] = None,
+    expect: Annotated[str | None, typer.Option(help="Exit 1 unless the total is this hash, of another run.")] = None,
+    json_lines: Annotated[bool, typer.Option("--json", help="Print a line of JSON a user, and one of all.")] = False,
+) -> None:
+    """Hash all that is known: two systems with the same hash hold the same facts, whatever came when."""
+
+    def show(state: dict[str, Any]) -> None:
+        counts = f"{state['conversations']:>8} conversations  {state['messages']:>10} messages"
+        typer.echo(json.dumps(state) if json_lines else f"{state['hash']}  {counts}  {state['user_id']}")
+
+    with _sentences():
+        total = run_verify(api, admin_token.split(",")[0], user_id=user, on_user=show)
+        typer.echo(json.dumps(total) if json_lines else f"{total['hash']}  {total['users']:>8} users in all")
+        if expect is not None and total["hash"] != expect:
+            _say(f"switchboard: the facts are not the same: {expect} was expected.")
+            raise typer.Exit(1)
 
 
 @parked.command("list")

@@ -22,6 +22,8 @@ class Addresses:
     verify_token: str
     admin_token: str
     pids: Mapping[str, int]
+    operations: Mapping[str, str]
+    """Where each service answers `/healthz`, `/readyz` and `/metrics`."""
 
 
 def as_json(addresses: Addresses) -> str:

@@ -13,11 +13,13 @@ _PORTS = {
     "store": "STORE_PORT",
     "store_internal": "STORE_INTERNAL_PORT",
     "gateway": "GATEWAY_PORT",
+    "gateway_sse": "GATEWAY_SSE_PORT",
     "gateway_operations": "GATEWAY_OPERATIONS_PORT",
     "enricher": "ENRICHER_PORT",
     "ingest": "INGEST_PORT",
 }
-_OPERATIONS = {"store": "store", "push-gateway": "gateway_operations", "enricher": "enricher", "ingest": "ingest"}
+OPERATIONS = {"store": "store", "push-gateway": "gateway_operations", "enricher": "enricher", "ingest": "ingest"}
+"""Which port of each service answers for its health."""
 
 
 @asynccontextmanager
@@ -42,7 +44,7 @@ async def separate_processes(
     }
     async with service_processes(full, log_dir=log_dir, on_change=pid_file.update) as watched:
         await until_ready(
-            {name: f"http://127.0.0.1:{ports[port]}/readyz" for name, port in _OPERATIONS.items()}, watched.failed
+            {name: f"http://127.0.0.1:{ports[port]}/readyz" for name, port in OPERATIONS.items()}, watched.failed
         )
         yield ports
 

@@ -10,6 +10,7 @@ from simulator import Plan, connect_pages, demo_pages
 from simulator import simulate as play
 from simulator.delivery import Delivered, Ledger, http_client
 from simulator.disorder import Disorder
+from simulator.script import Kinds
 
 _PROGRESS_EVERY = 100
 
@@ -30,6 +31,7 @@ class Order:
     duplicates: float
     shuffle: int
     batch: int
+    kinds: Kinds
 
 
 async def simulate(order: Order, *, say: Callable[[str], None]) -> str:
@@ -57,6 +59,7 @@ async def simulate(order: Order, *, say: Callable[[str], None]) -> str:
         customers=order.customers,
         per_second=order.per_second,
         number=order.number,
+        kinds=order.kinds,
         disorder=Disorder(duplicate_share=order.duplicates, shuffle_window=order.shuffle + 1, batch_size=order.batch),
     )
 

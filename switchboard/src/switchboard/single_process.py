@@ -44,7 +44,13 @@ async def single_process(settings: Mapping[str, object], *, amqp_url: str | None
         known = {**settings, "store_internal_url": f"http://127.0.0.1:{ports['store_internal']}"}
         ports |= await stack.enter_async_context(
             push_gateway.app.running(
-                load(push_gateway.settings.Settings, **known, gateway_port=0, gateway_operations_port=0),
+                load(
+                    push_gateway.settings.Settings,
+                    **known,
+                    gateway_port=0,
+                    gateway_sse_port=0,
+                    gateway_operations_port=0,
+                ),
                 broker,
                 registry=registry,
             )

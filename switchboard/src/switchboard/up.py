@@ -27,7 +27,7 @@ from switchboard.front_door import front_door
 from switchboard.pid_file import PidFile
 from switchboard.provision.postgres import embedded_postgres
 from switchboard.provision.rabbitmq import private_rabbitmq
-from switchboard.separate_processes import separate_processes
+from switchboard.separate_processes import OPERATIONS, separate_processes
 from switchboard.single_process import single_process
 
 DEFAULT_GRAPH_URL = "https://graph.facebook.com"
@@ -69,7 +69,12 @@ class Services:
     @property
     def routes(self) -> dict[str, int]:
         """Path prefix to port, for the front door; `/internal` is not among them."""
-        return {"/webhooks": self.ports["ingest"], "/api": self.ports["store"], "/ws": self.ports["gateway"]}
+        return {
+            "/webhooks": self.ports["ingest"],
+            "/api": self.ports["store"],
+            "/ws": self.ports["gateway"],
+            "/sse": self.ports["gateway_sse"],
+        }
 
 
 async def up(options: Options, environment: Mapping[str, str], *, say: Callable[[str], None]) -> None:
@@ -207,6 +212,7 @@ def _addresses(services: Services, front_port: int, launch: _Launch) -> Addresse
         verify_token=launch.credentials.verify_token,
         admin_token=launch.credentials.admin_token,
         pids=dict(launch.pid_file.pids),
+        operations={name: f"http://127.0.0.1:{services.ports[port]}" for name, port in OPERATIONS.items()},
     )
 
 

@@ -12,6 +12,7 @@ from shared.contracts import (
     Event,
     InboxEnrichedV1,
     MessageItem,
+    PageItems,
     ProfileResolvedV1,
     RawItem,
     WebhookReleasedV1,
@@ -99,19 +100,36 @@ async def test_an_old_name_serves_at_once_and_is_refreshed_later() -> None:
         assert names(made)["later"] == "Ada Lovelace"
 
 
-async def test_echoes_raw_items_and_whatsapp_look_nobody_up() -> None:
+async def test_echoes_facts_raw_items_and_whatsapp_look_nobody_up() -> None:
     async with world() as made:
         made.store.connect("1042")
-        reaction = event(message=None, reaction={"mid": "m"})
+        told: tuple[dict[str, Any], ...] = (
+            {"reaction": {"mid": "m", "emoji": "x"}},
+            {"read": {"watermark": 1}},
+            {"message_edit": {"mid": "m", "text": "x"}},
+            {"referral": {"ref": "r"}},
+            {"surprise": {}},
+        )
+        facts = [event(message=None, **one) for one in told]
         text = whatsapp(messages=[whatsapp_text()], contacts=[contact()])
         unnamed = whatsapp(messages=[whatsapp_text(id="wamid.2")])
 
-        await made.broker.publish([received(page(echo(), reaction)), received(text), received(unnamed)])
+        await made.broker.publish([received(page(echo(), *facts)), received(text), received(unnamed)])
 
-        assert len(made.inbox) == 4
+        assert len(made.inbox) == 8
         assert names(made)["how can we help?"] is None
         assert "Ada Lovelace" in [found.participant and found.participant.name for found in made.inbox]
         assert made.graph.calls == []
+
+
+async def test_what_an_app_of_ours_has_sent_is_our_own() -> None:
+    async with world() as made:
+        theirs = echo(message={"mid": "m_3", "text": "theirs", "is_echo": True, "app_id": 43})
+
+        await made.broker.publish([received(page(echo(), theirs))])
+
+        via = {found.item.content: found.item.sent_via for found in made.inbox if isinstance(found.item, MessageItem)}
+        assert via == {"how can we help?": "own_app", "theirs": "other_app"}
 
 
 async def test_a_slow_graph_api_costs_a_message_its_budget_and_the_name_follows() -> None:
@@ -160,7 +178,7 @@ async def test_a_dead_graph_api_soon_costs_nothing_and_names_are_requested() -> 
         await made.broker.publish([received(page(*(message(f"x{number}", f"{number}") for number in range(5, 50))))])
 
         assert made.at("x49") - started < BUDGET_SECONDS - 0.05
-        assert len(made.graph.calls) == 5
+        assert len(made.graph.calls) == 6, "the first failure is tried again"
         assert {request.participant_id for request in made.requested} == {f"{number}" for number in range(50)}
 
 
@@ -211,7 +229,7 @@ async def test_an_id_that_is_no_path_never_reaches_the_graph_api() -> None:
 
 async def test_a_look_up_that_fails_is_put_off_and_one_without_token_ends() -> None:
     async with world() as made:
-        made.graph.error = (400, {"error": {"code": 4, "message": "slow down"}})
+        made.graph.error = (500, {"error": {"code": 2, "message": "later"}})
         await made.broker.publish([received(page(message("hello")))])
         before = datetime.now(UTC)
 
@@ -240,6 +258,7 @@ async def test_an_item_of_a_page_that_nobody_connected_waits_and_is_enriched_whe
 
         [found] = made.inbox
         assert (found.user_id, found.webhook_id, found.item_index) == ("user-2", webhook.id, 0)
+        assert [manifest.webhook_id for manifest in made.manifests] == [webhook.id], "told once, when it came"
         assert found.received_at == webhook.received_at
         assert names(made) == {"early": "Ada Lovelace"}
 
@@ -319,11 +338,19 @@ async def test_an_unreadable_body_is_parked_whole_and_a_bad_item_alone() -> None
         assert alone.reason == "an item of messaging that is no object"
         assert {whole.handler, alone.handler} == {"enricher.webhooks.v1"}
         assert {whole.event_type, alone.event_type} == {"webhook.received.v1"}
+        assert (alone.webhook_id, alone.item_index) == (made.manifests[0].webhook_id, 0)
+        assert [manifest.pages for manifest in made.manifests] == [
+            (
+                PageItems(platform="facebook", page_id="", items=1),
+                PageItems(platform="facebook", page_id=PAGE, items=1),
+            ),
+            (PageItems(platform="facebook", page_id=PAGE, items=1),),
+        ]
 
 
 async def test_a_redelivered_webhook_gives_the_same_events() -> None:
     async with world() as made:
-        webhook = received(page(message("hello"), echo(), event(message=None, read={"watermark": 1})))
+        webhook = received(page(message("hello"), echo(), event(message=None, surprise={})))
         for _ in range(2):
             await made.broker.publish([webhook])
 
@@ -335,13 +362,20 @@ async def test_a_redelivered_webhook_gives_the_same_events() -> None:
 
 async def test_operations_tell_what_is_counted_and_what_is_wrong() -> None:
     async with world() as made, httpx.AsyncClient(base_url=f"http://127.0.0.1:{made.port}") as client:
-        await made.broker.publish([received(page(message("hello"), event(message=None, read={"watermark": 1})))])
+        await made.broker.publish(
+            [
+                received(
+                    page(message("hello"), event(message=None, read={"watermark": 1}), event(message=None, surprise={}))
+                )
+            ]
+        )
 
         assert (await client.get("/healthz")).status_code == 200
         assert (await client.get("/readyz")).status_code == 200
         metrics = (await client.get("/metrics")).text
         assert 'switchboard_enricher_items_total{kind="message",label="messaging.message"} 1.0' in metrics
-        assert 'switchboard_enricher_items_total{kind="raw",label="messaging.read"} 1.0' in metrics
+        assert 'switchboard_enricher_items_total{kind="receipt",label="messaging.read"} 1.0' in metrics
+        assert 'switchboard_enricher_items_total{kind="raw",label="messaging.other"} 1.0' in metrics
 
         made.store.is_away = True
         with pytest.raises(DependencyUnavailable):

@@ -16,7 +16,8 @@ from starlette.routing import Route
 
 from enricher import http
 from enricher.core.lookups import Wanted
-from enricher.errors import GraphRefused, GraphUnavailable, TokenDead
+from enricher.core.usage import Usage
+from enricher.errors import GraphRefused, GraphSilent, GraphUnavailable, RateLimited, TokenDead
 from enricher.graph import GraphClient
 from shared.serving import serving
 
@@ -29,6 +30,7 @@ class Host:
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
+        self.usages: list[Usage] = []
 
     async def answer(self, request: Request) -> Response:
         self.requests.append(request)
@@ -41,6 +43,10 @@ class Host:
                 return Response(b"x" * (http.MAX_ANSWER_BYTES + 1))
             case "Bearer dead":
                 return JSONResponse({"error": {"code": 190}}, status_code=200)
+            case "Bearer limited":
+                usage = '{"1041":[{"type":"instagram","call_count":100,"estimated_time_to_regain_access":7}]}'
+                headers = {"X-App-Usage": '{"call_count":28}', "X-Business-Use-Case-Usage": usage}
+                return JSONResponse({"error": {"code": 80002}}, status_code=400, headers=headers)
             case "Bearer page":
                 return Response(b"<html>Sorry</html>", status_code=200)
         return JSONResponse({"name": "Ada", "username": "ada"})
@@ -62,6 +68,7 @@ async def client() -> AsyncIterator[tuple[GraphClient, Host, Host]]:
             version="v25.0",
             app_secret=SecretStr("app-secret"),
             timeout_seconds=0.5,
+            on_usage=lambda _, usage: hosts[0].usages.append(usage),
             now=lambda: NOW,
         )
         yield made, *hosts
@@ -87,7 +94,7 @@ async def test_the_token_decides_about_the_host(token: str, is_instagrams: bool)
 @pytest.mark.parametrize(
     ("token", "error"),
     [
-        pytest.param("slow", GraphUnavailable, id="slow"),
+        pytest.param("slow", GraphSilent, id="slow"),
         pytest.param("page", GraphUnavailable, id="no JSON"),
         pytest.param("moved", GraphUnavailable, id="a redirect"),
         pytest.param("dead", TokenDead, id="an error with status 200"),
@@ -100,6 +107,15 @@ async def test_an_answer_that_is_none_is_a_typed_error(token: str, error: type[E
 
         assert len(facebook.requests) == 1, "no redirect is followed, nothing is tried twice"
         assert token == "slow" or token not in str(raised.value).split()
+
+
+async def test_what_the_headers_of_an_error_say_of_the_limits_is_told() -> None:
+    async with client() as (graph, facebook, _):
+        with pytest.raises(RateLimited):
+            await graph.profile(WHO, SecretStr("limited"))
+        await graph.profile(WHO, SecretStr("healthy"))
+
+        assert facebook.usages == [Usage(app_percent=28, page_percent=100, regain_seconds=420), Usage()]
 
 
 async def test_an_answer_that_is_too_large_is_not_read_to_its_end() -> None:

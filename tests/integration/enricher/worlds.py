@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from cryptography.fernet import Fernet
@@ -29,7 +29,9 @@ from shared.contracts import (
     Profile,
     ProfileRequestedV1,
     ProfileResolvedV1,
+    TokenRefusedV1,
     WebhookReceivedV1,
+    WebhookSplitV1,
     WebhookUnclaimedV1,
     derive_id,
 )
@@ -66,13 +68,20 @@ class FakeStore:
     is_away: bool = False
     asked: list[str] = field(default_factory=list)
 
-    def connect(self, page_id: str, user_id: str = "user-1", *, token: str | None = PAGE_TOKEN) -> None:
+    def connect(
+        self,
+        page_id: str,
+        user_id: str = "user-1",
+        *,
+        token: str | None = PAGE_TOKEN,
+        status: Literal["connected", "needs_reauthorization"] = "connected",
+    ) -> None:
         ciphertext = None if token is None else TokenCipher([SecretStr(KEY)]).encrypt(token)
         owner = Owner(
             user_id=user_id,
             owned_from=datetime(1970, 1, 1, tzinfo=UTC),
             owned_until=None,
-            status="connected",
+            status=status,
             token_ciphertext=ciphertext,
         )
         self.owners[page_id] = [owner]
@@ -109,7 +118,9 @@ class FakeStore:
         claim = msgspec.json.decode(await request.body(), type=LookupsClaim)
         if self.is_away:
             return Response(status_code=503)
-        taken, self.due = self.due[: claim.limit], self.due[claim.limit :]
+        held = {(page.platform, page.page_id) for page in claim.except_pages}
+        taken = [one for one in self.due if (one.platform, one.page_id) not in held][: claim.limit]
+        self.due = [one for one in self.due if one not in taken]
         return self._answer(request, LookupsAnswer(lookups=tuple(taken)))
 
     def _answer(self, request: Request, answer: msgspec.Struct) -> Response:
@@ -126,6 +137,8 @@ class FakeGraph:
     people: dict[str, Any] = field(default_factory=dict)
     delays_seconds: dict[str, float] = field(default_factory=dict)
     error: tuple[int, Any] | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    token: str = PAGE_TOKEN
     calls: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -135,19 +148,19 @@ class FakeGraph:
     async def _profile(self, request: Request) -> Response:
         person = request.path_params["person"]
         self.calls.append(person)
-        proof = hmac.new(APP_SECRET.encode(), PAGE_TOKEN.encode(), sha256).hexdigest()
+        proof = hmac.new(APP_SECRET.encode(), self.token.encode(), sha256).hexdigest()
         expected = {
-            "authorization": request.headers.get("authorization") == f"Bearer {PAGE_TOKEN}",
+            "authorization": request.headers.get("authorization") == f"Bearer {self.token}",
             "appsecret_proof": request.query_params.get("appsecret_proof") == proof,
             "fields": "name" in request.query_params.get("fields", ""),
             "version": request.path_params["version"] == "v25.0",
-            "no token in the URL": PAGE_TOKEN not in str(request.url),
+            "no token in the URL": self.token not in str(request.url),
         }
         self.problems += [name for name, is_right in expected.items() if not is_right]
         await asyncio.sleep(self.delays_seconds.get(person, 0.0))
         if self.error is not None:
-            return JSONResponse(self.error[1], status_code=self.error[0])
-        return JSONResponse(self.people.get(person, {"id": person}))
+            return JSONResponse(self.error[1], status_code=self.error[0], headers=self.headers)
+        return JSONResponse(self.people.get(person, {"id": person}), headers=self.headers)
 
 
 @dataclass
@@ -185,8 +198,16 @@ class World:
         return [event for _, event in self.published if isinstance(event, ProfileResolvedV1)]
 
     @property
+    def refused(self) -> list[TokenRefusedV1]:
+        return [event for _, event in self.published if isinstance(event, TokenRefusedV1)]
+
+    @property
     def parked(self) -> list[ItemParkedV1]:
         return [event for _, event in self.published if isinstance(event, ItemParkedV1)]
+
+    @property
+    def manifests(self) -> list[WebhookSplitV1]:
+        return [event for _, event in self.published if isinstance(event, WebhookSplitV1)]
 
     def at(self, text: str) -> float:
         """When the message with this text was published."""
@@ -248,6 +269,7 @@ async def world(
             "service_tokens": "service-token,older",
             "encryption_keys": KEY,
             "app_secrets": f"{APP_SECRET},other",
+            "app_ids": "42, 7",
             **settings,
         }
         broker = await stack.enter_async_context(broker or LocalBroker())

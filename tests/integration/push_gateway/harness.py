@@ -39,6 +39,7 @@ async def until(condition: Callable[[], object], seconds: float = WAIT_SECONDS) 
 @dataclass
 class Gateway:
     port: int
+    sse_port: int
     operations_port: int
     store: FakeStore
     broker: Any
@@ -72,6 +73,7 @@ async def gateway(
             **{
                 "gateway_port": 0,
                 "gateway_operations_port": 0,
+                "gateway_sse_port": 0,
                 "store_internal_url": served.url,
                 "service_tokens": SERVICE_TOKEN,
                 "jwt_secret": JWT_SECRET,
@@ -81,11 +83,17 @@ async def gateway(
         )
         metrics = CollectorRegistry()
         async with running(settings, broker or local, registry=metrics) as ports:
-            yield Gateway(ports["gateway"], ports["gateway_operations"], served, broker or local, metrics)
+            yield Gateway(
+                ports["gateway"], ports["gateway_sse"], ports["gateway_operations"], served, broker or local, metrics
+            )
 
 
-async def receive(socket: ClientConnection, seconds: float = WAIT_SECONDS) -> Any:
-    return json.loads(await asyncio.wait_for(socket.recv(), seconds))
+async def receive(socket: ClientConnection, seconds: float = WAIT_SECONDS, *, presence: bool = False) -> Any:
+    """Return the next frame; who comes and goes only where that is asked for."""
+    while True:
+        message = json.loads(await asyncio.wait_for(socket.recv(), seconds))
+        if presence or message["type"] != "presence":
+            return message
 
 
 async def receive_seqs(socket: ClientConnection, count: int) -> list[int]:

@@ -13,7 +13,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from shared.contracts import InboxPersistedV1, derive_id
-from shared.contracts.internal import LogAnswer, LogFrame, LogQuery, TopsAnswer, TopsQuery, UserLog
+from shared.contracts.internal import (
+    LogAnswer,
+    LogFrame,
+    LogQuery,
+    ReadAnswer,
+    ReadQuery,
+    TopsAnswer,
+    TopsQuery,
+    UserLog,
+)
 from shared.serving import serving
 from tests.builders import inbox_persisted
 
@@ -30,6 +39,7 @@ class FakeStore:
         self.is_away = False
         self.queries: list[LogQuery] = []
         self.tops_queries: list[TopsQuery] = []
+        self.read: list[ReadQuery] = []
         self.may_answer = asyncio.Event()
         self.may_answer.set()
         self.url = ""
@@ -51,6 +61,15 @@ class FakeStore:
         self.tops_queries.append(query)
         tops = {user_id: len(self.logs[user_id]) for user_id in query.user_ids}
         return await self._answer(request, TopsAnswer(epoch=self.epoch, tops=tops))
+
+    async def mark_read(self, request: Request) -> Response:
+        query = msgspec.json.decode(await request.body(), type=ReadQuery)
+        if query.conversation_id == "unknown":
+            return Response(status_code=404)
+        answer = await self._answer(request, ReadAnswer(seq=query.up_to_seq))
+        if answer.status_code == 200:
+            self.read.append(query)
+        return answer
 
     def _read(self, user_id: str, after: int, limit: int) -> UserLog:
         start = max(after, self.floors[user_id])
@@ -75,6 +94,7 @@ async def fake_store() -> AsyncIterator[FakeStore]:
         routes=[
             Route("/internal/log", store.log, methods=["POST"]),
             Route("/internal/tops", store.tops, methods=["POST"]),
+            Route("/internal/read", store.mark_read, methods=["POST"]),
         ]
     )
     async with serving(app, host="127.0.0.1", port=0, grace_seconds=1) as port:

@@ -114,8 +114,14 @@ class Parts:
             log_reaches_back=timedelta(days=7),
         )
         self.inbox = InboxHandler(database=database, announce=self.changes.announce, clock=now, metrics=self.metrics)
+        self.nudged: list[str] = []
         self.records = RecordsHandler(
-            database=database, nudge_releaser=lambda: None, clock=now, metrics=self.metrics, waiting_per_page=3
+            database=database,
+            nudge_releaser=lambda: None,
+            nudge_publisher=self.nudged.extend,
+            clock=now,
+            metrics=self.metrics,
+            waiting_per_page=3,
         )
 
     async def rows(self, query: str, **arguments: Any) -> list[tuple[Any, ...]]:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from store.repository import log, reading
+from store.core.canonical import SECTIONS
+from store.repository import canonical, log, reading, receipts
 from store.repository.statements import Statement
 from tests.integration.store.parts import Parts, at
 
@@ -104,3 +105,68 @@ async def test_frames_are_fetched_by_key(filled: Parts) -> None:
     plan = await explained(filled, log._FRAMES, **arguments)
     scanned = {node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"}
     assert scanned <= {"accounts"}, "accounts are empty here"
+
+
+_PARAMETERS = [
+    {"of_kind": of_kind, "of_platform": False, "goes_on": goes_on}
+    for of_kind in (False, True)
+    for goes_on in (False, True)
+]
+
+
+@pytest.mark.parametrize("asked", _PARAMETERS)
+async def test_records_come_from_an_index_in_order(filled: Parts, asked: dict[str, bool]) -> None:
+    plan = await explained(
+        filled,
+        reading.records_statement(**asked),
+        user_id="user-1",
+        kind="comment",
+        after_at=at(0),
+        after_id="r",
+        after_platform="facebook",
+        after_page="page-1",
+        after_kind="comment",
+        most=50,
+    )
+    assert "records_newest_idx" in {node.get("Index Name") for node in plan}
+    assert sorted_by(plan) == set()
+
+
+async def test_what_a_receipt_changes_is_found_between_two_times(filled: Parts) -> None:
+    plan = await explained(
+        filled,
+        receipts._AFFECTED,
+        user_ids=["user-1"],
+        platforms=["facebook"],
+        page_ids=["page-1"],
+        participant_ids=["person-1"],
+        statuses=["read"],
+        uptos=[at(0)],
+        ats=[at(0)],
+        conversation_ids=["0" * 15 + "1"],
+    )
+    [scan] = [node for node in plan if node.get("Index Name") == "messages_newest_idx"]
+    assert "created_at" in scan["Index Cond"]
+    assert "receipts_pkey" in {node.get("Index Name") for node in plan}
+    assert "Sort" not in {node["Node Type"] for node in plan}
+
+
+async def test_which_receipt_covers_a_moment_is_one_probe(filled: Parts) -> None:
+    threads = {
+        "user_ids": ["user-1"],
+        "platforms": ["facebook"],
+        "page_ids": ["page-1"],
+        "participant_ids": ["person-1"],
+    }
+    plan = await explained(filled, receipts._COVERAGE, **threads, uptos=[at(0)])
+    scans = [node for node in plan if node.get("Index Name") == "receipts_pkey"]
+    assert len(scans) == 2
+    assert all("watermark" in scan["Index Cond"] for scan in scans)
+    assert "Sort" not in {node["Node Type"] for node in plan}
+
+
+@pytest.mark.parametrize("section", sorted(SECTIONS))
+async def test_facts_are_read_in_the_order_of_an_index(filled: Parts, section: str) -> None:
+    names = {f"after_{name}": at(0) if name == "watermark" else "x" for name in canonical._SOURCES[section].key}
+    plan = await explained(filled, canonical.statement(section, goes_on=True), user_id="user-1", most=10, **names)
+    assert not {"Sort", "Incremental Sort", "Seq Scan"} & {node["Node Type"] for node in plan}

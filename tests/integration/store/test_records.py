@@ -4,7 +4,7 @@ import msgspec
 
 from shared.contracts import Profile
 from shared.messaging.outcomes import DONE
-from store.repository import log, records
+from store.repository import log, parked, records
 from tests.builders import item_parked, profile_requested
 from tests.integration.store.parts import Parts, at, message, now
 
@@ -14,14 +14,14 @@ async def test_a_parked_item_is_kept_once_whole(parts: Parts) -> None:
     assert await parts.records([item, item, profile_requested()]) == [DONE] * 3
     assert await parts.records([item]) == [DONE]
 
-    [kept] = await records.parked_whole(parts.database, [item.id])
+    [kept] = await parked.parked_whole(parts.database, [item.id])
     assert (kept.id, kept.original, kept.reason) == (
         item.id,
         item.original,
         "what was wrong: \N{REPLACEMENT CHARACTER}",
     )
-    await records.mark_replayed(parts.database, [kept.id], now=now())
-    assert await records.parked(parts.database, unreplayed_only=True, most=10) == []
+    await parked.mark_replayed(parts.database, [kept.id], now=now())
+    assert await parked.parked(parts.database, unreplayed_only=True, most=10) == []
 
 
 async def test_a_look_up_is_claimed_by_one_at_a_time_and_again_when_its_lease_is_over(parts: Parts) -> None:
@@ -70,8 +70,8 @@ async def test_an_item_that_is_parked_again_after_its_replay_counts_as_not_repla
     item = item_parked(reason="first")
     await parts.records([item])
     await parts.records([msgspec.structs.replace(item, reason="came again")])
-    await records.mark_replayed(parts.database, [item.id], now=now())
+    await parked.mark_replayed(parts.database, [item.id], now=now())
     await parts.records([msgspec.structs.replace(item, reason="failed again", attempts=9)])
 
-    [entry] = await records.parked(parts.database, unreplayed_only=True, most=10)
+    [entry] = await parked.parked(parts.database, unreplayed_only=True, most=10)
     assert (entry.reason, entry.attempts) == ("failed again", 9)

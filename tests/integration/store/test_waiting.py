@@ -98,7 +98,7 @@ async def test_an_item_that_comes_back_unclaimed_while_it_is_being_released_is_n
     lease = moment + timedelta(seconds=30)
     [(row_id, _)] = await waiting.claim_released(parts.database, now=moment, leased_until=lease, most=10)
     await parts.records([unclaimed(1)])
-    assert await waiting.delete(parts.database, [row_id], leased_until=lease) == 0
+    assert await waiting.delete(parts.database, [row_id], leased_until=lease, now=moment) == 0
 
     assert await parts.releaser.release() == 1
     assert await parts.rows("SELECT * FROM waiting_webhooks") == []

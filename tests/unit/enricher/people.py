@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cryptography.fernet import Fernet
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
+from enricher.budgets import Budgets, Ceilings
 from enricher.core.breaker import Breaker
-from enricher.core.lookups import Wanted
+from enricher.core.lookups import Page, PageToken, Wanted
 from enricher.graph_gate import GraphGate
 from enricher.metrics import Metrics
 from enricher.profiles import ProfileDirectory
@@ -37,11 +38,24 @@ class People:
         self.open.set()
         self.result: Profile | Exception = ADA
         cipher = TokenCipher([SecretStr(Fernet.generate_key().decode())])
-        self.token = cipher.encrypt("token")
+        self.token = PageToken(cipher.encrypt("token"), 1)
+        self.refused: list[tuple[Page, int, str]] = []
         metrics = Metrics(CollectorRegistry())
         self.breaker = Breaker(failures_to_open=1, open_seconds=10)
+        self.budgets = Budgets(
+            Ceilings(page_per_second=1_000, page_per_hour=100_000, app_per_second=1_000),
+            clock=self.clock,
+            metrics=metrics,
+        )
         gate = GraphGate(
-            self, cipher=cipher, breaker=self.breaker, concurrent_calls=5, clock=self.clock, metrics=metrics
+            self,
+            cipher=cipher,
+            breaker=self.breaker,
+            budgets=self.budgets,
+            on_refused_token=lambda *refusal: self.refused.append(refusal),
+            concurrent_calls=5,
+            clock=self.clock,
+            metrics=metrics,
         )
         self.directory = ProfileDirectory(self, gate, clock=self.clock, now=self.now, metrics=metrics)
 
@@ -49,7 +63,7 @@ class People:
         return self.seconds
 
     def now(self) -> datetime:
-        return NOON
+        return NOON + timedelta(seconds=self.seconds)
 
     def deadline(self, seconds: float = 5.0) -> float:
         return asyncio.get_running_loop().time() + seconds

@@ -37,6 +37,9 @@ def test_ids_never_change() -> None:
     assert found.conversation_id == conversation_id("facebook", "user-1", "person-1") == "431e9058965eb902"
     assert enrichment.unclaimed(webhook, first(webhook), now=LATER).id == "633ea3d72e829455f56b624ce43690a8"
     assert enrichment.profile_requested(found).id == "a08a62ef6e271bd09c7763d8a4c58e53"
+    manifest = enrichment.manifest(webhook, enrichment.split(webhook), now=LATER)
+    assert manifest is not None
+    assert manifest.id == "0e47531bd0f68f852417de7604a23daf"
 
 
 def test_an_id_depends_on_what_an_item_says_and_where_it_stood_and_on_nothing_else() -> None:
@@ -161,3 +164,53 @@ def test_parked_items_of_one_webhook_have_different_ids() -> None:
     }
 
     assert len(ids) == 2
+
+
+def test_a_parked_item_tells_which_item_of_which_webhook_it_was() -> None:
+    webhook = webhook_received(id="b" * 32, body=encoded(page(7, event(), 8)))
+
+    told = [
+        (parked.webhook_id, parked.item_index)
+        for bad in enrichment.split(webhook)
+        if isinstance(bad, BadItem)
+        for parked in [enrichment.parked(webhook, bad, handler="h", now=LATER)]
+    ]
+
+    assert told == [("b" * 32, 0), ("b" * 32, 2)]
+
+
+def test_a_manifest_counts_the_items_of_every_page_and_those_of_none() -> None:
+    entries = [
+        {"id": "2", "messaging": [event(), 7]},
+        {"id": "1", "messaging": [event()], "standby": [event()]},
+        5,
+        {"id": "2", "messaging": [echo()]},
+    ]
+    webhook = webhook_received(platform="instagram", body=encoded({"object": "page", "entry": entries}))
+
+    found = enrichment.manifest(webhook, enrichment.split(webhook), now=LATER)
+
+    assert found is not None
+    assert [(page.platform, page.page_id, page.items) for page in found.pages] == [
+        ("facebook", "1", 2),
+        ("facebook", "2", 2),
+        ("instagram", "", 2),
+    ]
+    assert (found.webhook_id, found.received_at, found.traceparent) == (
+        webhook.id,
+        webhook.received_at,
+        webhook.traceparent,
+    )
+    assert found == enrichment.manifest(webhook, enrichment.split(webhook), now=LATER)
+
+
+def test_the_manifest_of_a_webhook_of_nothing_says_so() -> None:
+    webhook = webhook_received(body=encoded({"object": "page", "entry": []}))
+
+    assert enrichment.manifest(webhook, enrichment.split(webhook), now=LATER).pages == ()
+
+
+def test_an_event_names_the_other_ids_of_its_customer() -> None:
+    body = whatsapp(messages=[whatsapp_text()], contacts=[contact(user_id="US.1")])
+
+    assert enriched(body).participant_aliases == ("US.1",)

@@ -11,6 +11,7 @@ from enricher.errors import (
     GraphUnavailable,
     PermissionMissing,
     PersonUnreadable,
+    PolicyBlocked,
     RateLimited,
     TokenDead,
 )
@@ -79,7 +80,26 @@ def test_a_profile_is_read(platform: Platform, answer: Any, profile: Profile) ->
         (200, None, 403, PermissionMissing),
         (299, None, 403, PermissionMissing),
         (3, None, 403, PermissionMissing),
-        (368, None, 400, PermissionMissing),
+        (368, None, 400, PolicyBlocked),
+        (341, None, 400, RateLimited),
+        (613, 2018338, 400, RateLimited),
+        (80001, None, 403, RateLimited),
+        (80002, None, 400, RateLimited),
+        (190, 458, 400, TokenDead),
+        (190, 459, 400, TokenDead),
+        (190, 464, 400, TokenDead),
+        (190, 467, 400, TokenDead),
+        (190, 492, 400, TokenDead),
+        (190, 493, 400, TokenDead),
+        (10, 2534022, 403, PermissionMissing),
+        (10, 1893063, 403, PermissionMissing),
+        (200, 2018028, 403, PermissionMissing),
+        (2018247, None, 400, PermissionMissing),
+        (2018300, None, 400, PermissionMissing),
+        (100, 2534014, 400, PersonUnreadable),
+        (2018218, None, 400, PersonUnreadable),
+        (551, None, 400, PersonUnreadable),
+        (100, 2018008, 400, GraphRefused),
         (230, None, 400, PersonUnreadable),
         (9010, None, 400, PersonUnreadable),
         (100, 33, 400, PersonUnreadable),
@@ -110,6 +130,7 @@ def test_an_error_is_classified(code: Any, subcode: Any, status: int, expected: 
         pytest.param(302, b"{}", GraphRefused, id="a redirect"),
         pytest.param(404, b"{}", GraphRefused, id="not found"),
         pytest.param(400, b'{"error":"text"}', GraphRefused, id="an error that is text"),
+        pytest.param(400, b'{"error":{"code":10,"is_transient":true}}', GraphUnavailable, id="a passing refusal"),
         pytest.param(
             400, b'{"error":{"code":999,"is_transient":true}}', GraphUnavailable, id="transient by its own word"
         ),
@@ -118,3 +139,20 @@ def test_an_error_is_classified(code: Any, subcode: Any, status: int, expected: 
 def test_other_answers_are_errors_too(status: int, body: bytes, expected: type[Exception]) -> None:
     with pytest.raises(expected):
         profile_from("facebook", status, body, now=NOON)
+
+
+@pytest.mark.parametrize(("code", "is_apps"), [(4, True), (341, True), (17, False), (32, False), (80006, False)])
+def test_a_limit_is_the_apps_or_the_pages(code: int, is_apps: bool) -> None:  # noqa: FBT001 - a case
+    limit = error_of(400, {"code": code})
+
+    assert isinstance(limit, RateLimited)
+    assert limit.is_apps is is_apps
+
+
+def test_a_dead_token_says_why_in_a_sentence_for_the_user() -> None:
+    subcodes = [None, 458, 459, 460, 463, 464, 467, 492, 493, 999]
+    errors = [error_of(400, {"code": 190, "error_subcode": subcode, "message": "internal"}) for subcode in subcodes]
+    sentences = [error.sentence for error in errors if isinstance(error, TokenDead)]
+
+    assert len(set(sentences)) == len(subcodes) - 1, "an unknown subcode reads as none"
+    assert all(sentence.endswith(". Connect the page again.") for sentence in sentences)

@@ -1,5 +1,6 @@
 """A call is made only where it may help, and its end decides about the next ones."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -7,17 +8,21 @@ from cryptography.fernet import Fernet
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
+from enricher.budgets import Budgets, Ceilings
 from enricher.core.breaker import Breaker
-from enricher.core.lookups import Found, Nobody, NotNow, Wanted
+from enricher.core.lookups import Answer, Found, Nobody, NotNow, Page, PageToken, Wanted
+from enricher.core.usage import Usage
 from enricher.errors import (
     GraphRefused,
+    GraphSilent,
     GraphUnavailable,
     PermissionMissing,
     PersonUnreadable,
+    PolicyBlocked,
     RateLimited,
     TokenDead,
 )
-from enricher.graph_gate import GraphGate
+from enricher.graph_gate import DEAD_TOKEN_HOLD_SECONDS, POLICY_HOLD_SECONDS, GraphGate
 from enricher.metrics import Metrics
 from shared.contracts import Profile
 from shared.security.cipher import TokenCipher
@@ -25,43 +30,55 @@ from tests.builders import NOON
 
 ADA = Profile(name="Ada", fetched_at=NOON + timedelta(seconds=1))
 WHO = Wanted("user-1", "facebook", "page-1", "person-1")
+OTHER = WHO._replace(page_id="page-2")
 KEY = SecretStr(Fernet.generate_key().decode())
 
 
 class Source:
-    """Answers as told; remembers with which tokens it was asked."""
+    """Answers as told, first what is to be answered once; remembers with which tokens it was asked."""
 
     def __init__(self) -> None:
         self.tokens: list[str] = []
         self.result: Profile | Exception = ADA
+        self.once: list[Exception] = []
 
     async def profile(self, wanted: Wanted, token: SecretStr) -> Profile:
         assert wanted.participant_id == WHO.participant_id
         self.tokens.append(token.get_secret_value())
-        if isinstance(self.result, Exception):
-            raise self.result
-        return self.result
+        result = self.once.pop() if self.once else self.result
+        if isinstance(result, Exception):
+            raise result
+        return result
 
 
 class Bench:
     """A gate with everything around it."""
 
-    def __init__(self) -> None:
+    def __init__(self, **ceilings: float) -> None:
         self.source = Source()
         self.seconds = 0.0
+        self.refused: list[tuple[Page, int, str]] = []
         self.registry = CollectorRegistry()
+        metrics = Metrics(self.registry)
+        allowed = {"page_per_second": 1000.0, "page_per_hour": 100_000.0, "app_per_second": 1000.0, **ceilings}
+        self.budgets = Budgets(Ceilings(**allowed), clock=lambda: self.seconds, metrics=metrics)
         self.gate = GraphGate(
             self.source,
             cipher=TokenCipher([KEY]),
             breaker=Breaker(failures_to_open=2, open_seconds=10),
+            budgets=self.budgets,
+            on_refused_token=lambda *refusal: self.refused.append(refusal),
             concurrent_calls=5,
             clock=lambda: self.seconds,
-            metrics=Metrics(self.registry),
+            metrics=metrics,
         )
-        self.ciphertext = TokenCipher([KEY]).encrypt("secret-token")
+        self.token = PageToken(TokenCipher([KEY]).encrypt("secret-token"), 1)
 
-    async def ask(self, wanted: Wanted = WHO) -> Found | Nobody | NotNow:
-        return await self.gate.look_up(wanted, self.ciphertext)
+    async def ask(self, wanted: Wanted = WHO, *, version: int = 1) -> Answer:
+        return await self.gate.look_up(wanted, self.token._replace(version=version))
+
+    def counted(self, name: str, **labels: str) -> float | None:
+        return self.registry.get_sample_value(f"switchboard_enricher_{name}", labels)
 
 
 @pytest.fixture
@@ -72,8 +89,7 @@ def bench() -> Bench:
 async def test_a_call_is_made_with_the_pages_token(bench: Bench) -> None:
     assert await bench.ask() == Found(ADA)
     assert bench.source.tokens == ["secret-token"]
-    calls = bench.registry.get_sample_value("switchboard_enricher_graph_calls_total", {"outcome": "found"})
-    assert calls == 1.0
+    assert bench.counted("graph_calls_total", outcome="found") == 1.0
 
 
 async def test_an_empty_profile_names_nobody(bench: Bench) -> None:
@@ -82,9 +98,11 @@ async def test_an_empty_profile_names_nobody(bench: Bench) -> None:
     assert isinstance(await bench.ask(), Nobody)
 
 
-async def test_a_token_that_no_key_opens_costs_no_call(bench: Bench) -> None:
-    assert isinstance(await bench.gate.look_up(WHO, "not a token of ours"), Nobody)
-    assert bench.source.tokens == []
+async def test_a_token_that_no_key_opens_costs_no_call_and_no_look_up(bench: Bench) -> None:
+    answer = await bench.gate.look_up(WHO, PageToken("not a token of ours", 1))
+
+    assert answer == NotNow("the token cannot be opened", DEAD_TOKEN_HOLD_SECONDS)
+    assert (bench.source.tokens, bench.refused) == ([], [])
 
 
 @pytest.mark.parametrize("error", [PersonUnreadable("x"), PermissionMissing("x"), GraphRefused("x")])
@@ -96,36 +114,94 @@ async def test_a_refusal_is_no_reason_to_try_again_nor_to_stop(bench: Bench, err
     assert bench.gate.is_usable
 
 
-async def test_a_dead_graph_api_is_left_alone_for_a_while(bench: Bench) -> None:
-    bench.source.result = GraphUnavailable("no answer")
+@pytest.mark.parametrize("error", [GraphSilent("no answer"), GraphUnavailable("HTTP 500")])
+async def test_a_dead_graph_api_is_left_alone_for_a_while(bench: Bench, error: Exception) -> None:
+    bench.source.result = error
 
     assert [type(await bench.ask()) for _ in range(5)] == [NotNow] * 5
 
-    assert len(bench.source.tokens) == 2
+    tries = len(bench.source.tokens)
+    assert tries == (2 if isinstance(error, GraphSilent) else 3), "only the first failure is tried again"
     assert not bench.gate.is_usable
+    assert bench.gate.room(20) == 0
     bench.seconds = 10
+    assert bench.gate.room(20) == 1, "a trial is one call"
     bench.source.result = ADA
     assert await bench.ask() == Found(ADA)
-    assert bench.gate.is_usable
+    assert bench.gate.room(20) == 20
 
 
-@pytest.mark.parametrize(("error", "seconds"), [(RateLimited("slow down"), 60.0), (TokenDead("expired"), 900.0)])
-async def test_a_page_is_put_on_hold_alone(bench: Bench, error: Exception, seconds: float) -> None:
+async def test_a_passing_failure_is_tried_again_at_once_and_counts_as_a_call(bench: Bench) -> None:
+    bench.source.once = [GraphUnavailable("connection lost")]
+
+    assert await bench.ask() == Found(ADA)
+
+    assert len(bench.source.tokens) == 2
+    assert bench.counted("graph_calls_total", outcome="unavailable") == 1.0
+    assert bench.counted("graph_calls_total", outcome="found") == 1.0
+
+
+async def test_nothing_is_tried_again_when_the_budget_is_used_up() -> None:
+    bench = Bench(page_per_hour=2)
+    bench.source.result = GraphUnavailable("HTTP 500")
+
+    assert isinstance(await bench.ask(), NotNow)
+
+    assert len(bench.source.tokens) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds", "reason"),
+    [
+        (RateLimited("slow down"), 60.0, "page_rate"),
+        (PolicyBlocked("stop that"), POLICY_HOLD_SECONDS, "policy"),
+    ],
+)
+async def test_a_page_is_put_on_hold_alone(bench: Bench, error: Exception, seconds: float, reason: str) -> None:
     bench.source.result = error
     assert await bench.ask() == NotNow(str(error), seconds)
     bench.source.result = ADA
 
     assert await bench.ask() == NotNow("calls for this page are on hold", seconds)
-    assert await bench.ask(WHO._replace(page_id="page-2")) == Found(ADA)
+    assert not await bench.gate.admits_at_once(WHO, bench.token)
+    assert bench.gate.exhausted(calls=20, most=10) == [WHO.page]
+    assert await bench.ask(OTHER) == Found(ADA)
+    assert bench.counted("graph_holds_total", reason=reason) == 1.0
     bench.seconds = seconds
+    assert bench.gate.exhausted(calls=20, most=10) == []
     assert await bench.ask() == Found(ADA)
 
 
-async def test_a_page_whose_account_has_changed_is_called_again(bench: Bench) -> None:
-    bench.source.result = TokenDead("expired")
+async def test_a_limit_of_the_app_stops_all_pages(bench: Bench) -> None:
+    bench.source.result = RateLimited("slow down", is_apps=True)
     await bench.ask()
     bench.source.result = ADA
 
-    bench.gate.release("facebook", "page-1")
+    assert not bench.gate.is_usable
+    assert isinstance(await bench.ask(OTHER), NotNow)
+    assert len(bench.source.tokens) == 1
+    assert bench.counted("graph_holds_total", reason="app_rate") == 1.0
+    bench.seconds = 60
+    assert await bench.ask(OTHER) == Found(ADA)
 
-    assert await bench.ask() == Found(ADA)
+
+async def test_headers_say_how_long_a_limit_lasts(bench: Bench) -> None:
+    bench.budgets.learn(WHO, Usage(page_percent=100, regain_seconds=420))
+    bench.source.result = RateLimited("slow down")
+
+    assert await bench.ask() == NotNow("calls for this page are on hold", 420)
+    assert bench.source.tokens == []
+
+
+async def test_a_dead_token_is_reported_once_and_never_used_again_while_a_new_one_is(bench: Bench) -> None:
+    bench.source.result = TokenDead("expired", sentence="The token has expired.")
+    answers = await asyncio.gather(*(bench.ask() for _ in range(5)))
+    bench.seconds = 10 * DEAD_TOKEN_HOLD_SECONDS
+
+    assert answers[0] == NotNow("expired", DEAD_TOKEN_HOLD_SECONDS)
+    assert await bench.ask() == NotNow("the page has to be connected again", DEAD_TOKEN_HOLD_SECONDS)
+    assert len(bench.source.tokens) == 1
+    assert bench.refused == [(("facebook", "page-1"), 1, "The token has expired.")]
+    bench.source.result = ADA
+    assert await bench.ask(version=2) == Found(ADA)
+    assert isinstance(await bench.ask(version=1), NotNow), "an outdated answer about the page still names the old one"

@@ -65,7 +65,7 @@ def handler(people: People, outside: Outside) -> WebhookHandler:
 
 
 async def test_many_large_webhooks_are_published_in_slices_while_others_get_their_turns(people: People) -> None:
-    outside = Outside(people.token)
+    outside = Outside(people.token.ciphertext)
     body = json.dumps(page(*(echo() for _ in range(ITEMS)))).encode()
     webhooks = [webhook_received(id=f"{number:032x}", body=body) for number in range(WEBHOOKS)]
     handling = asyncio.create_task(handler(people, outside)(webhooks))
@@ -82,7 +82,7 @@ async def test_many_large_webhooks_are_published_in_slices_while_others_get_thei
 
 
 async def test_many_customers_who_wait_for_their_names_are_published_a_bounded_number_at_once(people: People) -> None:
-    outside = Outside(people.token)
+    outside = Outside(people.token.ciphertext)
     messages = (event(sender={"id": f"{number}"}) for number in range(ITEMS))
     webhook = webhook_received(body=json.dumps(page(*messages, id=PAGE)).encode())
 

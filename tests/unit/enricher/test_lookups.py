@@ -68,7 +68,7 @@ def test_delays_grow_and_are_spread_and_bounded() -> None:
     shortest = [retry_delay_seconds(attempts, jitter=0.0) for attempts in range(1, 100)]
 
     assert longest == sorted(longest)
-    assert longest[:3] == [15.0, 30.0, 60.0]
+    assert longest[:3] == [5.0, 10.0, 20.0]
     assert longest[-1] == LONGEST_DELAY_SECONDS
     assert shortest == [delay / 2 for delay in longest]
 
@@ -83,9 +83,10 @@ def test_a_profile_ends_a_look_up() -> None:
 @pytest.mark.parametrize(
     ("attempts", "answer", "seconds"),
     [
-        pytest.param(0, NotNow("x"), 15.0, id="the first failure"),
-        pytest.param(2, NotNow("x"), 60.0, id="the third"),
-        pytest.param(0, NotNow("x", 900), 900.0, id="a page on hold"),
+        pytest.param(0, NotNow("x"), 5.0, id="the first failure"),
+        pytest.param(2, NotNow("x"), 20.0, id="the third"),
+        pytest.param(0, NotNow("x", 900), 905.0, id="a page on hold"),
+        pytest.param(10 * MAX_ATTEMPTS, NotNow("x", 900), 905.0, id="a hold, however often"),
         pytest.param(MAX_ATTEMPTS - 1, NotNow("x"), None, id="enough is enough"),
         pytest.param(0, Nobody("x"), None, id="no consent"),
     ],

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from enricher.core.lookups import Found
-from enricher.errors import GraphUnavailable, PersonUnreadable
-from enricher.profiles import GOOD_SECONDS, MAX_FLIGHTS, NEGATIVE_SECONDS, Naming
+from enricher.errors import GraphSilent, PersonUnreadable
+from enricher.profiles import MAX_FLIGHTS, NEGATIVE_SECONDS, Naming
 from shared.contracts import Profile
 from shared.errors import DependencyUnavailable
 from tests.builders import NOON
@@ -27,9 +27,9 @@ async def test_a_name_is_remembered_for_a_day(people: People) -> None:
     assert people.directory.remembered(WHO) is None
     assert await people.directory.ask(WHO, people.token, deadline=people.deadline()) == Naming(ADA)
 
-    people.seconds = GOOD_SECONDS - 1
+    people.seconds = 24 * 3600 - 1
     assert people.directory.remembered(WHO) == Naming(ADA)
-    people.seconds = GOOD_SECONDS
+    people.seconds = 24 * 3600
     assert people.directory.remembered(WHO) is None
 
 
@@ -44,7 +44,7 @@ async def test_that_there_is_no_name_is_remembered_shortly(people: People) -> No
 
 
 async def test_a_failure_is_not_remembered_until_a_later_look_up_is_requested(people: People) -> None:
-    people.result = GraphUnavailable("down")
+    people.result = GraphSilent("down")
     assert await people.directory.ask(WHO, people.token, deadline=people.deadline()) == Naming(None, ask_later=True)
     assert people.directory.remembered(WHO) is None
 
@@ -78,11 +78,11 @@ async def test_a_call_that_comes_late_still_fills_the_memory(people: People) -> 
 
 
 async def test_while_the_graph_api_fails_nobody_waits(people: People) -> None:
-    people.result = GraphUnavailable("down")
+    people.result = GraphSilent("down")
     await people.directory.ask(WHO, people.token, deadline=people.deadline())
     people.open.clear()
 
-    assert not people.directory.graph_is_usable
+    assert people.directory.room(20) == 0
     naming = await people.directory.ask(somebody(2), people.token, deadline=people.deadline(60))
 
     assert naming == Naming(None, ask_later=True)
@@ -95,7 +95,7 @@ async def test_with_too_many_calls_under_way_nobody_waits(people: People) -> Non
         asyncio.create_task(people.directory.ask(somebody(number), people.token, deadline=people.deadline(60)))
         for number in range(MAX_FLIGHTS)
     ]
-    await eventually(lambda: not people.directory.graph_is_usable)
+    await eventually(lambda: people.directory.room(20) == 0)
 
     naming = await people.directory.ask(somebody(-1), people.token, deadline=people.deadline(60))
 
@@ -137,3 +137,34 @@ async def test_a_store_that_is_away_or_slow_puts_everybody_off(people: People, e
     found = await people.directory.last_known([WHO], deadline=people.deadline(0.01))
 
     assert found == {WHO: Naming(None, ask_later=True)}
+
+
+async def test_without_a_token_nobody_waits_and_the_name_comes_later(people: People) -> None:
+    assert await people.directory.ask(WHO, None, deadline=people.deadline()) == Naming(None, ask_later=True)
+    assert people.calls == []
+
+
+async def test_a_message_joins_a_call_that_is_under_way_and_costs_no_other(people: People) -> None:
+    people.open.clear()
+    first = asyncio.create_task(people.directory.look_up(WHO, people.token))
+    await eventually(lambda: len(people.calls) == 1)
+    joined = asyncio.create_task(people.directory.ask(WHO, people.token, deadline=people.deadline()))
+    await asyncio.sleep(0)
+    people.open.set()
+
+    assert await joined == Naming(ADA)
+    assert await first == Found(ADA)
+    assert people.calls == [WHO]
+
+
+async def test_the_first_message_after_the_cool_down_asks_again_for_somebody_who_could_not_be_read(
+    people: People,
+) -> None:
+    people.result = PersonUnreadable("no consent")
+    await people.directory.ask(WHO, people.token, deadline=people.deadline())
+    people.result = ADA
+
+    people.seconds = NEGATIVE_SECONDS
+    assert people.directory.remembered(WHO) is None
+
+    assert await people.directory.ask(WHO, people.token, deadline=people.deadline()) == Naming(ADA)

@@ -141,6 +141,30 @@ def test_a_messaging_shaped_change_is_a_messaging_item() -> None:
     assert (item.shape, item.channel, item.body) == ("event", "changes", event())
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param({"id": "c", "text": "x", "from": {"id": "5"}, "message": {"x": 1}}, id="a comment"),
+        pytest.param({"sender": {"id": "5"}, "item": "status", "message": "x"}, id="a post by somebody"),
+        pytest.param({"page_id": "5"}, id="nothing of a message"),
+    ],
+)
+def test_what_has_neither_sides_nor_a_kind_is_no_messaging_item(value: Any) -> None:
+    [item] = items(page({"field": "feed", "value": value}, channel="changes"))
+
+    assert item.shape == "change"
+
+
+def test_errors_belong_to_the_only_item_or_to_none() -> None:
+    error = {"code": 131000}
+
+    [item] = items(whatsapp(messages=[whatsapp_text()], errors=[error]))
+    found = items(whatsapp(messages=[whatsapp_text(), whatsapp_text(id="wamid.2")], errors=[error]))
+
+    assert item.errors == (error,)
+    assert [(one.part, one.errors) for one in found] == [("messages", ()), ("messages", ()), ("errors", ())]
+
+
 def test_an_entry_with_nothing_known_inside_is_kept_as_an_item() -> None:
     [item] = items({"object": "page", "entry": [{"id": PAGE, "time": TIME, "changed_fields": ["feed"]}]})
 
@@ -242,6 +266,13 @@ def test_more_items_than_any_platform_sends_are_refused_as_a_whole() -> None:
             whatsapp(messages=[whatsapp_text(), whatsapp_text(**{"from": "1"})], contacts=[contact()]), id="one contact"
         ),
         pytest.param(whatsapp(field="account_update", event="X"), id="a whole whatsapp change"),
+        pytest.param(whatsapp(messages=[whatsapp_text()], errors=[{"code": 1}, 5]), id="a message and its errors"),
+        pytest.param(whatsapp(messages=[whatsapp_text()] * 2, errors=[{"code": 1}]), id="messages and an error"),
+        pytest.param(whatsapp(errors=[{"code": 1}, {"code": 2}]), id="errors alone"),
+        pytest.param(whatsapp("user_id_update", user_id_update=[{"wa_id": "1"}], contacts=[contact()]), id="a new id"),
+        pytest.param(
+            page({"field": "messaging_seen", "value": {"read": {"mid": "m"}}}, channel="changes"), id="a read of nobody"
+        ),
     ],
 )
 def test_an_item_split_from_its_minimal_entry_is_the_same_item(body: Any) -> None:
@@ -250,7 +281,7 @@ def test_an_item_split_from_its_minimal_entry_is_the_same_item(body: Any) -> Non
 
         assert isinstance(again, SplitItem)
         assert minimal_entry(again) == minimal_entry(item)
-        keys = ("platform", "page_id", "channel", "index", "shape", "body", "part", "contact")
+        keys = ("platform", "page_id", "channel", "index", "shape", "body", "part", "contact", "errors")
         assert [getattr(again, key) for key in keys] == [getattr(item, key) for key in keys]
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from push_gateway import frames
+from push_gateway.frames import Notice, Position
 from tests.unit.push_gateway.wire import payloads
 
 
@@ -24,27 +25,28 @@ def test_a_frame_of_any_length_can_be_read_back(size: int) -> None:
 
 
 def test_hello_says_where_the_log_stands() -> None:
-    [payload] = payloads(frames.hello(seq=4, epoch='e"1', resumed=True, heartbeat_seconds=20.0))
+    hello = frames.hello(4, Position('e"1', 3), resumed=True, heartbeat_seconds=20.0)
 
-    assert json.loads(payload) == {
+    assert json.loads(hello.payload) == {
         "type": "hello",
         "data": {"seq": 4, "epoch": 'e"1', "resumed": True, "heartbeat_seconds": 20.0},
     }
 
 
 @pytest.mark.parametrize(
-    ("wire", "expected"),
+    ("notice", "expected"),
     [
         (frames.heartbeat(9), {"type": "heartbeat", "data": {"seq": 9}}),
         (
-            frames.reset(seq=3, epoch="e", reason="log_pruned"),
+            frames.reset(Position("e", 3), "log_pruned"),
             {"type": "reset", "data": {"seq": 3, "epoch": "e", "reason": "log_pruned"}},
         ),
         (frames.PONG, {"type": "pong"}),
     ],
 )
-def test_an_unsequenced_frame_has_no_seq_of_its_own(wire: bytes, expected: object) -> None:
-    assert [json.loads(payload) for payload in payloads(wire)] == [expected]
+def test_an_unsequenced_frame_has_no_seq_of_its_own(notice: Notice, expected: object) -> None:
+    [payload] = payloads(frames.WEB_SOCKET.notice(notice))
+    assert json.loads(payload) == expected
 
 
 @pytest.mark.parametrize(
@@ -52,9 +54,9 @@ def test_an_unsequenced_frame_has_no_seq_of_its_own(wire: bytes, expected: objec
     [
         ("ping", frames.Ping()),
         ('{"type":"auth","token":"t"}', frames.Auth(token="t")),
-        ('{"type":"typing","conversation_id":"c"}', frames.Typing()),
-        ('{"type":"viewing","conversation_id":null}', frames.Viewing()),
-        ('{"type":"read","conversation_id":"c","up_to_seq":3}', frames.Read()),
+        ('{"type":"typing","conversation_id":"c"}', frames.Typing(conversation_id="c")),
+        ('{"type":"viewing","conversation_id":null}', frames.Viewing(conversation_id=None)),
+        ('{"type":"read","conversation_id":"c","up_to_seq":3}', frames.Read(conversation_id="c", up_to_seq=3)),
     ],
 )
 def test_a_known_client_frame_is_understood(message: str, expected: object) -> None:
@@ -63,7 +65,22 @@ def test_a_known_client_frame_is_understood(message: str, expected: object) -> N
 
 @pytest.mark.parametrize(
     "message",
-    [b"ping", "", "pong", "{}", '{"type":"auth"}', '{"type":"shout"}', "[" * 60_000, '{"type":"typing"', "\ud800"],
+    [
+        b"ping",
+        "",
+        "pong",
+        "{}",
+        '{"type":"auth"}',
+        '{"type":"shout"}',
+        "[" * 60_000,
+        '{"type":"typing"',
+        '{"type":"typing"}',
+        '{"type":"typing","conversation_id":"a b"}',
+        '{"type":"viewing"}',
+        '{"type":"read","conversation_id":"c","up_to_seq":-1}',
+        '{"type":"read","conversation_id":"c","up_to_seq":9999999999999999999999}',
+        "\ud800",
+    ],
 )
 def test_anything_else_is_a_bad_frame(message: str | bytes) -> None:
     with pytest.raises(frames.BadFrame):

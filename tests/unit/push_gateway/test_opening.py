@@ -1,7 +1,7 @@
 import pytest
 
 from push_gateway.frames import BadFrame
-from push_gateway.opening import is_allowed_origin, read_request, user_of
+from push_gateway.opening import is_allowed_origin, read_request, read_stream_request, user_of
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,26 @@ def test_a_page_needs_an_allowed_origin_or_the_gateways_own(
     origin: str | None, allowed: list[str], *, is_allowed: bool
 ) -> None:
     assert is_allowed_origin(origin, "push.example:8443", allowed) is is_allowed
+
+
+def test_a_device_may_name_itself() -> None:
+    assert read_request("/ws/u?client=laptop-3f9c", None, []).client == "laptop-3f9c"
+    assert read_request("/ws/u?client=", None, []).client is None
+    assert read_request("/ws/u", None, []).client is None
+
+
+@pytest.mark.parametrize("client", ["a%20b", "x" * 65, "%C3%A4", "a/b", "%0A"])
+def test_a_name_that_is_none_is_a_bad_frame(client: str) -> None:
+    with pytest.raises(BadFrame):
+        read_request(f"/ws/u?client={client}", None, [])
+
+
+def test_of_a_stream_the_last_event_goes_before_the_url() -> None:
+    asked = read_stream_request("u", "token=t&after=3&epoch=e0", None, "e1-9")
+    assert (asked.user_id, asked.after, asked.epoch) == ("u", 9, "e1")
+    asked = read_stream_request("u", "token=t&after=3&epoch=e0", "Bearer header", None)
+    assert (asked.after, asked.epoch) == (3, "e0")
+    assert asked.token is not None
+    assert asked.token.get_secret_value() == "header"
+    with pytest.raises(BadFrame):
+        read_stream_request("u", "", None, "nonsense")

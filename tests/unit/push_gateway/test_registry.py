@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from push_gateway.core import Page
-from push_gateway.frames import Frame
+from push_gateway.frames import Frame, Notice
 from push_gateway.metrics import Metrics
 from push_gateway.registry import Registry, TooManySockets
 from shared.contracts import AnyEvent, shard_of
@@ -17,7 +17,9 @@ from tests.unit.push_gateway.wire import page
 class Recorder:
     """A listener that writes down what it is given."""
 
-    def __init__(self) -> None:
+    def __init__(self, who_id: str = "laptop") -> None:
+        self.who_id = who_id
+        self.notices: list[Notice] = []
         self.offered: list[int] = []
         self.wires: list[bytes] = []
         self.pages: list[Page] = []
@@ -33,6 +35,9 @@ class Recorder:
 
     def top(self, epoch: str, top: int) -> None:
         self.tops.append((epoch, top))
+
+    def passing(self, notice: Notice) -> None:
+        self.notices.append(notice)
 
     def heartbeat(self) -> None:
         raise AssertionError("nobody asked for one")

@@ -1,5 +1,5 @@
-from push_gateway.core import Close, Effect, FetchLog, Limits, Noted, Occasion, Session, VerifyToken
-from push_gateway.frames import CloseCode
+from push_gateway.core import Close, Effect, FetchLog, Limits, Noted, Occasion, Session, Told, VerifyToken
+from push_gateway.frames import CloseCode, Typing
 from tests.unit.push_gateway.wire import frame, page, sent, seqs
 
 ROOM = 10_000
@@ -196,7 +196,7 @@ def test_a_full_socket_is_not_fed_and_goes_on_from_the_log_when_it_has_drained()
     assert at_five.event(frame(6), 0.0, 0) == [Noted(Occasion.LAGGING)]
     assert at_five.event(frame(7), 0.0, ROOM) == []
     assert not at_five.take_next(6)
-    assert at_five._held == {}, "a socket that does not read holds no memory but its write buffer"
+    assert len(at_five._held) == 0, "a socket that does not read holds no memory but its write buffer"
     assert at_five.drained(10.0) == [FetchLog(5)]
     assert seqs(at_five.page(page(5, 6, 7), 10.0, ROOM)) == [6, 7]
 
@@ -261,7 +261,7 @@ def test_a_new_token_keeps_the_socket_open() -> None:
 
 def test_a_ping_is_answered_and_known_frames_are_taken_quietly() -> None:
     assert sent(live().received("ping", ROOM)) == [{"type": "pong"}]
-    assert live().received('{"type":"typing","conversation_id":"c"}', ROOM) == []
+    assert live().received('{"type":"typing","conversation_id":"c"}', ROOM) == [Told(Typing(conversation_id="c"))]
 
 
 def test_an_unknown_frame_closes_the_socket() -> None:

@@ -3,9 +3,10 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.contracts import PLATFORMS, Platform
-from simulator import bodies, items, whatsapp
+from simulator import bodies, comments, items, whatsapp
 from simulator.bodies import Webhook
 from simulator.pages import Page, demo_pages
+from simulator.whatsapp import Contact
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 FACEBOOK = Page("facebook", "101", "Blue Door")
@@ -107,7 +108,7 @@ def test_demo_pages_are_one_a_platform_and_always_the_same() -> None:
 
 def test_removing_a_reaction_names_no_emoji() -> None:
     item = items.reaction("101", "9", at=AT, message_id="m_1", emoji=None)
-    value = whatsapp.reaction(WHATSAPP, "9", "Ada", at=AT, message_id="2", reacted_to="1", emoji=None)
+    value = whatsapp.reaction(WHATSAPP, Contact("Ada", "9"), at=AT, message_id="2", reacted_to="1", emoji=None)
 
     assert item["reaction"] == {"mid": "m_1", "action": "unreact"}
     assert value["messages"][0]["reaction"] == {"message_id": "1", "emoji": ""}
@@ -125,7 +126,48 @@ def test_an_attachment_may_come_without_a_payload() -> None:
 
 
 def test_a_failed_status_says_why() -> None:
-    value = whatsapp.status(WHATSAPP, "9", at=AT, message_id="wamid.1", state="failed")
+    value = whatsapp.status(WHATSAPP, Contact("", "9"), at=AT, message_id="wamid.1", state="failed")
 
     assert value["statuses"][0]["errors"]
-    assert "errors" not in whatsapp.status(WHATSAPP, "9", at=AT, message_id="wamid.1", state="read")["statuses"][0]
+    assert (
+        "errors"
+        not in whatsapp.status(WHATSAPP, Contact("", "9"), at=AT, message_id="wamid.1", state="read")["statuses"][0]
+    )
+
+
+def test_a_contact_who_hides_the_phone_is_named_by_user_id_alone() -> None:
+    hidden = Contact("Ada", None, "US.1", "ada")
+    value = whatsapp.text(WHATSAPP, hidden, at=AT, message_id="wamid.1", content="Hi")
+
+    assert value["contacts"] == [{"profile": {"name": "Ada", "username": "ada"}, "user_id": "US.1"}]
+    assert value["messages"][0]["from_user_id"] == "US.1"
+    assert "from" not in value["messages"][0]
+    with pytest.raises(ValueError, match="phone number or a user id"):
+        Contact("Nobody", None)
+
+
+def test_what_the_business_takes_back_is_an_echo() -> None:
+    item = items.unsend("101", "9", at=AT, message_id="m_1", by_page=True)
+
+    assert (item["sender"]["id"], item["message"]) == ("101", {"mid": "m_1", "is_deleted": True, "is_echo": True})
+
+
+def test_an_edit_in_the_phone_app_names_the_message_and_its_new_text() -> None:
+    value = whatsapp.echoed_edit(
+        WHATSAPP, Contact("", "9"), at=AT, message_id="wamid.2", original="wamid.1", content="Yes"
+    )
+
+    assert value["message_echoes"][0]["edit"] == {
+        "original_message_id": "wamid.1",
+        "message": {"type": "text", "text": {"body": "Yes"}},
+    }
+
+
+@pytest.mark.parametrize(("page", "field"), [(FACEBOOK, "feed"), (Page("instagram", "201", "Blue Door"), "comments")])
+def test_a_comment_is_a_change_by_somebody_who_is_no_participant(page: Page, field: str) -> None:
+    value = comments.comment(page, "9", "ada", at=AT, content="Lovely!")
+    body = bodies.changes(page, value, at=AT, field=comments.FIELDS[page.platform]).body
+
+    assert body["object"] == ("page" if page.platform == "facebook" else "instagram")
+    assert body["entry"][0]["changes"] == [{"field": field, "value": value}]
+    assert value["from"]["id"] != "9"

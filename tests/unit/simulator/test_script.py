@@ -1,3 +1,4 @@
+import re
 import unicodedata
 from collections import Counter
 from dataclasses import replace
@@ -65,15 +66,13 @@ def test_the_same_seed_and_start_give_the_same_script() -> None:
 
 def test_another_start_gives_other_message_ids() -> None:
     customers = cast(demo_pages(), seed=1, customers=12)
-    later = list(
-        islice(play(Random(1), customers, start=START + timedelta(hours=1), per_second=10, only_texts=True), 100)
-    )
+    later = list(islice(play(Random(1), customers, start=START + timedelta(hours=1), per_second=10, kinds="text"), 100))
 
-    assert not set(items(script(100, only_texts=True))) & set(items(later))
+    assert not set(items(script(100, kinds="text"))) & set(items(later))
 
 
 def test_a_script_keeps_its_rate_and_bears_the_time_of_each_step() -> None:
-    script_ = script(2000, per_second=20, only_texts=True)
+    script_ = script(2000, per_second=20, kinds="text")
     seconds = sum(step.after_seconds for step in script_)
     last = script_[-1].webhook.body["entry"][0]["time"]
 
@@ -83,9 +82,9 @@ def test_a_script_keeps_its_rate_and_bears_the_time_of_each_step() -> None:
     )
 
 
-def test_only_texts_means_one_new_message_of_a_customer_each() -> None:
+def test_the_kind_text_means_one_new_message_of_a_customer_each() -> None:
     ids = []
-    for step in script(300, only_texts=True):
+    for step in script(300, kinds="text"):
         [entry] = step.webhook.body["entry"]
         if step.webhook.platform == "whatsapp":
             ids.append(entry["changes"][0]["value"]["messages"][0]["id"])
@@ -96,11 +95,46 @@ def test_only_texts_means_one_new_message_of_a_customer_each() -> None:
     assert len(set(ids)) == 300
 
 
-def test_a_full_script_has_echoes_receipts_reactions_edits_and_pictures() -> None:
-    text = repr(items(script(1500, media_url="http://127.0.0.1:1/graph")))
+@pytest.mark.parametrize(
+    "word",
+    [
+        "is_echo", "message_edit", "is_deleted", "watermark", "'reaction'", "unreact", "statuses", "_echoes", "revoke",
+        "/media/", "quick_reply", "postback", "reply_to", "'story'", "story_mention", "like_heart", "sticker_id",
+        "coordinates", "template", "'interactive'", "'button'", "'contacts': [{'name'", "caption", "'audio'", "failed",
+        "referral", "'feed'", "'comments'", "from_user_id", "'num_edit': 0", "original_message_id", "unsupported",
+    ],
+)  # fmt: skip
+def test_a_full_script_has_every_kind(word: str, everything: str) -> None:
+    assert word in everything
 
-    for word in ("is_echo", "message_edit", "is_deleted", "watermark", "'reaction'", "statuses", "/media/", "_echoes"):
-        assert word in text
+
+@pytest.fixture(scope="module")
+def everything() -> str:
+    return repr(items(script(6000, media_url="http://127.0.0.1:1/graph")))
+
+
+def test_who_hides_the_phone_stays_the_same_person() -> None:
+    contacts = [
+        contact
+        for step in script(6000)
+        for entry in step.webhook.body["entry"]
+        for change in entry.get("changes", ())
+        for contact in change["value"].get("contacts", ())
+    ]
+    both = {each["user_id"]: each["wa_id"] for each in contacts if "user_id" in each and "wa_id" in each}
+    hidden = {each["user_id"] for each in contacts if "wa_id" not in each}
+
+    assert len(both) == len(set(both.values()))
+    assert both.keys() & hidden
+
+
+def test_a_message_is_not_edited_after_it_was_unsent() -> None:
+    unsent: set[str] = set()
+    for _, item in items(script(3000)):
+        for target in re.findall(r"'message_edit': \{'mid': '([^']+)'", item):
+            assert target not in unsent
+        unsent |= set(re.findall(r"'mid': '([^']+)', 'is_deleted': True", item))
+    assert unsent
 
 
 @given(

@@ -7,10 +7,26 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from shared.contracts import Profile, conversation_id
-from store.core.facts import Arrival, Cause, MessageFact, NaturalKey
+from shared.contracts import InboxEnrichedV1, Profile, conversation_id
+from shared.contracts.inbox import ReplyTo
+from shared.contracts.items import EditItem, Item, ReactionItem, ReceiptItem, UnsendItem
+from store.core.arrivals import arrival_of
+from store.core.facts import Arrival, Cause, ItemPosition, MessageFact, NaturalKey
 from store.core.merge import merge
-from store.core.rows import Changes, ConversationKey, ConversationRow, Loaded, LogEntry, MessageRow, ParticipantKey
+from store.core.rows import (
+    UNCOVERED,
+    Changes,
+    ConversationKey,
+    ConversationRow,
+    Coverage,
+    Loaded,
+    LogEntry,
+    MessageRow,
+    ParticipantKey,
+    Receipt,
+    Thread,
+    Waiting,
+)
 from tests.builders import NOON
 
 USERS = ("user-1", "user-2")
@@ -39,7 +55,10 @@ def arrival(
         "conversation_id": conversation_id("facebook", user, person),
         "participant_id": person,
     }
-    return Arrival(cause=Cause(cause, NOON, NOON), user_id=user, message=message, **{**default, **more})
+    position = ItemPosition(f"webhook of {cause}", 0)
+    return Arrival(
+        cause=Cause(cause, NOON, NOON), position=position, user_id=user, message=message, **{**default, **more}
+    )
 
 
 def message(mid: str = "m-1", *, user: str = "user-1", **changes: Any) -> MessageFact:
@@ -55,6 +74,62 @@ def message(mid: str = "m-1", *, user: str = "user-1", **changes: Any) -> Messag
     return MessageFact(**{**default, **changes})
 
 
+def said(
+    item: Item, cause: str = "c-1", *, user: str = "user-1", person: str | None = "person-1", **more: Any
+) -> Arrival:
+    """Return what an event with `item` says."""
+    return arrival_of(
+        InboxEnrichedV1(
+            **{
+                "id": cause,
+                "occurred_at": NOON,
+                "received_at": NOON,
+                "webhook_id": f"webhook of {cause}",
+                "item_index": 0,
+                "user_id": user,
+                "platform": "facebook",
+                "page_id": "page-1",
+                "participant_id": person,
+                "conversation_id": None if person is None else conversation_id("facebook", user, person),
+                "item": item,
+                **more,
+            }
+        )
+    )
+
+
+def edit(mid: str = "m-1", content: str | None = "edited", *, revision: int = 1, second: int = 10) -> EditItem:
+    return EditItem(message_id=mid, revision=revision, edited_at=at(second), content=content)
+
+
+def unsend(mid: str = "m-1", *, second: int = 20) -> UnsendItem:
+    return UnsendItem(message_id=mid, unsent_at=at(second))
+
+
+def reaction(mid: str = "m-1", emoji: str | None = "❤", *, actor: str = "person-1", second: int = 10) -> ReactionItem:
+    return ReactionItem(message_id=mid, actor_id=actor, emoji=emoji, reacted_at=at(second))
+
+
+def receipt(status: Any, *mids: str, second: int = 10, upto: int | None = None, **more: Any) -> ReceiptItem:
+    watermark = None if upto is None else at(upto)
+    return ReceiptItem(status=status, at=at(second), message_ids=mids, watermark=watermark, **more)
+
+
+class _Covering(dict[tuple[Thread, Any], Coverage]):
+    """Answers for every moment, as a look-up of all those that matter does."""
+
+    def __init__(self, receipts: Iterable[Receipt]) -> None:
+        super().__init__()
+        self._receipts = list(receipts)
+
+    def get(self, key: tuple[Thread, Any], default: Any = None) -> Any:
+        found = UNCOVERED
+        for known in self._receipts:
+            if known.thread == key[0] and known.upto >= key[1]:
+                found = found.with_receipt(known)
+        return found if found != UNCOVERED else default
+
+
 class Memory:
     """What Postgres does with the decisions of the merge."""
 
@@ -63,32 +138,54 @@ class Memory:
         self.messages: dict[NaturalKey, MessageRow] = {}
         self.conversations: dict[ConversationKey, ConversationRow] = {}
         self.waiting: dict[ParticipantKey, Profile] = {}
+        self.annotations: dict[NaturalKey, Waiting] = {}
+        self.receipts: set[Receipt] = set()
+        self.links: set[tuple[ParticipantKey, str]] = set()
         self.log: list[LogEntry] = []
         self.refused: dict[str, str] = {}
+        self.outcomes: dict[ItemPosition, str] = {}
 
     def take(self, arrivals: Sequence[Arrival]) -> Changes:
+        links: dict[ParticipantKey, frozenset[str]] = {}
+        for key, alias in self.links:
+            links[key] = links.get(key, frozenset()) | {alias}
         loaded = Loaded(
             last_seqs=dict(self.last_seqs),
-            messages=dict(self.messages),
+            messages={key: _as_loaded(row) for key, row in self.messages.items()},
             conversations=dict(self.conversations),
             waiting_profiles=dict(self.waiting),
+            links=links,
+            waiting_annotations=dict(self.annotations),
+            coverage=_Covering(self.receipts),
         )
         changes = merge(loaded, arrivals)
         self.messages |= {row.key: row for row in (*changes.new_messages, *changes.changed_messages)}
         self.conversations |= {row.key: row for row in changes.conversations}
-        for key in changes.claimed_profiles:
-            del self.waiting[key]
+        for participant in changes.claimed_profiles:
+            del self.waiting[participant]
         self.waiting |= changes.waiting_profiles
+        for claimed in changes.claimed_annotations:
+            del self.annotations[claimed]
+        self.annotations |= changes.waiting_annotations
+        for told in changes.receipts:
+            self.receipts -= {known for known in self.receipts if _is_superfluous(known, told)}
+            self.receipts.add(told)
+        self.links |= set(changes.links)
         self.log += changes.log
         self.last_seqs |= changes.last_seqs
         self.refused |= changes.refused
+        for position, entry in changes.outcomes.items():
+            self.outcomes.setdefault(position, entry.outcome)
+        for position in changes.settled:
+            if self.outcomes[position] == "waiting":
+                self.outcomes[position] = "stored"
         return changes
 
     def facts(self) -> object:
-        """What a user can see, apart from numbers that tell in which order it came."""
+        """What is known, apart from numbers that tell in which order it came."""
         by_id = {(row.key.user_id, row.id): row.key for row in self.messages.values()}
         return (
-            {key: msgspec.structs.replace(row, id=0, seq=0) for key, row in self.messages.items()},
+            {key: msgspec.structs.replace(row, id=0, seq=0, coverage=UNCOVERED) for key, row in self.messages.items()},
             {
                 key: (
                     msgspec.structs.replace(row, last_message_id=0, last_seq=0),
@@ -97,34 +194,84 @@ class Memory:
                 for key, row in self.conversations.items()
             },
             self.waiting,
+            {key: waiting.annotations for key, waiting in self.annotations.items()},
+            self.receipts,
+            self.links,
         )
+
+
+def _as_loaded(row: MessageRow) -> MessageRow:
+    return msgspec.structs.replace(row, coverage=Coverage(row.delivered_at, row.read_at))
+
+
+def _is_superfluous(known: Receipt, told: Receipt) -> bool:
+    return (
+        (known.thread, known.status) == (told.thread, told.status) and known.upto <= told.upto and known.at >= told.at
+    )
 
 
 def numbered(arrivals: Iterable[Arrival]) -> list[Arrival]:
     """Give every arrival a cause of its own."""
-    return [msgspec.structs.replace(one, cause=Cause(f"c-{i}", NOON, NOON)) for i, one in enumerate(arrivals)]
+    return [
+        msgspec.structs.replace(one, cause=Cause(f"c-{i}", NOON, NOON), position=ItemPosition("webhook", i))
+        for i, one in enumerate(arrivals)
+    ]
 
 
 _profiles = st.builds(profile, st.sampled_from(["Ada", "Grace", None]).filter(bool), second=st.integers(0, 2))
 
 
+_seconds = st.integers(0, 3)
+_NUMBERS = st.integers(0, 2)
+
+
+@st.composite
+def _items(draw: st.DrawFn, person: str) -> Item:
+    named = st.builds(f"{person}-{{}}".format, _NUMBERS)
+    mid, second = draw(named), draw(_seconds)
+    kind = draw(st.sampled_from(["edit", "unsend", "reaction", "receipt", "receipt"]))
+    if kind == "edit":
+        text = draw(st.sampled_from(["one", "two", None]))
+        return edit(mid, text, revision=draw(st.integers(0, 2)), second=second)
+    if kind == "unsend":
+        return unsend(mid, second=second)
+    if kind == "reaction":
+        emoji, actor = draw(st.sampled_from(["❤", "👍", None])), draw(st.sampled_from([person, "page-1"]))
+        return reaction(mid, emoji, actor=actor, second=second)
+    return receipt(
+        draw(st.sampled_from(["sent", "failed", "delivered", "read", "played"])),
+        *draw(st.lists(named, max_size=2)),
+        second=second,
+        upto=draw(st.none() | _seconds),
+        covers_earlier=draw(st.booleans()),
+        error=draw(st.sampled_from(["no such number", "blocked", None])),
+    )
+
+
 @st.composite
 def _arrivals(draw: st.DrawFn) -> Arrival:
-    user = draw(st.sampled_from(USERS))
-    person = draw(st.sampled_from(PEOPLE))
-    if draw(st.booleans()):
-        return arrival(user=user, person=person, profile=draw(_profiles))
+    user = draw(st.sampled_from((USERS[0], *USERS)))  # mostly one, so that facts meet
+    person = draw(st.sampled_from((PEOPLE[0], *PEOPLE)))
+    aliases = draw(st.sampled_from([(), (), tuple(p for p in PEOPLE if p != person), ("also",)]))
+    kind = draw(st.sampled_from(["profile", "message", "message", "said", "said", "said"]))
+    if kind == "profile":
+        return arrival(user=user, person=person, profile=draw(_profiles), aliases=aliases)
+    if kind == "said":
+        return said(draw(_items(person)), user=user, person=person, participant_aliases=aliases)
     # A platform's id belongs to one person and one direction; what it says of it, and when, varies.
-    number = draw(st.integers(0, 3))
+    number = draw(_NUMBERS)
     direction = "incoming" if number % 2 else "outgoing"
     told = message(
         f"{person}-{number}",
         user=user,
         direction=direction,
         content=draw(st.sampled_from(["hello", "hello!", None])),
-        created_at=at(draw(st.integers(0, 2))),
+        created_at=at(draw(_seconds)),
+        payload=draw(st.sampled_from([None, "BUY"])),
+        error=draw(st.sampled_from([None, None, "cannot be shown"])),
+        reply_to=draw(st.sampled_from([None, ReplyTo(message_id="m", story={"id": "s"}), ReplyTo(story={"id": "s"})])),
     )
-    return arrival(user=user, person=person, message=told, profile=draw(st.none() | _profiles))
+    return arrival(user=user, person=person, message=told, profile=draw(st.none() | _profiles), aliases=aliases)
 
 
-histories = st.lists(_arrivals(), max_size=12).map(numbered)
+histories = st.lists(_arrivals(), max_size=14).map(numbered)

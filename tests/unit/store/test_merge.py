@@ -62,7 +62,7 @@ def test_what_came_already_changes_nothing(history: list[Arrival]) -> None:
 
 
 @given(histories)
-def test_unread_counts_the_incoming_messages(history: list[Arrival]) -> None:
+def test_unread_counts_the_incoming_messages_that_are_not_unsent(history: list[Arrival]) -> None:
     memory = Memory()
     memory.take(history)
 
@@ -70,7 +70,9 @@ def test_unread_counts_the_incoming_messages(history: list[Arrival]) -> None:
         incoming = [
             row
             for row in memory.messages.values()
-            if (row.key.user_id, row.conversation_id) == key and row.direction == "incoming"
+            if (row.key.user_id, row.conversation_id) == key
+            and row.direction == "incoming"
+            and row.deleted_at is None
         ]
         assert conversation.unread_count == len(incoming)
 

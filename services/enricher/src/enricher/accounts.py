@@ -1,19 +1,17 @@
 """Who owns which page: the store's answer, remembered for a while."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
 from cachetools import LRUCache, TLRUCache
 
+from enricher.core.lookups import Page
 from enricher.flights import Flights
 from enricher.metrics import Metrics
 from shared.contracts import AccountChangedV1, AnyEvent, Platform
 from shared.contracts.internal import PageOwners
-
-Page = tuple[Platform, str]
-"""Platform and page id."""
 
 TTL_SECONDS = 60.0
 NEGATIVE_TTL_SECONDS = 5.0
@@ -72,6 +70,11 @@ class AccountCache:
         for event in events:
             if isinstance(event, AccountChangedV1):
                 self._outdate((event.platform, event.page_id), event.version)
+
+    def forget(self, pages: Iterable[Page]) -> None:
+        """Read these again the next time: something says that what is known of them is outdated."""
+        for page in pages:
+            self._known.pop(page, None)
 
     def clear(self) -> None:
         """Forget everything: changes may have been missed."""

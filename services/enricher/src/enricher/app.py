@@ -15,16 +15,17 @@ from starlette.applications import Starlette
 
 from enricher import http
 from enricher.accounts import AccountCache
+from enricher.budgets import Budgets, Ceilings
 from enricher.core.breaker import Breaker
 from enricher.graph import GraphClient
 from enricher.graph_gate import GraphGate
 from enricher.handlers import WebhookHandler
 from enricher.metrics import Metrics
 from enricher.profiles import ProfileDirectory
+from enricher.refusals import Refusals
 from enricher.settings import Settings
 from enricher.store import StoreClient
 from enricher.worker import LookupWorker
-from shared.contracts import AccountChangedV1, AnyEvent
 from shared.errors import DependencyUnavailable
 from shared.messaging.ports import Broker, Tail
 from shared.messaging.topology import ENRICHER_ACCOUNTS, ENRICHER_WEBHOOKS
@@ -36,7 +37,6 @@ log = structlog.get_logger(__name__)
 
 STORE_CONNECTIONS = 32
 BREAKER_FAILURES = 5
-BREAKER_OPEN_SECONDS = 10.0
 ACCOUNTS_SHARD = 0
 """Account changes need no keeping together: all of them use this one."""
 
@@ -44,17 +44,10 @@ ACCOUNTS_SHARD = 0
 class _Parts(NamedTuple):
     store: StoreClient
     accounts: AccountCache
-    gate: GraphGate
     profiles: ProfileDirectory
+    refusals: Refusals
     handler: WebhookHandler
     worker: LookupWorker
-
-    def on_account_changed(self, events: Sequence[AnyEvent]) -> None:
-        """Forget what is outdated about owners, and call again for pages whose token may be a new one."""
-        self.accounts.on_account_changed(events)
-        for event in events:
-            if isinstance(event, AccountChangedV1):
-                self.gate.release(event.platform, event.page_id)
 
 
 @asynccontextmanager
@@ -90,8 +83,12 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
 @asynccontextmanager
 async def _working(parts: _Parts, broker: Broker) -> AsyncIterator[None]:
     """Hear of account changes, make due look-ups and handle webhooks while the context lasts."""
-    async with broker.tail(ENRICHER_ACCOUNTS, parts.on_account_changed, on_gap=parts.accounts.clear) as tail:
-        background = (asyncio.create_task(_bind(tail)), asyncio.create_task(parts.worker.run()))
+    async with broker.tail(ENRICHER_ACCOUNTS, parts.accounts.on_account_changed, on_gap=parts.accounts.clear) as tail:
+        background = (
+            asyncio.create_task(_bind(tail)),
+            asyncio.create_task(parts.worker.run()),
+            asyncio.create_task(parts.refusals.run()),
+        )
         for task in background:
             task.add_done_callback(_report)
         try:
@@ -131,7 +128,8 @@ def _assemble(
         token=settings.service_tokens[0],
         timeout_seconds=settings.store_timeout_seconds,
     )
-    gate = _gate(settings, metrics, graph_http)
+    refusals = Refusals(broker, now=_now)
+    gate = _gate(settings, metrics, graph_http, refusals)
     accounts = AccountCache(store, clock=clock, metrics=metrics)
     profiles = ProfileDirectory(store, gate, clock=clock, now=_now, metrics=metrics)
     handler = WebhookHandler(
@@ -142,12 +140,21 @@ def _assemble(
         budget_seconds=settings.profile_budget_seconds,
         clock=clock,
         now=_now,
+        own_app_ids=frozenset(settings.app_ids),
     )
     worker = LookupWorker(store, accounts=accounts, profiles=profiles, publisher=broker, jitter=random.random, now=_now)
-    return _Parts(store, accounts, gate, profiles, handler, worker)
+    return _Parts(store, accounts, profiles, refusals, handler, worker)
 
 
-def _gate(settings: Settings, metrics: Metrics, graph_http: httpx.AsyncClient) -> GraphGate:
+def _gate(settings: Settings, metrics: Metrics, graph_http: httpx.AsyncClient, refusals: Refusals) -> GraphGate:
+    clock = asyncio.get_running_loop().time
+    ceilings = Ceilings(
+        page_per_second=settings.graph_calls_per_page_per_second,
+        page_per_hour=settings.graph_calls_per_page_per_hour,
+        app_per_second=settings.graph_calls_per_second,
+        limit_hold_seconds=settings.graph_limit_hold_seconds,
+    )
+    budgets = Budgets(ceilings, clock=clock, metrics=metrics)
     graph = GraphClient(
         graph_http,
         url=str(settings.graph_url),
@@ -155,14 +162,17 @@ def _gate(settings: Settings, metrics: Metrics, graph_http: httpx.AsyncClient) -
         version=settings.graph_version,
         app_secret=settings.app_secrets[0],
         timeout_seconds=settings.graph_timeout_seconds,
+        on_usage=budgets.learn,
         now=_now,
     )
     return GraphGate(
         graph,
         cipher=TokenCipher(settings.encryption_keys),
-        breaker=Breaker(failures_to_open=BREAKER_FAILURES, open_seconds=BREAKER_OPEN_SECONDS),
+        breaker=Breaker(failures_to_open=BREAKER_FAILURES, open_seconds=settings.graph_breaker_seconds),
+        budgets=budgets,
+        on_refused_token=refusals.report,
         concurrent_calls=settings.graph_concurrent_calls,
-        clock=asyncio.get_running_loop().time,
+        clock=clock,
         metrics=metrics,
     )
 

@@ -3,7 +3,9 @@
 SwitchboardError
 ├── TransientError
 │   ├── GraphUnavailable    no answer, or one that says "later"
-│   └── RateLimited         too many calls for this page or app
+│   │   └── GraphSilent     no answer within the time
+│   ├── RateLimited         too many calls for this page or app
+│   └── PolicyBlocked       the platform has stopped the page or app for what it did
 └── PermanentError
     ├── UnreadableBody      a webhook's body that holds nothing that could be split
     ├── TokenDead           the page must be connected again
@@ -23,12 +25,38 @@ class GraphUnavailable(TransientError):
     """The Graph API did not answer, or asked to be called again."""
 
 
+class GraphSilent(GraphUnavailable):
+    """The Graph API took longer than a call may: another one would only wait as long again."""
+
+
 class RateLimited(TransientError):
-    """Calls for this page or app have to stop for a while."""
+    """Calls have to stop for a while.
+
+    Args:
+        message: what the platform says.
+        is_apps: whether the limit is that of the whole app and not of this page alone.
+    """
+
+    def __init__(self, message: str, *, is_apps: bool = False) -> None:
+        super().__init__(message)
+        self.is_apps = is_apps
+
+
+class PolicyBlocked(TransientError):
+    """The platform takes no calls for this page for a while, for what was done in its name."""
 
 
 class TokenDead(PermanentError):
-    """The access token is expired, revoked or invalid: only connecting the page again helps."""
+    """The access token is expired, revoked or invalid: only connecting the page again helps.
+
+    Args:
+        message: what the platform says.
+        sentence: the same for the user.
+    """
+
+    def __init__(self, message: str, *, sentence: str = "The platform refuses the page's access token.") -> None:
+        super().__init__(message)
+        self.sentence = sentence
 
 
 class PermissionMissing(PermanentError):

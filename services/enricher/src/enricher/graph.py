@@ -10,8 +10,9 @@ from pydantic import SecretStr
 
 from enricher.core.graph_answers import PROFILE_FIELDS, profile_from
 from enricher.core.lookups import Wanted
-from enricher.errors import GraphRefused, GraphUnavailable
-from enricher.http import CallFailed, call
+from enricher.core.usage import Usage, usage_of
+from enricher.errors import GraphRefused, GraphSilent, GraphUnavailable
+from enricher.http import CallFailed, NoAnswerInTime, call
 from shared.contracts import Profile
 
 _PATH_ID = re.compile(r"[A-Za-z0-9._-]+")
@@ -28,6 +29,7 @@ class GraphClient:
         version: e.g. `v25.0`.
         app_secret: signs every call.
         timeout_seconds: for a whole call.
+        on_usage: called with what an answer says of the limits, before the answer is returned or raised.
         now: the clock.
     """
 
@@ -40,6 +42,7 @@ class GraphClient:
         version: str,
         app_secret: SecretStr,
         timeout_seconds: float,
+        on_usage: Callable[[Wanted, Usage], None],
         now: Callable[[], datetime],
     ) -> None:
         self._http = http
@@ -48,14 +51,15 @@ class GraphClient:
         self._version = version
         self._app_secret = app_secret.get_secret_value().encode()
         self._timeout_seconds = timeout_seconds
+        self._on_usage = on_usage
         self._now = now
 
     async def profile(self, wanted: Wanted, token: SecretStr) -> Profile:
         """Return the customer's profile, which may be empty.
 
         Raises:
-            GraphUnavailable, RateLimited, TokenDead, PermissionMissing, PersonUnreadable, GraphRefused: what each
-                means is written in `enricher.errors`.
+            GraphUnavailable, GraphSilent, RateLimited, PolicyBlocked, TokenDead, PermissionMissing, PersonUnreadable,
+                GraphRefused: what each means is written in `enricher.errors`.
         """
         fields = PROFILE_FIELDS.get(wanted.platform)
         if fields is None or not _is_path_id(wanted.participant_id):
@@ -72,8 +76,11 @@ class GraphClient:
                 headers={"Authorization": f"Bearer {secret}"},
                 params={"fields": fields, "appsecret_proof": self._proof(secret)},
             )
+        except NoAnswerInTime as error:
+            raise GraphSilent(str(error)) from error
         except CallFailed as error:
             raise GraphUnavailable(str(error)) from error
+        self._on_usage(wanted, usage_of(answer.headers))
         return profile_from(wanted.platform, answer.status, answer.body, now=self._now())
 
     def _proof(self, secret: str) -> str:

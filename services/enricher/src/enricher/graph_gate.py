@@ -4,29 +4,46 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+import stamina
 import structlog
-from cachetools import LRUCache
+from cachetools import LRUCache, TTLCache
 from pydantic import SecretStr
 
+from enricher.budgets import Budgets
 from enricher.core.breaker import Breaker
-from enricher.core.lookups import Answer, Found, Nobody, NotNow, Wanted
+from enricher.core.lookups import Answer, Found, Nobody, NotNow, Page, PageToken, Wanted
 from enricher.errors import (
     GraphRefused,
+    GraphSilent,
     GraphUnavailable,
     PermissionMissing,
     PersonUnreadable,
+    PolicyBlocked,
     RateLimited,
     TokenDead,
 )
 from enricher.metrics import Metrics
-from shared.contracts import Platform, Profile
+from shared.contracts import Profile
 from shared.security.cipher import TokenCipher, Undecryptable
 
 log = structlog.get_logger(__name__)
 
-RATE_HOLD_SECONDS = 60.0
 DEAD_TOKEN_HOLD_SECONDS = 900.0
-MAX_HELD_PAGES = 10_000
+"""For look-ups that were claimed already; calls with that token are never made again."""
+POLICY_HOLD_SECONDS = 3_600.0
+MAX_DEAD_PAGES = 10_000
+_WARNING_SECONDS = 600.0
+_WARNED_PAGES = 1_000
+_OUTCOMES: dict[type[Exception], str] = {
+    GraphSilent: "silent",
+    GraphUnavailable: "unavailable",
+    RateLimited: "rate_limited",
+    PolicyBlocked: "policy",
+    TokenDead: "token_dead",
+    PermissionMissing: "no_permission",
+    PersonUnreadable: "unreadable",
+    GraphRefused: "refused",
+}
 
 
 class ProfileSource(Protocol):
@@ -43,6 +60,8 @@ class GraphGate:
         source: makes the calls, each within a bounded time.
         cipher: opens the pages' tokens.
         breaker: shared by all pages.
+        budgets: how many calls there may be.
+        on_refused_token: called with the page, the version of its account and a sentence for the user.
         concurrent_calls: at once; further calls wait for their turn.
         clock: seconds of a monotonic clock.
     """
@@ -53,6 +72,8 @@ class GraphGate:
         *,
         cipher: TokenCipher,
         breaker: Breaker,
+        budgets: Budgets,
+        on_refused_token: Callable[[Page, int, str], None],
         concurrent_calls: int,
         clock: Callable[[], float],
         metrics: Metrics,
@@ -60,69 +81,143 @@ class GraphGate:
         self._source = source
         self._cipher = cipher
         self._breaker = breaker
+        self._budgets = budgets
+        self._on_refused_token = on_refused_token
         self._turns = asyncio.Semaphore(concurrent_calls)
         self._clock = clock
         self._metrics = metrics
-        self._held_until: LRUCache[tuple[Platform, str], float] = LRUCache(MAX_HELD_PAGES)
+        self._dead: LRUCache[Page, int] = LRUCache(MAX_DEAD_PAGES)
+        self._warned: TTLCache[Page, None] = TTLCache(_WARNED_PAGES, _WARNING_SECONDS, timer=clock)
 
     @property
     def is_usable(self) -> bool:
         """Whether calls are made at all at the moment."""
-        return not self._breaker.is_open(self._clock())
+        return not self._breaker.is_open(self._clock()) and self._budgets.app_hold_seconds == 0
 
-    def hold_seconds(self, platform: Platform, page_id: str) -> float:
-        """Return for how long no call is made for this page; 0 when one may be."""
-        return max(0.0, self._held_until.get((platform, page_id), 0.0) - self._clock())
+    def room(self, calls: int) -> int:
+        """Return how many of `calls` look-ups should be begun: while nobody knows whether it works again, one."""
+        if not self.is_usable:
+            return 0
+        return min(calls, 1) if self._breaker.is_recovering else calls
 
-    def release(self, platform: Platform, page_id: str) -> None:
-        """Call for this page again: its token may have changed."""
-        self._held_until.pop((platform, page_id), None)
+    def exhausted(self, *, calls: int, most: int) -> list[Page]:
+        """Return at most `most` pages for which `calls` calls cannot be made soon."""
+        return self._budgets.exhausted(calls=calls, most=most)
 
-    async def look_up(self, wanted: Wanted, token_ciphertext: str) -> Answer:
-        """Return how the look-up ended."""
+    async def admits_at_once(self, wanted: Wanted, token: PageToken) -> bool:
+        """Count a call that a message waits for, if it may be made without waiting; return whether it may."""
+        return self.is_usable and not self._is_dead(wanted, token) and await self._budgets.take_at_once(wanted.page)
+
+    async def look_up(self, wanted: Wanted, token: PageToken, *, is_counted: bool = False) -> Answer:
+        """Return how the look-up ended.
+
+        Args:
+            wanted: whom.
+            token: of the page.
+            is_counted: whether the budgets have counted it already; else it waits until they admit it.
+        """
+        if self._is_dead(wanted, token):
+            return NotNow("the page has to be connected again", DEAD_TOKEN_HOLD_SECONDS)
         try:
-            token = self._cipher.decrypt(token_ciphertext)
+            secret = self._cipher.decrypt(token.ciphertext)
         except Undecryptable as error:
+            self._dead[wanted.page] = token.version
             log.warning("token cannot be opened", platform=wanted.platform, page_id=wanted.page_id, reason=str(error))
-            return Nobody("the token cannot be opened")
-        async with self._turns:
-            held = self.hold_seconds(wanted.platform, wanted.page_id)
-            if held > 0:
+            return NotNow("the token cannot be opened", DEAD_TOKEN_HOLD_SECONDS)
+        if not is_counted:
+            if (held := self._budgets.hold_seconds(wanted.page)) > 0:
                 return NotNow("calls for this page are on hold", held)
-            if not self._breaker.admits(self._clock()):
-                return NotNow("the Graph API is failing")
-            with self._metrics.graph_seconds.time():
-                answer = await self._call(wanted, token)
-        return answer
+            await self._budgets.take(wanted.page)
+        async with self._turns:
+            return self._held(wanted, token) or await self._call(wanted, token, secret)
 
-    async def _call(self, wanted: Wanted, token: SecretStr) -> Answer:
-        outcome = "found"
+    def _held(self, wanted: Wanted, token: PageToken) -> NotNow | None:
+        """Return why no call is made, decided when its turn has come."""
+        if self._is_dead(wanted, token):
+            return NotNow("the page has to be connected again", DEAD_TOKEN_HOLD_SECONDS)
+        if (held := self._budgets.hold_seconds(wanted.page)) > 0:
+            return NotNow("calls for this page are on hold", held)
+        if not self._breaker.admits(self._clock()):
+            return NotNow("the Graph API is failing")
+        return None
+
+    def _is_dead(self, wanted: Wanted, token: PageToken) -> bool:
+        return token.version <= self._dead.get(wanted.page, -1)
+
+    async def _call(self, wanted: Wanted, token: PageToken, secret: SecretStr) -> Answer:
         try:
-            profile = await self._source.profile(wanted, token)
+            profile = await self._try(wanted, secret)
         except GraphUnavailable as error:
-            outcome = "unavailable"
             self._breaker.failed(self._clock())
             return NotNow(str(error))
-        except RateLimited as error:
-            outcome = "rate_limited"
-            return self._hold(wanted, RATE_HOLD_SECONDS, error)
-        except TokenDead as error:
-            outcome = "token_dead"
-            return self._hold(wanted, DEAD_TOKEN_HOLD_SECONDS, error)
-        except (PersonUnreadable, PermissionMissing, GraphRefused) as error:
-            outcome = "unreadable" if isinstance(error, PersonUnreadable) else "refused"
+        except (RateLimited, PolicyBlocked, TokenDead) as error:
+            # It answers, so the breaker has nothing against the others.
             self._breaker.succeeded()
+            return self._hold(wanted, token, error)
+        except (PersonUnreadable, PermissionMissing, GraphRefused) as error:
+            self._breaker.succeeded()
+            if not isinstance(error, PersonUnreadable):
+                self._warn(wanted, error)
             return Nobody(str(error))
-        finally:
-            self._metrics.graph_call(outcome).inc()
         self._breaker.succeeded()
         return Nobody("an empty profile") if profile.is_empty else Found(profile)
 
-    def _hold(self, wanted: Wanted, seconds: float, error: Exception) -> NotNow:
-        """Stop calling for the page. It answers, so the breaker has nothing against the others."""
-        self._breaker.succeeded()
-        self._held_until[(wanted.platform, wanted.page_id)] = self._clock() + seconds
-        log.warning(
-            "calls on hold", platform=wanted.platform, page_id=wanted.page_id, seconds=seconds, reason=str(error)
-        )
+    async def _try(self, wanted: Wanted, secret: SecretStr) -> Profile:
+        """Call, and once more where the first answer was a passing failure.
+
+        In an outage nothing is asked twice: from the first look-up that has failed on, the next ones have one try.
+        """
+        counted_again = False
+
+        def is_worth_another(error: Exception) -> bool:
+            return counted_again and isinstance(error, GraphUnavailable) and not isinstance(error, GraphSilent)
+
+        async for attempt in stamina.retry_context(
+            on=is_worth_another, attempts=2, timeout=None, wait_initial=0.05, wait_max=0.1, wait_jitter=0.05
+        ):
+            with attempt:
+                try:
+                    return await self._once(wanted, secret)
+                except GraphUnavailable:
+                    counted_again = not self._breaker.has_failures and await self._budgets.take_at_once(wanted.page)
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _once(self, wanted: Wanted, secret: SecretStr) -> Profile:
+        outcome = "found"
+        try:
+            with self._metrics.graph_seconds.time():
+                return await self._source.profile(wanted, secret)
+        except tuple(_OUTCOMES) as error:
+            outcome = _OUTCOMES[type(error)]
+            raise
+        except asyncio.CancelledError:
+            outcome = "abandoned"
+            raise
+        finally:
+            self._metrics.graph_call(outcome).inc()
+
+    def _hold(self, wanted: Wanted, token: PageToken, error: RateLimited | PolicyBlocked | TokenDead) -> NotNow:
+        """Stop calling for the page, or for all."""
+        if isinstance(error, TokenDead):
+            self._dead[wanted.page] = token.version
+            self._metrics.hold("token").inc()
+            self._on_refused_token(wanted.page, token.version, error.sentence)
+            return NotNow(str(error), DEAD_TOKEN_HOLD_SECONDS)
+        if isinstance(error, PolicyBlocked):
+            self._budgets.hold(wanted.page, POLICY_HOLD_SECONDS, reason="policy")
+            self._warn(wanted, error)
+            return NotNow(str(error), POLICY_HOLD_SECONDS)
+        seconds = self._budgets.refused(wanted.page, is_apps=error.is_apps)
+        self._warn(wanted, error)
         return NotNow(str(error), seconds)
+
+    def _warn(self, wanted: Wanted, error: Exception) -> None:
+        """Tell the operator, of each page once in a while."""
+        if wanted.page in self._warned:
+            return
+        self._warned[wanted.page] = None
+        log.warning(
+            "the Graph API refuses", platform=wanted.platform, page_id=wanted.page_id,
+            kind=type(error).__name__, reason=str(error),
+        )  # fmt: skip

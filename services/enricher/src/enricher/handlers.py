@@ -8,11 +8,11 @@ from typing import TypeVar
 import msgspec
 import structlog
 
-from enricher.accounts import AccountCache, Page
+from enricher.accounts import AccountCache
 from enricher.core import enrichment
 from enricher.core.enrichment import Webhook
-from enricher.core.kinds import TypedItem, typed
-from enricher.core.lookups import Wanted
+from enricher.core.kinds import NO_APPS, TypedItem, typed
+from enricher.core.lookups import Page, PageToken, Wanted, can_be_looked_up, token_of
 from enricher.core.splitting import BadItem, SplitItem
 from enricher.errors import UnreadableBody
 from enricher.metrics import Metrics
@@ -36,7 +36,8 @@ ITEMS_PER_TURN = 256
 class _Waiting(msgspec.Struct):
     """Messages of one customer that wait for the name."""
 
-    token_ciphertext: str
+    token: PageToken | None
+    """None while the page has to be connected again: the name comes after that."""
     messages: list[InboxEnrichedV1]
 
 
@@ -47,6 +48,7 @@ class WebhookHandler:
         budget_seconds: how long a message waits for its author's name, in total.
         clock: seconds of the event loop's clock.
         now: the time of day.
+        own_app_ids: apps whose echoes are our own messages.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class WebhookHandler:
         budget_seconds: float,
         clock: Callable[[], float],
         now: Callable[[], datetime],
+        own_app_ids: frozenset[str] = NO_APPS,
     ) -> None:
         self._accounts = accounts
         self._profiles = profiles
@@ -67,6 +70,7 @@ class WebhookHandler:
         self._budget_seconds = budget_seconds
         self._clock = clock
         self._now = now
+        self._own_app_ids = own_app_ids
         self._turns = asyncio.Semaphore(CONCURRENT_PUBLISHES)
 
     async def __call__(self, events: Sequence[AnyEvent]) -> Sequence[Outcome]:
@@ -94,7 +98,7 @@ class WebhookHandler:
         return outcomes
 
     def _take_apart(self, event: Webhook, items: list[tuple[Webhook, TypedItem]], ready: list[Event]) -> Outcome:
-        """Append the event's items to `items`, what became of its bad ones to `ready`."""
+        """Append the event's items to `items`, what became of its bad ones and how many there are to `ready`."""
         try:
             splits = enrichment.split(event)
         except UnreadableBody as error:
@@ -103,11 +107,13 @@ class WebhookHandler:
             return Park(f"{type(error).__name__}: {error}")
         for split in splits:
             if isinstance(split, SplitItem):
-                item = typed(split, received_at=event.received_at)
+                item = typed(split, received_at=event.received_at, own_app_ids=self._own_app_ids)
                 self._metrics.item(item.label, item.item.__struct_config__.tag).inc()
                 items.append((event, item))
             else:
                 ready.append(self._park_alone(event, split))
+        if isinstance(event, WebhookReceivedV1):
+            ready.append(enrichment.manifest(event, splits, now=self._now()))
         return DONE
 
     def _park_alone(self, event: Webhook, bad: BadItem) -> Event:
@@ -128,26 +134,28 @@ class WebhookHandler:
         for number, (event, item) in enumerate(items, start=1):
             if number % ITEMS_PER_TURN == 0:
                 await asyncio.sleep(0)
-            owner = enrichment.owner_of(event, owners[item.split.platform, item.split.page_id])
+            page_owners = owners[item.split.platform, item.split.page_id]
+            owner = enrichment.owner_of(event, page_owners)
             if owner is None:
                 self._metrics.unclaimed.inc()
                 ready.append(enrichment.unclaimed(event, item, now=now))
                 continue
             message = enrichment.enriched(event, item, owner.user_id, now=now)
-            if message.participant is None and item.is_customers_message and owner.token_ciphertext is not None:
-                self._recall(message, owner.token_ciphertext, ready, waiting)
+            may_be_asked = owner.token_ciphertext is not None and can_be_looked_up(message.platform)
+            if message.participant is None and item.is_customers_message and may_be_asked:
+                self._recall(message, token_of(owner, page_owners.version), ready, waiting)
             else:
                 ready.append(message)
         return waiting
 
     def _recall(
-        self, message: InboxEnrichedV1, token_ciphertext: str, ready: list[Event], waiting: dict[Wanted, _Waiting]
+        self, message: InboxEnrichedV1, token: PageToken | None, ready: list[Event], waiting: dict[Wanted, _Waiting]
     ) -> None:
         assert message.participant_id is not None
         wanted = Wanted(message.user_id, message.platform, message.page_id, message.participant_id)
         naming = self._profiles.remembered(wanted)
         if naming is None:
-            waiting.setdefault(wanted, _Waiting(token_ciphertext, [])).messages.append(message)
+            waiting.setdefault(wanted, _Waiting(token, [])).messages.append(message)
         else:
             ready.append(_named(message, naming))
 
@@ -159,18 +167,21 @@ class WebhookHandler:
         asking = [
             self._ask(wanted, group, deadline=deadline) for wanted, group in waiting.items() if wanted not in known
         ]
-        publishing = [self._publish(settled, known)] if settled else []
+        publishing = [self._publish(settled, known, deadline=deadline)] if settled else []
         await _all(*publishing, *asking)
 
     async def _ask(self, wanted: Wanted, group: _Waiting, *, deadline: float) -> None:
-        naming = await self._profiles.ask(wanted, group.token_ciphertext, deadline=deadline)
-        await self._publish({wanted: group}, {wanted: naming})
+        naming = await self._profiles.ask(wanted, group.token, deadline=deadline)
+        await self._publish({wanted: group}, {wanted: naming}, deadline=deadline)
 
-    async def _publish(self, groups: dict[Wanted, _Waiting], namings: dict[Wanted, Naming]) -> None:
+    async def _publish(self, groups: dict[Wanted, _Waiting], namings: dict[Wanted, Naming], *, deadline: float) -> None:
         events: list[Event] = []
         later: list[Wanted] = []
+        waited_seconds = self._clock() + self._budget_seconds - deadline
         for wanted, group in groups.items():
             events += [_named(message, namings[wanted]) for message in group.messages]
+            for _ in group.messages:
+                self._metrics.wait_seconds.observe(waited_seconds)
             if namings[wanted].ask_later:
                 events.append(enrichment.profile_requested(group.messages[0]))
                 later.append(wanted)

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,12 +18,18 @@ class CallFailed(Exception):
     """No whole answer came; the text says why, without URL parameters or headers."""
 
 
+class NoAnswerInTime(CallFailed):
+    """None came within the time that a call may take."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What came back."""
 
     status: int
     body: bytes
+    headers: Mapping[str, str]
+    """Finds names whatever their case."""
 
 
 def client(*, total_seconds: float, connections: int) -> httpx.AsyncClient:
@@ -40,7 +47,8 @@ async def call(
     """Return the whole answer, whatever its status.
 
     Raises:
-        CallFailed: not within `total_seconds`, more than `MAX_ANSWER_BYTES`, or the connection broke.
+        NoAnswerInTime: not within `total_seconds`.
+        CallFailed: that, more than `MAX_ANSWER_BYTES`, or the connection broke.
     """
     try:
         async with (
@@ -52,8 +60,10 @@ async def call(
                 body += chunk
                 if len(body) > MAX_ANSWER_BYTES:
                     raise CallFailed(f"an answer of more than {MAX_ANSWER_BYTES} bytes")
-            return Answer(response.status_code, bytes(body))
+            return Answer(response.status_code, bytes(body), response.headers)
     except TimeoutError as error:
-        raise CallFailed(f"no answer within {total_seconds:g} s") from error
+        raise NoAnswerInTime(f"no answer within {total_seconds:g} s") from error
+    except httpx.TimeoutException as error:
+        raise NoAnswerInTime(type(error).__name__) from error
     except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, ssl.SSLError, OSError) as error:
         raise CallFailed(type(error).__name__) from error

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
 class Metrics:
@@ -30,7 +30,28 @@ class Metrics:
             registry=registry,
         )
         self._graph_calls = Counter(
-            "switchboard_enricher_graph_calls_total", "Calls to the Graph API", ["outcome"], registry=registry
+            "switchboard_enricher_graph_calls_total",
+            "Calls to the Graph API, by what they were answered",
+            ["outcome"],
+            registry=registry,
+        )
+        self._graph_holds = Counter(
+            "switchboard_enricher_graph_holds_total",
+            "How often calls for a page, or for the whole app, were stopped, and why",
+            ["reason"],
+            registry=registry,
+        )
+        self.usage_percent = Gauge(
+            "switchboard_enricher_graph_usage_percent",
+            "What the platform says is used of its limits: the app's, and the greatest of a page within a minute",
+            ["limit"],
+            registry=registry,
+        )
+        self.wait_seconds = Histogram(
+            "switchboard_enricher_profile_wait_seconds",
+            "How long a message waited for its author's name, from when its owner was known until it went on",
+            buckets=(0.005, 0.02, 0.05, 0.1, 0.2, 0.3, 0.35, 0.4, 0.5, 0.75, 1, 2, 5),
+            registry=registry,
         )
         self.graph_seconds = Histogram(
             "switchboard_enricher_graph_seconds",
@@ -41,4 +62,5 @@ class Metrics:
         self.item = lru_cache(maxsize=1024)(self._items.labels)
         self.account_read = lru_cache(maxsize=16)(self._accounts.labels)
         self.profile = lru_cache(maxsize=16)(self._profiles.labels)
+        self.hold = lru_cache(maxsize=16)(self._graph_holds.labels)
         self.graph_call = lru_cache(maxsize=16)(self._graph_calls.labels)

@@ -2,7 +2,7 @@
 
 from pydantic import Field, HttpUrl, PositiveFloat, PositiveInt
 
-from shared.settings import Secrets, ServiceSettings
+from shared.settings import Secrets, ServiceSettings, Words
 
 
 class Settings(ServiceSettings):
@@ -18,6 +18,8 @@ class Settings(ServiceSettings):
     """Open the pages' access tokens; the newest first, older ones as long as something is encrypted with them."""
     app_secrets: Secrets
     """The first one signs calls to the Graph API."""
+    app_ids: Words = Field(default_factory=list)
+    """Of the apps that send for us: what they send comes back as our own."""
     graph_url: HttpUrl = HttpUrl("https://graph.facebook.com")
     instagram_graph_url: HttpUrl = HttpUrl("https://graph.instagram.com")
     """For tokens of Instagram Login."""
@@ -27,5 +29,15 @@ class Settings(ServiceSettings):
     graph_timeout_seconds: PositiveFloat = 4.0
     """For a whole call, which goes on when a message no longer waits for it."""
     graph_concurrent_calls: PositiveInt = 20
+    graph_calls_per_page_per_second: PositiveFloat = 20.0
+    """Of this process: divide by the number of replicas. More are never made; fewer near the platform's limit."""
+    graph_calls_per_page_per_hour: PositiveFloat = 5000.0
+    """The same over any hour; half of it may be used at once."""
+    graph_calls_per_second: PositiveFloat = 100.0
+    """Of all pages together, in this process."""
+    graph_limit_hold_seconds: PositiveFloat = 60.0
+    """How long calls stop at a limit of the platform when it does not say; twice that when it was too short."""
+    graph_breaker_seconds: PositiveFloat = 10.0
+    """How long nothing is asked of a Graph API that fails; then one call tries."""
     store_timeout_seconds: PositiveFloat = 3.0
     """For a whole call."""

@@ -7,13 +7,14 @@ import httpx
 import msgspec
 from pydantic import SecretStr
 
-from enricher.core.lookups import Wanted
+from enricher.core.lookups import Page, Wanted
 from enricher.http import Answer, CallFailed, call
 from shared.contracts import Platform, Profile
 from shared.contracts.internal import (
     Lookup,
     LookupsAnswer,
     LookupsClaim,
+    PageKey,
     PageOwners,
     ParticipantKey,
     ParticipantsAnswer,
@@ -65,9 +66,15 @@ class StoreClient:
         profiles = ((one, found.get((one.user_id, one.platform, one.participant_id))) for one in wanted)
         return {one: profile for one, profile in profiles if profile is not None}
 
-    async def claim_lookups(self, limit: int, *, lease_seconds: float) -> Sequence[Lookup]:
+    async def claim_lookups(
+        self, limit: int, *, lease_seconds: float, except_pages: Sequence[Page]
+    ) -> Sequence[Lookup]:
         """Return due look-ups, nobody else's for `lease_seconds`; see `enricher.worker.LookupQueue`."""
-        claim = LookupsClaim(limit=limit, lease_seconds=lease_seconds)
+        claim = LookupsClaim(
+            limit=limit,
+            lease_seconds=lease_seconds,
+            except_pages=tuple(PageKey(platform=platform, page_id=page_id) for platform, page_id in except_pages),
+        )
         return (await self._ask("POST", "/internal/profile-lookups/claim", claim, LookupsAnswer)).lookups
 
     async def _ask(self, method: str, path: str, body: msgspec.Struct | None, kind: type[T]) -> T:

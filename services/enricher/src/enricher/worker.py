@@ -1,16 +1,16 @@
 """Profile look-ups that were put off: claimed from the store, made, and their result published."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import NoReturn, Protocol
 
 import structlog
 
-from enricher.accounts import AccountCache, Page
-from enricher.core.lookups import Answer, Nobody, Wanted, resolved
+from enricher.accounts import AccountCache
+from enricher.core.lookups import Answer, Nobody, NotNow, Page, PageToken, Wanted, can_be_looked_up, resolved, token_of
 from enricher.profiles import ProfileDirectory
-from shared.contracts.internal import Lookup, PageOwners
+from shared.contracts.internal import Lookup, Owner
 from shared.errors import DependencyUnavailable, TransientError
 from shared.messaging.ports import Publisher
 
@@ -21,13 +21,18 @@ LOOKUPS_PER_CLAIM = 20
 LEASE_SECONDS = 60.0
 """Longer than a whole round takes, so that nobody else makes the same calls."""
 ROUND_SECONDS = 45.0
+MAX_EXHAUSTED_PAGES = 1_000
+"""Named to the store in one claim; look-ups of further ones are claimed, and put off."""
+STALE_SECONDS = 60.0
 
 
 class LookupQueue(Protocol):
     """Where look-ups wait until they are due."""
 
-    async def claim_lookups(self, limit: int, *, lease_seconds: float) -> Sequence[Lookup]:
-        """Return due look-ups, nobody else's for `lease_seconds`.
+    async def claim_lookups(
+        self, limit: int, *, lease_seconds: float, except_pages: Sequence[Page]
+    ) -> Sequence[Lookup]:
+        """Return due look-ups, nobody else's for `lease_seconds`; none of `except_pages`.
 
         Raises:
             DependencyUnavailable: it cannot be asked at the moment.
@@ -89,32 +94,63 @@ class LookupWorker:
         Raises:
             DependencyUnavailable, TransientError: the store or the broker is away.
         """
-        if not self._profiles.graph_is_usable:
+        limit = self._profiles.room(LOOKUPS_PER_CLAIM)
+        if limit == 0:
             return 0
-        lookups = await self._queue.claim_lookups(LOOKUPS_PER_CLAIM, lease_seconds=LEASE_SECONDS)
+        lookups = await self._queue.claim_lookups(
+            limit,
+            lease_seconds=LEASE_SECONDS,
+            except_pages=self._profiles.exhausted(calls=LOOKUPS_PER_CLAIM, most=MAX_EXHAUSTED_PAGES),
+        )
         if not lookups:
             return 0
-        pages: dict[Page, int] = {(lookup.platform, lookup.page_id): 0 for lookup in lookups}
-        owners = await self._accounts.owners(pages)
-        answers = await asyncio.gather(
-            *(self._answer(lookup, owners[lookup.platform, lookup.page_id]) for lookup in lookups)
-        )
+        tokens = await self._tokens(lookups)
+        answers = await asyncio.gather(*map(self._answer, lookups, tokens))
+        wanted = [_wanted(lookup) for lookup in lookups]
+        whole = await self._profiles.complete(dict(zip(wanted, answers, strict=True)))
         now = self._now()
         await self._publisher.publish(
             [
-                resolved(lookup, answer, now=now, jitter=self._jitter())
-                for lookup, answer in zip(lookups, answers, strict=True)
+                resolved(lookup, whole[one], now=now, jitter=self._jitter())
+                for lookup, one in zip(lookups, wanted, strict=True)
             ]
         )
         return len(lookups)
 
-    async def _answer(self, lookup: Lookup, page: PageOwners) -> Answer:
-        tokens = [
-            owner.token_ciphertext
-            for owner in page.owners
-            if owner.user_id == lookup.user_id and owner.owned_until is None and owner.token_ciphertext is not None
-        ]
-        if not tokens:
-            return Nobody("the page has no token of this user")
-        wanted = Wanted(lookup.user_id, lookup.platform, lookup.page_id, lookup.participant_id)
-        return await self._profiles.look_up(wanted, tokens[0])
+    async def _tokens(self, lookups: Sequence[Lookup]) -> list[PageToken | Answer]:
+        """Return what each look-up is made with, or how it ends without a call.
+
+        The store hands out no look-up of a page that has to be connected again: where memory says that this is one,
+        memory is behind.
+        """
+        owners = await self._owners({(lookup.platform, lookup.page_id) for lookup in lookups})
+        outdated = {page for page, mine in owners.items() if any(_needs_reauthorization(owner) for owner, _ in mine)}
+        if outdated:
+            self._accounts.forget(outdated)
+            owners |= await self._owners(outdated)
+        return [_token(lookup, owners[lookup.platform, lookup.page_id]) for lookup in lookups]
+
+    async def _owners(self, pages: Iterable[Page]) -> dict[Page, list[tuple[Owner, int]]]:
+        found = await self._accounts.owners(dict.fromkeys(pages, 0))
+        return {page: [(owner, known.version) for owner in known.owners] for page, known in found.items()}
+
+    async def _answer(self, lookup: Lookup, token: PageToken | Answer) -> Answer:
+        return await self._profiles.look_up(_wanted(lookup), token) if isinstance(token, PageToken) else token
+
+
+def _wanted(lookup: Lookup) -> Wanted:
+    return Wanted(lookup.user_id, lookup.platform, lookup.page_id, lookup.participant_id)
+
+
+def _needs_reauthorization(owner: Owner) -> bool:
+    return owner.owned_until is None and owner.status == "needs_reauthorization"
+
+
+def _token(lookup: Lookup, owners: Sequence[tuple[Owner, int]]) -> PageToken | Answer:
+    mine = [pair for pair in owners if pair[0].user_id == lookup.user_id and pair[0].owned_until is None]
+    if not mine or not can_be_looked_up(lookup.platform) or lookup.participant_id == lookup.page_id:
+        return Nobody("there is nothing to look up, or no token of this user")
+    [(owner, version)] = mine
+    if _needs_reauthorization(owner):
+        return NotNow("the page has to be connected again", STALE_SECONDS)
+    return token_of(owner, version) or Nobody("the page has no token")

@@ -1,27 +1,35 @@
 """The push gateway's wiring, and its life from the first socket to the last."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
-from websockets.asyncio.server import serve
+from websockets.asyncio.server import Server, serve
+from websockets.server import ServerProtocol
 
+from push_gateway.admission import Admission
 from push_gateway.catch_up import CatchUp
-from push_gateway.log_reader import LogReader, store_log_reader
+from push_gateway.core import TokenBucket
+from push_gateway.log_reader import LogReader, StoreLogReader, store_client
 from push_gateway.metrics import Metrics
+from push_gateway.outlets import CLOSE_WAIT_SECONDS, Connection, Openings
+from push_gateway.read_marks import ReadMarks, StoreReadPositions
 from push_gateway.registry import Registry
 from push_gateway.routes import Sockets
-from push_gateway.sessions import CLOSE_WAIT_SECONDS, Connection
 from push_gateway.settings import Settings
 from push_gateway.shards import Shards
+from push_gateway.signals import Signals
+from push_gateway.streams import Streams, streams_app
 from push_gateway.upkeep import Upkeep, close_all
 from shared.errors import DependencyUnavailable
 from shared.messaging.ports import Broker
-from shared.messaging.topology import GATEWAY_INBOX
+from shared.messaging.topology import GATEWAY_INBOX, GATEWAY_SIGNALS
 from shared.observability.operations import Readiness, operations_routes
 from shared.security.user_tokens import verifier
 from shared.serving import listening_socket, serving
@@ -32,6 +40,10 @@ _MAX_CLIENT_FRAME_BYTES = 64 * 1024
 _PING_SECONDS = 20.0
 _BACKLOG = 4096
 """Connections waiting to be accepted: after a restart all clients come at once; what does not fit loses a second."""
+_MAX_WAITING_FRAMES = 4
+"""Frames of a client that wait for their turn; then it is not read from."""
+_UNREAD_SECONDS = 60.0
+"""A stream's client that has not acknowledged a byte for this long has gone without a word."""
 _READY_SECONDS = 0.8
 
 
@@ -41,7 +53,7 @@ def _now() -> datetime:
 
 @asynccontextmanager
 async def running(settings: Settings, broker: Broker, *, registry: CollectorRegistry) -> AsyncIterator[dict[str, int]]:
-    """Push while the context lasts; yields the ports `gateway` and `gateway_operations`.
+    """Push while the context lasts; yields the ports `gateway`, `gateway_sse` and `gateway_operations`.
 
     Neither the broker nor the store has to be there. Leaving closes every socket with 1012, within
     `settings.shutdown_grace_seconds` and a second.
@@ -49,37 +61,41 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
     metrics = Metrics(registry)
     users = _users(settings, metrics)
     async with AsyncExitStack() as stack:
-        log_reader = await stack.enter_async_context(
-            store_log_reader(
+        store = await stack.enter_async_context(
+            store_client(
                 str(settings.store_internal_url),
                 settings.service_tokens[0],
                 timeout_seconds=settings.store_timeout_seconds,
             )
         )
+        log_reader = StoreLogReader(store)
         catch_up = CatchUp(log_reader, users.on_page)
         stack.push_async_callback(catch_up.close)
         upkeep = Upkeep(users, log_reader, heartbeat_seconds=settings.heartbeat_seconds)
-        tail = await stack.enter_async_context(broker.tail(GATEWAY_INBOX, users.on_events, on_gap=upkeep.on_gap))
-        shards = Shards(tail, on_late_bind=upkeep.on_late_bind)
-        stack.push_async_callback(shards.close)
+        signals = _signals(settings, broker, users, metrics)
+        shards = await _hearing(stack, broker, users, upkeep, signals)
         await stack.enter_async_context(upkeep.running(shards))
+        read_marks = ReadMarks(StoreReadPositions(store), metrics)
+        await stack.enter_async_context(read_marks.running())
         readiness = Readiness(lambda: _problems(broker, log_reader, upkeep))
         operations = Starlette(routes=operations_routes(readiness, registry))
         operations_port = await stack.enter_async_context(
             serving(operations, host=settings.bind_host, port=settings.gateway_operations_port, grace_seconds=1)
         )
-        sockets = Sockets(
+        admission = Admission(
             settings,
             metrics=metrics,
             registry=users,
             shards=shards,
             catch_up=catch_up,
+            signals=signals,
+            read_marks=read_marks,
             verifier=verifier(settings),
             is_streaming=lambda: broker.is_ready,
             now=_now,
         )
-        port = await stack.enter_async_context(_listening(settings, sockets, metrics, readiness))
-        yield {"gateway": port, "gateway_operations": operations_port}
+        ports = await stack.enter_async_context(_listening(settings, admission, metrics, readiness))
+        yield {**ports, "gateway_operations": operations_port}
 
 
 def _users(settings: Settings, metrics: Metrics) -> Registry:
@@ -94,35 +110,86 @@ def _users(settings: Settings, metrics: Metrics) -> Registry:
     )
 
 
+def _signals(settings: Settings, broker: Broker, users: Registry, metrics: Metrics) -> Signals:
+    return Signals(
+        secrets.token_hex(8),
+        broker,
+        users,
+        metrics,
+        _now,
+        announce_seconds=settings.gateway_presence_seconds,
+        grace_seconds=settings.gateway_presence_grace_seconds,
+    )
+
+
+async def _hearing(stack: AsyncExitStack, broker: Broker, users: Registry, upkeep: Upkeep, signals: Signals) -> Shards:
+    """Hear both streams, of the same shards: changes, and what other gateways say."""
+    await stack.enter_async_context(signals.running())
+    signals_tail = await stack.enter_async_context(broker.tail(GATEWAY_SIGNALS, signals.on_events, on_gap=lambda: None))
+    inbox_tail = await stack.enter_async_context(broker.tail(GATEWAY_INBOX, users.on_events, on_gap=upkeep.on_gap))
+    shards = Shards(inbox_tail, on_late_bind=upkeep.on_late_bind, beside=Shards(signals_tail))
+    stack.push_async_callback(shards.close)
+    return shards
+
+
 @asynccontextmanager
 async def _listening(
-    settings: Settings, sockets: Sockets, metrics: Metrics, readiness: Readiness
-) -> AsyncIterator[int]:
-    listener = listening_socket(settings.bind_host, settings.gateway_port)
+    settings: Settings, admission: Admission, metrics: Metrics, readiness: Readiness
+) -> AsyncIterator[dict[str, int]]:
+    origins, budget = settings.allowed_origins, settings.gateway_write_budget_bytes
+    sockets = Sockets(admission, metrics, allowed_origins=origins, write_budget_bytes=budget)
+    streams = Streams(admission, metrics, allowed_origins=origins, write_budget_bytes=budget)
+    app = streams_app(streams, origins)
+    async with serving(
+        app,
+        host=settings.bind_host,
+        port=settings.gateway_sse_port,
+        grace_seconds=1,
+        unread_seconds=_UNREAD_SECONDS,
+    ) as sse_port:
+        server = await _serve(settings, sockets, metrics)
+        metrics.measure_buffered_bytes(
+            lambda: (
+                sum(connection.transport.get_write_buffer_size() for connection in server.all_connections)
+                + sum(len(stream) for stream in streams.open)
+            )
+        )
+        try:
+            yield {"gateway": server.sockets[0].getsockname()[1], "gateway_sse": sse_port}
+        finally:
+            readiness.stop()
+            streams.stop()
+            await close_all(server, streams.open, metrics, grace_seconds=settings.shutdown_grace_seconds)
+
+
+async def _serve(settings: Settings, sockets: Sockets, metrics: Metrics) -> Server:
+    loop = asyncio.get_running_loop()
+    openings = Openings(settings.gateway_max_opening, metrics)
     budget = settings.gateway_write_budget_bytes
-    server = await serve(
+
+    def connection(protocol: ServerProtocol, server: Server, **options: Any) -> Connection:
+        incoming = TokenBucket(
+            per_second=settings.gateway_bytes_per_second, burst=settings.gateway_bytes_burst, now=loop.time()
+        )
+        return Connection(protocol, server, openings=openings, incoming=incoming, **options)
+
+    return await serve(
         sockets.serve,
-        sock=listener,
+        sock=listening_socket(settings.bind_host, settings.gateway_port),
         backlog=_BACKLOG,
         process_request=sockets.refuse,
         select_subprotocol=sockets.select_subprotocol,
         compression=None,
         server_header=None,
+        open_timeout=settings.gateway_opening_seconds,
         max_size=_MAX_CLIENT_FRAME_BYTES,
+        max_queue=_MAX_WAITING_FRAMES,
         ping_interval=_PING_SECONDS,
         ping_timeout=_PING_SECONDS,
         close_timeout=CLOSE_WAIT_SECONDS,
         write_limit=(budget, budget // 4),
-        create_connection=Connection,
+        create_connection=connection,  # type: ignore[arg-type]  # called like a class, and nothing else
     )
-    metrics.measure_buffered_bytes(
-        lambda: sum(connection.transport.get_write_buffer_size() for connection in server.all_connections)
-    )
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        readiness.stop()
-        await close_all(server, metrics, grace_seconds=settings.shutdown_grace_seconds)
 
 
 async def _problems(broker: Broker, log_reader: LogReader, upkeep: Upkeep) -> Sequence[str]:

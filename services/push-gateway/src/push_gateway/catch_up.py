@@ -41,7 +41,7 @@ class CatchUp:
         on_page: Callable[[str, Page], None],
         *,
         users_per_request: int = 64,
-        requests_in_flight: int = 4,
+        requests_in_flight: int = 2,
     ) -> None:
         self._log_reader = log_reader
         self._on_page = on_page

@@ -5,15 +5,18 @@ A server frame is encoded once, into the bytes of a whole WebSocket frame, whate
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Annotated, NamedTuple, Protocol
 
 import msgspec
 
-from shared.contracts.inbox import FrameKind
+from shared.contracts.inbox import FrameKind, PresenceFrame, TypingFrame
 from shared.errors import PermanentError
 
 _FIN_AND_TEXT = 0x81
 _LONGEST_IN_7_BITS = 125
 _LONGEST_IN_16_BITS = 0xFFFF
+_SIZE_IN_16_BITS = 126
+"""In the place of a size: it follows in two bytes."""
 
 
 class CloseCode(IntEnum):
@@ -40,6 +43,54 @@ class Frame:
     seq: int
     wire: bytes
     """A whole WebSocket text frame."""
+    kind: FrameKind
+
+    @property
+    def payload(self) -> bytes:
+        """What the WebSocket frame carries: JSON."""
+        size = self.wire[1]
+        return self.wire[2 if size <= _LONGEST_IN_7_BITS else 4 if size == _SIZE_IN_16_BITS else 10 :]
+
+
+class Position(NamedTuple):
+    """Everything up to here is known."""
+
+    epoch: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A frame that is no change and has no `seq` of its own."""
+
+    kind: str
+    payload: bytes
+    position: Position | None = None
+    """Where the client stands once it has this."""
+
+
+class Encoding(Protocol):
+    """How frames are written to a client."""
+
+    def change(self, frame: Frame, epoch: str) -> bytes:
+        """Return a change; `epoch` is that of the log it is from."""
+
+    def notice(self, notice: Notice) -> bytes:
+        """Return anything else."""
+
+
+class _WebSocket:
+    """A frame is a WebSocket text frame, which says everything in its JSON."""
+
+    def change(self, frame: Frame, epoch: str) -> bytes:
+        del epoch
+        return frame.wire
+
+    def notice(self, notice: Notice) -> bytes:
+        return websocket_text(notice.payload)
+
+
+WEB_SOCKET: Encoding = _WebSocket()
 
 
 def websocket_text(payload: bytes) -> bytes:
@@ -54,36 +105,52 @@ def websocket_text(payload: bytes) -> bytes:
 
 def sequenced(kind: FrameKind, seq: int, data: msgspec.Raw) -> Frame:
     """Return the frame of one change; `data` is JSON and goes on as it is."""
-    return Frame(seq, websocket_text(b'{"type":"%b","seq":%d,"data":%b}' % (kind.encode(), seq, bytes(data))))
+    return Frame(seq, websocket_text(b'{"type":"%b","seq":%d,"data":%b}' % (kind.encode(), seq, bytes(data))), kind)
 
 
-def hello(*, seq: int, epoch: str, resumed: bool, heartbeat_seconds: float) -> bytes:
+def hello(seq: int, position: Position, *, resumed: bool, heartbeat_seconds: float) -> Notice:
     """Return the first frame of a socket.
 
     `seq` is the top of the log. `resumed`: everything after the position that the client named follows; otherwise the
     socket begins at `seq`.
     """
-    data = {"seq": seq, "epoch": epoch, "resumed": resumed, "heartbeat_seconds": heartbeat_seconds}
-    return websocket_text(msgspec.json.encode({"type": "hello", "data": data}))
+    data = {"seq": seq, "epoch": position.epoch, "resumed": resumed, "heartbeat_seconds": heartbeat_seconds}
+    return _notice("hello", data, position)
 
 
-def heartbeat(seq: int) -> bytes:
+def heartbeat(seq: int) -> Notice:
     """Return the frame that says: everything up to `seq` was sent on this socket."""
-    return websocket_text(b'{"type":"heartbeat","data":{"seq":%d}}' % seq)
+    return Notice("heartbeat", b'{"type":"heartbeat","data":{"seq":%d}}' % seq)
 
 
-def reset(*, seq: int, epoch: str, reason: str) -> bytes:
-    """Return the frame that says: what you hold cannot be continued; load it anew and go on after `seq`."""
-    return websocket_text(
-        msgspec.json.encode({"type": "reset", "data": {"seq": seq, "epoch": epoch, "reason": reason}})
-    )
+def reset(position: Position, reason: str) -> Notice:
+    """Return the frame that says: what you hold cannot be continued; load it anew and go on after `position`."""
+    return _notice("reset", {"seq": position.seq, "epoch": position.epoch, "reason": reason}, position)
 
 
-PONG = websocket_text(b'{"type":"pong"}')
+def typing(data: TypingFrame) -> Notice:
+    """Return the frame that says who writes where."""
+    return _notice("typing", data)
+
+
+def presence(data: PresenceFrame) -> Notice:
+    """Return the frame that says who is there."""
+    return _notice("presence", data)
+
+
+def _notice(kind: str, data: object, position: Position | None = None) -> Notice:
+    return Notice(kind, msgspec.json.encode({"type": kind, "data": data}), position)
+
+
+PONG = Notice("pong", b'{"type":"pong"}')
 
 
 class BadFrame(PermanentError):
     """The client sent what is not in the protocol; `str()` is fit for a close reason."""
+
+
+ConversationId = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+_UpToSeq = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class Ping(msgspec.Struct, frozen=True):
@@ -97,15 +164,22 @@ class Auth(msgspec.Struct, frozen=True, tag_field="type", tag="auth"):
 
 
 class Typing(msgspec.Struct, frozen=True, tag_field="type", tag="typing"):
-    """Somebody writes; accepted, and not yet passed on."""
+    """Somebody writes."""
+
+    conversation_id: ConversationId
 
 
 class Viewing(msgspec.Struct, frozen=True, tag_field="type", tag="viewing"):
-    """Somebody looks at a conversation; accepted, and not yet passed on."""
+    """Somebody looks at a conversation, or at none."""
+
+    conversation_id: ConversationId | None
 
 
 class Read(msgspec.Struct, frozen=True, tag_field="type", tag="read"):
-    """Something was read; accepted, and not yet acted upon: `POST /api/conversations/…/read` is."""
+    """A conversation was read up to a change."""
+
+    conversation_id: ConversationId
+    up_to_seq: _UpToSeq
 
 
 ClientFrame = Ping | Auth | Typing | Viewing | Read

@@ -78,8 +78,8 @@ class StoreLogReader:
 
 
 @asynccontextmanager
-async def store_log_reader(url: str, token: SecretStr, *, timeout_seconds: float) -> AsyncIterator[StoreLogReader]:
-    """Yield a reader of the store at `url`; connects when it is first asked."""
+async def store_client(url: str, token: SecretStr, *, timeout_seconds: float) -> AsyncIterator[httpx.AsyncClient]:
+    """Yield a client of the store's internal API at `url`; connects when it is first asked."""
     client = httpx.AsyncClient(
         base_url=url,
         headers={"Authorization": f"Bearer {token.get_secret_value()}", "Content-Type": "application/json"},
@@ -88,4 +88,4 @@ async def store_log_reader(url: str, token: SecretStr, *, timeout_seconds: float
         trust_env=False,
     )
     async with client:
-        yield StoreLogReader(client)
+        yield client

@@ -13,7 +13,32 @@ class Metrics:
     """Every metric of the gateway, in `registry`."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.sockets = Gauge("switchboard_gateway_sockets", "Open WebSockets.", registry=registry)
+        self.sockets = Gauge("switchboard_gateway_sockets", "Open sockets and streams.", registry=registry)
+        self.streams = Gauge(
+            "switchboard_gateway_streams",
+            "Open streams of server-sent events, which count as sockets too.",
+            registry=registry,
+        )
+        self.opening = Gauge(
+            "switchboard_gateway_opening", "Connections that are neither sockets nor refused yet.", registry=registry
+        )
+        self.turned_away = Counter(
+            "switchboard_gateway_turned_away",
+            "Connections answered 503 at once, because too many were opening.",
+            registry=registry,
+        )
+        self.signals = Counter(
+            "switchboard_gateway_signals",
+            "Typing and presence: sent to other gateways, heard from them, dropped because too many wait.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.read_marks = Counter(
+            "switchboard_gateway_read_marks",
+            "Clients' marks of what was read: stored, refused by the store, dropped because too many wait.",
+            ["outcome"],
+            registry=registry,
+        )
         self.users = Gauge("switchboard_gateway_users", "Users whose changes this process hears.", registry=registry)
         self.frames_sent = Counter("switchboard_gateway_frames_sent", "Frames written to sockets.", registry=registry)
         self.webhook_to_frame_seconds = Histogram(

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import SecretStr
 
+from push_gateway.event_stream import position_of
 from push_gateway.frames import BadFrame
 from shared.security.bearer import bearer_token
 
@@ -14,17 +15,20 @@ SUBPROTOCOL = "bearer"
 """A page offers `bearer` and its token: the only way for a browser to send one outside the URL."""
 
 _PATH = re.compile(r"/ws/([^/]+)")
+_CLIENT = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _LONGEST_POSITION_DIGITS = 18
 
 
-@dataclass(frozen=True, slots=True)
-class SocketRequest:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRequest:
     """Who wants to hear whose changes, and from where on."""
 
     user_id: str
     token: SecretStr | None
     after: int | None
     epoch: str | None
+    client: str | None
+    """What the device calls itself."""
 
 
 def user_of(path: str) -> str | None:
@@ -36,19 +40,42 @@ def user_of(path: str) -> str | None:
     return unquote(match[1]) if match else None
 
 
-def read_request(path: str, authorization: str | None, subprotocols: Iterable[str]) -> SocketRequest:
+def read_request(path: str, authorization: str | None, subprotocols: Iterable[str]) -> SessionRequest:
     """Return what is asked for. The token comes from the header, else the subprotocols, else the URL.
 
     Raises:
-        BadFrame: `after` is no position.
+        BadFrame: `after` is no position, or `client` no name of a device.
     """
-    query = parse_qs(urlsplit(path).query, keep_blank_values=True)
-    token = bearer_token(authorization) or _offered_token(subprotocols) or query.get("token", [""])[-1]
-    return SocketRequest(
-        user_id=user_of(path) or "",
+    return _request(user_of(path) or "", urlsplit(path).query, bearer_token(authorization) or _offered(subprotocols))
+
+
+def read_stream_request(
+    user_id: str, query: str, authorization: str | None, last_event_id: str | None
+) -> SessionRequest:
+    """Return what is asked for. The position of `last_event_id` is newer than that of the URL, which stays as it was.
+
+    Raises:
+        BadFrame: as above, or `last_event_id` is none of ours.
+    """
+    request = _request(user_id, query, bearer_token(authorization))
+    if not last_event_id:
+        return request
+    position = position_of(last_event_id)
+    return replace(request, after=position.seq, epoch=position.epoch)
+
+
+def _request(user_id: str, query: str, token: str | None) -> SessionRequest:
+    given = {name: values[-1] for name, values in parse_qs(query).items()}
+    token = token or given.get("token")
+    client = given.get("client")
+    if client is not None and not _CLIENT.fullmatch(client):
+        raise BadFrame("client is not 1 to 64 letters, digits and . _ : -")
+    return SessionRequest(
+        user_id=user_id,
         token=SecretStr(token) if token else None,
-        after=_position(query.get("after", [""])[-1]),
-        epoch=query.get("epoch", [""])[-1] or None,
+        after=_position(given.get("after", "")),
+        epoch=given.get("epoch"),
+        client=client,
     )
 
 
@@ -69,7 +96,7 @@ def is_allowed_origin(origin: str | None, host: str | None, allowed: Collection[
         return False
 
 
-def _offered_token(subprotocols: Iterable[str]) -> str | None:
+def _offered(subprotocols: Iterable[str]) -> str | None:
     offered = list(subprotocols)
     return next((name for name in offered if name != SUBPROTOCOL), None) if SUBPROTOCOL in offered else None
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from push_gateway import frames
 from push_gateway.core import Page, Recent, SharedBudget
-from push_gateway.frames import Frame
+from push_gateway.frames import Frame, Notice
 from push_gateway.metrics import Metrics
 from shared.contracts import AnyEvent, InboxPersistedV1, shard_of
 from shared.errors import PermanentError
@@ -20,6 +20,10 @@ class TooManySockets(PermanentError):
 class Listener(Protocol):
     """A session, as seen from here. None of these waits or raises."""
 
+    @property
+    def who_id(self) -> str:
+        """Which device it is."""
+
     def offer(self, frame: Frame) -> bool:
         """Take a live event; True when it was written at once."""
 
@@ -31,6 +35,9 @@ class Listener(Protocol):
 
     def heartbeat(self) -> None:
         """Tell the client how far it has come."""
+
+    def passing(self, notice: Notice) -> None:
+        """Tell the client what means little later, if that is possible now."""
 
 
 @dataclass(eq=False, slots=True)
@@ -89,6 +96,13 @@ class Registry:
         """Every socket, as of now."""
         for feed in self.feeds:
             yield from tuple(feed.listeners)
+
+    def tell_others(self, user_id: str, who_id: str, notice: Notice) -> None:
+        """Tell every socket of the user, but not those of the device `who_id` itself."""
+        feed = self._feeds.get(user_id)
+        for listener in tuple(feed.listeners) if feed is not None else ():
+            if listener.who_id != who_id:
+                listener.passing(notice)
 
     def join(self, user_id: str, listener: Listener) -> tuple[Feed, bool]:
         """Return the user's feed, and whether it is new: then its shard has to be bound.

@@ -1,149 +1,162 @@
-"""The loop around the core: gives a session its inputs, carries out its effects. The only writer to its socket."""
+"""The loop around the core: gives a session its inputs, carries out its effects. The only writer to its outlet."""
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, assert_never
+from dataclasses import dataclass
+from typing import Protocol, assert_never
 
-from websockets.asyncio.server import Server, ServerConnection
-from websockets.exceptions import ConnectionClosed
-from websockets.protocol import State
-from websockets.server import ServerProtocol
-
-from push_gateway.core import Close, Effect, FetchLog, Noted, Page, Recent, Send, VerifyToken
+from push_gateway.core import Close, Effect, FetchLog, Noted, Page, Recent, Send, TokenBucket, Told, VerifyToken
 from push_gateway.core import Session as Core
-from push_gateway.frames import CloseCode, Frame
+from push_gateway.frames import CloseCode, Encoding, Frame, Notice, Read, Typing, Viewing
 from push_gateway.metrics import Metrics
-
-CLOSE_WAIT_SECONDS = 5.0
-"""How long a client may take to answer a close frame before the connection is cut."""
+from push_gateway.outlets import CLOSE_WAIT_SECONDS, Outlet
+from shared.contracts.inbox import Who
 
 Renew = Callable[[str], Awaitable[float | tuple[CloseCode, str]]]
 """Verifies another token of the same user: when it expires (loop time), or how to close."""
 
 
-class Connection(ServerConnection):
-    """A socket that says when it has drained, and that logs no request line: it may hold a token."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """Who is at the other end."""
 
-    def __init__(self, protocol: ServerProtocol, server: Server, **options: Any) -> None:
-        super().__init__(protocol, server, **options)
-        self.debug = protocol.debug = False
-        self.on_drained: Callable[[], None] | None = None
-
-    def resume_writing(self) -> None:
-        """Called by the transport when its buffer is below the low-water mark again."""
-        super().resume_writing()
-        if self.on_drained is not None:
-            self.on_drained()
+    user_id: str
+    who: Who
+    epoch: str | None
+    """What the client said; then only such recent frames may serve it."""
 
 
-async def close_within(connection: ServerConnection, code: CloseCode, reason: str, seconds: float) -> None:
-    """Close in good order; cut the connection when that takes longer than `seconds` (a client that does not read)."""
-    try:
-        async with asyncio.timeout(seconds):
-            await connection.close(code, reason)
-    except TimeoutError:
-        connection.transport.abort()
+class Surroundings(Protocol):
+    """What a session needs of the process."""
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether events arrive at present.
+
+        Otherwise the log is newer than what is kept in memory; a wrong answer costs time until the next check of tops,
+        and nothing else.
+        """
+
+    def want(self, user_id: str, after: int | None) -> None:
+        """Ask the store for what follows a position."""
+
+    def began(self, session: "Session") -> None:
+        """`hello` was sent."""
+
+    def told(self, session: "Session", frame: Typing | Viewing | Read) -> None:
+        """The client says something that concerns others."""
 
 
 class Session:
-    """One socket. `offer`, `page` and `top` are called by the registry, `run` by whoever accepted the socket.
+    """One client. `offer`, `page` and `top` are called by the registry, the rest by whoever accepted it.
 
     Args:
-        epoch: what the client said; then only such recent frames may serve it.
-        is_streaming: whether events arrive at present. Otherwise the log is newer than what is kept in memory; a wrong
-            answer costs time until the next check of tops, and nothing else.
-        want: asks the store for what follows a position.
-        write_budget_bytes: with more than this unsent the socket is not fed.
+        incoming: how many frames the client may send.
     """
 
     def __init__(
         self,
-        connection: Connection,
+        outlet: Outlet,
         core: Core,
         metrics: Metrics,
         *,
-        epoch: str | None,
-        is_streaming: Callable[[], bool],
-        want: Callable[[int | None], None],
+        client: Client,
+        encoding: Encoding,
+        surroundings: Surroundings,
         renew: Renew,
-        write_budget_bytes: int,
+        incoming: TokenBucket,
     ) -> None:
-        self._connection = connection
-        self._transport = connection.transport
-        self._protocol = connection.protocol
+        self.client = client
+        self._outlet = outlet
         self._core = core
         self._metrics = metrics
-        self._epoch = epoch
-        self._is_streaming = is_streaming
-        self._want = want
+        self._encoding = encoding
+        self._surroundings = surroundings
         self._renew = renew
-        self._write_budget_bytes = write_budget_bytes
+        self._incoming = incoming
         self._recent: Recent | None = None
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._wake_at = 0.0
+        self._has_begun = False
         self._closing: asyncio.Task[None] | None = None
 
-    async def run(self, recent: Recent) -> None:
-        """Read the log, then the client, until the socket is closed. The user's events have to arrive already."""
+    @property
+    def who_id(self) -> str:
+        """Which device it is."""
+        return self.client.who.id
+
+    def open(self, recent: Recent) -> None:
+        """Read the log. The user's events have to arrive already."""
         self._recent = recent
-        self._connection.on_drained = self._drained
-        try:
-            self._apply(self._core.open())
-            while True:
-                await self._received(await self._connection.recv())
-        except ConnectionClosed:
-            pass
-        finally:
-            self._connection.on_drained = None
-            self._core.close(CloseCode.RESTARTING, "the socket is closed already")
-            self._schedule()
+        self._outlet.on_drained = self._drained
+        self._apply(self._core.open())
+
+    def ended(self) -> None:
+        """The client has gone: nothing more is asked or written."""
+        self._outlet.on_drained = None
+        self._core.close(CloseCode.RESTARTING, "the client has gone already")
+        self._schedule()
 
     def offer(self, frame: Frame) -> bool:
-        """Take a live event: written at once when it is the next one and the socket keeps up."""
-        room = self._room()
+        """Take a live event: written at once when it is the next one and the client keeps up."""
+        room = self._outlet.room()
         if room > 0 and self._core.take_next(frame.seq):
-            self._write(frame.wire, 1)
+            self._write(self._encoding.change(frame, self._core.epoch), 1)
             return True
         self._apply(self._core.event(frame, self._loop.time(), room))
         return False
 
     def page(self, page: Page) -> None:
         """Take a part of the log."""
-        self._apply(self._core.page(page, self._loop.time(), self._room()))
+        self._apply(self._core.page(page, self._loop.time(), self._outlet.room()))
 
     def top(self, epoch: str, top: int) -> None:
         """Take where the log stands."""
         self._apply(self._core.top(epoch, top, self._loop.time()))
 
     def heartbeat(self) -> None:
-        """Say how far the socket has come."""
-        self._apply(self._core.heartbeat(self._loop.time(), self._room()))
+        """Say how far the client has come."""
+        self._apply(self._core.heartbeat(self._loop.time(), self._outlet.room()))
+
+    def passing(self, notice: Notice) -> None:
+        """Send what means little later, if that is possible now."""
+        self._apply(self._core.passing(notice, self._outlet.room()))
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        """End it."""
+        self._apply(self._core.close(code, reason))
+
+    async def received(self, message: str | bytes) -> None:
+        """Take a frame of the client."""
+        if not self._incoming.take(1, self._loop.time()):
+            self.close(CloseCode.BAD_FRAME, "too many frames")
+            return
+        for effect in self._core.received(message, self._outlet.room()):
+            match effect:
+                case VerifyToken(token=token):
+                    await self._renewed(token)
+                case Told(frame=frame):
+                    if self._core.is_live:
+                        self._surroundings.told(self, frame)
+                case _:
+                    self._apply([effect])
+
+    async def _renewed(self, token: str) -> None:
+        renewed = await self._renew(token)
+        if isinstance(renewed, tuple):
+            self.close(*renewed)
+        else:
+            self._core.token_renewed(renewed)
+            self._schedule()
 
     def _drained(self) -> None:
         self._apply(self._core.drained(self._loop.time()))
 
     def _tick(self) -> None:
         self._timer = None
-        self._apply(self._core.tick(self._loop.time(), self._room()))
-
-    def _room(self) -> int:
-        # One byte more than the budget: the transport calls `resume_writing` only after it had more than its limit.
-        return self._write_budget_bytes + 1 - self._transport.get_write_buffer_size()
-
-    async def _received(self, message: str | bytes) -> None:
-        effects = self._core.received(message, self._room())
-        for effect in effects:
-            if isinstance(effect, VerifyToken):
-                renewed = await self._renew(effect.token)
-                if isinstance(renewed, tuple):
-                    self._apply(self._core.close(*renewed))
-                else:
-                    self._core.token_renewed(renewed)
-                    self._apply([])
-                return
-        self._apply(effects)
+        self._apply(self._core.tick(self._loop.time(), self._outlet.room()))
 
     def _apply(self, effects: Sequence[Effect]) -> None:
         waiting = deque(effects)
@@ -158,36 +171,35 @@ class Session:
                     self._metrics.occasions[occasion].inc()
                 case Close(code=code, reason=reason):
                     self._close(code, reason)
-                case VerifyToken():
-                    raise AssertionError("only a client's frame asks for a verification")
+                case VerifyToken() | Told():
+                    raise AssertionError("only a client's frame asks for this")
                 case _:
                     assert_never(effect)
-        if self._core.has_drained(self._room()):
+        if self._core.has_drained(self._outlet.room()):
             # The kernel took everything at once, so that the transport was never full and will not say that it drained.
             self._loop.call_soon(self._drained)
         self._schedule()
+        if not self._has_begun and self._core.is_live:
+            self._has_begun = True
+            self._surroundings.began(self)
 
     def _fetch(self, after: int | None) -> Sequence[Effect]:
         """Serve from memory where that is the whole answer; else ask the store."""
-        if self._recent is not None and self._epoch in (None, self._recent.epoch) and self._is_streaming():
-            page = self._recent.page(after)
+        recent, epoch = self._recent, self.client.epoch
+        if recent is not None and epoch in (None, recent.epoch) and self._surroundings.is_streaming:
+            page = recent.page(after)
             if page is not None:
-                return self._core.page(page, self._loop.time(), self._room())
-        self._want(after)
+                return self._core.page(page, self._loop.time(), self._outlet.room())
+        self._surroundings.want(self.client.user_id, after)
         return ()
 
     def _write(self, wire: bytes, frames: int) -> None:
-        if self._protocol.state is not State.OPEN or self._transport.is_closing():
-            return
-        try:
-            self._transport.write(wire)
-        except (OSError, RuntimeError):
-            return  # it has just gone; the reader is told
-        self._metrics.frames_sent.inc(frames)
+        if self._outlet.write(wire):
+            self._metrics.frames_sent.inc(frames)
 
     def _close(self, code: CloseCode, reason: str) -> None:
         self._metrics.closes.labels(code=int(code)).inc()
-        self._closing = self._loop.create_task(close_within(self._connection, code, reason, CLOSE_WAIT_SECONDS))
+        self._closing = self._loop.create_task(self._outlet.close(code, reason, CLOSE_WAIT_SECONDS))
 
     def _schedule(self) -> None:
         wake_at = self._core.wake_at

@@ -28,12 +28,19 @@ class Shards:
         bind_wait_seconds: a session waits no longer for the broker: it starts from the log, and hears what it missed
             when the broker is back.
         on_late_bind: told of a shard that was bound after a session had given up waiting for it.
+        beside: of another tail, to hear the same shards of; nobody waits for it.
     """
 
     def __init__(
-        self, tail: Tail, *, bind_wait_seconds: float = 2.0, on_late_bind: Callable[[int], None] = lambda _: None
+        self,
+        tail: Tail,
+        *,
+        bind_wait_seconds: float = 2.0,
+        on_late_bind: Callable[[int], None] = lambda _: None,
+        beside: "Shards | None" = None,
     ) -> None:
         self._tail = tail
+        self._beside = beside
         self._bind_wait_seconds = bind_wait_seconds
         self._on_late_bind = on_late_bind
         self._shards: dict[int, _Shard] = {}
@@ -41,6 +48,8 @@ class Shards:
 
     def acquire(self, shard: int) -> None:
         """Count one user more."""
+        if self._beside is not None:
+            self._beside.acquire(shard)
         known = self._shards.get(shard)
         if known is None:
             self._shards[shard] = _Shard(1, self._begin(shard))
@@ -49,6 +58,8 @@ class Shards:
 
     def release(self, shard: int) -> None:
         """Count one user less; nobody is left: unbind."""
+        if self._beside is not None:
+            self._beside.release(shard)
         known = self._shards[shard]
         known.users -= 1
         if known.users == 0:
@@ -67,6 +78,8 @@ class Shards:
 
     async def close(self) -> None:
         """Stop waiting for the broker; the tail's end unbinds everything."""
+        if self._beside is not None:
+            await self._beside.close()
         tasks: list[asyncio.Task[bool] | asyncio.Task[None]] = [shard.binding for shard in self._shards.values()]
         tasks += self._unbinding.values()
         for task in tasks:

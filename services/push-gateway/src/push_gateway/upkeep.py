@@ -1,8 +1,9 @@
 """What happens by the clock: heartbeats, the search for lost events, forgetting users, and closing at the end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 import structlog
 from websockets.asyncio.server import Server
@@ -10,8 +11,8 @@ from websockets.asyncio.server import Server
 from push_gateway.frames import CloseCode
 from push_gateway.log_reader import MAX_USERS_PER_TOPS_QUERY, LogReader
 from push_gateway.metrics import Metrics
+from push_gateway.outlets import StreamOutlet, close_within
 from push_gateway.registry import Registry
-from push_gateway.sessions import close_within
 from push_gateway.shards import Shards
 from shared.errors import DependencyUnavailable
 
@@ -116,7 +117,7 @@ class Upkeep:
             self._registry.on_tops(answer.epoch, answer.tops)
 
 
-async def close_all(server: Server, metrics: Metrics, *, grace_seconds: float) -> None:
+async def close_all(server: Server, streams: Sequence[StreamOutlet], metrics: Metrics, *, grace_seconds: float) -> None:
     """Accept no more, and send every client away with 1012 and its own time to come back.
 
     Many clients are sent away one after the other, so that they do not all come to the next gateway at once. Whoever
@@ -125,21 +126,23 @@ async def close_all(server: Server, metrics: Metrics, *, grace_seconds: float) -
     loop = asyncio.get_running_loop()
     deadline = loop.time() + grace_seconds
     server.close(close_connections=False)
-    connections = list(server.all_connections)
-    is_few = len(connections) <= _FEW_SOCKETS
+    closes: list[Callable[[CloseCode, str, float], Awaitable[None]]] = [
+        *(partial(close_within, connection) for connection in server.all_connections),
+        *(stream.close for stream in streams),
+    ]
+    is_few = len(closes) <= _FEW_SOCKETS
     spread_seconds = 0.0 if is_few else min(grace_seconds * _SPREAD_SHARE, _LONGEST_SPREAD_SECONDS)
     began = loop.time()
-    closing: list[asyncio.Task[None]] = []
-    for number, connection in enumerate(connections):
-        share = number / len(connections)
+    closing: list[asyncio.Future[None]] = []
+    for number, close in enumerate(closes):
+        share = number / len(closes)
         if (ahead_seconds := began + share * spread_seconds - loop.time()) > 0:
             await asyncio.sleep(ahead_seconds)
         # Spread once more on the way back: those sent away last must not meet those that were sent away first.
         reason = f"retry_after_ms={int(100 + share * 1000 * (spread_seconds or 1.0))}"
         metrics.closes.labels(code=int(CloseCode.RESTARTING)).inc()
-        closing.append(
-            loop.create_task(close_within(connection, CloseCode.RESTARTING, reason, max(0.1, deadline - loop.time())))
-        )
+        left_seconds = max(0.1, deadline - loop.time())
+        closing.append(asyncio.ensure_future(close(CloseCode.RESTARTING, reason, left_seconds)))
     if closing:
         await asyncio.wait(closing)
     # Sockets that were still shaking hands, or closing on their own.

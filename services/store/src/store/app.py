@@ -1,7 +1,7 @@
 """The store's wiring: which part gets which, and in which order they start and stop."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from prometheus_client import CollectorRegistry
 
+from shared.contracts import Event
 from shared.errors import DependencyUnavailable, SwitchboardError
 from shared.messaging.ports import Broker, Publisher
 from shared.messaging.topology import STORE_INBOX, STORE_RECORDS
@@ -20,9 +21,12 @@ from shared.security.user_tokens import verifier
 from shared.serving import serving
 from store import migrations, views
 from store.core.cursors import CursorSeal
+from store.core.marks import Range
 from store.handlers import InboxHandler, RecordsHandler
+from store.indexing import SearchIndexer
 from store.metrics import Metrics
 from store.publishing.changes import ChangePublisher
+from store.publishing.housekeeping import Housekeeping, Retention
 from store.publishing.waiting import Upkeep, WaitingReleaser
 from store.repository.database import Database
 from store.routes import problems
@@ -31,12 +35,18 @@ from store.routes.accounts import AccountDesk, accounts_router, tokens_router
 from store.routes.bodies import MAX_API_BODY_BYTES, BodyLimit
 from store.routes.inbox import inbox_router
 from store.routes.internal import internal_app
+from store.routes.ledger import ledger_router
 from store.routes.parked import parked_router
+from store.routes.read_marks import ReadDesk, read_marks_router
+from store.routes.records import records_router
+from store.routes.search import search_router
+from store.routes.verify import verify_router
 from store.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 _PIPELINE_CONNECTIONS = 4
+_INDEXING_CONNECTIONS = 1
 _SCHEMA_RETRY_SECONDS = 1.0
 _PING_SECONDS = 0.8
 _LAST_MARKS_SECONDS = 1.0
@@ -92,9 +102,11 @@ class _Work:
     changes: ChangePublisher
     releaser: WaitingReleaser
     upkeep: Upkeep
+    housekeeping: Housekeeping
+    indexer: SearchIndexer
 
 
-def _work(settings: Settings, database: Database, broker: Broker, metrics: Metrics) -> _Work:
+def _work(settings: Settings, database: Database, broker: Broker, metrics: Metrics, *, indexing: Database) -> _Work:
     changes = ChangePublisher(
         database,
         broker,
@@ -103,12 +115,19 @@ def _work(settings: Settings, database: Database, broker: Broker, metrics: Metri
         scan_interval_seconds=settings.scan_interval_seconds,
         mark_interval_seconds=settings.mark_interval_seconds,
     )
+    indexer = SearchIndexer(indexing, metrics=metrics)
+
+    async def announce(ranges: Sequence[Range], causes: Mapping[str, Event]) -> None:
+        indexer.nudge({changed.user_id for changed in ranges})
+        await changes.announce(ranges, causes)
+
     releaser = WaitingReleaser(database, broker, clock=_now, metrics=metrics)
     return _Work(
-        inbox=InboxHandler(database=database, announce=changes.announce, clock=_now, metrics=metrics),
+        inbox=InboxHandler(database=database, announce=announce, clock=_now, metrics=metrics),
         records=RecordsHandler(
             database=database,
             nudge_releaser=releaser.nudge,
+            nudge_publisher=changes.nudge,
             clock=_now,
             metrics=metrics,
             waiting_per_page=settings.waiting_per_page,
@@ -122,6 +141,23 @@ def _work(settings: Settings, database: Database, broker: Broker, metrics: Metri
             waiting_for=timedelta(days=settings.waiting_days),
             log_reaches_back=timedelta(days=settings.log_retention_days),
         ),
+        housekeeping=Housekeeping(database, clock=_now, metrics=metrics, retention=_retention(settings)),
+        indexer=indexer,
+    )
+
+
+def _retention(settings: Settings) -> Retention:
+    def bounded(days: float) -> timedelta | None:
+        return timedelta(days=days) if days else None
+
+    return Retention(
+        waiting_facts=timedelta(days=settings.waiting_fact_days),
+        ledger=timedelta(days=settings.ledger_retention_days),
+        raw_items=bounded(settings.raw_retention_days),
+        replayed_items=bounded(settings.replayed_retention_days),
+        parked_items=bounded(settings.parked_retention_days),
+        token_mints=bounded(settings.mint_retention_days),
+        records=bounded(settings.record_retention_days),
     )
 
 
@@ -145,9 +181,15 @@ def create_app(
         nudge_publisher=work.changes.nudge,
         nudge_releaser=work.releaser.nudge,
     )
+    reads = ReadDesk(database, clock=_now, nudge_publisher=work.changes.nudge)
     app.include_router(inbox_router(database, access, seal))
+    app.include_router(read_marks_router(database, reads, access))
+    app.include_router(search_router(database, access, seal))
+    app.include_router(records_router(database, access, seal))
     app.include_router(accounts_router(database, desk, access, seal))
     app.include_router(tokens_router(database, access, secret=settings.jwt_secret, clock=_now))
+    app.include_router(ledger_router(database, access, clock=_now))
+    app.include_router(verify_router(database, access))
     app.include_router(parked_router(database, publisher, access, seal, clock=_now))
     app.router.routes.extend(operations_routes(readiness, registry))
     problems.install(app)
@@ -157,8 +199,8 @@ def create_app(
         CORSMiddleware,
         allow_origins=settings.allowed_origins,
         allow_methods=["GET", "POST", "PUT", "DELETE"],
-        allow_headers=["Authorization", "Content-Type"],
-        expose_headers=["Link", "Inbox-Seq", "Inbox-Epoch", "Retry-After"],
+        allow_headers=["Authorization", "Content-Type", "If-None-Match"],
+        expose_headers=["ETag", "Link", "Inbox-Seq", "Inbox-Epoch", "Search-Seq", "Retry-After"],
         max_age=600,
     )
     return app
@@ -173,6 +215,8 @@ async def _work_until(stopping: asyncio.Event, state: _State, broker: Broker, wo
             loops.create_task(work.changes.keep_marking()),
             loops.create_task(work.releaser.keep_releasing()),
             loops.create_task(work.upkeep.keep_tidy()),
+            loops.create_task(work.housekeeping.keep_house()),
+            loops.create_task(work.indexer.keep_indexing()),
         ]
         async with broker.consume(STORE_INBOX, work.inbox), broker.consume(STORE_RECORDS, work.records):
             state.tried.set()
@@ -199,16 +243,19 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
     seconds = settings.database_timeout_seconds
     pipeline = Database(url, pool_size=_PIPELINE_CONNECTIONS, command_timeout_seconds=seconds)
     asked = Database(url, pool_size=settings.database_pool_size, command_timeout_seconds=seconds)
-    work = _work(settings, pipeline, broker, Metrics(registry))
+    indexing = Database(url, pool_size=_INDEXING_CONNECTIONS, command_timeout_seconds=seconds)
+    work = _work(settings, pipeline, broker, Metrics(registry), indexing=indexing)
     state = _State(asked, broker)
     readiness = Readiness(state.problems)
     public = create_app(settings, database=asked, publisher=broker, work=work, readiness=readiness, registry=registry)
-    internal = internal_app(asked, service_tokens=settings.service_tokens, clock=_now)
+    reads = ReadDesk(asked, clock=_now, nudge_publisher=work.changes.nudge)
+    internal = internal_app(asked, reads, service_tokens=settings.service_tokens, clock=_now)
     grace_seconds = settings.shutdown_grace_seconds / 4
     stopping = asyncio.Event()
     async with AsyncExitStack() as stack:
         stack.push_async_callback(pipeline.close)
         stack.push_async_callback(asked.close)
+        stack.push_async_callback(indexing.close)
         host = settings.bind_host
         ports = {
             "store": await stack.enter_async_context(

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter
 
+from msgspec.structs import replace
+
 from shared.contracts import (
     AnyEvent,
     Event,
@@ -13,17 +15,20 @@ from shared.contracts import (
     ItemParkedV1,
     ProfileRequestedV1,
     ProfileResolvedV1,
+    TokenRefusedV1,
+    WebhookSplitV1,
     WebhookUnclaimedV1,
 )
 from shared.errors import DependencyUnavailable
 from shared.messaging.outcomes import DONE, Outcome, Park
 from store.core.accounts import Interval, owned_by, owner_at, page_version
-from store.core.facts import Arrival, arrival_of
+from store.core.arrivals import arrival_of
+from store.core.facts import Arrival
 from store.core.marks import Range, ranges_of
 from store.core.merge import merge
 from store.core.rows import Changes, Loaded
 from store.metrics import Metrics
-from store.repository import accounts, inbox, inbox_writing, records, waiting
+from store.repository import accounts, inbox, inbox_writing, items_writing, ledger, loading, parked, records, waiting
 from store.repository.database import Database
 from store.repository.statements import Connection
 
@@ -32,16 +37,6 @@ Announce = Callable[[Sequence[Range], Mapping[str, Event]], Awaitable[None]]
 """Publishes changes in order, as those of the given causes (by id); returns once they are safe, raises as `publish`."""
 
 _LOCK_ATTEMPTS = 3
-_NOTHING = Changes(
-    new_messages=[],
-    changed_messages=[],
-    conversations=[],
-    waiting_profiles={},
-    claimed_profiles=[],
-    log=[],
-    last_seqs={},
-    refused={},
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,13 +101,15 @@ class InboxHandler:
         self, transaction: Connection, arrivals: Sequence[Arrival], last_seqs: dict[str, int]
     ) -> Changes:
         changing = [arrival for arrival in arrivals if arrival.changes_inbox]
-        changes = _NOTHING
-        if changing:
-            loaded: Loaded = await inbox.load(transaction, changing, last_seqs)
-            changes = merge(loaded, changing)
-            await inbox_writing.write(transaction, changes, now=self.clock())
-        await inbox_writing.keep_raw_items(transaction, arrivals)
-        await inbox_writing.end_lookups(transaction, arrivals)
+        loaded = await loading.load(transaction, changing, last_seqs) if changing else Loaded(last_seqs=last_seqs)
+        changes = merge(loaded, (arrival for arrival in arrivals if arrival.changes_inbox or arrival.is_ignored))
+        now = self.clock()
+        await inbox_writing.write(transaction, changes, now=now)
+        kept = await items_writing.keep_items(transaction, arrivals)
+        await items_writing.end_lookups(transaction, arrivals)
+        changes = replace(changes, outcomes=changes.outcomes | kept)
+        await ledger.write_outcomes(transaction, changes.outcomes.values(), now=now)
+        await ledger.settle(transaction, changes.settled)
         return changes
 
     async def _changed_before(self, arrivals: Sequence[Arrival], changes: Changes) -> list[tuple[str, int]]:
@@ -131,10 +128,8 @@ class InboxHandler:
     def _count(self, arrivals: Sequence[Arrival], changes: Changes, again: Sequence[object]) -> None:
         for kind, number in Counter(entry.kind for entry in changes.log).items():
             self.metrics.changes.labels(kind).inc(number)
-        told = sum(arrival.message is not None for arrival in arrivals)
-        self.metrics.duplicates.inc(
-            max(0, told - len(changes.new_messages) - len(changes.changed_messages) - len(changes.refused))
-        )
+        self.metrics.count_items(changes.outcomes.values())
+        self.metrics.duplicates.inc(sum(entry.outcome == "duplicate" for entry in changes.outcomes.values()))
         self.metrics.republished.inc(len(again))
         self.metrics.refused.inc(len(changes.refused))
         for arrival in arrivals:
@@ -149,6 +144,8 @@ class RecordsHandler:
     database: Database
     nudge_releaser: Callable[[], None]
     """Called when items are ready to leave `waiting_webhooks`."""
+    nudge_publisher: Callable[[Sequence[str]], None]
+    """Called with the users whose inbox has changed."""
     clock: Clock
     metrics: Metrics
     waiting_per_page: int
@@ -161,18 +158,24 @@ class RecordsHandler:
             Unstorable: Postgres refuses the data of at least one of them.
         """
         self.metrics.batch_events.labels("records").observe(len(events))
-        parked = [event for event in events if isinstance(event, ItemParkedV1)]
+        given_up = [event for event in events if isinstance(event, ItemParkedV1)]
+        split = [event for event in events if isinstance(event, WebhookSplitV1)]
         requested = [event for event in events if isinstance(event, ProfileRequestedV1)]
-        unclaimed = {event.id: event for event in events if isinstance(event, WebhookUnclaimedV1)}
+        unclaimed = [event for event in events if isinstance(event, WebhookUnclaimedV1)]
         async with self.database.transaction() as transaction:
-            released = await self._keep_waiting(transaction, list(unclaimed.values())) if unclaimed else False
-            if parked:
-                await records.park(transaction, parked, now=self.clock())
+            if split:
+                await ledger.record_manifests(transaction, split)
+            released = await self._keep_waiting(transaction, unclaimed) if unclaimed else False
+            if given_up:
+                await parked.park(transaction, given_up, now=self.clock())
             if requested:
                 await records.request_lookups(transaction, requested, now=self.clock())
+        for event in events:
+            if isinstance(event, TokenRefusedV1):
+                self.nudge_publisher(await accounts.mark_refused(self.database, event, now=self.clock()))
         if released:
             self.nudge_releaser()
-        for event in parked:
+        for event in given_up:
             self.metrics.parked.labels(event.handler).inc()
         return [DONE] * len(events)
 

@@ -45,6 +45,20 @@ class Settings(UserTokenSettings, ServiceSettings):
     """How many of them; beyond that the oldest are dropped."""
     log_retention_days: float = Field(default=7.0, gt=0)
     """How long the event log reaches back; who was away longer reloads."""
+    waiting_fact_days: float = Field(default=30.0, gt=0)
+    """How long edits, unsends, reactions and receipts wait for the message that they are about."""
+    ledger_retention_days: float = Field(default=14.0, gt=0)
+    """How long the ledger knows what became of every item; at least as long as items wait for their page."""
+    raw_retention_days: float = Field(default=30.0, ge=0)
+    """How long items of no known type are kept; 0: for ever."""
+    replayed_retention_days: float = Field(default=90.0, ge=0)
+    """How long parked items are kept once they were replayed; 0: for ever."""
+    parked_retention_days: float = Field(default=400.0, ge=0)
+    """How long parked items are kept that nobody has replayed; 0: for ever."""
+    mint_retention_days: float = Field(default=400.0, ge=0)
+    """How long it is known which tokens were minted; 0: for ever."""
+    record_retention_days: float = Field(default=400.0, ge=0)
+    """How long comments, opt-ins and other records are kept; 0: for ever."""
     scan_interval_seconds: float = Field(default=1.0, gt=0)
     """Between two looks for changes that were committed and not published."""
     mark_interval_seconds: float = Field(default=0.5, gt=0)

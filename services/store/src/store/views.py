@@ -13,7 +13,12 @@ from fastapi import FastAPI
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from starlette.responses import Response
 
-from shared.contracts.inbox import Account, Conversation, FrameKind, Message
+from shared.contracts.inbox import Account, Conversation, FrameKind, Message, Record
+from store.core.cursors import HitType
+from store.core.ledger import AccountLedger
+from store.core.search_query import SnippetPart
+from store.core.states import TotalState, UserState
+from store.repository.ledger_reading import Unaccounted
 
 USER_ID_PATTERN = r"^[A-Za-z0-9._:@|+=_-]{1,128}$"
 PAGE_ID_PATTERN = r"^[A-Za-z0-9._-]{1,128}$"
@@ -52,6 +57,17 @@ class TokenBody(BaseModel):
 
     user_id: UserId
     ttl_seconds: int = Field(default=3600, ge=1, le=MAX_TOKEN_SECONDS)
+
+
+class ReadBody(BaseModel):
+    """Up to where a conversation has been read."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    up_to_seq: Annotated[int, Field(strict=True, ge=0, le=2**63 - 1, examples=[1042])]
+    """Messages with ids up to this are read: the `id` of the last message on the screen."""
+    user_id: UserId | None = None
+    """The token's own user, and nobody else."""
 
 
 class ReplayBody(BaseModel):
@@ -113,6 +129,18 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     data: msgspec.Raw
 
 
+class SearchHit(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that was found."""
+
+    type: HitType
+    conversation: Conversation
+    """With the person, or the one that the message is in."""
+    message: Message | None = None
+    """What was found; None for people."""
+    snippet: list[SnippetPart]
+    """What of the text was found, in pieces: `match` says which are what was looked for."""
+
+
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Problem details (RFC 9457); `type` is stable, `detail` is for people."""
 
@@ -130,7 +158,29 @@ _FrameSchema = msgspec.defstruct(
     kw_only=True,
     namespace={"__doc__": Frame.__doc__},
 )
-_PUBLISHED = (Account, Conversation, Message, MintedToken, _FrameSchema, ParkedSummary, ParkedDetail, Replayed, Problem)
+_RecordSchema = msgspec.defstruct(
+    "Record",
+    [(field.name, dict[str, Any] if field.name == "body" else field.type) for field in msgspec.structs.fields(Record)],
+    kw_only=True,
+    namespace={"__doc__": Record.__doc__},
+)
+_PUBLISHED = (
+    Account,
+    AccountLedger,
+    Conversation,
+    Message,
+    MintedToken,
+    _FrameSchema,
+    ParkedSummary,
+    ParkedDetail,
+    _RecordSchema,
+    Replayed,
+    SearchHit,
+    TotalState,
+    Unaccounted,
+    UserState,
+    Problem,
+)
 
 
 def answer(content: object, *, status_code: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -144,13 +194,18 @@ def next_link(path: str, parameters: dict[str, str | int | None]) -> str:
 
 
 def describes(
-    name: str, *, is_list: bool = False, status_code: int = 200, problems: Sequence[int] = ()
+    name: str,
+    *,
+    is_list: bool = False,
+    status_code: int = 200,
+    problems: Sequence[int] = (),
+    media_type: str = "application/json",
 ) -> dict[int | str, Any]:
     """Return what OpenAPI is to say of an operation's answers; `name` is that of a struct."""
     reference = {"$ref": f"#/components/schemas/{name}"}
     schema = {"type": "array", "items": reference} if is_list else reference
     described: dict[int | str, Any] = {
-        status_code: {"description": "As asked.", "content": {"application/json": {"schema": schema}}}
+        status_code: {"description": "As asked.", "content": {media_type: {"schema": schema}}}
     }
     for status in (401, 403, 422, 503, *problems):
         described[status] = {

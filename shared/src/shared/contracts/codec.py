@@ -25,6 +25,7 @@ AnyEvent = (
     | e.ProfileRequestedV1
     | e.ProfileResolvedV1
     | e.AccountChangedV1
+    | e.SignalSentV1
 )
 
 _json = msgspec.json.Encoder()

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 import msgspec
 
 from shared.contracts.event import Event, Wire
-from shared.contracts.inbox import FrameKind
+from shared.contracts.inbox import FrameKind, Who
 from shared.contracts.items import Item
 from shared.contracts.platform import Platform
 
@@ -126,6 +126,29 @@ class InboxPersistedV1(Event, frozen=True, kw_only=True, tag="inbox.persisted.v1
     @property
     def shard_key(self) -> str:
         """Keep a user's changes on one routing key."""
+        return self.user_id
+
+
+class SignalSentV1(Event, frozen=True, kw_only=True, tag="signal.sent.v1"):
+    """Somebody writes, has come, has gone, or looks at something: between gateways, for the moment, never stored."""
+
+    user_id: str
+    gateway_id: str
+    """Of the process that the device is connected to."""
+    kind: Literal["typing", "presence"]
+    who: Who
+    conversation_id: str | None = None
+    """`typing`: where."""
+    online: bool = True
+    """`presence`: whether the device is there."""
+    viewing: str | None = None
+    """`presence`: the conversation on its screen."""
+    until: datetime
+    """It means nothing after this (UTC)."""
+
+    @property
+    def shard_key(self) -> str:
+        """Only gateways that serve the user hear it."""
         return self.user_id
 
 

@@ -168,6 +168,33 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """The item as the platform sent it, JSON."""
 
 
+class Who(msgspec.Struct, frozen=True, kw_only=True):
+    """A person in front of the inbox, at one device."""
+
+    id: str
+    """What the device calls itself, or a random one for the connection."""
+    name: str | None = None
+    """As the user's token says it."""
+
+
+class TypingFrame(msgspec.Struct, frozen=True, kw_only=True):
+    """`data` of `typing`: somebody writes an answer."""
+
+    conversation_id: str
+    who: Who
+    until: datetime
+    """Then it is over, unless it was said again (UTC)."""
+
+
+class PresenceFrame(msgspec.Struct, frozen=True, kw_only=True):
+    """`data` of `presence`: a device of the same user has come, has gone, or looks at something else."""
+
+    who: Who
+    online: bool
+    viewing: str | None
+    """The conversation on its screen."""
+
+
 class MessageFrame(msgspec.Struct, frozen=True, kw_only=True):
     """`data` of `new_message` and `message_updated`: both objects whole, as they are now."""
 

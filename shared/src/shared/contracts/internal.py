@@ -62,11 +62,20 @@ class ParticipantsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     participants: tuple[KnownParticipant, ...]
 
 
+class PageKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A page, account or number of a business."""
+
+    platform: Platform
+    page_id: str
+
+
 class LookupsClaim(msgspec.Struct, frozen=True, kw_only=True):
     """`POST /internal/profile-lookups/claim`: take due look-ups; nobody else gets them for `lease_seconds`."""
 
     limit: int
     lease_seconds: float
+    except_pages: tuple[PageKey, ...] = ()
+    """At most 1,000 pages that the caller makes no calls for at the moment: theirs stay where they are."""
 
 
 class Lookup(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +134,23 @@ class LogAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     epoch: str
     users: tuple[UserLog, ...]
+
+
+class ReadQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """`POST /internal/read`: `user_id` has read the conversation up to `up_to_seq`; answered with `ReadAnswer`.
+
+    Idempotent: never moves back, and not past the conversation's top. 404 for a conversation that the user does not have.
+    """
+
+    user_id: str
+    conversation_id: str
+    up_to_seq: int
+
+
+class ReadAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the conversation is read now."""
+
+    seq: int
 
 
 class TopsQuery(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from shared.contracts import (
     ItemParkedV1,
     ProfileRequestedV1,
     ProfileResolvedV1,
+    SignalSentV1,
     TokenRefusedV1,
     WebhookReceivedV1,
     WebhookReleasedV1,
@@ -79,6 +80,7 @@ STORE_RECORDS = WorkQueue(
 WORK_QUEUES = (ENRICHER_WEBHOOKS, STORE_INBOX, STORE_RECORDS)
 
 GATEWAY_INBOX = TailQueue(prefix="push-gateway.inbox", event=InboxPersistedV1)
+GATEWAY_SIGNALS = TailQueue(prefix="push-gateway.signals", event=SignalSentV1, max_messages=1_000)
 ENRICHER_ACCOUNTS = TailQueue(prefix="enricher.accounts", event=AccountChangedV1)
 
 

@@ -29,6 +29,8 @@ class UserToken:
 
     user_id: str
     expires_at: datetime
+    name: str | None = None
+    """What the person is called, when the token says so (OpenID Connect Core, section 5.1)."""
 
 
 class UserTokenVerifier(Protocol):
@@ -127,7 +129,8 @@ def _read(token: str, key: Any, algorithms: list[str], settings: UserTokenSettin
     user_id = claims[claim]
     if not isinstance(user_id, str | int) or isinstance(user_id, bool) or user_id == "":
         raise InvalidUserToken(f"claim {claim!r} holds no user id")
-    return UserToken(str(user_id), _moment(claims["exp"]))
+    name = claims.get("name")
+    return UserToken(str(user_id), _moment(claims["exp"]), name if isinstance(name, str) and name else None)
 
 
 def _moment(seconds: Any) -> datetime:

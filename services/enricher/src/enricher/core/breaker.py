@@ -15,6 +15,16 @@ class Breaker:
         self._failures = 0
         self._closed_from = 0.0
 
+    @property
+    def has_failures(self) -> bool:
+        """Whether the last thing that was tried has failed."""
+        return self._failures > 0
+
+    @property
+    def is_recovering(self) -> bool:
+        """Whether it has opened and nothing has worked since: what is tried now is a trial."""
+        return self._failures >= self._failures_to_open
+
     def is_open(self, now: float) -> bool:
         """Whether nothing may be tried at `now`."""
         return now < self._closed_from

@@ -1,16 +1,20 @@
 """Events that come of an item: whose it is, and what is published about it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from enricher.core.kinds import TypedItem
-from enricher.core.splitting import BadItem, Split, minimal_entry, split_entry, split_webhook
+from enricher.core.splitting import BadItem, Split, SplitItem, minimal_entry, split_entry, split_webhook
 from shared.contracts import (
     Hop,
     InboxEnrichedV1,
     ItemParkedV1,
+    PageItems,
+    Platform,
     ProfileRequestedV1,
     WebhookReceivedV1,
     WebhookReleasedV1,
+    WebhookSplitV1,
     WebhookUnclaimedV1,
     Wire,
     conversation_id,
@@ -63,6 +67,7 @@ def enriched(webhook: Webhook, item: TypedItem, user_id: str, *, now: datetime) 
         participant_id=participant,
         conversation_id=None if participant is None else conversation_id(platform, user_id, participant),
         participant=item.profile,
+        participant_aliases=item.aliases,
         item=item.item,
     )
 
@@ -111,6 +116,31 @@ def parked(webhook: Webhook, bad: BadItem, *, handler: str, now: datetime) -> It
         event_type=WebhookReceivedV1.type_name(),
         content_type=Wire.MSGPACK,
         original=encode(original),
+        webhook_id=_webhook_id(webhook),
+        item_index=bad.index,
+    )
+
+
+def manifest(webhook: WebhookReceivedV1, splits: Sequence[Split], *, now: datetime) -> WebhookSplitV1:
+    """Return the event that tells how many items `webhook` brought to which page, also when it brought none.
+
+    Bad items count to no page: they are parked, and what is parked is nobody's.
+    """
+    counts: dict[tuple[Platform, str], int] = {}
+    for split in splits:
+        page = (split.platform, split.page_id) if isinstance(split, SplitItem) else (webhook.platform, "")
+        counts[page] = counts.get(page, 0) + 1
+    return WebhookSplitV1(
+        id=derive_id("split", webhook.id),
+        occurred_at=webhook.occurred_at,
+        received_at=webhook.received_at,
+        traceparent=webhook.traceparent,
+        hops=(*webhook.hops, Hop(SERVICE, now)),
+        webhook_id=webhook.id,
+        pages=tuple(
+            PageItems(platform=platform, page_id=page_id, items=items)
+            for (platform, page_id), items in sorted(counts.items())
+        ),
     )
 
 

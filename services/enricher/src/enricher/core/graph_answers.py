@@ -11,26 +11,47 @@ from enricher.errors import (
     GraphUnavailable,
     PermissionMissing,
     PersonUnreadable,
+    PolicyBlocked,
     RateLimited,
     TokenDead,
     UnreadableBody,
 )
 from shared.contracts import Platform, Profile
 
-GraphError = GraphUnavailable | RateLimited | TokenDead | PermissionMissing | PersonUnreadable | GraphRefused
+GraphError = (
+    GraphUnavailable | RateLimited | PolicyBlocked | TokenDead | PermissionMissing | PersonUnreadable | GraphRefused
+)
 
 PROFILE_FIELDS: Mapping[Platform, str] = {
     "facebook": "name,first_name,last_name,profile_pic",
     "instagram": "name,username,profile_pic",
 }
-"""The basic set: one field without permission fails the whole call. WhatsApp has no look-up."""
+"""The basic set: one field without permission fails the whole call. WhatsApp has no look-up.
 
-_RATE_CODES = frozenset({4, 17, 32, 341, 613, 80001, 80002, 80006})
+Instagram's `profile_picture_url` is a field of professional accounts and not of the people who write to them: it is
+understood in an answer, and not asked for.
+"""
+
+_APP_RATE_CODES = frozenset({4, 341})
+"""The whole app has called too often."""
+_RATE_CODES = frozenset({17, 32, 613, *range(80000, 80015)})
+"""The page has, or the account behind its token; 800xx are the limits of business use cases."""
 _TOKEN_CODES = frozenset({102, 190})
 _TRANSIENT_CODES = frozenset({1, 2})
-_PERSON_CODES = frozenset({230, 551, 9010, 2018218})
+_POLICY_CODES = frozenset({368})
+_PERSON_CODES = frozenset({230, 551, 9010, 2018001, 2018218})
 _PERSON_SUBCODES = frozenset({33, 2018001, 2018218, 2534014, 1545041})
-_PERMISSION_CODES = frozenset({3, 10, 368, 2018247, *range(200, 300)} - _PERSON_CODES)
+_PERMISSION_CODES = frozenset({3, 10, 2018247, 2018300, *range(200, 300)} - _PERSON_CODES)
+_DEAD_TOKENS: Mapping[int | None, str] = {
+    458: "The app was removed from the account that connected the page.",
+    459: "The platform asks the person who connected the page to log in and confirm who they are.",
+    460: "The password of the person who connected the page has changed.",
+    463: "The page's access token has expired.",
+    464: "The person who connected the page has not confirmed their account.",
+    467: "The page's access token is no longer valid.",
+    492: "The person who connected the page has lost their role on it.",
+    493: "The page's access token was not renewed for 90 days.",
+}
 _SERVER_ERRORS = 500
 _TOO_MANY_REQUESTS = 429
 _OK = 200
@@ -40,7 +61,8 @@ def profile_from(platform: Platform, status: int, body: bytes, *, now: datetime)
     """Return the profile that an answer holds; it may be empty.
 
     Raises:
-        GraphUnavailable, RateLimited, TokenDead, PermissionMissing, PersonUnreadable, GraphRefused: as the answer says.
+        GraphUnavailable, RateLimited, PolicyBlocked, TokenDead, PermissionMissing, PersonUnreadable, GraphRefused: as
+            the answer says.
     """
     try:
         answer = decode(body)
@@ -64,17 +86,18 @@ def error_of(status: int, error: Mapping[str, Any]) -> GraphError:
     """Return the error that the `error` object of an answer stands for. Its message names no token."""
     code, subcode = _number(error.get("code")), _number(error.get("error_subcode"))
     text = f"HTTP {status}, code {code}, subcode {subcode}: {(text_of(error.get('message')) or 'no message')[:200]}"
-    if code in _RATE_CODES or status == _TOO_MANY_REQUESTS:
-        return RateLimited(text)
+    if code in _RATE_CODES or code in _APP_RATE_CODES or status == _TOO_MANY_REQUESTS:
+        return RateLimited(text, is_apps=code in _APP_RATE_CODES)
     if code in _TOKEN_CODES:
-        return TokenDead(text)
+        sentence = _DEAD_TOKENS.get(subcode, "The platform refuses the page's access token.")
+        return TokenDead(text, sentence=f"{sentence} Connect the page again.")
     if code in _PERSON_CODES or subcode in _PERSON_SUBCODES:
         return PersonUnreadable(text)
-    if code in _PERMISSION_CODES:
-        return PermissionMissing(text)
     if code in _TRANSIENT_CODES or status >= _SERVER_ERRORS or error.get("is_transient") is True:
         return GraphUnavailable(text)
-    return GraphRefused(text)
+    if code in _POLICY_CODES:
+        return PolicyBlocked(text)
+    return PermissionMissing(text) if code in _PERMISSION_CODES else GraphRefused(text)
 
 
 def _number(value: Any) -> int | None:

@@ -5,7 +5,10 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from shared.contracts import Platform, Profile, ProfileResolvedV1, derive_id
-from shared.contracts.internal import Lookup
+from shared.contracts.internal import Lookup, Owner
+
+Page = tuple[Platform, str]
+"""Platform and page id."""
 
 
 class Wanted(NamedTuple):
@@ -15,6 +18,19 @@ class Wanted(NamedTuple):
     platform: Platform
     page_id: str
     participant_id: str
+
+    @property
+    def page(self) -> Page:
+        """The page whose token and limits a look-up uses."""
+        return self.platform, self.page_id
+
+
+class PageToken(NamedTuple):
+    """What a page may be called with."""
+
+    ciphertext: str
+    version: int
+    """Of the page's account: a greater one may have another token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +49,7 @@ class Nobody:
 
 @dataclass(frozen=True, slots=True)
 class NotNow:
-    """It may work later, `hold_seconds` from now at the earliest."""
+    """It may work later. With `hold_seconds` it is not about this person: no call is made before they are over."""
 
     reason: str
     hold_seconds: float = 0.0
@@ -41,9 +57,22 @@ class NotNow:
 
 Answer = Found | Nobody | NotNow
 
-MAX_ATTEMPTS = 8
-FIRST_DELAY_SECONDS = 15.0
-LONGEST_DELAY_SECONDS = 6 * 3600.0
+MAX_ATTEMPTS = 10
+"""Then the look-up ends; the person's next message makes a new one."""
+FIRST_DELAY_SECONDS = 5.0
+LONGEST_DELAY_SECONDS = 3_600.0
+
+
+def can_be_looked_up(platform: Platform) -> bool:
+    """Whether the platform tells who somebody is. WhatsApp does so in its webhooks only."""
+    return platform != "whatsapp"
+
+
+def token_of(owner: Owner, version: int) -> PageToken | None:
+    """Return what calls for the page are made with; None while it has to be connected again, or has no token."""
+    if owner.token_ciphertext is None or owner.status != "connected":
+        return None
+    return PageToken(owner.token_ciphertext, version)
 
 
 def retry_delay_seconds(attempts: int, *, jitter: float) -> float:
@@ -53,12 +82,16 @@ def retry_delay_seconds(attempts: int, *, jitter: float) -> float:
 
 
 def resolved(lookup: Lookup, answer: Answer, *, now: datetime, jitter: float) -> ProfileResolvedV1:
-    """Return the event that ends a claimed look-up: with a profile, with a time to look again, or for good."""
+    """Return the event that ends a claimed look-up: with a profile, with a time to look again, or for good.
+
+    A hold ends none, however often: it is the page's or the app's, and nobody has asked for this person.
+    """
     attempts = lookup.attempts + 1
     retry_at: datetime | None = None
-    if isinstance(answer, NotNow) and attempts < MAX_ATTEMPTS:
-        delay = max(answer.hold_seconds, retry_delay_seconds(attempts, jitter=jitter))
-        retry_at = now + timedelta(seconds=delay)
+    if isinstance(answer, NotNow) and answer.hold_seconds > 0:
+        retry_at = now + timedelta(seconds=answer.hold_seconds + FIRST_DELAY_SECONDS * jitter)
+    elif isinstance(answer, NotNow) and attempts < MAX_ATTEMPTS:
+        retry_at = now + timedelta(seconds=retry_delay_seconds(attempts, jitter=jitter))
     parts = (lookup.user_id, lookup.platform, lookup.page_id, lookup.participant_id, str(attempts), now.isoformat())
     return ProfileResolvedV1(
         id=derive_id("profile-resolved", *parts),

@@ -26,8 +26,12 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     split: SplitItem
     id: str
     """Of the item: stands in where the platform gave a message no id."""
+    body: bytes
+    """The item, canonical JSON."""
     sides: Sides
     at: datetime
+    own_app_ids: frozenset[str]
+    """Apps whose messages are our own."""
 
     @property
     def sender_id(self) -> str:

@@ -12,7 +12,8 @@ from typing import Any, Literal
 import msgspec
 
 from enricher.core.decoding import decode
-from enricher.core.values import id_of, items_of, object_of
+from enricher.core.values import flag_of, id_of, items_of, object_of
+from enricher.core.vocabulary import EVENT_KINDS
 from enricher.core.whatsapp_value import minimal_change, parts
 from enricher.errors import UnreadableBody
 from shared.contracts import Channel, Platform
@@ -29,6 +30,8 @@ _OBJECTS = {platform: name for name, platform in _PLATFORMS.items()}
 _PAGE_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 """It becomes part of paths of the Graph API and of the store."""
 _CHANNELS: tuple[Channel, ...] = ("messaging", "standby", "changes")
+_MESSAGING_FIELDS = ("messag", "standby")
+"""How the fields begin that messaging items are subscribed to by."""
 _ENTRY_FRAME = frozenset({"id", "time", "uid", *_CHANNELS})
 Shape = Literal["event", "change", "whatsapp", "entry"]
 
@@ -54,6 +57,8 @@ class SplitItem(msgspec.Struct, frozen=True, kw_only=True):
     """WhatsApp: the list that it stood in, e.g. `statuses`; empty for a whole change."""
     contact: dict[str, Any] | None = None
     """WhatsApp: what the webhook says of the customer."""
+    errors: tuple[Any, ...] = ()
+    """WhatsApp: what the platform says went wrong with this item, beside it."""
 
 
 class BadItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,7 +107,7 @@ def minimal_entry(item: SplitItem) -> bytes:
         return msgspec.json.encode(item.entry)
     inner = item.body
     if item.change is not None and item.part:
-        inner = minimal_change(item.change, item.part, item.body, item.contact)
+        inner = minimal_change(item.change, item.part, item.body, item.contact, item.errors)
     elif item.change is not None and item.shape == "event":
         inner = {"field": item.change.get("field"), "value": item.body}
     return msgspec.json.encode(_entry_of(item.entry, item.channel, inner))
@@ -183,7 +188,7 @@ def _of_element(
         return
     change = raw if channel == "changes" else None
     event = raw if change is None else object_of(change.get("value"))
-    is_event = change is None or _is_messaging_shaped(event)
+    is_event = change is None or _is_messaging_shaped(change, event)
     page_id = _page_of(entry, event) if is_event else _page_id(entry.get("id"))
     if page_id is None:
         yield _Refused("nothing says which page it belongs to", raw)
@@ -203,12 +208,12 @@ def _of_element(
 def _of_whatsapp_change(entry: dict[str, Any], change: dict[str, Any], index: int) -> Iterator[SplitItem | _Refused]:
     metadata = object_of(object_of(change.get("value")).get("metadata"))
     page_id = _page_id(metadata.get("phone_number_id")) or _page_id(entry.get("id"))
-    for offset, (part, body, contact) in enumerate(parts(change)):
+    for offset, (part, body, contact, errors) in enumerate(parts(change)):
         if page_id is None or not isinstance(body, dict):
             reason = (
                 "nothing says which phone number it belongs to" if page_id is None else f"a part of {part}: no object"
             )
-            yield _Refused(reason, minimal_change(change, part, body, contact) if part else change)
+            yield _Refused(reason, minimal_change(change, part, body, contact, errors) if part else change)
             continue
         yield SplitItem(
             platform="whatsapp",
@@ -221,6 +226,7 @@ def _of_whatsapp_change(entry: dict[str, Any], change: dict[str, Any], index: in
             change=change,
             part=part,
             contact=contact,
+            errors=errors,
         )
 
 
@@ -238,9 +244,15 @@ def _entry_of(entry: dict[str, Any], channel: Channel, element: Any) -> dict[str
     return {**{name: entry[name] for name in ("id", "time") if name in entry}, channel: [element]}
 
 
-def _is_messaging_shaped(value: dict[str, Any]) -> bool:
-    """The dashboard's test button and Instagram Login put messaging items into changes."""
-    return isinstance(value.get("sender"), dict) and isinstance(value.get("recipient"), dict)
+def _is_messaging_shaped(change: dict[str, Any], value: dict[str, Any]) -> bool:
+    """The dashboard's test button and Instagram Login put messaging items into changes, receipts without any side."""
+    sides = isinstance(value.get("sender"), dict) + isinstance(value.get("recipient"), dict)
+    field = change.get("field")
+    if sides == len(("sender", "recipient")):
+        return True
+    if not sides and not (isinstance(field, str) and field.startswith(_MESSAGING_FIELDS)):
+        return False
+    return any(isinstance(value.get(kind), dict) for kind in EVENT_KINDS)
 
 
 def _page_of(entry: dict[str, Any], event: dict[str, Any]) -> str | None:
@@ -248,7 +260,7 @@ def _page_of(entry: dict[str, Any], event: dict[str, Any]) -> str | None:
     named = _page_id(entry.get("id"))
     if named is not None and named != "0":
         return named
-    is_echo = object_of(event.get("message")).get("is_echo") is True or "message_echo" in event
+    is_echo = flag_of(object_of(event.get("message")).get("is_echo")) or "message_echo" in event
     side = object_of(event.get("sender" if is_echo else "recipient"))
     return _page_id(side.get("id")) or named
 

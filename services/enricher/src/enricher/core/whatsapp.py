@@ -1,42 +1,45 @@
-"""WhatsApp items: elements of the lists of a change's value."""
+"""WhatsApp items: elements of the lists of a change's value, or whole changes."""
 
 from collections.abc import Mapping
+from functools import partial
 
-from enricher.core.reading import Reader, Reading, Sides
+from enricher.core import whatsapp_messages, whatsapp_records
+from enricher.core.reading import Reader, Sides
 from enricher.core.splitting import SplitItem
-from enricher.core.values import id_of, object_of, text_of
-from enricher.core.whatsapp_value import customer_of
-from shared.contracts import MessageItem
-from shared.contracts.inbox import Direction, ReplyTo
+from enricher.core.vocabulary import WHATSAPP_MESSAGE_TYPES
+from enricher.core.whatsapp_contents import CONTENTS
+from enricher.core.whatsapp_value import customer_of, ids_of
+from shared.contracts.inbox import Direction
 
-_MESSAGE_TYPES = frozenset(
-    {
-        "text",
-        "image",
-        "video",
-        "audio",
-        "document",
-        "sticker",
-        "location",
-        "contacts",
-        "interactive",
-        "button",
-        "order",
-        "reaction",
-        "system",
-        "edit",
-        "revoke",
-        "unsupported",
-    }
-)
+CHANGE_READERS = whatsapp_records.CHANGE_READERS
+_OF_MESSAGES: Mapping[str, Reader] = {
+    **{kind: partial(whatsapp_messages.message, kind=kind) for kind in CONTENTS},
+    "reaction": whatsapp_messages.reaction,
+    "edit": whatsapp_messages.edit,
+    "revoke": whatsapp_messages.revoke,
+    "system": whatsapp_records.system,
+}
+READERS: Mapping[str, Reader] = {
+    **{f"messages.{kind}": reader for kind, reader in _OF_MESSAGES.items()},
+    **{f"message_echoes.{kind}": reader for kind, reader in _OF_MESSAGES.items()},
+    "statuses": whatsapp_records.status,
+    "calls": whatsapp_records.call,
+    "user_id_update": whatsapp_records.user_id_update,
+    "errors": whatsapp_records.error,
+}
 
 
 def kind_of(split: SplitItem) -> str:
-    """Return which kind the item is, from a closed vocabulary, e.g. `messages.text` or `statuses`."""
+    """Return which kind the item is, from a closed vocabulary, e.g. `messages.text` or `statuses`.
+
+    Where the type is missing, the object that says what the message is tells it.
+    """
     if split.part not in {"messages", "message_echoes"}:
         return split.part
     given = split.body.get("type")
-    return f"{split.part}.{given if isinstance(given, str) and given in _MESSAGE_TYPES else 'other'}"
+    if given is None:
+        given = next((kind for kind in split.body if kind in _OF_MESSAGES), None)
+    return f"{split.part}.{given if isinstance(given, str) and given in WHATSAPP_MESSAGE_TYPES else 'other'}"
 
 
 def sides_of(split: SplitItem) -> Sides:
@@ -45,21 +48,8 @@ def sides_of(split: SplitItem) -> Sides:
     return Sides(customer_of(split.part, split.body, split.contact), direction)
 
 
-def text_message(reading: Reading) -> MessageItem | None:
-    """Read a message of type `text`."""
-    body = reading.split.body
-    text = text_of(object_of(body.get("text")).get("body"))
-    if text is None or reading.sides.participant_id is None:
-        return None
-    answers = id_of(object_of(body.get("context")).get("id"))
-    return MessageItem(
-        message_id=id_of(body.get("id")) or reading.id,
-        direction=reading.sides.direction,
-        sender_id=reading.sender_id,
-        content=text,
-        created_at=reading.at,
-        reply_to=ReplyTo(message_id=answers) if answers else None,
-    )
-
-
-READERS: Mapping[str, Reader] = {"messages.text": text_message, "message_echoes.text": text_message}
+def aliases_of(split: SplitItem, participant_id: str | None) -> tuple[str, ...]:
+    """Return the other ids of the customer, as far as the item tells them."""
+    if participant_id is None:
+        return ()
+    return tuple(known for known in ids_of(split.part, split.body, split.contact) if known != participant_id)

@@ -1,11 +1,15 @@
 """The gateway's decisions. Pure: no socket, no clock, no query; equal inputs give equal outputs."""
 
-from push_gateway.core.effects import Close, Effect, FetchLog, Noted, Occasion, Send, VerifyToken
+from push_gateway.core.effects import Close, Effect, FetchLog, Noted, Occasion, Send, Told, VerifyToken
 from push_gateway.core.limits import Limits
+from push_gateway.core.presence import People, Terms
+from push_gateway.core.rates import TokenBucket
 from push_gateway.core.recent import Page, Recent, SharedBudget
 from push_gateway.core.session import Session
+from push_gateway.core.typists import TYPING_SECONDS, Typist
 
 __all__ = [
+    "TYPING_SECONDS",
     "Close",
     "Effect",
     "FetchLog",
@@ -13,9 +17,14 @@ __all__ = [
     "Noted",
     "Occasion",
     "Page",
+    "People",
     "Recent",
     "Send",
     "Session",
     "SharedBudget",
+    "Terms",
+    "TokenBucket",
+    "Told",
+    "Typist",
     "VerifyToken",
 ]

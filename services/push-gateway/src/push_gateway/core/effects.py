@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from push_gateway.frames import CloseCode
+from push_gateway.frames import CloseCode, Read, Typing, Viewing
 
 
 class Occasion(StrEnum):
@@ -45,6 +45,13 @@ class VerifyToken:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """The client says something that concerns others than this session."""
+
+    frame: Typing | Viewing | Read
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     """Close the socket; nothing more will be asked."""
 
@@ -59,4 +66,4 @@ class Noted:
     occasion: Occasion
 
 
-Effect = Send | FetchLog | VerifyToken | Close | Noted
+Effect = Send | FetchLog | VerifyToken | Told | Close | Noted

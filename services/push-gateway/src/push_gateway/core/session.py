@@ -10,10 +10,11 @@ next one is sent, and a later one waits until the log has given what is between.
 from enum import Enum, auto
 
 from push_gateway import frames
-from push_gateway.core.effects import Close, Effect, FetchLog, Noted, Occasion, Send, VerifyToken
+from push_gateway.core.effects import Close, Effect, FetchLog, Noted, Occasion, Send, Told, VerifyToken
+from push_gateway.core.held import Held
 from push_gateway.core.limits import Limits
 from push_gateway.core.recent import Page
-from push_gateway.frames import CloseCode, Frame
+from push_gateway.frames import CloseCode, Encoding, Frame, Notice, Position
 
 
 class _Phase(Enum):
@@ -29,23 +30,30 @@ class Session:
         after: the client's position; None starts at the top of the log.
         epoch: of the log that the position is from; None when the client does not know.
         expires_at: when the client's token does, on the clock of `now`.
-        heartbeat_seconds: told to the client.
+        encoding: how frames are written to the client.
     """
 
     def __init__(
-        self, *, after: int | None, epoch: str | None, expires_at: float, heartbeat_seconds: float, limits: Limits
+        self,
+        *,
+        after: int | None,
+        epoch: str | None,
+        expires_at: float,
+        heartbeat_seconds: float,
+        limits: Limits,
+        encoding: Encoding = frames.WEB_SOCKET,
     ) -> None:
         self._asked_epoch = epoch
         self._starts_at_top = after is None
         self._expires_at = expires_at
         self._heartbeat_seconds = heartbeat_seconds
         self._limits = limits
+        self._encoding = encoding
         self._phase = _Phase.OPENING
-        self._epoch = ""
+        self.epoch = ""
         self._sent = after or 0
         self._top = 0
-        self._held: dict[int, Frame] = {}
-        self._held_bytes = 0
+        self._held = Held(limits)
         self._is_fetching = False
         self._fruitless = 0
         self._fetch_at: float | None = None
@@ -58,6 +66,11 @@ class Session:
         return self._sent
 
     @property
+    def is_live(self) -> bool:
+        """Whether `hello` was sent, and the end has not come."""
+        return self._phase is _Phase.LIVE
+
+    @property
     def is_closed(self) -> bool:
         """Whether nothing will be asked any more."""
         return self._phase is _Phase.CLOSED
@@ -65,12 +78,8 @@ class Session:
     @property
     def wake_at(self) -> float:
         """When `tick` has something to do next."""
-        wake_at = self._expires_at
-        if self._fetch_at is not None:
-            wake_at = min(wake_at, self._fetch_at)
-        if self._stalled_since is not None:
-            wake_at = min(wake_at, self._look_again_at)
-        return wake_at
+        due = (self._fetch_at, None if self._stalled_since is None else self._look_again_at)
+        return min([self._expires_at, *(moment for moment in due if moment is not None)])
 
     def open(self) -> list[Effect]:
         """The user's events arrive from now on: read the log."""
@@ -79,9 +88,8 @@ class Session:
 
     def take_next(self, seq: int) -> bool:
         """Whether event `seq` is to be written at once; it counts as sent then. The short way of nearly every event."""
-        if self._sent != self._top or seq != self._top + 1 or self._stalled_since is not None:
-            return False
-        if self._phase is not _Phase.LIVE:
+        is_behind = self._sent != self._top or self._stalled_since is not None
+        if is_behind or seq != self._top + 1 or self._phase is not _Phase.LIVE:
             return False
         self._sent = self._top = seq
         return True
@@ -93,7 +101,9 @@ class Session:
         self._top = max(self._top, frame.seq)
         if self._stalled_since is not None:
             return []
-        self._hold(frame)
+        is_wanted = frame.seq == self._sent + 1 or (frame.seq > self._sent and not self._held.is_full)
+        if is_wanted:  # what does not fit is read from the log: `_top` knows of it
+            self._held.keep(frame)
         if self._phase is _Phase.OPENING:
             return []
         return self._feed(now, room) + self._settle(now, self._limits.hole_wait_seconds)
@@ -107,7 +117,7 @@ class Session:
             effects = self._begin(page)
         elif self._phase is _Phase.CLOSED:
             return []
-        elif page.epoch != self._epoch:
+        elif page.epoch != self.epoch:
             effects = self._restart(page.epoch, page.seq, "epoch_changed")
         elif self._sent < page.floor_seq:
             effects = self._restart(page.epoch, page.seq, "log_pruned")
@@ -118,7 +128,8 @@ class Session:
         before = self._sent
         if self._stalled_since is None:
             for frame in page.frames:
-                self._keep(frame)
+                if frame.seq > self._sent:
+                    self._held.keep(frame)
             effects += self._feed(now, room)
         has_helped = bool(effects) or self._sent > before
         is_own = page.after == before  # a part for a tab far behind says nothing about what the log has for this one
@@ -129,7 +140,7 @@ class Session:
         """Where the log stands: shows the loss of a last event, which no later one would show."""
         if self._phase is not _Phase.LIVE:
             return []
-        if epoch != self._epoch:
+        if epoch != self.epoch:
             return self._restart(epoch, top, "epoch_changed")
         self._top = max(self._top, top)
         return self._settle(now, self._limits.hole_wait_seconds)
@@ -140,7 +151,13 @@ class Session:
             return []
         if room <= 0:
             return self._stall(now)
-        return [Send(frames.heartbeat(self._sent))]
+        return [self._notice(frames.heartbeat(self._sent))]
+
+    def passing(self, notice: Notice, room: int) -> list[Effect]:
+        """Something that means little later: it is sent where there is room for it now, or never."""
+        if self._phase is not _Phase.LIVE or self._stalled_since is not None or room <= len(notice.payload):
+            return []
+        return [self._notice(notice)]
 
     def has_drained(self, room: int) -> bool:
         """Whether the socket was full, and is not any more."""
@@ -177,13 +194,9 @@ class Session:
             frame = frames.read_client_frame(message)
         except frames.BadFrame as error:
             return self.close(CloseCode.BAD_FRAME, str(error))
-        match frame:
-            case frames.Ping():
-                return [Send(frames.PONG)] if room > 0 else []
-            case frames.Auth(token=token):
-                return [VerifyToken(token)]
-            case frames.Typing() | frames.Viewing() | frames.Read():
-                return []
+        if isinstance(frame, frames.Ping):
+            return [self._notice(frames.PONG)] if room > 0 else []
+        return [VerifyToken(frame.token)] if isinstance(frame, frames.Auth) else [Told(frame)]
 
     def token_renewed(self, expires_at: float) -> None:
         """The client has shown another good token of its user."""
@@ -194,7 +207,7 @@ class Session:
         if self._phase is _Phase.CLOSED:
             return []
         self._phase = _Phase.CLOSED
-        self._forget_held()
+        self._held.clear()
         return [Close(code, reason)]
 
     def _begin(self, page: Page) -> list[Effect]:
@@ -202,9 +215,11 @@ class Session:
         refusal = None if self._starts_at_top else page.why_not_after(self._sent, self._asked_epoch)
         resumed = not self._starts_at_top and refusal is None
         self._phase = _Phase.LIVE
-        self._epoch = page.epoch
-        beat = self._heartbeat_seconds
-        hello = Send(frames.hello(seq=page.seq, epoch=page.epoch, resumed=resumed, heartbeat_seconds=beat))
+        self.epoch = page.epoch
+        position = Position(page.epoch, self._sent if resumed else page.seq)
+        hello = self._notice(
+            frames.hello(page.seq, position, resumed=resumed, heartbeat_seconds=self._heartbeat_seconds)
+        )
         if refusal is not None:
             return [hello, *self._restart(page.epoch, page.seq, refusal)]
         if resumed:
@@ -214,45 +229,30 @@ class Session:
 
     def _restart(self, epoch: str, top: int, reason: str) -> list[Effect]:
         """Go on from `top`; the client loads what was before."""
-        if epoch != self._epoch:
-            self._forget_held()
+        if epoch != self.epoch:
+            self._held.clear()
             self._top = top
-        self._epoch = epoch
+        self.epoch = epoch
         self._is_fetching = False
         self._fetch_at = None
         self._move_to(top)
-        return [Noted(Occasion.RESET), Send(frames.reset(seq=top, epoch=epoch, reason=reason))]
+        return [Noted(Occasion.RESET), self._notice(frames.reset(Position(epoch, top), reason))]
 
     def _move_to(self, seq: int) -> None:
         self._sent = seq
         self._top = max(self._top, seq)
-        self._held = {held: frame for held, frame in self._held.items() if held > seq}
-        self._held_bytes = sum(len(frame.wire) for frame in self._held.values())
+        self._held.drop_until(seq)
 
-    def _hold(self, frame: Frame) -> None:
-        """Keep `frame` until what is before it has come. What does not fit is read from the log: `_top` knows of it."""
-        is_next = frame.seq == self._sent + 1
-        is_full = len(self._held) >= self._limits.held_frames or self._held_bytes >= self._limits.held_bytes
-        if is_next or not is_full:
-            self._keep(frame)
-
-    def _keep(self, frame: Frame) -> None:
-        if frame.seq > self._sent and frame.seq not in self._held:
-            self._held[frame.seq] = frame
-            self._held_bytes += len(frame.wire)
-
-    def _forget_held(self) -> None:
-        self._held.clear()
-        self._held_bytes = 0
+    def _notice(self, notice: Notice) -> Send:
+        return Send(self._encoding.notice(notice))
 
     def _feed(self, now: float, room: int) -> list[Effect]:
         """Send what is held and next, as far as there is room."""
         wires: list[bytes] = []
         while (frame := self._held.get(self._sent + 1)) is not None and room > 0:
-            del self._held[frame.seq]
-            wires.append(frame.wire)
-            room -= len(frame.wire)
-            self._held_bytes -= len(frame.wire)
+            self._held.drop(frame.seq)
+            wires.append(self._encoding.change(frame, self.epoch))
+            room -= len(wires[-1])
             self._sent = frame.seq
         effects: list[Effect] = []
         if wires:
@@ -267,7 +267,7 @@ class Session:
         self._stalled_since = now
         self._look_again_at = now + min(self._limits.look_again_seconds, self._limits.lagging_seconds)
         self._fetch_at = None
-        self._forget_held()
+        self._held.clear()
         return [Noted(Occasion.LAGGING)]
 
     def _settle(self, now: float, wait_seconds: float) -> list[Effect]:
@@ -294,6 +294,6 @@ class Session:
         if has_helped:
             return 0.0
         if self._fruitless > self._limits.fruitless_fetches:
-            self._forget_held()
+            self._held.clear()
             self._top = self._sent
         return float(min(self._limits.fruitless_wait_seconds, self._limits.hole_wait_seconds * 2**self._fruitless))

@@ -74,7 +74,10 @@ def page_version(intervals: Sequence[Interval]) -> int:
 def connect(
     intervals: Sequence[Interval], *, user_id: str, name: str | None, token_ciphertext: str | None, now: datetime
 ) -> Ownership:
-    """Return what makes `user_id` the owner from now on; its own name and token stay where none is given."""
+    """Return what makes `user_id` the owner from now on; its own name and token stay where none is given.
+
+    So does what is wrong with its token: only a new one ends that.
+    """
     version = page_version(intervals) + 1
     current = next((interval for interval in intervals if interval.owned_until is None), None)
     if current is not None and current.user_id == user_id:
@@ -83,8 +86,8 @@ def connect(
             version=version,
             name=name if name is not None else current.name,
             token_ciphertext=token_ciphertext if token_ciphertext is not None else current.token_ciphertext,
-            status="connected",
-            reason=None,
+            status="connected" if token_ciphertext is not None else current.status,
+            reason=None if token_ciphertext is not None else current.reason,
         )
         return Ownership(intervals=(kept,), created=False)
     closed = [] if current is None else [_closed(current, version, now, "Another user has connected this page.")]
@@ -101,6 +104,18 @@ def connect(
         connected_at=now,
     )
     return Ownership(intervals=(*closed, opened), created=True)
+
+
+def refuse_token(intervals: Sequence[Interval], *, version: int, reason: str) -> Ownership | None:
+    """Return what marks the page because the platform refuses the token of `version`.
+
+    None when that is not its token any more, or when it is known: what is told again tells nothing.
+    """
+    current = next((interval for interval in intervals if interval.owned_until is None), None)
+    if current is None or current.version != version or current.status != "connected":
+        return None
+    marked = replace(current, version=page_version(intervals) + 1, status="needs_reauthorization", reason=reason)
+    return Ownership(intervals=(marked,), created=False)
 
 
 def disconnect(intervals: Sequence[Interval], *, now: datetime) -> Ownership | None:

@@ -6,13 +6,15 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
 from shared.errors import PermanentError
+from store.core.search_query import Tier
 
 _SEAL_BYTES = 16
+HitType = Literal["person", "message"]
 PositionT = TypeVar("PositionT", bound=msgspec.Struct)
 
 
@@ -47,6 +49,26 @@ class ParkedPosition(msgspec.Struct, frozen=True, array_like=True):
 
     parked_at: datetime
     id: str
+
+
+class RecordPosition(msgspec.Struct, frozen=True, array_like=True):
+    """Where a list of records, newest first, goes on."""
+
+    occurred_at: datetime
+    record_id: str
+    platform: str
+    page_id: str
+    kind: str
+
+
+class SearchPosition(msgspec.Struct, frozen=True, array_like=True):
+    """Where a search goes on: in which of its stages, and there below which message or after which conversation."""
+
+    type: HitType
+    tier: Tier
+    before: int
+    last_message_at: datetime
+    conversation_id: str
 
 
 class CursorSeal:

@@ -1,25 +1,17 @@
 """What an event says about an inbox, apart from how it came."""
 
 from datetime import datetime
-from typing import NamedTuple
+from hashlib import blake2b
+from typing import Literal, NamedTuple
 
 import msgspec
 
-from shared.contracts import (
-    InboxEnrichedV1,
-    MessageItem,
-    Platform,
-    Profile,
-    ProfileResolvedV1,
-    RawItem,
-    conversation_id,
-)
-from shared.contracts.inbox import Attachment, Direction, ReplyTo
-from shared.errors import PermanentError
+from shared.contracts import Platform, Profile
+from shared.contracts.inbox import Attachment, Direction, Referral, ReplyTo, SentVia
+from store.core.annotations import Annotations
 
-
-class TimeWithoutZone(PermanentError):
-    """A time that names no moment: Postgres would take it for one of its own zone."""
+_DIGEST_BYTES = 16
+_canonical = msgspec.json.Encoder(order="sorted")
 
 
 class Cause(msgspec.Struct, frozen=True):
@@ -28,6 +20,13 @@ class Cause(msgspec.Struct, frozen=True):
     id: str
     occurred_at: datetime
     received_at: datetime
+
+
+class ItemPosition(NamedTuple):
+    """Which item of which webhook: what the ledger knows items by."""
+
+    webhook_id: str
+    item_index: int
 
 
 class NaturalKey(NamedTuple):
@@ -40,7 +39,7 @@ class NaturalKey(NamedTuple):
     message_id: str
 
 
-class MessageFact(msgspec.Struct, frozen=True):
+class MessageFact(msgspec.Struct, frozen=True, kw_only=True):
     """A message as the platform described it."""
 
     key: NaturalKey
@@ -48,8 +47,56 @@ class MessageFact(msgspec.Struct, frozen=True):
     sender_id: str
     content: str | None
     created_at: datetime
-    attachments: tuple[Attachment, ...]
-    reply_to: ReplyTo | None
+    attachments: tuple[Attachment, ...] = ()
+    reply_to: ReplyTo | None = None
+    payload: str | None = None
+    referral: Referral | None = None
+    sent_via: SentVia | None = None
+    error: str | None = None
+
+    @property
+    def digest(self) -> bytes:
+        """What it says, as a hash: with `created_at` it decides which of two descriptions counts."""
+        return description_digest(
+            self.sender_id,
+            self.content,
+            self.attachments,
+            self.reply_to,
+            self.payload,
+            self.referral,
+            self.sent_via,
+            self.error,
+        )
+
+
+def description_digest(*said: object) -> bytes:
+    """Return the hash of a description: sender, content, attachments, reply_to, payload, referral, sent_via, error."""
+    return blake2b(_canonical.encode(said), digest_size=_DIGEST_BYTES).digest()
+
+
+class Said(NamedTuple):
+    """What an item says about a message."""
+
+    key: NaturalKey
+    annotations: Annotations
+
+
+class Watermark(msgspec.Struct, frozen=True):
+    """Everything that went out up to `upto` had come this far at `at`."""
+
+    status: Literal["delivered", "read"]
+    upto: datetime
+    at: datetime
+
+
+class RecordFact(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is kept beside the threads."""
+
+    kind: str
+    record_id: str
+    actor_id: str | None
+    text: str | None
+    body: str
 
 
 class RawFact(msgspec.Struct, frozen=True):
@@ -70,83 +117,34 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that one event says about one inbox."""
 
     cause: Cause
+    position: ItemPosition | None = None
+    """None: it is no item of a webhook."""
+    kind: str = ""
+    """The item's kind, for the ledger: `message`, `edit`…, `record.comment`…, the label of a raw item."""
+    is_ignored: bool = False
+    """Whether the item says nothing that anybody could keep."""
     user_id: str
     platform: Platform
     page_id: str
     participant_id: str | None
     conversation_id: str | None
     profile: Profile | None = None
+    aliases: tuple[str, ...] = ()
+    """Other ids of the participant."""
     message: MessageFact | None = None
+    about: tuple[Said, ...] = ()
+    watermark: Watermark | None = None
+    """Only with a participant: it is about what was sent to them."""
+    record: RecordFact | None = None
     raw: RawFact | None = None
     lookup_end: LookupEnd | None = None
 
     @property
     def changes_inbox(self) -> bool:
         """Whether it may change what a user sees, so that the user's counter row has to be locked."""
-        return self.message is not None or (self.profile is not None and self.participant_id is not None)
-
-
-def arrival_of(event: InboxEnrichedV1 | ProfileResolvedV1) -> Arrival:
-    """Return what `event` says. An empty profile says nothing.
-
-    Raises:
-        TimeWithoutZone: one of its times is not in a time zone.
-    """
-    cause = Cause(event.id, event.occurred_at, event.received_at)
-    _check_zones(event)
-    if isinstance(event, ProfileResolvedV1):
-        return Arrival(
-            cause=cause,
-            user_id=event.user_id,
-            platform=event.platform,
-            page_id=event.page_id,
-            participant_id=event.participant_id,
-            conversation_id=conversation_id(event.platform, event.user_id, event.participant_id),
-            profile=_telling(event.profile),
-            lookup_end=LookupEnd(event.retry_at),
+        return (
+            self.message is not None
+            or bool(self.about)
+            or self.watermark is not None
+            or (self.participant_id is not None and (self.profile is not None or bool(self.aliases)))
         )
-    return Arrival(
-        cause=cause,
-        user_id=event.user_id,
-        platform=event.platform,
-        page_id=event.page_id,
-        participant_id=event.participant_id,
-        conversation_id=event.conversation_id,
-        profile=_telling(event.participant),
-        message=_message(event, event.item) if isinstance(event.item, MessageItem) else None,
-        raw=_raw(event.item) if isinstance(event.item, RawItem) else None,
-    )
-
-
-def _check_zones(event: InboxEnrichedV1 | ProfileResolvedV1) -> None:
-    moments = [event.occurred_at, event.received_at]
-    profile = event.profile if isinstance(event, ProfileResolvedV1) else event.participant
-    if profile is not None:
-        moments.append(profile.fetched_at)
-    if isinstance(event, InboxEnrichedV1) and isinstance(event.item, MessageItem):
-        moments.append(event.item.created_at)
-    if isinstance(event, ProfileResolvedV1) and event.retry_at is not None:
-        moments.append(event.retry_at)
-    for moment in moments:
-        if moment.tzinfo is None:
-            raise TimeWithoutZone(f"event {event.id} holds a time without a zone")
-
-
-def _telling(profile: Profile | None) -> Profile | None:
-    return None if profile is None or profile.is_empty else profile
-
-
-def _message(event: InboxEnrichedV1, item: MessageItem) -> MessageFact:
-    return MessageFact(
-        NaturalKey(event.user_id, event.platform, event.page_id, "message", item.message_id),
-        item.direction,
-        item.sender_id,
-        item.content,
-        item.created_at,
-        item.attachments,
-        item.reply_to,
-    )
-
-
-def _raw(item: RawItem) -> RawFact:
-    return RawFact(item.label, bytes(item.body).decode(errors="replace"))

@@ -11,7 +11,7 @@ from shared.errors import SwitchboardError, TransientError
 from shared.messaging.ports import Publisher
 from store.metrics import Metrics
 from store.repository import log as inbox_log
-from store.repository import waiting
+from store.repository import records, waiting
 from store.repository.database import Database
 
 log = structlog.get_logger(__name__)
@@ -67,7 +67,7 @@ class WaitingReleaser:
             if not claimed:
                 return left
             published = await self._publish(claimed)
-            deleted = await waiting.delete(self._database, published, leased_until=leased_until)
+            deleted = await waiting.delete(self._database, published, leased_until=leased_until, now=now)
             self._metrics.released.inc(deleted)
             left += deleted
             if published and not deleted:
@@ -124,6 +124,9 @@ class Upkeep:
         dropped = await waiting.expire(self._database, before=now - self._waiting_for, most=_ROWS_PER_UPKEEP)
         self._metrics.waiting_dropped.labels("age").inc(dropped)
         self._metrics.waiting.set(await waiting.count(self._database, most=_COUNT_LIMIT))
+        counted = await records.count_lookups(self._database, now=now, most=_COUNT_LIMIT)
+        for state, number in zip(("due", "later", "needs_token"), counted, strict=True):
+            self._metrics.lookups.labels(state).set(number)
         before = now - self._log_reaches_back
         if not await inbox_log.prune(self._database, before=before, most_rounds=_PRUNING_ROUNDS):
             log.info("more of the log is to be pruned than fits into one go")

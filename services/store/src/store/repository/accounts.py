@@ -5,12 +5,14 @@ from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 
-from shared.contracts import Platform
-from store.core.accounts import Interval, Ownership
+from shared.contracts import Platform, TokenRefusedV1
+from store.core.accounts import Interval, Ownership, refuse_token
 from store.core.facts import Cause
 from store.core.rows import LogEntry
+from store.repository.database import Database
 from store.repository.inbox import create_and_lock_inboxes
 from store.repository.inbox_writing import write_log
+from store.repository.records import hold_lookups
 from store.repository.statements import Connection, Statement
 
 PageKey = tuple[str, str]
@@ -90,6 +92,26 @@ async def intervals(connection: Connection, pages: Iterable[PageKey]) -> dict[Pa
         ]
         for page, mine in groupby(rows, key=itemgetter(0, 1))
     }
+
+
+async def mark_refused(database: Database, event: TokenRefusedV1, *, now: datetime) -> list[str]:
+    """Mark the account whose token the platform refuses, and tell its user; return whom there is something to tell.
+
+    Its look-ups wait from then on. A transaction of its own: a page is locked before any counter row.
+    """
+    page: tuple[Platform, str] = (event.platform, event.page_id)
+    async with database.transaction() as transaction:
+        await lock_pages(transaction, [page])
+        known = (await intervals(transaction, [page])).get(page, [])
+        # What Postgres cannot hold (a NUL) is no part of a sentence.
+        reason = event.reason.replace("\0", "")
+        change = refuse_token(known, version=event.version, reason=reason)
+        if change is None:
+            return []
+        await save(transaction, page, change, cause_id=event.id, now=now)
+        for user_id in change.user_ids:
+            await hold_lookups(transaction, user_id, *page)
+    return change.user_ids
 
 
 async def save(

@@ -2,9 +2,11 @@
 
 from functools import cache
 
+import msgspec
+
 from shared.contracts import Platform
-from shared.contracts.inbox import Account, Conversation, Message
-from store.core.cursors import AccountPosition, ConversationPosition, MessagePosition
+from shared.contracts.inbox import Account, Conversation, Message, Record
+from store.core.cursors import AccountPosition, ConversationPosition, MessagePosition, RecordPosition
 from store.repository.log import conversation_with
 from store.repository.rendering import (
     CONVERSATION_WIDTH,
@@ -43,7 +45,12 @@ _MESSAGES = " ".join(
         "WHERE m.user_id = :user_id AND m.conversation_id = :conversation_id",
     )
 )
+_CONVERSATION = Statement(f"{_CONVERSATIONS} AND c.conversation_id = :conversation_id")
 _ACCOUNTS = " ".join(("SELECT", account_columns("a"), "FROM accounts a WHERE a.owned_until IS NULL"))
+_RECORDS = """
+    SELECT record_id, kind, platform, page_id, participant_id, actor_id, text, occurred_at, body
+    FROM records WHERE user_id = :user_id
+"""
 _EXISTS = Statement(
     "SELECT EXISTS (SELECT 1 FROM conversations WHERE user_id = :user_id AND conversation_id = :conversation_id)"
 )
@@ -70,6 +77,23 @@ def messages_statement(*, goes_on: bool) -> Statement:
     if goes_on:
         parts.append("AND (m.created_at, m.message_id, m.id) < (:after_at, :after_message, :after_id)")
     return Statement(" ".join((*parts, "ORDER BY m.created_at DESC, m.message_id DESC, m.id DESC", _LIMIT)))
+
+
+@cache
+def records_statement(*, of_kind: bool, of_platform: bool, goes_on: bool) -> Statement:
+    """Return the statement behind `records`; kind and platform are looked at in the index that gives the order."""
+    parts = [_RECORDS]
+    if of_kind:
+        parts.append("AND kind = :kind")
+    if of_platform:
+        parts.append("AND platform = :platform")
+    if goes_on:
+        parts.append(
+            "AND (occurred_at, record_id, platform, page_id, kind)"
+            " < (:after_at, :after_id, :after_platform, :after_page, :after_kind)"
+        )
+    order = "ORDER BY occurred_at DESC, record_id DESC, platform DESC, page_id DESC, kind DESC"
+    return Statement(" ".join((*parts, order, _LIMIT)))
 
 
 @cache
@@ -102,6 +126,13 @@ async def conversations(
     return [conversation_with(row[1 : 1 + CONVERSATION_WIDTH], row[1 + CONVERSATION_WIDTH :], row[0]) for row in rows]
 
 
+async def conversation(connection: Connection, user_id: str, conversation_id: str) -> Conversation | None:
+    """Return one of the user's conversations; None when there is no such one."""
+    rows = await connection.execute(_CONVERSATION, {"user_id": user_id, "conversation_id": conversation_id})
+    found = [conversation_with(row[1 : 1 + CONVERSATION_WIDTH], row[1 + CONVERSATION_WIDTH :], row[0]) for row in rows]
+    return found[0] if found else None
+
+
 async def messages(
     connection: Connection, user_id: str, conversation_id: str, *, after: MessagePosition | None, limit: int
 ) -> list[Message]:
@@ -113,6 +144,32 @@ async def messages(
     return [
         message_of(row[-MESSAGE_WIDTH:], participant=row[1 : 1 + CONVERSATION_WIDTH], account_name=row[0])
         for row in rows
+    ]
+
+
+async def records(
+    connection: Connection,
+    user_id: str,
+    *,
+    kind: str | None = None,
+    platform: Platform | None = None,
+    after: RecordPosition | None = None,
+    limit: int,
+) -> list[Record]:
+    """Return what is kept beside the user's threads after a position, newest first."""
+    arguments: dict[str, object] = {"user_id": user_id, "kind": kind, "platform": platform, "most": limit}
+    if after is not None:
+        arguments |= {
+            "after_at": after.occurred_at,
+            "after_id": after.record_id,
+            "after_platform": after.platform,
+            "after_page": after.page_id,
+            "after_kind": after.kind,
+        }
+    statement = records_statement(of_kind=kind is not None, of_platform=platform is not None, goes_on=after is not None)
+    return [
+        Record(**{**dict(row), "body": msgspec.Raw(row["body"].encode())})
+        for row in await connection.execute(statement, arguments)
     ]
 
 

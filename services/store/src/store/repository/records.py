@@ -1,56 +1,88 @@
-"""What is kept beside the inbox: parked items and look-ups to be made."""
+"""What is kept beside the inbox: look-ups to be made, and what they have found."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-import msgspec
-
-from shared.contracts import ItemParkedV1, Profile, ProfileRequestedV1
-from shared.contracts.internal import KnownParticipant, Lookup, ParticipantKey
-from store.core.cursors import ParkedPosition
+from shared.contracts import Profile, ProfileRequestedV1
+from shared.contracts.internal import KnownParticipant, Lookup, PageKey, ParticipantKey
 from store.repository.database import Database
 from store.repository.statements import Connection, Statement
 
-_PARK = Statement("""
-    INSERT INTO parked_items (id, handler, reason, attempts, event_type, content_type, original, occurred_at,
-                              received_at, parked_at)
-    SELECT p.*, CAST(:now AS timestamptz)
-    FROM unnest(CAST(:ids AS text[]), CAST(:handlers AS text[]), CAST(:reasons AS text[]),
-                CAST(:attempts AS integer[]), CAST(:event_types AS text[]), CAST(:content_types AS text[]),
-                CAST(:originals AS bytea[]), CAST(:occurred_ats AS timestamptz[]),
-                CAST(:received_ats AS timestamptz[])) AS p
-    ON CONFLICT (id) DO UPDATE SET
-        reason = EXCLUDED.reason, attempts = EXCLUDED.attempts, parked_at = EXCLUDED.parked_at, replayed_at = NULL
-    WHERE parked_items.replayed_at IS NOT NULL
-""")
-_PARKED = Statement("""
-    SELECT id, handler, reason, attempts, event_type, parked_at, replayed_at FROM parked_items
-    WHERE (NOT CAST(:unreplayed_only AS boolean) OR replayed_at IS NULL)
-      AND (parked_at, id) < (coalesce(CAST(:after_at AS timestamptz), 'infinity'), CAST(:after_id AS text))
-    ORDER BY parked_at DESC, id DESC LIMIT CAST(:most AS bigint)
-""")
-_WHOLE = Statement("""
-    SELECT id, handler, reason, attempts, event_type, content_type, original, parked_at, replayed_at FROM parked_items
-    WHERE id = ANY(CAST(:ids AS text[]))
-""")
-_REPLAYED = Statement("UPDATE parked_items SET replayed_at = :now WHERE id = ANY(CAST(:ids AS text[]))")
-_NOT_REPLAYED = Statement("UPDATE parked_items SET replayed_at = NULL WHERE id = :id AND replayed_at = :marked_at")
+# A page that has to be connected again keeps its look-ups from being due. The lock sees to it that none is kept so by a
+# page that is being connected at this moment: whoever connects it has come before, or comes after and sees the row. A
+# row that is locked already is one that is changing: its look-ups are due, and whoever claims them finds out.
 _REQUEST = Statement("""
+    WITH held AS (
+        SELECT platform, page_id, user_id FROM accounts
+        WHERE page_id = ANY(CAST(:page_ids AS text[])) AND owned_until IS NULL AND status = 'needs_reauthorization'
+        FOR SHARE SKIP LOCKED
+    )
     INSERT INTO profile_lookups (user_id, platform, participant_id, page_id, due_at)
-    SELECT k.*, CAST(:now AS timestamptz)
+    SELECT k.*, CASE WHEN (k.platform, k.page_id, k.user_id) IN (SELECT * FROM held) THEN 'infinity'::timestamptz
+                     ELSE CAST(:now AS timestamptz) END
     FROM unnest(CAST(:user_ids AS text[]), CAST(:platforms AS text[]), CAST(:participant_ids AS text[]),
-                CAST(:page_ids AS text[])) AS k
+                CAST(:page_ids AS text[])) AS k(user_id, platform, participant_id, page_id)
     ON CONFLICT (user_id, platform, participant_id) DO NOTHING
 """)
+_HOLD = Statement("""
+    UPDATE profile_lookups p SET due_at = 'infinity' FROM (
+        SELECT user_id, platform, participant_id FROM profile_lookups
+        WHERE user_id = :user_id AND platform = :platform AND page_id = :page_id
+        ORDER BY user_id, platform, participant_id FOR UPDATE
+    ) AS k
+    WHERE (p.user_id, p.platform, p.participant_id) = (k.user_id, k.platform, k.participant_id)
+""")
+_RESUME = Statement("""
+    UPDATE profile_lookups p SET due_at = :now, leased_until = NULL, attempts = 0 FROM (
+        SELECT user_id, platform, participant_id FROM profile_lookups
+        WHERE user_id = :user_id AND platform = :platform AND page_id = :page_id
+        ORDER BY user_id, platform, participant_id FOR UPDATE
+    ) AS k
+    WHERE (p.user_id, p.platform, p.participant_id) = (k.user_id, k.platform, k.participant_id)
+""")
+_FILL_IN = Statement("""
+    INSERT INTO profile_lookups (user_id, platform, participant_id, page_id, due_at)
+    SELECT c.user_id, c.platform, c.participant_id, CAST(:page_id AS text), CAST(:now AS timestamptz)
+    FROM conversations c
+    WHERE c.user_id = :user_id AND c.platform = :platform
+      AND c.participant_name IS NULL AND c.participant_username IS NULL
+      AND EXISTS (SELECT 1 FROM messages m
+                  WHERE m.user_id = c.user_id AND m.conversation_id = c.conversation_id
+                    AND m.page_id = :page_id AND m.direction = 'incoming')
+    ORDER BY c.last_message_at DESC LIMIT CAST(:most AS bigint)
+    ON CONFLICT (user_id, platform, participant_id) DO NOTHING
+""")
+_COUNT = Statement("""
+    SELECT count(*) FILTER (WHERE due_at <= :now), count(*) FILTER (WHERE due_at > :now AND due_at < 'infinity'),
+           count(*) FILTER (WHERE due_at = 'infinity')
+    FROM (SELECT due_at FROM profile_lookups LIMIT CAST(:most AS bigint)) AS counted
+""")
+MOST_FILLED_IN = 10_000
+"""Conversations without a name, those with the newest messages first, that a new token has looked up."""
 _CLAIM = Statement("""
     UPDATE profile_lookups p SET leased_until = :leased_until, attempts = p.attempts + 1
     FROM (
         SELECT user_id, platform, participant_id FROM profile_lookups
         WHERE due_at <= :now AND (leased_until IS NULL OR leased_until < :now)
+          AND (platform, page_id) NOT IN (SELECT * FROM unnest(CAST(:except_platforms AS text[]),
+                                                               CAST(:except_page_ids AS text[])))
         ORDER BY due_at LIMIT CAST(:most AS bigint) FOR UPDATE SKIP LOCKED
     ) AS due
     WHERE (p.user_id, p.platform, p.participant_id) = (due.user_id, due.platform, due.participant_id)
     RETURNING p.user_id, p.platform, p.page_id, p.participant_id, p.attempts - 1
+""")
+_KEEP_BACK = Statement("""
+    WITH held AS (
+        SELECT platform, page_id, user_id FROM accounts
+        WHERE page_id = ANY(CAST(:page_ids AS text[])) AND owned_until IS NULL AND status = 'needs_reauthorization'
+        FOR SHARE SKIP LOCKED
+    )
+    UPDATE profile_lookups p SET due_at = 'infinity', leased_until = NULL, attempts = p.attempts - 1
+    FROM held, unnest(CAST(:user_ids AS text[]), CAST(:platforms AS text[]), CAST(:page_ids AS text[]),
+                      CAST(:participant_ids AS text[])) AS k(user_id, platform, page_id, participant_id)
+    WHERE (p.user_id, p.platform, p.participant_id) = (k.user_id, k.platform, k.participant_id)
+      AND (held.platform, held.page_id, held.user_id) = (k.platform, k.page_id, k.user_id)
+    RETURNING p.user_id, p.platform, p.participant_id
 """)
 _PARTICIPANTS = Statement("""
     SELECT c.user_id, c.platform, c.participant_id, c.participant_name, c.participant_username,
@@ -60,81 +92,6 @@ _PARTICIPANTS = Statement("""
     JOIN conversations c ON c.user_id = k.u AND c.platform = k.p AND c.participant_id = k.i
     WHERE c.profile_fetched_at IS NOT NULL
 """)
-
-
-class ParkedEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """An event that was given up, without itself."""
-
-    id: str
-    handler: str
-    reason: str
-    attempts: int
-    event_type: str
-    parked_at: datetime
-    replayed_at: datetime | None
-
-
-class ParkedItem(ParkedEntry, frozen=True, kw_only=True):
-    """An event that was given up, whole."""
-
-    content_type: str
-    original: bytes
-
-
-async def park(transaction: Connection, events: Sequence[ItemParkedV1], *, now: datetime) -> None:
-    """Keep events that were given up.
-
-    Those that are kept already stay as they are, unless they were replayed: then they have failed once more.
-    """
-    events = list({event.id: event for event in sorted(events, key=lambda event: event.id)}.values())
-    await transaction.execute(
-        _PARK,
-        {
-            "ids": [event.id for event in events],
-            "handlers": [event.handler for event in events],
-            # A reason quotes what was wrong, which may be the very thing that Postgres cannot hold (a NUL).
-            "reasons": [event.reason.replace("\0", "\N{REPLACEMENT CHARACTER}") for event in events],
-            "attempts": [event.attempts for event in events],
-            "event_types": [event.event_type for event in events],
-            "content_types": [event.content_type for event in events],
-            "originals": [event.original for event in events],
-            "occurred_ats": [event.occurred_at for event in events],
-            "received_ats": [event.received_at for event in events],
-            "now": now,
-        },
-    )
-
-
-async def parked(
-    database: Database, *, unreplayed_only: bool = False, after: ParkedPosition | None = None, most: int
-) -> list[ParkedEntry]:
-    """Return what was given up, the latest first, `after` where a page ended."""
-    arguments = {
-        "unreplayed_only": unreplayed_only,
-        "after_at": None if after is None else after.parked_at,
-        "after_id": "" if after is None else after.id,
-        "most": most,
-    }
-    async with database.reading() as connection:
-        return [ParkedEntry(**dict(row)) for row in await connection.execute(_PARKED, arguments)]
-
-
-async def parked_whole(database: Database, ids: Sequence[str]) -> list[ParkedItem]:
-    """Return those of `ids` that are parked, with their events."""
-    async with database.reading() as connection:
-        return [ParkedItem(**dict(row)) for row in await connection.execute(_WHOLE, {"ids": list(ids)})]
-
-
-async def mark_replayed(database: Database, ids: Sequence[str], *, now: datetime) -> None:
-    """Note that parked items are published again: before they are, since they may be parked again at once."""
-    async with database.transaction() as transaction:
-        await transaction.execute(_REPLAYED, {"ids": list(ids), "now": now})
-
-
-async def unmark_replayed(database: Database, item_id: str, *, marked_at: datetime) -> None:
-    """Note that a parked item could not be published after all."""
-    async with database.transaction() as transaction:
-        await transaction.execute(_NOT_REPLAYED, {"id": item_id, "marked_at": marked_at})
 
 
 async def request_lookups(transaction: Connection, events: Sequence[ProfileRequestedV1], *, now: datetime) -> None:
@@ -152,11 +109,41 @@ async def request_lookups(transaction: Connection, events: Sequence[ProfileReque
     )
 
 
-async def claim_lookups(database: Database, *, now: datetime, lease: timedelta, most: int) -> list[Lookup]:
-    """Take due look-ups; nobody else gets them during `lease`."""
+async def hold_lookups(transaction: Connection, user_id: str, platform: str, page_id: str) -> None:
+    """Let the page's look-ups wait until it has been connected again."""
+    await transaction.execute(_HOLD, {"user_id": user_id, "platform": platform, "page_id": page_id})
+
+
+async def resume_lookups(transaction: Connection, user_id: str, platform: str, page_id: str, *, now: datetime) -> None:
+    """Make all look-ups of the page due, and those of customers who have no name: the page has a new token."""
+    arguments = {"user_id": user_id, "platform": platform, "page_id": page_id, "now": now}
+    await transaction.execute(_RESUME, arguments)
+    await transaction.execute(_FILL_IN, {**arguments, "most": MOST_FILLED_IN})
+
+
+async def count_lookups(database: Database, *, now: datetime, most: int) -> tuple[int, int, int]:
+    """Return how many look-ups are due, are due later, and wait for a page's new token; counts no more than `most`."""
+    async with database.reading() as connection:
+        [(due, later, held)] = await connection.execute(_COUNT, {"now": now, "most": most})
+    return due, later, held
+
+
+async def claim_lookups(
+    database: Database, *, now: datetime, lease: timedelta, most: int, except_pages: Sequence[PageKey] = ()
+) -> list[Lookup]:
+    """Take due look-ups, none of `except_pages`; nobody else gets them during `lease`."""
     async with database.transaction() as transaction:
-        rows = await transaction.execute(_CLAIM, {"now": now, "leased_until": now + lease, "most": most})
-        return [
+        rows = await transaction.execute(
+            _CLAIM,
+            {
+                "now": now,
+                "leased_until": now + lease,
+                "most": most,
+                "except_platforms": [page.platform for page in except_pages],
+                "except_page_ids": [page.page_id for page in except_pages],
+            },
+        )
+        claimed = [
             Lookup(
                 user_id=user_id,
                 platform=platform,
@@ -166,6 +153,22 @@ async def claim_lookups(database: Database, *, now: datetime, lease: timedelta, 
             )
             for user_id, platform, page_id, participant_id, attempts in rows
         ]
+        kept_back = await _keep_back(transaction, claimed) if claimed else frozenset()
+    return [one for one in claimed if (one.user_id, one.platform, one.participant_id) not in kept_back]
+
+
+async def _keep_back(transaction: Connection, claimed: Sequence[Lookup]) -> frozenset[tuple[str, str, str]]:
+    """Let those wait whose page has to be connected again, however they have come to be due; return them."""
+    rows = await transaction.execute(
+        _KEEP_BACK,
+        {
+            "user_ids": [lookup.user_id for lookup in claimed],
+            "platforms": [lookup.platform for lookup in claimed],
+            "page_ids": [lookup.page_id for lookup in claimed],
+            "participant_ids": [lookup.participant_id for lookup in claimed],
+        },
+    )
+    return frozenset((str(user_id), str(platform), str(participant)) for user_id, platform, participant in rows)
 
 
 async def known_participants(connection: Connection, keys: Sequence[ParticipantKey]) -> list[KnownParticipant]:

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from shared.contracts import Platform
+from shared.contracts import conversation_id as conversation_id_of
 from shared.contracts.inbox import (
     Account,
     AccountFrame,
@@ -13,15 +15,19 @@ from shared.contracts.inbox import (
     Conversation,
     ConversationFrame,
     FrameKind,
+    LinkedConversation,
     Message,
     MessageFrame,
     Reaction,
+    Referral,
     ReplyTo,
 )
 
 _attachments = msgspec.json.Decoder(tuple[Attachment, ...])
 _reactions = msgspec.json.Decoder(tuple[Reaction, ...])
 _reply_to = msgspec.json.Decoder(ReplyTo)
+_referral = msgspec.json.Decoder(Referral)
+_aliases = msgspec.json.Decoder(tuple[str, ...])
 _json = msgspec.json.Encoder()
 
 _MESSAGE = (
@@ -44,6 +50,11 @@ _MESSAGE = (
     "delivered_at",
     "read_at",
     "client_ref",
+    "kind",
+    "error",
+    "payload",
+    "referral::text",
+    "sent_via",
 )
 _CONVERSATION = (
     "conversation_id",
@@ -56,6 +67,8 @@ _CONVERSATION = (
     "last_message_at",
     "unread_count",
     "last_seq",
+    "user_id",
+    "aliases::text",
 )
 _ACCOUNT = (
     "platform",
@@ -115,7 +128,8 @@ def message_of(columns: Sequence[Any], *, participant: Sequence[Any], account_na
     row_id, seq, message_id, conversation_id, platform, page_id, direction, sender_id, content, created_at = columns[
         :10
     ]
-    status, attachments, reactions, reply_to, edited_at, deleted_at, delivered_at, read_at, client_ref = columns[10:]
+    status, attachments, reactions, reply_to, edited_at, deleted_at, delivered_at, read_at, client_ref = columns[10:19]
+    kind, error, payload, referral, sent_via = columns[19:]
     return Message(
         id=row_id,
         seq=seq,
@@ -128,10 +142,15 @@ def message_of(columns: Sequence[Any], *, participant: Sequence[Any], account_na
         sender_name=(participant[3] or participant[4]) if direction == "incoming" else account_name,
         content=content,
         created_at=created_at,
+        kind=kind,
         status=status,
+        error=error,
         attachments=() if attachments == "[]" else _attachments.decode(attachments),
         reactions=() if reactions == "[]" else _reactions.decode(reactions),
         reply_to=None if reply_to is None else _reply_to.decode(reply_to),
+        payload=payload,
+        referral=None if referral is None else _referral.decode(referral),
+        sent_via=sent_via,
         edited_at=edited_at,
         deleted_at=deleted_at,
         delivered_at=delivered_at,
@@ -142,7 +161,8 @@ def message_of(columns: Sequence[Any], *, participant: Sequence[Any], account_na
 
 def conversation_of(columns: Sequence[Any], last_message: Message | None) -> Conversation:
     """Return the conversation in `columns`, the values of `conversation_columns`."""
-    conversation_id, platform, participant_id, name, username, pic, _, last_message_at, unread, last_seq = columns
+    conversation_id, platform, participant_id, name, username, pic, _, last_message_at, unread, last_seq = columns[:10]
+    user_id, aliases = columns[10:]
     return Conversation(
         conversation_id=conversation_id,
         platform=platform,
@@ -154,6 +174,14 @@ def conversation_of(columns: Sequence[Any], last_message: Message | None) -> Con
         last_message_at=last_message_at,
         unread_count=unread,
         last_seq=last_seq,
+        linked=() if aliases == "[]" else _linked(platform, user_id, _aliases.decode(aliases)),
+    )
+
+
+def _linked(platform: Platform, user_id: str, aliases: Sequence[str]) -> tuple[LinkedConversation, ...]:
+    return tuple(
+        LinkedConversation(participant_id=alias, conversation_id=conversation_id_of(platform, user_id, alias))
+        for alias in sorted(aliases)
     )
 
 

@@ -5,6 +5,8 @@ from datetime import datetime
 
 from shared.contracts import WebhookReleasedV1, WebhookUnclaimedV1, derive_id
 from store.core.accounts import Interval
+from store.core.ledger import EXPIRED, OVER_LIMIT, WAITING_FOR_PAGE, ItemEntry
+from store.repository import ledger
 from store.repository.accounts import PageKey
 from store.repository.database import Database
 from store.repository.statements import Connection, Statement
@@ -29,6 +31,7 @@ _CAP = Statement("""
         WHERE platform = :platform AND page_id = :page_id AND release_version IS NULL
         ORDER BY received_at DESC, id OFFSET CAST(:most AS bigint)
     )
+    RETURNING webhook_id, item_index
 """)
 _RELEASE = Statement("""
     UPDATE waiting_webhooks SET release_version = :version
@@ -47,13 +50,16 @@ _CLAIM = Statement("""
     )
     SELECT * FROM claimed ORDER BY received_at, id
 """)
-_DELETE = Statement(
-    "DELETE FROM waiting_webhooks WHERE id = ANY(CAST(:ids AS text[])) AND leased_until = :leased_until"
-)
+_KEPT = Statement("SELECT id, webhook_id, item_index FROM waiting_webhooks WHERE id = ANY(CAST(:ids AS text[]))")
+_DELETE = Statement("""
+    DELETE FROM waiting_webhooks WHERE id = ANY(CAST(:ids AS text[])) AND leased_until = :leased_until
+    RETURNING webhook_id, item_index
+""")
 _EXPIRE = Statement("""
     DELETE FROM waiting_webhooks WHERE id IN (
         SELECT id FROM waiting_webhooks WHERE arrived_at < :before LIMIT CAST(:most AS bigint)
     )
+    RETURNING webhook_id, item_index
 """)
 _COUNT = Statement("SELECT count(*) FROM (SELECT 1 FROM waiting_webhooks LIMIT CAST(:most AS bigint)) AS counted")
 
@@ -69,32 +75,53 @@ async def keep(
     """Keep items until their page is connected; those in `owners`, by id, belong to somebody already and leave at once.
 
     An item that was released and comes back, found unclaimed once more, waits again: it loses its lease, and with it
-    whoever is publishing it the right to delete it. Every id once; their pages must be locked.
+    whoever is publishing it the right to delete it. The same item of another webhook is a duplicate of what is kept.
+    Their pages must be locked.
     """
-    await transaction.execute(
-        _KEEP,
-        {
-            "ids": [event.id for event in events],
-            "platforms": [event.platform for event in events],
-            "page_ids": [event.page_id for event in events],
-            "webhook_ids": [event.webhook_id for event in events],
-            "item_indexes": [event.item_index for event in events],
-            "channels": [event.channel for event in events],
-            "entries": [event.entry for event in events],
-            "occurred_ats": [event.occurred_at for event in events],
-            "received_ats": [event.received_at for event in events],
-            "traceparents": [event.traceparent for event in events],
-            "release_versions": [
-                versions[event.platform, event.page_id] if event.id in owners else None for event in events
-            ],
-            "now": now,
-        },
+    once = list({event.id: event for event in reversed(events)}.values())
+    await transaction.execute(_KEEP, _columns(once, owners, versions) | {"now": now})
+    rows = await transaction.execute(_KEPT, {"ids": [event.id for event in once]})
+    kept = {row_id: (webhook_id, item_index) for row_id, webhook_id, item_index in rows}
+    entries = [(event.id, _entry(event)) for event in events]
+    await ledger.write_outcomes(
+        transaction,
+        [
+            entry if kept[row_id] == entry[:2] else entry._replace(outcome="duplicate", kind="")
+            for row_id, entry in entries
+        ],
+        now=now,
     )
+
+
+def _entry(event: WebhookUnclaimedV1) -> ItemEntry:
+    return ItemEntry(event.webhook_id, event.item_index, event.platform, event.page_id, "waiting", WAITING_FOR_PAGE)
+
+
+def _columns(
+    events: Sequence[WebhookUnclaimedV1], owners: Mapping[str, Interval], versions: Mapping[PageKey, int]
+) -> dict[str, object]:
+    return {
+        "ids": [event.id for event in events],
+        "platforms": [event.platform for event in events],
+        "page_ids": [event.page_id for event in events],
+        "webhook_ids": [event.webhook_id for event in events],
+        "item_indexes": [event.item_index for event in events],
+        "channels": [event.channel for event in events],
+        "entries": [event.entry for event in events],
+        "occurred_ats": [event.occurred_at for event in events],
+        "received_ats": [event.received_at for event in events],
+        "traceparents": [event.traceparent for event in events],
+        "release_versions": [
+            versions[event.platform, event.page_id] if event.id in owners else None for event in events
+        ],
+    }
 
 
 async def cap(transaction: Connection, page: PageKey, *, most: int) -> int:
     """Drop the page's oldest items beyond `most`; return how many."""
-    return await transaction.count(_CAP, {"platform": page[0], "page_id": page[1], "most": most})
+    rows = await transaction.execute(_CAP, {"platform": page[0], "page_id": page[1], "most": most})
+    await ledger.stop_waiting(transaction, [(row[0], row[1]) for row in rows], kind=OVER_LIMIT)
+    return len(rows)
 
 
 async def release(transaction: Connection, page: PageKey, *, owned_from: datetime, version: int) -> int:
@@ -143,16 +170,20 @@ async def claim_released(
         ]
 
 
-async def delete(database: Database, row_ids: Sequence[str], *, leased_until: datetime) -> int:
+async def delete(database: Database, row_ids: Sequence[str], *, leased_until: datetime, now: datetime) -> int:
     """Forget items that have been published under this lease; return how many. One that came back meanwhile stays."""
     async with database.transaction() as transaction:
-        return await transaction.count(_DELETE, {"ids": list(row_ids), "leased_until": leased_until})
+        rows = await transaction.execute(_DELETE, {"ids": list(row_ids), "leased_until": leased_until})
+        await ledger.send_on(transaction, [(row[0], row[1]) for row in rows], now=now)
+        return len(rows)
 
 
 async def expire(database: Database, *, before: datetime, most: int) -> int:
     """Drop at most `most` items that came before then; return how many."""
     async with database.transaction() as transaction:
-        return await transaction.count(_EXPIRE, {"before": before, "most": most})
+        rows = await transaction.execute(_EXPIRE, {"before": before, "most": most})
+        await ledger.stop_waiting(transaction, [(row[0], row[1]) for row in rows], kind=EXPIRED)
+        return len(rows)
 
 
 async def count(database: Database, *, most: int) -> int:

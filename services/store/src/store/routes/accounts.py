@@ -16,7 +16,7 @@ from shared.security.cipher import TokenCipher
 from shared.security.user_tokens import mint
 from store.core.accounts import Interval, Ownership, connect, disconnect
 from store.core.cursors import AccountPosition, CursorSeal
-from store.repository import accounts, reading, waiting
+from store.repository import accounts, reading, records, waiting
 from store.repository.database import Database
 from store.routes.access import Access
 from store.routes.problems import ProblemRaised
@@ -72,6 +72,8 @@ class AccountDesk:
             await accounts.save(transaction, page, change, cause_id=uuid4().hex, now=now)
             owned = change.intervals[-1]
             await waiting.release(transaction, page, owned_from=owned.owned_from, version=owned.version)
+            if ciphertext is not None and platform != "whatsapp":
+                await records.resume_lookups(transaction, body.user_id, platform, page_id, now=now)
         self._tell(change)
         self._nudge_releaser()
         return owned, change.created

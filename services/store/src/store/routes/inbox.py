@@ -3,11 +3,12 @@
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Header, Path, Query
 from starlette.responses import Response
 
 from shared.contracts import Platform
 from store.core.cursors import ConversationPosition, CursorSeal, MessagePosition
+from store.core.entity_tags import entity_tag, names
 from store.core.marks import Range
 from store.repository import log as inbox_log
 from store.repository import reading
@@ -19,6 +20,8 @@ from store.views import Frame, answer, describes, next_link
 
 Limit = Annotated[int, Query(ge=1, le=200, description="Most entries in one answer.")]
 Cursor = Annotated[str | None, Query(max_length=2048, description="From the `next` link of the answer before.")]
+IfNoneMatch = Annotated[str | None, Header(max_length=2048, description="The `ETag` of the answer that you have.")]
+ConversationId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", examples=["2f1c7d0a9b3e4f55"])]
 EventsLimit = Annotated[int, Query(ge=1, le=1000, description="Most frames in one answer.")]
 _NOBODY = inbox_log.Top(0, 0)
 
@@ -37,20 +40,31 @@ def inbox_router(database: Database, access: Access, seal: CursorSeal) -> APIRou
     router = APIRouter(prefix="/api", tags=["inbox"])
     reader = Depends(access.reader)
 
-    @router.get("/conversations", responses=describes("Conversation", is_list=True), response_class=Response)
+    @router.get(
+        "/conversations",
+        responses=describes("Conversation", is_list=True) | {304: {"description": "It is as it was."}},
+        response_class=Response,
+    )
     async def list_conversations(
+        *,
         user_id: Annotated[str, reader],
         platform: Platform | None = None,
-        unread: Annotated[bool, Query(description="Only those with unread messages.")] = False,  # noqa: FBT002 - a query parameter
+        unread: Annotated[bool, Query(description="Only those with unread messages.")] = False,
         limit: Limit = 50,
         cursor: Cursor = None,
+        if_none_match: IfNoneMatch = None,
     ) -> Response:
-        """List the user's conversations, newest first."""
+        """List the user's conversations, newest first. With `If-None-Match` an unchanged list is not sent again."""
         bound_to = (user_id, "conversations", platform or "", str(unread))
         after = None if cursor is None else seal.read(cursor, ConversationPosition, bound_to=bound_to)
         epoch = await database.epoch()
         async with database.reading() as connection:
-            _, headers = await position(connection, user_id, epoch)
+            top, headers = await position(connection, user_id, epoch)
+            headers["ETag"] = entity_tag(bound_to, limit, cursor, epoch, top.last_seq)
+            headers["Cache-Control"] = "private, no-cache"
+            headers["Vary"] = "Authorization"
+            if names(if_none_match, headers["ETag"]):
+                return Response(status_code=304, headers=headers)
             found = await reading.conversations(
                 connection, user_id, platform=platform, unread_only=unread, after=after, limit=limit + 1
             )
@@ -72,7 +86,7 @@ def inbox_router(database: Database, access: Access, seal: CursorSeal) -> APIRou
     )
     async def list_messages(
         user_id: Annotated[str, reader],
-        conversation_id: Annotated[str, Path(pattern="^[0-9a-f]{16}$")],
+        conversation_id: ConversationId,
         limit: Limit = 50,
         cursor: Cursor = None,
     ) -> Response:

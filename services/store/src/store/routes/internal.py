@@ -24,6 +24,8 @@ from shared.contracts.internal import (
     PageOwners,
     ParticipantsAnswer,
     ParticipantsQuery,
+    ReadAnswer,
+    ReadQuery,
     TopsAnswer,
     TopsQuery,
     UserLog,
@@ -39,6 +41,7 @@ from store.repository.database import Database
 from store.repository.rendering import LogRow
 from store.routes.bodies import MAX_INTERNAL_BODY_BYTES, BodyLimit
 from store.routes.problems import ProblemRaised, on_bug, on_http_exception, on_problem, on_unavailable, on_unstorable
+from store.routes.read_marks import ReadDesk
 from store.views import answer
 
 MAX_PARTICIPANTS = 500
@@ -46,6 +49,7 @@ MAX_POSITIONS = 500
 MAX_FRAMES = 1_000
 MAX_TOPS = 10_000
 MAX_LOOKUPS = 500
+MAX_EXCEPT_PAGES = 1_000
 MAX_LEASE_SECONDS = 3_600.0
 _FRAMES_PER_ANSWER = 20_000
 """Over all positions: who is cut short asks again from where the answer ended."""
@@ -58,8 +62,9 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class InternalApi:
     """The endpoints; each is a bounded number of queries, however much is asked for."""
 
-    def __init__(self, database: Database, *, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, desk: ReadDesk, *, clock: Callable[[], datetime]) -> None:
         self._database = database
+        self._desk = desk
         self._clock = clock
 
     async def page_owners(self, request: Request) -> Response:
@@ -92,12 +97,17 @@ class InternalApi:
     async def claim_lookups(self, request: Request) -> Response:
         """Hand out look-ups that are due."""
         claim = await _body(request, LookupsClaim)
+        _at_most(len(claim.except_pages), MAX_EXCEPT_PAGES, "pages")
         if not (1 <= claim.limit <= MAX_LOOKUPS and 0 < claim.lease_seconds <= MAX_LEASE_SECONDS):
             raise ProblemRaised(
                 "invalid-request", f"limit is 1 to {MAX_LOOKUPS}, a lease 0 to {MAX_LEASE_SECONDS:g} s."
             )
         lookups = await records.claim_lookups(
-            self._database, now=self._clock(), lease=timedelta(seconds=claim.lease_seconds), most=claim.limit
+            self._database,
+            now=self._clock(),
+            lease=timedelta(seconds=claim.lease_seconds),
+            most=claim.limit,
+            except_pages=claim.except_pages,
         )
         return answer(LookupsAnswer(lookups=tuple(lookups)))
 
@@ -141,6 +151,14 @@ class InternalApi:
             tops = await inbox_log.tops(connection, query.user_ids)
         return answer(TopsAnswer(epoch=epoch, tops={user: tops.get(user, _NOBODY).last_seq for user in query.user_ids}))
 
+    async def read(self, request: Request) -> Response:
+        """Mark a user's conversation as read."""
+        query = await _body(request, ReadQuery)
+        if not 0 <= query.up_to_seq < 2**63:
+            raise ProblemRaised("invalid-request", "up_to_seq is 0 to 2**63 - 1.")
+        marked = await self._desk.mark(query.user_id, query.conversation_id, query.up_to_seq)
+        return answer(ReadAnswer(seq=marked.read_seq))
+
 
 def _user_log(user_id: str, after: int, top: inbox_log.Top, rows: Sequence[LogRow], most: int) -> UserLog:
     """Return a user's part of the answer. The same user may be asked for twice, from different positions."""
@@ -168,10 +186,10 @@ def _at_most(given: int, most: int, what: str) -> None:
 
 
 def internal_app(
-    database: Database, *, service_tokens: Sequence[SecretStr], clock: Callable[[], datetime]
+    database: Database, desk: ReadDesk, *, service_tokens: Sequence[SecretStr], clock: Callable[[], datetime]
 ) -> Starlette:
     """Return the ASGI app of /internal."""
-    api = InternalApi(database, clock=clock)
+    api = InternalApi(database, desk, clock=clock)
 
     def guarded(endpoint: Endpoint) -> Endpoint:
         async def guard(request: Request) -> Response:
@@ -189,6 +207,7 @@ def internal_app(
             Route("/internal/participants", guarded(api.participants), methods=["POST"]),
             Route("/internal/profile-lookups/claim", guarded(api.claim_lookups), methods=["POST"]),
             Route("/internal/log", guarded(api.log), methods=["POST"]),
+            Route("/internal/read", guarded(api.read), methods=["POST"]),
             Route("/internal/tops", guarded(api.tops), methods=["POST"]),
         ],
         middleware=[Middleware(BodyLimit, max_bytes=MAX_INTERNAL_BODY_BYTES)],

@@ -14,9 +14,9 @@ from shared.contracts import Event, decode
 from shared.errors import DependencyUnavailable, MalformedEvent, SwitchboardError
 from shared.messaging.ports import Publisher
 from store.core.cursors import CursorSeal, ParkedPosition
-from store.repository import records
+from store.repository import parked
 from store.repository.database import Database
-from store.repository.records import ParkedEntry, ParkedItem
+from store.repository.parked import ParkedEntry, ParkedItem
 from store.routes.access import Access
 from store.routes.problems import ProblemRaised
 from store.views import NotReplayed, ParkedDetail, ParkedSummary, ReplayBody, Replayed, answer, describes, next_link
@@ -42,7 +42,7 @@ def parked_router(
         """List what was given up, the latest first."""
         bound_to = ("", "parked", str(unreplayed))
         after = None if cursor is None else seal.read(cursor, ParkedPosition, bound_to=bound_to)
-        found = await records.parked(database, unreplayed_only=unreplayed, after=after, most=limit + 1)
+        found = await parked.parked(database, unreplayed_only=unreplayed, after=after, most=limit + 1)
         headers = {"Cache-Control": "no-store"}
         if len(found) > limit:
             found = found[:limit]
@@ -60,7 +60,7 @@ def parked_router(
     )
     async def show_parked(item_id: Annotated[str, Path(max_length=256)]) -> Response:
         """Show one item with the event as it was."""
-        items = await records.parked_whole(database, [item_id])
+        items = await parked.parked_whole(database, [item_id])
         if not items:
             raise ProblemRaised("not-found", "No such item was parked.")
         return answer(_detail(items[0]), headers={"Cache-Control": "no-store"})
@@ -86,7 +86,7 @@ class _Replay:
 
     async def run(self, ids: Sequence[str]) -> tuple[list[str], dict[str, str]]:
         """Return which items were published, and of the others (by id) why not."""
-        items = {item.id: item for item in await records.parked_whole(self._database, ids)}
+        items = {item.id: item for item in await parked.parked_whole(self._database, ids)}
         done: list[str] = []
         left: dict[str, str] = {}
         away: str | None = None
@@ -112,11 +112,11 @@ class _Replay:
     async def _publish(self, item_id: str, event: Event) -> None:
         marked_at = self._clock()
         # Marked first: where the event fails again, parking it again takes the mark away, and must not come before it.
-        await records.mark_replayed(self._database, [item_id], now=marked_at)
+        await parked.mark_replayed(self._database, [item_id], now=marked_at)
         try:
             await self._publisher.publish([event])
         except SwitchboardError:
-            await records.unmark_replayed(self._database, item_id, marked_at=marked_at)
+            await parked.unmark_replayed(self._database, item_id, marked_at=marked_at)
             raise
 
 

@@ -1,0 +1,107 @@
+"""Attachments of Messenger and Instagram: `{"type", "payload": {"url", "title", …}}`, or less.
+
+Whatever is missing, the message keeps a placeholder of the type.
+"""
+
+import re
+from datetime import datetime
+from math import isfinite
+from typing import Any
+
+from enricher.core import times
+from enricher.core.values import details_of, first_id, items_of, object_of, text_of, url_of, word_of
+from shared.contracts.inbox import Attachment, Coordinates
+
+MAX_ATTACHMENTS = 100
+UNSUPPORTED = Attachment(type="unsupported")
+"""For what the platform itself does not hand out."""
+
+_EXPIRY = re.compile(r"[?&]oe=([0-9A-Fa-f]{8})(?:&|$)")
+"""The platforms' own addresses tell when they stop working, in hexadecimal seconds."""
+_MEDIA_IDS = ("sticker_id", "reel_video_id", "ig_post_media_id", "ig_reel_media_id", "story_media_id", "media_id", "id")
+_PLAIN = frozenset(
+    {
+        "image",
+        "audio",
+        "video",
+        "file",
+        "sticker",
+        "location",
+        "fallback",
+        "share",
+        "reel",
+        "ig_reel",
+        "post",
+        "ig_post",
+        "ig_story",
+        "story_mention",
+        "like_heart",
+        "ephemeral",
+        "unsupported",
+    }
+)
+"""Types of which an address, a title, an id and a place tell everything."""
+_TWINS = {
+    "image": frozenset({"sticker"}),
+    "share": frozenset({"ig_post", "ig_reel", "reel", "post"}),
+}
+"""While a type is being replaced, both the old and the new one come for the same thing."""
+
+
+def attachments_of(value: Any) -> tuple[Attachment, ...]:
+    """Return the attachments in the order that they came in; of an old type and its replacement only the latter."""
+    if not value:
+        return ()
+    found = [_attachment(raw) for raw in items_of(value)[:MAX_ATTACHMENTS] if isinstance(raw, dict)]
+    if len(found) > 1:
+        found = [one for one in found if not any(_is_twin(one, other) for other in found)]
+    return tuple(found)
+
+
+def coordinates_of(latitude: Any, longitude: Any) -> Coordinates | None:
+    """Return the place, if both are degrees of this world."""
+    north, east = _number(latitude), _number(longitude)
+    if north is None or east is None or abs(north) > 90 or abs(east) > 180:  # noqa: PLR2004 - poles and date line
+        return None
+    return Coordinates(latitude=north, longitude=east)
+
+
+def expiry_of(url: str | None) -> datetime | None:
+    """Return when `url` stops working, as far as it tells."""
+    found = _EXPIRY.search(url) if url is not None else None
+    return times.from_platform(int(found[1], 16)) if found else None
+
+
+def _attachment(raw: dict[str, Any]) -> Attachment:
+    """Old forms have url and title beside the payload; a payload may be missing altogether."""
+    payload = object_of(raw.get("payload"))
+    story, place = object_of(payload.get("story")), object_of(payload.get("coordinates"))
+    kind = word_of(raw.get("type")) or "unknown"
+    kind = "unsupported" if kind == "unsupported_type" else kind
+    url = url_of(payload.get("url")) or url_of(payload.get("story_media_url")) or url_of(raw.get("url"))
+    return Attachment(
+        type=kind,
+        url=url,
+        title=text_of(payload.get("title")) or text_of(raw.get("title")),
+        expires_at=expiry_of(url),
+        media_id=first_id(payload, *_MEDIA_IDS) or first_id(story, "id"),
+        coordinates=coordinates_of(place.get("lat"), place.get("long")) if place else None,
+        details=None if kind in _PLAIN else details_of(payload),
+    )
+
+
+def _is_twin(one: Attachment, other: Attachment) -> bool:
+    """Return whether `other` is the newer form of `one`: the same content by its id or its address."""
+    return other.type in _TWINS.get(one.type, ()) and (
+        (one.media_id is not None and one.media_id == other.media_id) or (one.url is not None and one.url == other.url)
+    )
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        found = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return found if isfinite(found) else None

@@ -1,0 +1,126 @@
+"""What clients say they have read, on its way to the store: gathered per conversation, and kept until it answers."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+import httpx
+import msgspec
+import structlog
+
+from push_gateway.metrics import Metrics
+from shared.contracts.internal import ReadQuery
+from shared.errors import DependencyUnavailable, PermanentError
+
+log = structlog.get_logger(__name__)
+
+_CONVERSATIONS_PER_USER = 50
+_USERS = 5_000
+_WORKERS = 4
+_FIRST_PAUSE_SECONDS = 0.2
+_LONGEST_PAUSE_SECONDS = 5.0
+_WILL_WORK_LATER = (401, 403, 408, 429)
+"""Refusals that say nothing about what was asked: it is our token, or the time."""
+
+
+class ReadRefused(PermanentError):
+    """The store knows no such conversation of the user."""
+
+
+class ReadPositions(Protocol):
+    """Where read positions are kept. Every call ends within a bounded time."""
+
+    async def advance(self, query: ReadQuery) -> None:
+        """Mark as read; moves no position back.
+
+        Raises:
+            ReadRefused: asking again would not help.
+            DependencyUnavailable: the store did not answer.
+        """
+
+
+class StoreReadPositions:
+    """Tells the store over HTTP; `http` carries address, service token and time limit."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
+
+    async def advance(self, query: ReadQuery) -> None:
+        """See `ReadPositions`."""
+        try:
+            response = await self._http.post("/internal/read", content=msgspec.json.encode(query))
+        except (httpx.HTTPError, OSError, TimeoutError) as error:
+            raise DependencyUnavailable(f"the store did not answer: {type(error).__name__} {error}") from error
+        if response.is_client_error and response.status_code not in _WILL_WORK_LATER:
+            raise ReadRefused(f"status {response.status_code}")
+        if not response.is_success:
+            raise DependencyUnavailable(f"the store answered {response.status_code}")
+
+
+class ReadMarks:
+    """Bounded: a user's conversations, and users. The greatest `seq` of a conversation stands for all before it."""
+
+    def __init__(self, positions: ReadPositions, metrics: Metrics) -> None:
+        self._positions = positions
+        self._metrics = metrics
+        self._waiting: dict[str, dict[str, int]] = {}
+        self._something = asyncio.Event()
+        self._pause_seconds = 0.0
+
+    def mark(self, user_id: str, conversation_id: str, up_to_seq: int) -> None:
+        """Have it told to the store soon; beyond the bounds it is dropped, as the client will say it again."""
+        conversations = self._waiting.get(user_id)
+        if conversations is None:
+            if len(self._waiting) >= _USERS:
+                self._metrics.read_marks.labels("dropped").inc()
+                return
+            conversations = self._waiting[user_id] = {}
+        if conversation_id not in conversations and len(conversations) >= _CONVERSATIONS_PER_USER:
+            self._metrics.read_marks.labels("dropped").inc()
+            return
+        conversations[conversation_id] = max(up_to_seq, conversations.get(conversation_id, 0))
+        self._something.set()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Tell the store while the context lasts."""
+        tasks = [asyncio.create_task(self._work()) for _ in range(_WORKERS)]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _work(self) -> None:
+        while True:
+            query = self._next()
+            if query is None:
+                self._something.clear()
+                await self._something.wait()
+                continue
+            try:
+                await self._positions.advance(query)
+                self._pause_seconds = 0.0
+                self._metrics.read_marks.labels("stored").inc()
+            except ReadRefused as error:
+                self._metrics.read_marks.labels("refused").inc()
+                log.info("a read position was refused", reason=str(error))
+            except DependencyUnavailable as error:
+                log.info("a read position waits for the store", reason=str(error))
+                self.mark(query.user_id, query.conversation_id, query.up_to_seq)
+                self._pause_seconds = min(max(self._pause_seconds * 2, _FIRST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS)
+                await asyncio.sleep(self._pause_seconds)
+
+    def _next(self) -> ReadQuery | None:
+        """Take one conversation of the user whose turn it is."""
+        user_id = next(iter(self._waiting), None)
+        if user_id is None:
+            return None
+        conversations = self._waiting.pop(user_id)
+        conversation_id, up_to_seq = next(iter(conversations.items()))
+        del conversations[conversation_id]
+        if conversations:
+            self._waiting[user_id] = conversations
+        return ReadQuery(user_id=user_id, conversation_id=conversation_id, up_to_seq=up_to_seq)

@@ -1,0 +1,102 @@
+"""Reads the facts of a user in a fixed order, a bounded number at a time."""
+
+from collections.abc import AsyncIterator
+from functools import cache
+from typing import Any, NamedTuple
+
+import msgspec
+
+from store.core.canonical import SECTIONS, StateHash
+from store.repository.statements import Connection, Statement
+
+_PAGE = 1000
+
+
+class _Source(NamedTuple):
+    """Where a section's facts come from; an index is in the order of `key`."""
+
+    origin: str
+    """FROM clause; the facts' own table is `t`."""
+    key: tuple[str, ...]
+    json: tuple[str, ...] = ()
+    other: tuple[tuple[str, str], ...] = ()
+    """Names of what is not a column of `t`, and the expression."""
+
+
+_SOURCES = {
+    "conversations": _Source(
+        "conversations t LEFT JOIN messages m ON m.user_id = t.user_id AND m.id = t.last_message_id",
+        ("platform", "participant_id"),
+        ("aliases",),
+        (
+            ("last_message_page_id", "m.page_id"),
+            ("last_message_kind", "m.kind"),
+            ("last_message_id", "m.message_id"),
+        ),
+    ),
+    "messages": _Source(
+        "messages t LEFT JOIN conversations c ON c.user_id = t.user_id AND c.conversation_id = t.conversation_id",
+        ("platform", "page_id", "kind", "message_id"),
+        ("attachments", "reactions", "reply_to", "referral", "annotations"),
+        (("participant_id", "c.participant_id"),),
+    ),
+    "waiting_annotations": _Source("waiting_annotations t", ("platform", "page_id", "message_id"), ("annotations",)),
+    "receipts": _Source("receipts t", ("platform", "page_id", "participant_id", "status", "watermark")),
+    "participant_links": _Source("participant_links t", ("platform", "participant_id", "alias")),
+    "waiting_profiles": _Source("waiting_profiles t", ("platform", "participant_id")),
+    "records": _Source("records t", ("platform", "page_id", "kind", "record_id")),
+    "raw_items": _Source("raw_items t", ("event_id",)),
+}
+
+
+async def state_hash(connection: Connection, user_id: str, *, page: int = _PAGE) -> str:
+    """Return the hash of everything that is known of a user, hex: equal exactly when the facts are.
+
+    Read `page` facts at a time, in several statements: while somebody writes, only a transaction with one snapshot gives
+    the hash of a moment.
+    """
+    found = StateHash()
+    for section in SECTIONS:
+        async for fact in _facts(connection, user_id, section, page=page):
+            found.add(section, fact)
+    return found.hex
+
+
+async def state(connection: Connection, user_id: str) -> dict[str, list[dict[str, Any]]]:
+    """Return the same facts, to be read by people. All at once: for a user of whom little is known."""
+    return {section: [fact async for fact in _facts(connection, user_id, section, page=_PAGE)] for section in SECTIONS}
+
+
+async def _facts(connection: Connection, user_id: str, section: str, *, page: int) -> AsyncIterator[dict[str, Any]]:
+    source = _SOURCES[section]
+    names = SECTIONS[section]
+    arguments: dict[str, object] = {"user_id": user_id, "most": page}
+    goes_on = False
+    while True:
+        rows = await connection.execute(statement(section, goes_on=goes_on), arguments)
+        for row in rows:
+            yield {name: _value(row[i], is_json=name in source.json) for i, name in enumerate(names)}
+        if len(rows) < page:
+            return
+        arguments |= {f"after_{name}": rows[-1][names.index(name)] for name in source.key}
+        goes_on = True
+
+
+@cache
+def statement(section: str, *, goes_on: bool) -> Statement:
+    """Return the statement behind a section."""
+    source = _SOURCES[section]
+    others = dict(source.other)
+    columns = ", ".join(
+        others.get(name) or (f"t.{name}::text" if name in source.json else f"t.{name}") for name in SECTIONS[section]
+    )
+    key = ", ".join(f"t.{name}" for name in source.key)
+    after = f"AND ({key}) > ({', '.join(f':after_{name}' for name in source.key)})" if goes_on else ""
+    return Statement(
+        f"SELECT {columns} FROM {source.origin} WHERE t.user_id = :user_id {after}"  # noqa: S608 - constants of ours
+        f" ORDER BY {key} LIMIT CAST(:most AS bigint)"
+    )
+
+
+def _value(value: Any, *, is_json: bool) -> Any:
+    return msgspec.json.decode(value) if is_json and value is not None else value

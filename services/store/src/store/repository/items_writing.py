@@ -1,0 +1,153 @@
+"""Writes what items bring beside the inbox: records, items of no known type, and the ends of look-ups."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from store.core.facts import Arrival, ItemPosition, RawFact, RecordFact
+from store.core.ledger import ItemEntry, ItemOutcome
+from store.core.rows import ParticipantKey
+from store.repository.said_writing import participant_columns
+from store.repository.statements import Connection, Statement
+
+# Sorted, so that two writers who keep the same items do not wait for each other in a circle.
+_RAW_ITEMS = Statement("""
+    INSERT INTO raw_items (user_id, event_id, platform, page_id, participant_id, label, body, occurred_at, received_at)
+    SELECT * FROM unnest(CAST(:user_id AS text[]), CAST(:event_id AS text[]), CAST(:platform AS text[]),
+                         CAST(:page_id AS text[]), CAST(:participant_id AS text[]), CAST(:label AS text[]),
+                         CAST(:body AS text[]), CAST(:occurred_at AS timestamptz[]),
+                         CAST(:received_at AS timestamptz[]))
+    ON CONFLICT DO NOTHING
+    RETURNING user_id, event_id
+""")
+# Of two sightings that differ the earlier counts, whichever came first.
+_RECORDS = Statement("""
+    INSERT INTO records (user_id, platform, page_id, kind, record_id, participant_id, actor_id, text, body,
+                         occurred_at, received_at)
+    SELECT * FROM unnest(CAST(:user_id AS text[]), CAST(:platform AS text[]), CAST(:page_id AS text[]),
+                         CAST(:kind AS text[]), CAST(:record_id AS text[]), CAST(:participant_id AS text[]),
+                         CAST(:actor_id AS text[]), CAST(:text AS text[]), CAST(:body AS text[]),
+                         CAST(:occurred_at AS timestamptz[]), CAST(:received_at AS timestamptz[]))
+    ON CONFLICT (user_id, platform, page_id, kind, record_id) DO UPDATE SET
+        participant_id = EXCLUDED.participant_id, actor_id = EXCLUDED.actor_id, text = EXCLUDED.text,
+        body = EXCLUDED.body, occurred_at = EXCLUDED.occurred_at, received_at = EXCLUDED.received_at
+    WHERE (EXCLUDED.occurred_at, EXCLUDED.body COLLATE "C") < (records.occurred_at, records.body COLLATE "C")
+    RETURNING user_id, platform, page_id, kind, record_id
+""")
+_END_LOOKUPS = Statement("""
+    DELETE FROM profile_lookups p
+    USING unnest(CAST(:user_id AS text[]), CAST(:platform AS text[]), CAST(:participant_id AS text[]))
+          AS k(user_id, platform, participant_id)
+    WHERE (p.user_id, p.platform, p.participant_id) = (k.user_id, k.platform, k.participant_id)
+""")
+_POSTPONE_LOOKUPS = Statement("""
+    INSERT INTO profile_lookups (user_id, platform, participant_id, page_id, due_at)
+    SELECT * FROM unnest(CAST(:user_id AS text[]), CAST(:platform AS text[]), CAST(:participant_id AS text[]),
+                         CAST(:page_id AS text[]), CAST(:due_at AS timestamptz[]))
+    ON CONFLICT (user_id, platform, participant_id) DO UPDATE SET
+        due_at = EXCLUDED.due_at, leased_until = NULL
+""")
+
+
+async def keep_items(transaction: Connection, arrivals: Sequence[Arrival]) -> dict[ItemPosition, ItemEntry]:
+    """Keep records and items of no known type as they came; return what has become of each."""
+    kept: dict[ItemPosition, ItemEntry] = {}
+    records = [(arrival, arrival.record) for arrival in arrivals if arrival.record is not None]
+    if records:
+        told = await _keep_records(transaction, records)
+        _note(kept, [(arrival, _record_key(arrival, record)) for arrival, record in records], told, "stored")
+    raws = [(arrival, arrival.raw) for arrival in arrivals if arrival.raw is not None]
+    if raws:
+        told = await _keep_raw(transaction, raws)
+        _note(kept, [(arrival, (arrival.user_id, arrival.cause.id)) for arrival, _ in raws], told, "ignored")
+    return kept
+
+
+def _note(
+    kept: dict[ItemPosition, ItemEntry],
+    arrivals: Iterable[tuple[Arrival, tuple[str, ...]]],
+    told: set[tuple[str, ...]],
+    outcome: ItemOutcome,
+) -> None:
+    """Note what has become of each: the first of those that say the same told something, the others did not."""
+    for arrival, key in arrivals:
+        position = arrival.position
+        if position is None or position in kept:
+            continue
+        mine = outcome if key in told else "duplicate"
+        told.discard(key)
+        kept[position] = ItemEntry(*position, arrival.platform, arrival.page_id, mine, arrival.kind)
+
+
+def _record_key(arrival: Arrival, record: RecordFact) -> tuple[str, ...]:
+    return (arrival.user_id, arrival.platform, arrival.page_id, record.kind, record.record_id)
+
+
+async def _keep_records(transaction: Connection, records: Sequence[tuple[Arrival, RecordFact]]) -> set[tuple[str, ...]]:
+    """Return the keys of those that told something."""
+    first: dict[tuple[str, ...], tuple[Arrival, RecordFact]] = {}
+    for arrival, record in records:
+        key = _record_key(arrival, record)
+        known = first.get(key)
+        if known is None or _sighting(arrival, record) < _sighting(*known):
+            first[key] = (arrival, record)
+    kept = sorted(first.items(), key=lambda one: one[0])
+    rows = await transaction.execute(
+        _RECORDS,
+        {
+            "user_id": [key[0] for key, _ in kept],
+            "platform": [key[1] for key, _ in kept],
+            "page_id": [key[2] for key, _ in kept],
+            "kind": [key[3] for key, _ in kept],
+            "record_id": [key[4] for key, _ in kept],
+            "participant_id": [arrival.participant_id for _, (arrival, _) in kept],
+            "actor_id": [record.actor_id for _, (_, record) in kept],
+            "text": [record.text for _, (_, record) in kept],
+            "body": [record.body for _, (_, record) in kept],
+            "occurred_at": [arrival.cause.occurred_at for _, (arrival, _) in kept],
+            "received_at": [arrival.cause.received_at for _, (arrival, _) in kept],
+        },
+    )
+    return {tuple(row) for row in rows}
+
+
+def _sighting(arrival: Arrival, record: RecordFact) -> tuple[datetime, str]:
+    return (arrival.cause.occurred_at, record.body)
+
+
+async def _keep_raw(transaction: Connection, raws: Sequence[tuple[Arrival, RawFact]]) -> set[tuple[str, ...]]:
+    """Return the keys of those that were not kept yet."""
+    kept = sorted(raws, key=lambda one: (one[0].user_id, one[0].cause.id))
+    rows = await transaction.execute(
+        _RAW_ITEMS,
+        {
+            "user_id": [a.user_id for a, _ in kept],
+            "event_id": [a.cause.id for a, _ in kept],
+            "platform": [a.platform for a, _ in kept],
+            "page_id": [a.page_id for a, _ in kept],
+            "participant_id": [a.participant_id for a, _ in kept],
+            "label": [raw.label for _, raw in kept],
+            "body": [raw.body for _, raw in kept],
+            "occurred_at": [a.cause.occurred_at for a, _ in kept],
+            "received_at": [a.cause.received_at for a, _ in kept],
+        },
+    )
+    return {tuple(row) for row in rows}
+
+
+async def end_lookups(transaction: Connection, arrivals: Sequence[Arrival]) -> None:
+    """Delete the look-ups that have ended, and put off those that are to be made again; of several the last counts."""
+    ended = {
+        ParticipantKey(a.user_id, a.platform, a.participant_id): (a.page_id, a.lookup_end.retry_at)
+        for a in arrivals
+        if a.lookup_end is not None and a.participant_id is not None
+    }
+    over = sorted(key for key, (_, retry_at) in ended.items() if retry_at is None)
+    again = sorted((key, page_id, retry_at) for key, (page_id, retry_at) in ended.items() if retry_at is not None)
+    if over:
+        await transaction.execute(_END_LOOKUPS, participant_columns(over))
+    if again:
+        await transaction.execute(
+            _POSTPONE_LOOKUPS,
+            participant_columns([key for key, _, _ in again])
+            | {"page_id": [page_id for _, page_id, _ in again], "due_at": [retry_at for _, _, retry_at in again]},
+        )

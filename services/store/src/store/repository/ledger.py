@@ -1,0 +1,175 @@
+"""The ledger: which items a webhook brought, and where each of them is.
+
+`webhooks` says what has to be found, `item_outcomes` what was. Both are rows, written in the transactions that store,
+keep or park the items, so that they cannot disagree with what they tell of.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from shared.contracts import WebhookSplitV1
+from store.core.ledger import WAITING_FOR_PAGE, ItemEntry
+from store.repository.statements import Connection, Statement
+
+# The first outcome stays, whatever comes again; only what was not an end gives way to what has become of the item.
+_WRITE = Statement(f"""
+    INSERT INTO item_outcomes AS o (webhook_id, item_index, platform, page_id, outcome, kind, at)
+    SELECT k.*, CAST(:now AS timestamptz)
+    FROM unnest(CAST(:webhook_ids AS text[]), CAST(:item_indexes AS integer[]), CAST(:platforms AS text[]),
+                CAST(:page_ids AS text[]), CAST(:outcomes AS text[]), CAST(:kinds AS text[])) AS k
+    ON CONFLICT (webhook_id, item_index) DO UPDATE SET
+        platform = EXCLUDED.platform, page_id = EXCLUDED.page_id, outcome = EXCLUDED.outcome, kind = EXCLUDED.kind,
+        at = EXCLUDED.at
+    WHERE o.outcome = 'parked' OR (o.outcome = 'waiting' AND o.kind = '{WAITING_FOR_PAGE}')
+""")  # noqa: S608 - a constant of ours
+_POSITIONS = "unnest(CAST(:webhook_ids AS text[]), CAST(:item_indexes AS integer[])) AS k(webhook_id, item_index)"
+_SETTLE = Statement(f"""
+    UPDATE item_outcomes o SET outcome = 'stored' FROM {_POSITIONS}
+    WHERE (o.webhook_id, o.item_index) = (k.webhook_id, k.item_index)
+      AND o.outcome = 'waiting' AND o.kind <> '{WAITING_FOR_PAGE}'
+""")  # noqa: S608 - constants of ours
+_STOP_WAITING = Statement(f"""
+    UPDATE item_outcomes o SET outcome = 'ignored', kind = :kind FROM {_POSITIONS}
+    WHERE (o.webhook_id, o.item_index) = (k.webhook_id, k.item_index) AND o.outcome = 'waiting'
+""")  # noqa: S608 - constants of ours
+_FORGET = Statement(f"""
+    DELETE FROM item_outcomes o USING {_POSITIONS}
+    WHERE (o.webhook_id, o.item_index) = (k.webhook_id, k.item_index)
+      AND (o.outcome = 'parked' OR (o.outcome = 'waiting' AND o.kind = '{WAITING_FOR_PAGE}'))
+""")  # noqa: S608 - constants of ours
+_REPLACE = Statement(f"""
+    UPDATE item_outcomes o SET outcome = :to_outcome, kind = :to_kind FROM {_POSITIONS}
+    WHERE (o.webhook_id, o.item_index) = (k.webhook_id, k.item_index)
+      AND o.outcome = :from_outcome AND o.kind = :from_kind
+""")  # noqa: S608 - constants of ours
+_REOPEN = Statement("UPDATE webhooks SET open_since = :now WHERE webhook_id = ANY(CAST(:webhook_ids AS text[]))")
+# A webhook that was parked whole has a row of its own until somebody can say what is in it.
+_MANIFEST = Statement("""
+    WITH given AS (
+        SELECT * FROM unnest(CAST(:webhook_ids AS text[]), CAST(:platforms AS text[]), CAST(:page_ids AS text[]),
+                             CAST(:items AS integer[]), CAST(:received_ats AS timestamptz[]))
+                      AS k(webhook_id, platform, page_id, items, received_at)
+    ), stood_in AS (
+        DELETE FROM webhooks w USING unnest(CAST(:split_ids AS text[])) AS s(webhook_id)
+        WHERE w.webhook_id = s.webhook_id AND w.page_id = ''
+          AND NOT EXISTS (SELECT 1 FROM given g
+                          WHERE (g.webhook_id, g.platform, g.page_id) = (w.webhook_id, w.platform, ''))
+    )
+    INSERT INTO webhooks AS w (webhook_id, platform, page_id, items, received_at, open_since, is_parked)
+    SELECT g.*, g.received_at,
+           coalesce((SELECT bool_or(is_parked) FROM webhooks WHERE webhook_id = g.webhook_id), false)
+    FROM given g
+    ON CONFLICT (webhook_id, platform, page_id) DO UPDATE SET
+        items = EXCLUDED.items, open_since = coalesce(w.open_since, EXCLUDED.open_since)
+    WHERE w.items < EXCLUDED.items
+""")
+_PARK_WHOLE = Statement("UPDATE webhooks SET is_parked = true WHERE webhook_id = ANY(CAST(:webhook_ids AS text[]))")
+_STAND_IN = Statement("""
+    INSERT INTO webhooks (webhook_id, platform, page_id, items, received_at, open_since, is_parked)
+    SELECT k.webhook_id, k.platform, '', 1, k.received_at, k.received_at, true
+    FROM unnest(CAST(:webhook_ids AS text[]), CAST(:platforms AS text[]), CAST(:received_ats AS timestamptz[]))
+         AS k(webhook_id, platform, received_at)
+    WHERE NOT EXISTS (SELECT 1 FROM webhooks w WHERE w.webhook_id = k.webhook_id)
+    ON CONFLICT DO NOTHING
+""")
+_UNPARK_WHOLE = Statement("""
+    UPDATE webhooks SET is_parked = false, open_since = :now WHERE webhook_id = ANY(CAST(:webhook_ids AS text[]))
+""")
+
+
+async def write_outcomes(transaction: Connection, entries: Collection[ItemEntry], *, now: datetime) -> None:
+    """Note where items have ended; of those that have ended before, the first outcome stays."""
+    if not entries:
+        return
+    first: dict[tuple[str, int], ItemEntry] = {}
+    for entry in entries:
+        first.setdefault(entry[:2], entry)
+    columns = [list(column) for column in zip(*sorted(first.values()), strict=True)]
+    names = ("webhook_ids", "item_indexes", "platforms", "page_ids", "outcomes", "kinds")
+    await transaction.execute(_WRITE, {**dict(zip(names, columns, strict=True)), "now": now})
+
+
+async def settle(transaction: Connection, positions: Collection[tuple[str, int]]) -> None:
+    """Note that items which waited for their message, (webhook id, index) each, have come to be stored with it."""
+    if positions:
+        await transaction.execute(_SETTLE, _columns(positions))
+
+
+async def stop_waiting(transaction: Connection, positions: Collection[tuple[str, int]], *, kind: str) -> None:
+    """Note that items have waited in vain, and why."""
+    if positions:
+        await transaction.execute(_STOP_WAITING, _columns(positions) | {"kind": kind})
+
+
+async def send_on(transaction: Connection, positions: Collection[tuple[str, int]], *, now: datetime) -> None:
+    """Note that parked or waiting items go through the pipeline once more: until they arrive, nobody knows them."""
+    if positions:
+        await transaction.execute(_REOPEN, {"webhook_ids": _webhook_ids(positions), "now": now})
+        await transaction.execute(_FORGET, _columns(positions))
+
+
+async def replace(
+    transaction: Connection, position: tuple[str, int], *, old: tuple[str, str], new: tuple[str, str]
+) -> None:
+    """Note that an item's outcome and kind are `new` where they were `old`."""
+    await transaction.execute(
+        _REPLACE,
+        _columns([position]) | {"from_outcome": old[0], "from_kind": old[1], "to_outcome": new[0], "to_kind": new[1]},
+    )
+
+
+async def record_manifests(transaction: Connection, events: Sequence[WebhookSplitV1]) -> None:
+    """Note what has to come of webhooks."""
+    rows: dict[tuple[str, str, str], tuple[int, datetime]] = {}
+    for event in events:
+        for page in event.pages:
+            key = (event.webhook_id, page.platform, page.page_id)
+            items, received_at = rows.get(key, (0, event.received_at))
+            rows[key] = (max(items, page.items), received_at)
+    ordered = sorted(rows)
+    await transaction.execute(
+        _MANIFEST,
+        {
+            "split_ids": sorted({event.webhook_id for event in events}),
+            "webhook_ids": [key[0] for key in ordered],
+            "platforms": [key[1] for key in ordered],
+            "page_ids": [key[2] for key in ordered],
+            "items": [rows[key][0] for key in ordered],
+            "received_ats": [rows[key][1] for key in ordered],
+        },
+    )
+
+
+async def park_webhooks(transaction: Connection, webhooks: Collection[tuple[str, str, datetime]]) -> None:
+    """Note that whole webhooks, (id, platform, received_at) each, were parked: with them all that is missing of them.
+
+    One that nobody could split counts as one item of no page.
+    """
+    ordered = sorted(webhooks)
+    webhook_ids = [webhook_id for webhook_id, _, _ in ordered]
+    await transaction.execute(_PARK_WHOLE, {"webhook_ids": webhook_ids})
+    await transaction.execute(
+        _STAND_IN,
+        {
+            "webhook_ids": webhook_ids,
+            "platforms": [platform for _, platform, _ in ordered],
+            "received_ats": [received_at for _, _, received_at in ordered],
+        },
+    )
+
+
+async def unpark_webhook(transaction: Connection, webhook_id: str, *, now: datetime) -> None:
+    """Note that a webhook which was parked whole goes through the pipeline once more."""
+    await transaction.execute(_UNPARK_WHOLE, {"webhook_ids": [webhook_id], "now": now})
+
+
+def _columns(positions: Collection[tuple[str, int]]) -> dict[str, object]:
+    ordered = sorted(positions)
+    return {
+        "webhook_ids": [webhook_id for webhook_id, _ in ordered],
+        "item_indexes": [item_index for _, item_index in ordered],
+    }
+
+
+def _webhook_ids(positions: Collection[tuple[str, int]]) -> list[str]:
+    return sorted({webhook_id for webhook_id, _ in positions})

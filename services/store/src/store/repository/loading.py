@@ -1,0 +1,222 @@
+"""What a batch of facts touches, read under the users' locks: a handful of statements whatever the size of the batch.
+
+Most of them are for what is rare, and run only where there can be something to find.
+"""
+
+import itertools
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from shared.contracts import Profile, conversation_id
+from store.core.facts import Arrival, NaturalKey
+from store.core.rows import (
+    UNCOVERED,
+    ConversationKey,
+    ConversationRow,
+    Coverage,
+    Loaded,
+    MessageOrder,
+    MessageRow,
+    ParticipantKey,
+    Receipt,
+    Thread,
+    Waiting,
+)
+from store.repository import message_rows, receipts
+from store.repository.statements import Connection, Statement
+
+_aliases = msgspec.json.Decoder(tuple[str, ...])
+
+# What breaks a tie for the last message is fetched only where there may be one; OFFSET 0 keeps the planner from making
+# the condition a filter on rows that it has fetched already.
+_CONVERSATIONS = Statement("""
+    SELECT c.user_id, c.conversation_id, c.platform, c.participant_id,
+           c.participant_name, c.participant_username, c.participant_profile_pic, c.profile_fetched_at,
+           c.last_message_id, c.last_message_at, m.message_id, m.page_id, m.kind,
+           c.unread_count, c.read_seq, c.last_seq, c.created_at, c.aliases::text
+    FROM unnest(CAST(:user_ids AS text[]), CAST(:conversation_ids AS text[])) AS k(user_id, conversation_id)
+    JOIN conversations c USING (user_id, conversation_id)
+    LEFT JOIN LATERAL (
+        SELECT message_id, page_id, kind FROM messages
+        WHERE user_id = c.user_id AND id = c.last_message_id AND c.last_message_at = ANY(CAST(:times AS timestamptz[]))
+        OFFSET 0
+    ) m ON true
+""")
+_NEWCOMERS = Statement("""
+    WITH k AS (
+        SELECT * FROM unnest(CAST(:user_ids AS text[]), CAST(:platforms AS text[]), CAST(:participant_ids AS text[]))
+                      AS k(user_id, platform, participant_id)
+    )
+    SELECT w.user_id, w.platform, w.participant_id, w.name, w.username, w.profile_pic, w.fetched_at, NULL
+    FROM k JOIN waiting_profiles w USING (user_id, platform, participant_id)
+    UNION ALL
+    SELECT l.user_id, l.platform, l.participant_id, NULL, NULL, NULL, NULL, l.alias
+    FROM k JOIN participant_links l USING (user_id, platform, participant_id)
+""")
+
+
+async def load(transaction: Connection, arrivals: Sequence[Arrival], last_seqs: dict[str, int]) -> Loaded:
+    """Return what is stored of everything that `arrivals` touch. The counter rows must be locked."""
+    times = list({a.message.created_at for a in arrivals if a.message is not None})
+    conversations = await _conversations(transaction, set(_conversation_keys(arrivals)), times)
+    profiles, links = await _newcomers(
+        transaction,
+        {
+            ParticipantKey(a.user_id, a.platform, a.participant_id)
+            for a in arrivals
+            if a.participant_id is not None
+            and a.conversation_id is not None
+            and ConversationKey(a.user_id, a.conversation_id) not in conversations
+        },
+    )
+    messages, waiting = await message_rows.named(transaction, set(_message_keys(arrivals)))
+    elsewhere = {ConversationKey(row.key.user_id, row.conversation_id) for row in messages.values()}
+    if missing := elsewhere - conversations.keys():
+        conversations |= await _conversations(transaction, missing, times)
+    told = list(_told(arrivals)) + list(_covering(arrivals, messages, waiting, conversations))
+    coverage = await receipts.coverage(
+        transaction, {(receipt.thread, receipt.upto) for receipt, _ in told} | set(_sent(arrivals))
+    )
+    news = [(receipt, where) for receipt, where in told if _is_news(receipt, coverage)]
+    return Loaded(
+        last_seqs=last_seqs,
+        messages=await receipts.affected(transaction, news) | messages,
+        conversations=conversations,
+        waiting_profiles=profiles,
+        links=links,
+        waiting_annotations=waiting,
+        coverage=coverage,
+    )
+
+
+def _conversation_keys(arrivals: Sequence[Arrival]) -> Iterator[ConversationKey]:
+    """Return which conversations may change; those of the participants' other ids are told of a new link."""
+    for arrival in arrivals:
+        if arrival.conversation_id is not None:
+            yield ConversationKey(arrival.user_id, arrival.conversation_id)
+        for alias in arrival.aliases:
+            yield ConversationKey(arrival.user_id, conversation_id(arrival.platform, arrival.user_id, alias))
+
+
+def _message_keys(arrivals: Sequence[Arrival]) -> Iterator[NaturalKey]:
+    for arrival in arrivals:
+        if arrival.message is not None:
+            yield arrival.message.key
+        for said in arrival.about:
+            yield said.key
+
+
+def _sent(arrivals: Sequence[Arrival]) -> Iterator[tuple[Thread, datetime]]:
+    """Return when what is described as written by the business went out, and where: receipts may be there already."""
+    for arrival in arrivals:
+        message = arrival.message
+        if message is not None and message.direction == "outgoing" and arrival.participant_id is not None:
+            yield _thread_of(arrival, arrival.participant_id), message.created_at
+
+
+def _told(arrivals: Sequence[Arrival]) -> Iterator[tuple[Receipt, str]]:
+    """Return the receipts up to a time that came, each with the id of its conversation."""
+    for arrival in arrivals:
+        mark = arrival.watermark
+        if mark is not None and arrival.participant_id is not None and arrival.conversation_id is not None:
+            thread = _thread_of(arrival, arrival.participant_id)
+            yield Receipt(thread, mark.status, mark.upto, mark.at), arrival.conversation_id
+
+
+def _covering(
+    arrivals: Sequence[Arrival],
+    messages: Mapping[NaturalKey, MessageRow],
+    waiting: Mapping[NaturalKey, Waiting],
+    conversations: Mapping[ConversationKey, ConversationRow],
+) -> Iterator[tuple[Receipt, str]]:
+    """Return the receipts that reads of single messages may come to: one for every time such a message may get."""
+    said = itertools.chain(
+        (said for arrival in arrivals for said in arrival.about),
+        ((key, row.annotations) for key, row in messages.items()),
+        ((key, kept.annotations) for key, kept in waiting.items()),
+    )
+    ats: dict[NaturalKey, set[datetime]] = {}
+    for key, annotations in said:
+        if annotations.read_covering_at is not None:
+            ats.setdefault(key, set()).add(annotations.read_covering_at)
+    if not ats:
+        return
+    for key in ats.keys() & messages.keys():
+        row = messages[key]
+        conversation = conversations[ConversationKey(key.user_id, row.conversation_id)]
+        thread = Thread(key.user_id, key.platform, key.page_id, conversation.participant_id)
+        for at in ats[key] if row.direction == "outgoing" else ():
+            yield Receipt(thread, "read", row.created_at, at), row.conversation_id
+    for arrival in arrivals:
+        message = arrival.message
+        if message is None or message.direction == "incoming":
+            continue
+        if arrival.participant_id is not None and arrival.conversation_id is not None:
+            thread = _thread_of(arrival, arrival.participant_id)
+            for at in ats.get(message.key, ()):
+                yield Receipt(thread, "read", message.created_at, at), arrival.conversation_id
+
+
+def _thread_of(arrival: Arrival, participant_id: str) -> Thread:
+    return Thread(arrival.user_id, arrival.platform, arrival.page_id, participant_id)
+
+
+def _is_news(receipt: Receipt, coverage: Mapping[tuple[Thread, datetime], Coverage]) -> bool:
+    known_at = coverage.get((receipt.thread, receipt.upto), UNCOVERED).of(receipt.status)
+    return known_at is None or known_at > receipt.at
+
+
+async def _conversations(
+    transaction: Connection, keys: Collection[ConversationKey], times: Sequence[datetime]
+) -> dict[ConversationKey, ConversationRow]:
+    rows = await transaction.execute(
+        _CONVERSATIONS,
+        {
+            "user_ids": [key.user_id for key in keys],
+            "conversation_ids": [key.conversation_id for key in keys],
+            "times": times,
+        },
+    )
+    found = {}
+    for user, conversation, platform, participant, name, username, pic, fetched_at, last_id, last_at, *rest in rows:
+        message_id, page_id, kind, unread, read_seq, last_seq, created_at, aliases = rest
+        key = ConversationKey(user, conversation)
+        found[key] = ConversationRow(
+            key=key,
+            platform=platform,
+            participant_id=participant,
+            profile=None
+            if fetched_at is None
+            else Profile(name=name, username=username, profile_pic=pic, fetched_at=fetched_at),
+            last_message_id=last_id,
+            last_message=MessageOrder(last_at, message_id or "", page_id or "", kind or ""),
+            unread_count=unread,
+            read_seq=read_seq,
+            last_seq=last_seq,
+            created_at=created_at,
+            aliases=() if aliases == "[]" else _aliases.decode(aliases),
+        )
+    return found
+
+
+async def _newcomers(
+    transaction: Connection, keys: Collection[ParticipantKey]
+) -> tuple[dict[ParticipantKey, Profile], dict[ParticipantKey, frozenset[str]]]:
+    """Return the profiles and the other ids that are known of customers without a conversation."""
+    profiles: dict[ParticipantKey, Profile] = {}
+    links: dict[ParticipantKey, frozenset[str]] = {}
+    if not keys:
+        return profiles, links
+    users, platforms, participants = (list(column) for column in zip(*keys, strict=True))
+    rows = await transaction.execute(
+        _NEWCOMERS, {"user_ids": users, "platforms": platforms, "participant_ids": participants}
+    )
+    for user, platform, participant, name, username, pic, fetched_at, alias in rows:
+        key = ParticipantKey(user, platform, participant)
+        if alias is not None:
+            links[key] = links.get(key, frozenset()) | {alias}
+        else:
+            profiles[key] = Profile(name=name, username=username, profile_pic=pic, fetched_at=fetched_at)
+    return profiles, links

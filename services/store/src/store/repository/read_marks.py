@@ -1,0 +1,77 @@
+"""How far a user has read a conversation."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from store.repository.database import Database
+from store.repository.inbox import lock_inboxes
+from store.repository.statements import Statement
+
+_CONVERSATION = Statement("""
+    SELECT read_seq, last_seq, unread_count FROM conversations
+    WHERE user_id = :user_id AND conversation_id = :conversation_id
+""")
+# As many messages are unread as the conversation says: the walk, newest first, ends with the last of them.
+_UNREAD = Statement("""
+    SELECT count(*) FILTER (WHERE m.id > CAST(:upto AS bigint))
+    FROM (
+        SELECT id FROM messages
+        WHERE user_id = :user_id AND conversation_id = :conversation_id AND direction = 'incoming'
+          AND deleted_at IS NULL AND id > CAST(:read_seq AS bigint)
+        ORDER BY created_at DESC, message_id DESC, id DESC LIMIT CAST(:unread AS bigint)
+    ) m
+""")
+_MOVE = Statement("""
+    UPDATE conversations SET read_seq = :upto
+    WHERE user_id = :user_id AND conversation_id = :conversation_id
+""")
+_CHANGE = Statement("""
+    WITH changed AS (
+        UPDATE conversations SET read_seq = :upto, unread_count = :unread, last_seq = :seq
+        WHERE user_id = :user_id AND conversation_id = :conversation_id
+    ), logged AS (
+        INSERT INTO inbox_log (user_id, seq, kind, conversation_id, cause_id, occurred_at, received_at, at)
+        VALUES (:user_id, :seq, 'conversation_updated', :conversation_id, :cause_id, CAST(:now AS timestamptz),
+                CAST(:now AS timestamptz), CAST(:now AS timestamptz))
+    )
+    UPDATE inboxes SET last_seq = :seq WHERE user_id = :user_id
+""")
+
+
+class ReadMark(NamedTuple):
+    """How far the conversation is read, and whether that changed what a user sees of it."""
+
+    read_seq: int
+    is_news: bool
+
+
+async def mark_read(
+    database: Database, user_id: str, conversation_id: str, *, up_to_seq: int, cause_id: str, now: datetime
+) -> ReadMark | None:
+    """Mark the conversation's messages with ids up to `up_to_seq` as read; None when there is no such conversation.
+
+    It never moves back, and not past the conversation's last change: what comes later is unread. A change of
+    `unread_count` takes a number and a row of the log; nothing else does.
+    """
+    key: dict[str, object] = {"user_id": user_id, "conversation_id": conversation_id}
+    async with database.transaction() as transaction:
+        last_seqs = await lock_inboxes(transaction, [user_id])
+        rows = await transaction.execute(_CONVERSATION, key) if user_id in last_seqs else []
+        if not rows:
+            return None
+        read_seq, last_seq, unread = rows[0]
+        upto = min(up_to_seq, last_seq)
+        if upto <= read_seq:
+            return ReadMark(read_seq, is_news=False)
+        left = 0
+        if upto < last_seq and unread:
+            arguments = key | {"upto": upto, "read_seq": read_seq, "unread": unread}
+            left = await transaction.scalar(_UNREAD, arguments)
+        if left == unread:
+            await transaction.execute(_MOVE, key | {"upto": upto})
+            return ReadMark(upto, is_news=False)
+        seq = last_seqs[user_id] + 1
+        await transaction.execute(
+            _CHANGE, key | {"upto": upto, "unread": left, "seq": seq, "cause_id": cause_id, "now": now}
+        )
+        return ReadMark(upto, is_news=True)

@@ -1,0 +1,119 @@
+"""Writes what was said about messages and customers who are not there yet, and which ids are one customer's."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from shared.contracts import Profile
+from store.core.facts import NaturalKey
+from store.core.rows import Changes, ParticipantKey, Waiting
+from store.repository.message_rows import item_of
+from store.repository.statements import Connection, Statement
+
+_json = msgspec.json.Encoder()
+
+_KEEP_PROFILES = Statement("""
+    INSERT INTO waiting_profiles (user_id, platform, participant_id, name, username, profile_pic, fetched_at)
+    SELECT * FROM unnest(CAST(:user_id AS text[]), CAST(:platform AS text[]), CAST(:participant_id AS text[]),
+                         CAST(:name AS text[]), CAST(:username AS text[]), CAST(:pic AS text[]),
+                         CAST(:fetched_at AS timestamptz[]))
+    ON CONFLICT (user_id, platform, participant_id) DO UPDATE SET
+        name = EXCLUDED.name, username = EXCLUDED.username, profile_pic = EXCLUDED.profile_pic,
+        fetched_at = EXCLUDED.fetched_at
+""")
+_CLAIM_PROFILES = Statement("""
+    DELETE FROM waiting_profiles w
+    USING unnest(CAST(:user_id AS text[]), CAST(:platform AS text[]), CAST(:participant_id AS text[]))
+          AS k(user_id, platform, participant_id)
+    WHERE (w.user_id, w.platform, w.participant_id) = (k.user_id, k.platform, k.participant_id)
+""")
+_KEEP_ANNOTATIONS = Statement("""
+    INSERT INTO waiting_annotations (user_id, platform, page_id, message_id, annotations, items, updated_at)
+    SELECT k.user_id, k.platform, k.page_id, k.message_id, k.annotations::jsonb,
+           ARRAY(SELECT jsonb_array_elements_text(k.items::jsonb)), CAST(:now AS timestamptz)
+    FROM unnest(CAST(:user_id AS text[]), CAST(:platform AS text[]), CAST(:page_id AS text[]),
+                CAST(:message_id AS text[]), CAST(:annotations AS text[]), CAST(:items AS text[]))
+         AS k(user_id, platform, page_id, message_id, annotations, items)
+    ON CONFLICT (user_id, platform, page_id, message_id) DO UPDATE SET
+        annotations = EXCLUDED.annotations, items = EXCLUDED.items, updated_at = EXCLUDED.updated_at
+""")
+_CLAIM_ANNOTATIONS = Statement("""
+    DELETE FROM waiting_annotations w
+    USING unnest(CAST(:user_id AS text[]), CAST(:platform AS text[]), CAST(:page_id AS text[]),
+                 CAST(:message_id AS text[])) AS k(user_id, platform, page_id, message_id)
+    WHERE (w.user_id, w.platform, w.page_id, w.message_id) = (k.user_id, k.platform, k.page_id, k.message_id)
+""")
+_LINK = Statement("""
+    INSERT INTO participant_links (user_id, platform, participant_id, alias)
+    SELECT * FROM unnest(CAST(:user_id AS text[]), CAST(:platform AS text[]), CAST(:participant_id AS text[]),
+                         CAST(:alias AS text[]))
+    ON CONFLICT DO NOTHING
+""")
+
+
+async def write_profiles(transaction: Connection, changes: Changes) -> None:
+    """Keep profiles until their conversation comes, and let go of those whose conversation is there."""
+    if changes.waiting_profiles:
+        await _keep_profiles(transaction, changes.waiting_profiles)
+    if changes.claimed_profiles:
+        await transaction.execute(_CLAIM_PROFILES, participant_columns(changes.claimed_profiles))
+
+
+async def write_annotations(transaction: Connection, changes: Changes, *, now: datetime) -> None:
+    """Keep what was said about messages until they come, and let go of what was said about those that are there."""
+    if changes.waiting_annotations:
+        await _keep_annotations(transaction, changes.waiting_annotations, now=now)
+    if changes.claimed_annotations:
+        await transaction.execute(_CLAIM_ANNOTATIONS, _messages(changes.claimed_annotations))
+
+
+async def write_links(transaction: Connection, links: Sequence[tuple[ParticipantKey, str]]) -> None:
+    """Keep which ids are one customer's."""
+    await transaction.execute(
+        _LINK, participant_columns([key for key, _ in links]) | {"alias": [alias for _, alias in links]}
+    )
+
+
+def participant_columns(keys: Collection[ParticipantKey]) -> dict[str, list[str]]:
+    """Return the keys as arguments of a statement."""
+    return {
+        "user_id": [key.user_id for key in keys],
+        "platform": [key.platform for key in keys],
+        "participant_id": [key.participant_id for key in keys],
+    }
+
+
+def _messages(keys: Collection[NaturalKey]) -> dict[str, list[str]]:
+    return {
+        "user_id": [key.user_id for key in keys],
+        "platform": [key.platform for key in keys],
+        "page_id": [key.page_id for key in keys],
+        "message_id": [key.message_id for key in keys],
+    }
+
+
+async def _keep_annotations(transaction: Connection, waiting: Mapping[NaturalKey, Waiting], *, now: datetime) -> None:
+    kept = waiting.values()
+    await transaction.execute(
+        _KEEP_ANNOTATIONS,
+        {
+            **_messages(waiting),
+            "annotations": [_json.encode(each.annotations).decode() for each in kept],
+            "items": [_json.encode(list(map(item_of, each.items))).decode() for each in kept],
+            "now": now,
+        },
+    )
+
+
+async def _keep_profiles(transaction: Connection, profiles: Mapping[ParticipantKey, Profile]) -> None:
+    await transaction.execute(
+        _KEEP_PROFILES,
+        participant_columns(profiles)
+        | {
+            "name": [profile.name for profile in profiles.values()],
+            "username": [profile.username for profile in profiles.values()],
+            "pic": [profile.profile_pic for profile in profiles.values()],
+            "fetched_at": [profile.fetched_at for profile in profiles.values()],
+        },
+    )

@@ -1,0 +1,227 @@
+"""Finds messages and people by their terms, and reads them as they are now.
+
+Messages are walked newest first, bucket by bucket: however many match, only as many are looked at as are asked for.
+"""
+
+from collections.abc import Sequence
+from time import monotonic
+from typing import NamedTuple
+
+from shared.contracts import Platform
+from shared.contracts.inbox import Conversation, Message
+from store.core.cursors import ConversationPosition
+from store.core.search_documents import BUCKET_NUMBERS, bucket_of, platform_term, user_key
+from store.core.search_query import KEY_PLACEHOLDER, Query, Tier
+from store.repository.log import conversation_with
+from store.repository.rendering import (
+    CONVERSATION_WIDTH,
+    MESSAGE_WIDTH,
+    conversation_columns,
+    message_columns,
+    message_of,
+)
+from store.repository.statements import Connection, Statement
+from store.tables.search import KEYED_TERMS
+
+_PATIENCE_SECONDS = 0.03
+"""After so long a search stops at the next round of buckets, and says where it goes on."""
+_BUCKETS_AT_FIRST = 8
+_PEOPLE_AT_ONCE = 1_000
+"""So many people at most are found by terms and sorted; more are looked for among the newest conversations instead."""
+_CONVERSATIONS_WALKED = 5_000
+
+# Terms are found by a bitmap or not at all; the store's connections otherwise have no use for one.
+_ALLOW_BITMAPS = Statement("SELECT set_config('enable_bitmapscan', 'on', true)")
+_REACH = Statement("""
+    SELECT i.last_seq, CASE WHEN p.rebuilt_id IS NULL THEN coalesce(p.indexed_seq, 0) ELSE 0 END
+    FROM inboxes i LEFT JOIN search_positions p ON p.user_id = i.user_id WHERE i.user_id = :user_id
+""")
+_HOLDS = """
+    NOT EXISTS (SELECT FROM unnest(CAST(:needles AS text[])) n WHERE strpos(' ' || s.terms || ' ', n) = 0)
+    AND (cardinality(CAST(:unless AS text[])) = 0
+         OR EXISTS (SELECT FROM unnest(CAST(:unless AS text[])) n WHERE strpos(' ' || s.terms || ' ', n) = 0))
+"""
+# The user's id is concatenated so that no plan takes it for a way to find rows: terms are the way.
+_MESSAGES = Statement(f"""
+    SELECT m.id FROM generate_series(CAST(:newest AS int), CAST(:oldest AS int), -1) AS b
+    CROSS JOIN LATERAL (
+        SELECT s.id FROM message_search s
+        WHERE {KEYED_TERMS} @@ CAST(
+                  replace(:condition, '{KEY_PLACEHOLDER}', :user_key || lpad(to_hex(b), 6, '0')) AS tsquery)
+          AND s.user_id || '' = :user_id AND s.id < :before AND {_HOLDS}
+        ORDER BY s.id DESC
+    ) m LIMIT CAST(:most AS bigint)
+""")  # noqa: S608 - constants of our own
+_PEOPLE = Statement(f"""
+    SELECT c.last_message_at, c.conversation_id
+    FROM (
+        SELECT s.user_id, s.conversation_id FROM person_search s
+        WHERE {KEYED_TERMS} @@ CAST(replace(:condition, '{KEY_PLACEHOLDER}', :user_key) AS tsquery)
+          AND s.user_id || '' = :user_id AND {_HOLDS}
+        LIMIT CAST(:most AS bigint)
+    ) p
+    JOIN conversations c ON c.user_id = p.user_id AND c.conversation_id = p.conversation_id
+""")  # noqa: S608 - constants of our own
+_NEWEST_PEOPLE = Statement(f"""
+    SELECT c.last_message_at, c.conversation_id
+    FROM (
+        SELECT user_id, conversation_id, last_message_at, platform FROM conversations
+        WHERE user_id = :user_id AND (last_message_at, conversation_id) < (:after_at, :after_id)
+        ORDER BY last_message_at DESC, conversation_id DESC LIMIT CAST(:walked AS bigint)
+    ) c
+    JOIN person_search s ON s.user_id = c.user_id AND s.conversation_id = c.conversation_id
+    WHERE (CAST(:platform AS text) IS NULL OR c.platform = :platform) AND {_HOLDS}
+    ORDER BY c.last_message_at DESC, c.conversation_id DESC LIMIT CAST(:most AS bigint)
+""")  # noqa: S608 - constants of our own
+_ACCOUNT_NAMES = """
+    LEFT JOIN LATERAL (
+        SELECT own.name FROM accounts own
+        WHERE own.user_id = {alias}.user_id AND own.platform = {alias}.platform AND own.page_id = {alias}.page_id
+          AND {alias}.direction = 'outgoing'
+        ORDER BY own.owned_from DESC LIMIT 1
+    ) {name} ON true
+"""
+_MESSAGES_WHOLE = Statement(
+    " ".join(
+        (
+            f"SELECT a.name, la.name, {conversation_columns('c')}, {message_columns('lm')}, {message_columns('m')}",
+            "FROM unnest(CAST(:ids AS bigint[])) WITH ORDINALITY AS k(id, place)",
+            "JOIN messages m ON m.user_id = :user_id AND m.id = k.id AND m.deleted_at IS NULL",
+            "JOIN conversations c ON c.user_id = m.user_id AND c.conversation_id = m.conversation_id",
+            "LEFT JOIN messages lm ON lm.user_id = c.user_id AND lm.id = c.last_message_id",
+            _ACCOUNT_NAMES.format(alias="m", name="a"),
+            _ACCOUNT_NAMES.format(alias="lm", name="la"),
+            "ORDER BY k.place",
+        )
+    )
+)
+_PEOPLE_WHOLE = Statement(
+    " ".join(
+        (
+            f"SELECT la.name, {conversation_columns('c')}, {message_columns('lm')}",
+            "FROM unnest(CAST(:conversation_ids AS text[])) WITH ORDINALITY AS k(conversation_id, place)",
+            "JOIN conversations c ON c.user_id = :user_id AND c.conversation_id = k.conversation_id",
+            "LEFT JOIN messages lm ON lm.user_id = c.user_id AND lm.id = c.last_message_id",
+            _ACCOUNT_NAMES.format(alias="lm", name="la"),
+            "ORDER BY k.place",
+        )
+    )
+)
+
+
+class Reach(NamedTuple):
+    """Where a user's log ends, and up to where the search knows it."""
+
+    last_seq: int
+    indexed_seq: int
+
+
+class FoundMessages(NamedTuple):
+    """Messages by their ids, newest first, and below which id the search goes on; None: there are no more."""
+
+    ids: list[int]
+    before: int | None
+
+
+async def prepare(transaction: Connection, user_id: str) -> Reach:
+    """Make the transaction ready for the statements below, and return how far the search reaches."""
+    await transaction.execute(_ALLOW_BITMAPS)
+    rows = await transaction.execute(_REACH, {"user_id": user_id})
+    return Reach(*rows[0]) if rows else Reach(0, 0)
+
+
+async def message_ids(
+    transaction: Connection,
+    user_id: str,
+    query: Query,
+    tier: Tier,
+    *,
+    platform: Platform | None,
+    before: int,
+    most: int,
+) -> FoundMessages:
+    """Return messages with ids below `before`, newest first.
+
+    Usually `most` of them as long as there are so many; fewer where few match and the search has run out of patience.
+    """
+    deadline = monotonic() + _PATIENCE_SECONDS
+    arguments = _arguments(user_id, query, tier, platform) | {"before": before}
+    bucket, round_size = bucket_of(before - 1) if before > 0 else -1, _BUCKETS_AT_FIRST
+    ids: list[int] = []
+    while bucket >= 0:
+        oldest = max(0, bucket - round_size + 1)
+        rows = await transaction.execute(
+            _MESSAGES, arguments | {"newest": bucket, "oldest": oldest, "most": most - len(ids)}
+        )
+        ids += sorted((row[0] for row in rows), reverse=True)
+        if len(ids) >= most:
+            return FoundMessages(ids, ids[-1])
+        bucket, round_size = oldest - 1, round_size * 4
+        if bucket >= 0 and monotonic() > deadline:
+            return FoundMessages(ids, oldest * BUCKET_NUMBERS)
+    return FoundMessages(ids, None)
+
+
+async def people_ids(
+    transaction: Connection,
+    user_id: str,
+    query: Query,
+    tier: Tier,
+    *,
+    platform: Platform | None,
+    after: ConversationPosition,
+    most: int,
+) -> list[ConversationPosition]:
+    """Return conversations with people who match, after a position, newest first."""
+    arguments = _arguments(user_id, query, tier, platform)
+    rows = await transaction.execute(_PEOPLE, arguments | {"most": _PEOPLE_AT_ONCE})
+    if len(rows) < _PEOPLE_AT_ONCE:
+        start = (after.last_message_at, after.conversation_id)
+        newest = sorted((tuple(row) for row in rows if tuple(row) < start), reverse=True)
+        return [ConversationPosition(*row) for row in newest[:most]]
+    rows = await transaction.execute(
+        _NEWEST_PEOPLE,
+        arguments
+        | {
+            "needles": query.needles(tier),
+            "platform": platform,
+            "after_at": after.last_message_at,
+            "after_id": after.conversation_id,
+            "walked": _CONVERSATIONS_WALKED,
+            "most": most,
+        },
+    )
+    return [ConversationPosition(*row) for row in rows]
+
+
+async def messages(transaction: Connection, user_id: str, ids: Sequence[int]) -> list[tuple[Message, Conversation]]:
+    """Return those of the messages that are not unsent, whole and in this order, with their conversations."""
+    if not ids:
+        return []
+    rows = await transaction.execute(_MESSAGES_WHOLE, {"user_id": user_id, "ids": list(ids)})
+    found = []
+    for row in rows:
+        c = row[2 : 2 + CONVERSATION_WIDTH]
+        lm = row[2 + CONVERSATION_WIDTH : -MESSAGE_WIDTH]
+        message = message_of(row[-MESSAGE_WIDTH:], participant=c, account_name=row[0])
+        found.append((message, conversation_with(c, lm, row[1])))
+    return found
+
+
+async def people(transaction: Connection, user_id: str, conversation_ids: Sequence[str]) -> list[Conversation]:
+    """Return the conversations, whole and in this order."""
+    if not conversation_ids:
+        return []
+    rows = await transaction.execute(_PEOPLE_WHOLE, {"user_id": user_id, "conversation_ids": list(conversation_ids)})
+    return [conversation_with(row[1 : 1 + CONVERSATION_WIDTH], row[1 + CONVERSATION_WIDTH :], row[0]) for row in rows]
+
+
+def _arguments(user_id: str, query: Query, tier: Tier, platform: Platform | None) -> dict[str, object]:
+    beside = [] if platform is None else [platform_term(platform)]
+    return {
+        "user_id": user_id,
+        "user_key": user_key(user_id),
+        "condition": query.condition(tier, beside=beside),
+        "needles": query.phrases(tier),
+        "unless": query.needles("whole") if tier == "prefix" else [],
+    }

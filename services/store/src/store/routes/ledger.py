@@ -1,0 +1,40 @@
+"""Where everything is that came in. For holders of an admin token."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import AwareDatetime
+from starlette.responses import Response
+
+from store.repository import ledger_reading
+from store.repository.database import Database
+from store.routes.access import Access
+from store.views import answer, describes
+
+_NOT_CACHED = {"Cache-Control": "no-store"}
+_LONGEST_AGE_SECONDS = 366 * 24 * 3600
+
+
+def ledger_router(database: Database, access: Access, *, clock: Callable[[], datetime]) -> APIRouter:
+    """Return the routes over the ledger."""
+    router = APIRouter(prefix="/api/ledger", tags=["ledger"], dependencies=[Depends(access.admin)])
+
+    @router.get("", responses=describes("AccountLedger", is_list=True), response_class=Response)
+    async def list_accounts(
+        since: Annotated[AwareDatetime | None, Query(description="Only what was received since then.")] = None,
+    ) -> Response:
+        """Sum up, for every account, what came in and where it is: `received` is the sum of all the others."""
+        return answer(await ledger_reading.ledger(database, since=since), headers=_NOT_CACHED)
+
+    @router.get("/unaccounted", responses=describes("Unaccounted", is_list=True), response_class=Response)
+    async def list_unaccounted(
+        older_than_seconds: Annotated[float, Query(ge=0, le=_LONGEST_AGE_SECONDS)] = 60.0,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    ) -> Response:
+        """List webhooks of which items are nowhere, those that have been missed for the longest time first."""
+        before = clock() - timedelta(seconds=older_than_seconds)
+        return answer(await ledger_reading.unaccounted(database, before=before, most=limit), headers=_NOT_CACHED)
+
+    return router

@@ -1,0 +1,56 @@
+"""What is known, as hashes, so that two databases can be compared. For holders of an admin token."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import msgspec
+import structlog
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import StreamingResponse
+
+from shared.errors import DependencyUnavailable
+from store.core.states import TotalState, UserState
+from store.repository import verification
+from store.repository.database import Database
+from store.routes.access import Access
+from store.views import USER_ID_PATTERN, describes
+
+log = structlog.get_logger(__name__)
+_json = msgspec.json.Encoder()
+_NDJSON = "application/x-ndjson"
+
+
+def verify_router(database: Database, access: Access) -> APIRouter:
+    """Return the route that hashes what is known."""
+    router = APIRouter(prefix="/api", tags=["ledger"], dependencies=[Depends(access.admin)])
+
+    @router.get(
+        "/verify",
+        responses=describes("UserState", media_type=_NDJSON),
+        response_class=StreamingResponse,
+    )
+    async def verify(
+        user_id: Annotated[str | None, Query(pattern=USER_ID_PATTERN, description="Only this user.")] = None,
+    ) -> StreamingResponse:
+        """Hash every user's facts: a line of JSON a user, by id, then `{"users", "hash"}` for all together.
+
+        Where that last line is missing, the answer was cut off. What arrives meanwhile may or may not be in it.
+        """
+        states = aiter(verification.states(database, user_id=user_id))
+        first = await anext(states)  # so that a database which is away is an answer of its own
+        return StreamingResponse(
+            _lines(first, states),
+            media_type=_NDJSON,
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+
+    return router
+
+
+async def _lines(first: UserState | TotalState, others: AsyncIterator[UserState | TotalState]) -> AsyncIterator[bytes]:
+    yield _json.encode(first) + b"\n"
+    try:
+        async for state in others:
+            yield _json.encode(state) + b"\n"
+    except DependencyUnavailable as error:
+        log.warning("verification was cut off", reason=str(error))

@@ -1,0 +1,74 @@
+"""How far the conversation of a made-up customer has come."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from simulator import bodies
+from simulator.bodies import Webhook
+from simulator.customers import Customer
+from simulator.items import Item
+from simulator.pages import Page, digits
+from simulator.whatsapp import Contact, Value
+
+_REMEMBERED = 4
+
+
+@dataclass
+class Written:
+    """A message that something may still happen to."""
+
+    message_id: str
+    edits: int = 0
+    steps: int = 0
+    """WhatsApp: how many statuses have been told of it."""
+
+
+@dataclass
+class Thread:
+    """A customer, and the latest messages of both sides, oldest first."""
+
+    customer: Customer
+    lines: deque[tuple[str, str]] = field(default_factory=deque)
+    events: int = 0
+    hides_phone: bool = False
+    """WhatsApp: known by the business-scoped user id alone from now on."""
+    incoming: deque[Written] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+    outgoing: deque[Written] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+    reacted: deque[tuple[str, bool]] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+    """Reactions that can be taken back: message id, and whether it is the business's."""
+
+    @property
+    def page(self) -> Page:
+        """Who is written to."""
+        return self.customer.page
+
+    @property
+    def ids(self) -> tuple[str, str]:
+        """Page id and customer id, as builders of items take them."""
+        return self.page.page_id, self.customer.customer_id
+
+    @property
+    def contact(self) -> Contact:
+        """The customer as WhatsApp names them: a third have a user id beside the number."""
+        customer = self.customer
+        user_id = "US." + digits(f"user{customer.customer_id}", prefix="1", length=15)
+        if self.hides_phone:
+            return Contact(customer.name, None, user_id, customer.username)
+        return Contact(
+            customer.name, customer.customer_id, user_id if int(customer.customer_id[-2:]) % 3 == 0 else None
+        )
+
+    def new_message_id(self, at: datetime) -> str:
+        """Return the id of what is written next. The time keeps two runs with the same seed apart."""
+        customer, number = self.customer, str(self.events)
+        parts = (self.page.page_id, customer.customer_id, at.isoformat(), number)
+        return bodies.message_id(customer.platform, *parts)
+
+    def webhook(self, item: Item, at: datetime) -> Webhook:
+        """Return the Messenger or Instagram webhook of `item`."""
+        return bodies.messaging(self.page, item, at=at)
+
+    def change(self, value: Value, at: datetime, *, field_name: str = "messages") -> Webhook:
+        """Return the webhook of one change."""
+        return bodies.changes(self.page, value, at=at, field=field_name)

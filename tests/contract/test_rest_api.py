@@ -1,0 +1,90 @@
+"""The REST API keeps to its own description: cases are generated from the OpenAPI document and sent to the real service."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+
+from shared.contracts import InboxEnrichedV1, Profile, derive_id
+from shared.messaging.local import LocalBroker
+from shared.security.user_tokens import mint
+from shared.settings import load
+from store.app import running
+from store.settings import Settings
+from tests.builders import inbox_enriched, item_parked, message_item
+
+pytestmark = [pytest.mark.postgres, pytest.mark.filterwarnings("default")]
+
+_ADMIN = "admin-token-of-the-tests"
+_JWT_SECRET = "0123456789abcdef0123456789abcdef"
+_SECRETS = {
+    "admin_tokens": _ADMIN,
+    "service_tokens": "service-token-of-the-tests",
+    "encryption_keys": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+    "jwt_secret": _JWT_SECRET,
+}
+_EXAMPLES = 12
+"""A part of the API, after the boundary values that are always tried."""
+
+
+def _message(number: int) -> InboxEnrichedV1:
+    item = message_item(message_id=f"m_{number}", content=f"hello {number}")
+    return inbox_enriched(
+        id=derive_id("test", str(number)), item=item, participant=Profile(name="Ada", fetched_at=item.created_at)
+    )
+
+
+async def _serve(database_url: str, ready: "Future[str]", stop: "Future[asyncio.Event]") -> None:
+    stopping = asyncio.Event()
+    stop.set_result(stopping)
+    chosen = load(Settings, database_url=database_url, store_port=0, store_internal_port=0, **_SECRETS)
+    async with LocalBroker() as broker, running(chosen, broker, registry=CollectorRegistry()) as ports:
+        await broker.publish([_message(number) for number in range(5)])
+        await broker.publish([item_parked()])
+        ready.set_result(f"http://127.0.0.1:{ports['store']}")
+        await stopping.wait()
+
+
+@pytest.fixture
+def served(database_url: str) -> Iterator[str]:
+    """Yield the address of a store that runs in a loop of its own, so that it answers while a test waits for it."""
+    ready: Future[str] = Future()
+    stop: Future[asyncio.Event] = Future()
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=lambda: loop.run_until_complete(_serve(database_url, ready, stop)))
+    thread.start()
+    try:
+        yield ready.result(timeout=20)
+    finally:
+        loop.call_soon_threadsafe(stop.result(timeout=20).set)
+        thread.join(timeout=20)
+        loop.close()
+
+
+@pytest.fixture
+def described(served: str) -> Any:
+    return schemathesis.openapi.from_url(f"{served}/api/openapi.json")
+
+
+api = schemathesis.pytest.from_fixture("described")
+
+
+def _token(operation: Any) -> str:
+    schemes = {name for one in operation.definition.raw.get("security", []) for name in one}
+    if "adminToken" in schemes:
+        return _ADMIN
+    return mint(SecretStr(_JWT_SECRET), "user-1", now=datetime.now(UTC), ttl=timedelta(minutes=5))[0]
+
+
+@api.parametrize()
+@settings(max_examples=_EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+def test_answers_are_as_described(case: Any) -> None:
+    case.call_and_validate(headers={"Authorization": f"Bearer {_token(case.operation)}"})

@@ -1,0 +1,29 @@
+"""The facts of a user, to be compared and to be read."""
+
+import json
+
+from store.repository.canonical import state, state_hash
+from tests.convergence.store import Store
+
+# What no user sees and the canonical state leaves out, though it decides what later items do.
+_REGISTERS = """
+    SELECT concat_ws(' ', 'description', platform, page_id, kind, message_id, created_at, digest::text)
+    FROM messages WHERE user_id = :user
+    UNION ALL
+    SELECT concat_ws(' ', 'profile', platform, participant_id, profile_fetched_at)
+    FROM conversations WHERE user_id = :user
+"""
+
+
+async def facts_of(store: Store, user_id: str) -> list[str]:
+    """Return the user's canonical state and its hash, one fact a line, with what decides about later items."""
+    async with store.database.reading() as connection:
+        hashed = await state_hash(connection, user_id)
+        found = await state(connection, user_id)
+    lines = [
+        f"{section} {json.dumps(fact, default=str, ensure_ascii=False)}"
+        for section, facts in found.items()
+        for fact in facts
+    ]
+    registers = await store.rows(_REGISTERS, user=user_id)
+    return [*lines, *sorted(register for (register,) in registers), f"hash {hashed}"]

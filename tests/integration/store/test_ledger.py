@@ -1,0 +1,376 @@
+"""Whatever becomes of an item, the ledger knows it: received is the sum of where everything is."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from prometheus_client import Gauge
+
+from shared.contracts import (
+    Event,
+    InboxEnrichedV1,
+    ItemParkedV1,
+    PageItems,
+    WebhookSplitV1,
+    WebhookUnclaimedV1,
+    derive_id,
+    encode,
+)
+from store.core.ledger import AccountLedger, ItemEntry
+from store.publishing.housekeeping import Housekeeping, Retention
+from store.repository import ledger, ledger_reading, parked, waiting
+from tests.builders import item_parked, webhook_received, webhook_split, webhook_unclaimed
+from tests.integration.store.parts import Parts, message, now
+
+pytestmark = pytest.mark.postgres
+
+W1, W2 = "1" * 32, "2" * 32
+
+
+def split(webhook_id: str = W1, items: int = 1, *, page: str = "page-1", **changes: Any) -> WebhookSplitV1:
+    pages = (PageItems(platform="facebook", page_id=page, items=items),)
+    return webhook_split(
+        **{"id": derive_id("split", webhook_id), "webhook_id": webhook_id, "pages": pages, "received_at": now()}
+        | changes
+    )
+
+
+def given_up(event: Event, **changes: Any) -> ItemParkedV1:
+    return item_parked(
+        **{
+            "id": derive_id("parked", event.id),
+            "event_type": event.type_name(),
+            "content_type": event.wire,
+            "original": encode(event),
+            "received_at": event.received_at,
+        }
+        | changes
+    )
+
+
+def of_webhook(event: InboxEnrichedV1, webhook_id: str = W1, item_index: int = 0) -> InboxEnrichedV1:
+    return msgspec.structs.replace(event, webhook_id=webhook_id, item_index=item_index)
+
+
+def unclaimed(webhook_id: str = W1, item_index: int = 0, *, content: str = "1", **changes: Any) -> WebhookUnclaimedV1:
+    return webhook_unclaimed(
+        **{"id": derive_id("unclaimed", content), "webhook_id": webhook_id, "item_index": item_index}
+        | {"received_at": now(), **changes}
+    )
+
+
+async def books(parts: Parts, *, since: datetime | None = None) -> dict[str, dict[str, Any]]:
+    """Return what is not 0, by page; every account is balanced."""
+    found = await ledger_reading.ledger(parts.database, since=since)
+    for account in found:
+        assert account.received == account.accounted + account.unaccounted, account
+    return {account.page_id: _told(account) for account in found}
+
+
+def _told(account: AccountLedger) -> dict[str, Any]:
+    names = ("received", "stored", "duplicate", "parked", "waiting", "ignored", "unaccounted")
+    return {name: value for name in names if (value := getattr(account, name))}
+
+
+async def write(parts: Parts, entries: Iterable[ItemEntry]) -> None:
+    async with parts.database.transaction() as transaction:
+        await ledger.write_outcomes(transaction, list(entries), now=now())
+
+
+def entry(index: int = 0, outcome: Any = "stored", kind: str = "message", webhook_id: str = W1) -> ItemEntry:
+    return ItemEntry(webhook_id, index, "facebook", "page-1", outcome, kind)
+
+
+def gauge(metric: Gauge) -> float:
+    [found] = metric.collect()
+    return found.samples[0].value
+
+
+def house(parts: Parts, **days: float | None) -> Housekeeping:
+    kept = {"waiting_facts": 30, "ledger": 14, "raw_items": 30, "replayed_items": 90, "parked_items": 400,
+            "token_mints": 400, "records": 400} | days  # fmt: skip
+    retention = Retention(**{name: None if n is None else timedelta(days=n) for name, n in kept.items()})  # type: ignore[arg-type]  # None only where it may be
+    return Housekeeping(parts.database, clock=now, metrics=parts.metrics, retention=retention)
+
+
+async def test_what_has_just_come_in_is_unaccounted_until_it_arrives(parts: Parts) -> None:
+    await parts.records([split(items=3)])
+    assert await books(parts) == {"page-1": {"received": 3, "unaccounted": 3}}
+
+    await write(parts, [entry(0), entry(1, "duplicate"), entry(2, "ignored", "messaging.other")])
+    assert await books(parts) == {
+        "page-1": {"received": 3, "stored": 1, "duplicate": 1, "ignored": {"messaging.other": 1}}
+    }
+
+
+async def test_outcomes_may_come_before_their_manifest_and_count_from_then(parts: Parts) -> None:
+    await write(parts, [entry(0)])
+    assert await books(parts) == {}
+    await parts.records([split(items=2)])
+    assert await books(parts) == {"page-1": {"received": 2, "stored": 1, "unaccounted": 1}}
+
+
+async def test_a_redelivery_keeps_the_first_outcome_and_counts_once(parts: Parts) -> None:
+    await parts.records([split(), split()])
+    await write(parts, [entry(outcome="stored"), entry(outcome="duplicate")])
+    await parts.records([split()])
+    await write(parts, [entry(outcome="duplicate")])
+    await parts.records([given_up(of_webhook(message()))])
+
+    assert await books(parts) == {"page-1": {"received": 1, "stored": 1}}
+
+
+async def test_an_item_that_waits_for_its_message_is_stored_with_it_and_no_sooner(parts: Parts) -> None:
+    await parts.records([split(items=2)])
+    await write(parts, [entry(0, "waiting", "edit"), entry(1, "waiting", "reaction")])
+    await write(parts, [entry(0, "duplicate", "edit")])
+    assert await books(parts) == {"page-1": {"received": 2, "waiting": 2}}
+
+    async with parts.database.transaction() as transaction:
+        await ledger.settle(transaction, [(W1, 0), (W1, 1), (W2, 7)])
+    assert await books(parts) == {"page-1": {"received": 2, "stored": 2}}
+
+
+async def test_facts_whose_message_never_comes_expire_with_their_items(parts: Parts) -> None:
+    await parts.records([split(items=2)])
+    await write(parts, [entry(0, "waiting", "edit"), entry(1)])
+    await parts.execute(
+        "INSERT INTO waiting_annotations VALUES "
+        "('user-1', 'facebook', 'page-1', 'old', '{}', CAST(:old AS text[]), now() - interval '31 days'), "
+        "('user-1', 'facebook', 'page-1', 'new', '{}', '{}', now())",
+        old=[f"{W1}:0", f"{W1}:1"],
+    )
+    await house(parts).prune()
+
+    assert await parts.rows("SELECT message_id FROM waiting_annotations") == [("new",)]
+    assert await books(parts) == {"page-1": {"received": 2, "stored": 1, "ignored": {"expired": 1}}}
+    await house(parts).check_ledger()
+    assert gauge(parts.metrics.waiting_facts) == 1
+
+
+async def test_a_parked_item_is_in_flight_when_it_is_replayed_and_then_where_it_ends(parts: Parts) -> None:
+    item = given_up(of_webhook(message()))
+    await parts.records([split(), item])
+    assert await books(parts) == {"page-1": {"received": 1, "parked": 1}}
+    assert await parts.rows("SELECT webhook_id, item_index, platform, page_id FROM parked_items") == [
+        (W1, 0, "facebook", "page-1")
+    ]
+
+    marked_at = now()
+    await parked.mark_replayed(parts.database, [item.id], now=marked_at)
+    assert await books(parts) == {"page-1": {"received": 1, "unaccounted": 1}}
+    await parked.unmark_replayed(parts.database, item.id, marked_at=marked_at)
+    assert await books(parts) == {"page-1": {"received": 1, "parked": 1}}
+
+    await parked.mark_replayed(parts.database, [item.id], now=now())
+    await parts.records([item])
+    assert await books(parts) == {"page-1": {"received": 1, "parked": 1}}, "it failed once more"
+    await parked.mark_replayed(parts.database, [item.id], now=now())
+    await write(parts, [entry()])
+    assert await books(parts) == {"page-1": {"received": 1, "stored": 1}}
+
+
+async def test_the_same_item_parked_out_of_two_webhooks_is_parked_once_and_a_duplicate(parts: Parts) -> None:
+    event = message()
+    await parts.records([split(W1), split(W2), given_up(of_webhook(event, W1)), given_up(of_webhook(event, W2))])
+    assert await books(parts) == {"page-1": {"received": 2, "duplicate": 1, "parked": 1}}
+
+
+async def test_a_webhook_that_nobody_can_split_counts_as_one_item_until_somebody_can(parts: Parts) -> None:
+    webhook = webhook_received(id=W1, received_at=now())
+    item = given_up(webhook)
+    await parts.records([item, item])
+    assert await books(parts) == {"": {"received": 1, "parked": 1}}
+
+    await parked.mark_replayed(parts.database, [item.id], now=now())
+    assert await books(parts) == {"": {"received": 1, "unaccounted": 1}}
+    await parts.records([split(items=3)])
+    await write(parts, [entry(0), entry(1), entry(2)])
+    assert await books(parts) == {"page-1": {"received": 3, "stored": 3}}
+
+
+@pytest.mark.parametrize("is_split_first", [True, False])
+async def test_what_is_missing_of_a_webhook_that_was_parked_whole_is_parked_with_it(
+    parts: Parts, *, is_split_first: bool
+) -> None:
+    item = given_up(webhook_received(id=W1, received_at=now()))
+    await parts.records([split(items=3)] if is_split_first else [item])
+    await parts.records([item] if is_split_first else [split(items=3)])
+    await write(parts, [entry(0)])
+    assert await books(parts) == {"page-1": {"received": 3, "stored": 1, "parked": 2}}
+
+    await parked.mark_replayed(parts.database, [item.id], now=now())
+    assert await books(parts) == {"page-1": {"received": 3, "stored": 1, "unaccounted": 2}}
+
+
+async def test_an_item_that_was_parked_out_of_its_webhook_is_replayed_as_one_of_its_own(parts: Parts) -> None:
+    alone = webhook_received(id=W2, received_at=now())
+    item = given_up(alone, webhook_id=W1, item_index=1)
+    pages = (
+        PageItems(platform="facebook", page_id="page-1", items=1),
+        PageItems(platform="facebook", page_id="", items=1),
+    )
+    await parts.records([split(pages=pages), item])
+    await write(parts, [entry(0)])
+    assert await books(parts) == {"": {"received": 1, "parked": 1}, "page-1": {"received": 1, "stored": 1}}
+
+    marked_at = now()
+    await parked.mark_replayed(parts.database, [item.id], now=marked_at)
+    await parked.unmark_replayed(parts.database, item.id, marked_at=marked_at)
+    assert (await books(parts))[""] == {"received": 1, "parked": 1}
+
+    await parked.mark_replayed(parts.database, [item.id], now=now())
+    await parts.records([split(W2, page=""), given_up(alone, id=item.id, webhook_id=W2, item_index=0)])
+    assert (await books(parts))[""] == {"received": 2, "parked": 1, "ignored": {"replayed": 1}}
+
+
+async def test_an_item_of_a_page_that_nobody_has_connected_waits_and_is_in_flight_when_it_leaves(parts: Parts) -> None:
+    await parts.records([split(W1), split(W2), unclaimed(W1), unclaimed(W2)])
+    assert await books(parts) == {"page-1": {"received": 2, "waiting": 1, "duplicate": 1}}
+
+    await parts.execute("UPDATE waiting_webhooks SET release_version = 1")
+    assert await parts.releaser.release() == 1
+    assert await books(parts) == {"page-1": {"received": 2, "unaccounted": 1, "duplicate": 1}}
+    await write(parts, [entry()])
+    assert await books(parts) == {"page-1": {"received": 2, "stored": 1, "duplicate": 1}}
+
+
+async def test_an_item_that_arrives_before_it_is_known_to_have_left_stays_where_it_is(parts: Parts) -> None:
+    await parts.records([split(), unclaimed()])
+    await parts.execute("UPDATE waiting_webhooks SET release_version = 1")
+    lease = now() + timedelta(seconds=30)
+    [(row_id, _)] = await waiting.claim_released(parts.database, now=now(), leased_until=lease, most=10)
+    await write(parts, [entry()])
+    await waiting.delete(parts.database, [row_id], leased_until=lease, now=now())
+    assert await books(parts) == {"page-1": {"received": 1, "stored": 1}}
+
+
+async def test_items_that_waited_in_vain_are_ignored_and_it_says_why(parts: Parts) -> None:
+    webhooks = [f"{number:032x}" for number in range(5)]
+    await parts.records([split(webhook_id) for webhook_id in webhooks])
+    for number, webhook_id in enumerate(webhooks):
+        await parts.records([unclaimed(webhook_id, content=str(number))])
+    assert await books(parts) == {"page-1": {"received": 5, "waiting": 3, "ignored": {"over_limit": 2}}}
+
+    await parts.execute("UPDATE waiting_webhooks SET arrived_at = now() - interval '8 days'")
+    await parts.upkeep.tidy()
+    assert await books(parts) == {"page-1": {"received": 5, "ignored": {"expired": 3, "over_limit": 2}}}
+
+
+async def test_a_webhook_that_is_split_into_more_later_has_more_to_be_found(parts: Parts) -> None:
+    await parts.records([split(items=1)])
+    await write(parts, [entry(0)])
+    assert await house(parts).check_ledger() == 0
+    await parts.records([split(items=2)])
+    assert await books(parts) == {"page-1": {"received": 2, "stored": 1, "unaccounted": 1}}
+
+
+async def test_more_outcomes_than_items_do_not_hide_what_is_missing_elsewhere(parts: Parts) -> None:
+    await parts.records([split(W1, items=1), split(W2, items=1)])
+    await write(parts, [entry(0), entry(1)])
+    assert await books(parts) == {"page-1": {"received": 3, "stored": 2, "unaccounted": 1}}
+
+
+async def test_only_what_came_since_then_is_summed_up(parts: Parts) -> None:
+    moment = now()
+    await parts.records([split(W1, received_at=moment - timedelta(days=1)), split(W2, received_at=moment)])
+    assert await books(parts, since=moment) == {"page-1": {"received": 1, "unaccounted": 1}}
+    assert await books(parts, since=moment + timedelta(microseconds=1)) == {}
+
+
+async def test_what_has_been_missing_for_a_minute_is_told_and_what_was_found_is_not_looked_for_again(
+    parts: Parts,
+) -> None:
+    long_ago = now() - timedelta(minutes=2)
+    await parts.records([split(W1, items=3, received_at=long_ago), split(W2, items=1, received_at=long_ago)])
+    await parts.records([split("3" * 32, items=1)])
+    await write(parts, [entry(0), entry(webhook_id=W2)])
+
+    assert await house(parts).check_ledger() == 2
+    assert gauge(parts.metrics.missing_items) == 2
+    assert await parts.rows("SELECT webhook_id FROM webhooks WHERE open_since IS NULL") == [(W2,)]
+    [found] = await ledger_reading.unaccounted(parts.database, before=now() - timedelta(minutes=1), most=10)
+    assert (found.webhook_id, found.page_id, found.items, found.missing) == (W1, "page-1", 3, 2)
+
+    await write(parts, [entry(1), entry(2)])
+    assert await house(parts).check_ledger() == 0
+    assert gauge(parts.metrics.missing_items) == 0
+    assert await ledger_reading.unaccounted(parts.database, before=now() - timedelta(minutes=1), most=10) == []
+
+
+async def test_a_replayed_item_is_looked_for_again(parts: Parts) -> None:
+    item = given_up(of_webhook(message()))
+    await parts.records([split(received_at=now() - timedelta(minutes=2)), item])
+    assert await house(parts).check_ledger() == 0
+    await parked.mark_replayed(parts.database, [item.id], now=now() - timedelta(minutes=2))
+    assert await house(parts).check_ledger() == 1
+
+
+async def test_slices_do_not_change_the_sums(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_reading, "_WEBHOOKS_PER_SLICE", 3)
+    long_ago = now() - timedelta(hours=1)
+    webhooks = [f"{number:032x}" for number in range(20)]
+    await parts.records(
+        [split(one, received_at=long_ago + timedelta(seconds=n // 2)) for n, one in enumerate(webhooks)]
+    )
+    await write(parts, [entry(webhook_id=one) for one in webhooks[:15]])
+
+    assert await books(parts) == {"page-1": {"received": 20, "stored": 15, "unaccounted": 5}}
+    found = await ledger_reading.unaccounted(parts.database, before=now(), most=4)
+    assert [one.webhook_id for one in found] == webhooks[15:19]
+    assert await house(parts).check_ledger() == 5
+
+
+async def test_what_has_been_kept_for_long_enough_is_forgotten_and_no_webhook_without_its_outcomes_is_left(
+    parts: Parts,
+) -> None:
+    await parts.records([split(W1, received_at=now() - timedelta(days=15)), split(W2)])
+    await write(parts, [entry(webhook_id=W1), entry(webhook_id=W2)])
+    await house(parts).prune()
+    assert await books(parts) == {"page-1": {"received": 1, "stored": 1}}
+    assert await parts.rows("SELECT count(*) FROM item_outcomes") == [(2,)], "written today"
+
+    await parts.execute("UPDATE item_outcomes SET at = now() - interval '16 days' WHERE webhook_id = :id", id=W1)
+    await house(parts).prune()
+    assert await parts.rows("SELECT webhook_id FROM item_outcomes") == [(W2,)]
+
+
+async def test_other_things_are_kept_as_long_as_is_said(parts: Parts) -> None:
+    await parts.execute(
+        "INSERT INTO token_mints (user_id, minted_at, expires_at, minted_by) "
+        "SELECT 'u', now() - d * interval '1 day', now(), 'x' FROM unnest(CAST(:days AS integer[])) d",
+        days=[399, 401],
+    )
+    await parts.execute(
+        "INSERT INTO raw_items SELECT 'u', d::text, 'facebook', 'p', NULL, 'l', '{}', now(), "
+        "now() - d * interval '1 day' FROM unnest(CAST(:days AS integer[])) d",
+        days=[29, 31],
+    )
+    await parts.execute(
+        "INSERT INTO records SELECT 'u', 'facebook', 'p', 'comment', d::text, NULL, NULL, NULL, '{}', now(), "
+        "now() - d * interval '1 day' FROM unnest(CAST(:days AS integer[])) d",
+        days=[399, 401],
+    )
+    for number, (age, is_replayed) in enumerate([(89, True), (91, True), (91, False), (401, False)]):
+        await parts.records([item_parked(id=str(number))])
+        await parts.execute(
+            "UPDATE parked_items SET parked_at = now() - CAST(:age AS integer) * interval '1 day', "
+            "replayed_at = CASE WHEN :replayed THEN now() END WHERE id = :id",
+            age=age, replayed=is_replayed, id=str(number),
+        )  # fmt: skip
+    for_ever = {"raw_items": None, "replayed_items": None, "parked_items": None, "token_mints": None, "records": None}
+    await house(parts, **for_ever).prune()
+    assert await parts.rows("SELECT count(*) FROM parked_items") == [(4,)]
+
+    await house(parts).prune()
+    assert await parts.rows("SELECT id FROM parked_items ORDER BY id") == [("0",), ("2",)]
+    for table in ("token_mints", "raw_items", "records"):
+        assert await parts.rows(f"SELECT count(*) FROM {table}") == [(1,)], table  # noqa: S608 - of this test
+
+
+async def test_what_is_no_item_has_no_place_in_the_ledger(parts: Parts) -> None:
+    await parts.records([item_parked(original=b"\xc1", event_type=""), given_up(split())])
+    assert await parts.rows("SELECT webhook_id FROM parked_items") == [(None,), (None,)]
+    assert await books(parts) == {}

@@ -1,0 +1,35 @@
+"""Our own corpus of webhook bodies through the real system: every kind that the platforms send, in both orders."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.corpus import read_corpus
+from tests.acceptance.playing import Player
+from tests.acceptance.reporting import report
+from tests.system.running import running_system
+from tests.system.surroundings import surroundings
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
+
+CORPUS = Path(__file__).parents[1] / "acceptance" / "corpus"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "every"),
+    [pytest.param((), 1, id="one process"), pytest.param(("--processes",), 4, id="four processes, some of the corpus")],
+)
+async def test_our_corpus_becomes_what_its_index_says(arguments: tuple[str, ...], every: int, tmp_path: Path) -> None:
+    cases = read_corpus(CORPUS)[::every]
+    started = time.monotonic()
+
+    async with (
+        surroundings() as environment,
+        running_system(
+            tmp_path, "--no-simulator", "--graph-url", "http://127.0.0.1:9", *arguments, environment=environment
+        ) as system,
+    ):
+        differences = await Player(system).play_all(cases)
+
+    assert not differences, "\n".join(report(cases, differences, seconds=time.monotonic() - started))

@@ -1,0 +1,59 @@
+import json
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from push_gateway import frames
+from push_gateway.event_stream import EVENT_STREAM, closing, position_of
+from push_gateway.frames import BadFrame, CloseCode, Position
+
+
+def fields(block: bytes) -> dict[str, str]:
+    assert block.endswith(b"\n\n")
+    lines = block[:-2].split(b"\n")
+    assert b"" not in lines, "one event"
+    return {
+        name.decode(): value.decode().removeprefix(" ") for name, _, value in (line.partition(b":") for line in lines)
+    }
+
+
+@given(st.integers(1, 10**12), st.text(alphabet="0123456789abcdef", min_size=1), st.text())
+def test_a_change_is_one_event_whose_id_is_the_position_after_it(seq: int, epoch: str, text: str) -> None:
+    frame = frames.sequenced("new_message", seq, msgspec.Raw(json.dumps({"text": text}, indent=1).encode()))
+
+    event = fields(EVENT_STREAM.change(frame, epoch))
+
+    assert event["event"] == "new_message"
+    assert json.loads(event["data"]) == {"type": "new_message", "seq": seq, "data": {"text": text}}
+    assert position_of(event["id"]) == Position(epoch, seq)
+
+
+@pytest.mark.parametrize("size", [0, 60, 70, 200, 65_400, 65_600])
+def test_a_frame_of_any_length_gives_its_payload_back(size: int) -> None:
+    frame = frames.sequenced("new_message", 7, msgspec.Raw(json.dumps("x" * size).encode()))
+
+    assert json.loads(frame.payload)["data"] == "x" * size
+
+
+def test_what_is_no_change_leaves_the_position_as_it_is() -> None:
+    assert "id" not in fields(EVENT_STREAM.notice(frames.heartbeat(4)))
+    assert fields(EVENT_STREAM.notice(frames.reset(Position("e1", 9), "log_pruned")))["id"] == "e1-9"
+
+
+def test_the_end_says_when_to_come_back() -> None:
+    event = fields(closing(CloseCode.RESTARTING, "retry_after_ms=4300"))
+    assert (event["event"], event["retry"]) == ("close", "4300")
+    assert json.loads(event["data"]) == {"code": 1012, "reason": "retry_after_ms=4300", "retry_after_ms": 4300}
+    assert fields(closing(CloseCode.TOO_SLOW, "too slow"))["retry"] == "2000"
+
+
+@pytest.mark.parametrize("given_id", ["", "7", "-7", "e1-", "e1-x", "e1-9999999999999999999", "e1-\u0667"])
+def test_another_id_is_no_position(given_id: str) -> None:
+    with pytest.raises(BadFrame):
+        position_of(given_id)
+
+
+def test_an_epoch_may_hold_a_dash() -> None:
+    assert position_of("a-b-7") == Position("a-b", 7)

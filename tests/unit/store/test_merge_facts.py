@@ -1,0 +1,280 @@
+"""What other items say about messages, in both orders: before their message and after it."""
+
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from shared.contracts import Item
+from shared.contracts.inbox import Reaction, ReplyTo
+from store.core.facts import Arrival
+from store.core.rows import MessageRow
+from tests.unit.store.facts import (
+    Memory,
+    arrival,
+    at,
+    edit,
+    message,
+    numbered,
+    profile,
+    reaction,
+    receipt,
+    said,
+    unsend,
+)
+
+INCOMING = arrival("m", message=message("m-1", content="hello", created_at=at(1)))
+OUTGOING = arrival("m", message=message("m-1", direction="outgoing", sender_id="page-1", created_at=at(1)))
+STORY = ReplyTo(message_id="m-0", story={"id": "s"})
+
+
+def after(*arrivals: Arrival) -> Memory:
+    memory = Memory()
+    for one in arrivals:
+        memory.take([one])
+    return memory
+
+
+def in_every_order(*arrivals: Arrival) -> Memory:
+    """Return what is known after `arrivals`, which is the same in every order and in one batch."""
+    given = numbered(arrivals)
+    memories = [after(*some) for some in permutations(given)]
+    memories.append(Memory())
+    memories[-1].take(given)
+    for memory in memories[1:]:
+        assert memory.facts() == memories[0].facts()
+    return memories[0]
+
+
+def row(memory: Memory, mid: str = "m-1") -> MessageRow:
+    [found] = [row for row in memory.messages.values() if row.key.message_id == mid]
+    return found
+
+
+def look(found: MessageRow, *names: str) -> tuple[Any, ...]:
+    return tuple(getattr(found, name) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("items", "shown"),
+    [
+        pytest.param([edit(content="new")], {"content": "new", "edited_at": at(10)}, id="edit"),
+        pytest.param(
+            [edit(content="new", second=5), edit(content=None, revision=2, second=9)],
+            {"content": "new", "edited_at": at(9)},
+            id="edit without text",
+        ),
+        pytest.param([edit(content=None, revision=0)], {"content": "hello", "edited_at": None}, id="no edit at all"),
+        pytest.param([edit(), unsend()], {"content": None, "deleted_at": at(20)}, id="edit and unsend"),
+        pytest.param(
+            [reaction(second=1), reaction(emoji="👍", second=2), reaction(actor="page-1", second=1)],
+            {
+                "reactions": (
+                    Reaction(actor_id="page-1", emoji="❤", at=at(1)),
+                    Reaction(actor_id="person-1", emoji="👍", at=at(2)),
+                )
+            },
+            id="reactions",
+        ),
+        pytest.param([reaction(second=1), reaction(emoji=None, second=2)], {"reactions": ()}, id="taken back"),
+        pytest.param([receipt("read", "m-1")], {"status": None, "read_at": None}, id="receipts are for outgoing ones"),
+    ],
+)
+def test_what_is_said_about_a_message_shows_whatever_comes_first(items: list[Any], shown: dict[str, Any]) -> None:
+    memory = in_every_order(INCOMING, *map(said, items))
+
+    assert look(row(memory), *shown) == tuple(shown.values())
+
+
+@pytest.mark.parametrize(
+    ("items", "status", "delivered", "read", "error"),
+    [
+        pytest.param([], "sent", None, None, None, id="nothing"),
+        pytest.param([receipt("sent", "m-1")], "sent", None, None, None, id="sent"),
+        pytest.param([receipt("delivered", "m-1", second=3)], "delivered", at(3), None, None, id="delivered"),
+        pytest.param([receipt("read", "m-1", second=4)], "read", at(4), at(4), None, id="read is delivered"),
+        pytest.param(
+            [receipt("read", "m-1", second=4), receipt("delivered", "m-1", second=6)],
+            "read",
+            at(4),
+            at(4),
+            None,
+            id="late delivery",
+        ),
+        pytest.param([receipt("played", "m-1", second=7)], "played", at(7), at(7), None, id="played"),
+        pytest.param([receipt("failed", "m-1", error="blocked")], "failed", None, None, "blocked", id="failed"),
+        pytest.param(
+            [receipt("failed", "m-1", error="blocked"), receipt("delivered", "m-1", second=3)],
+            "delivered",
+            at(3),
+            None,
+            None,
+            id="failed and then delivered",
+        ),
+        pytest.param(
+            [
+                receipt("delivered", second=5, upto=1),
+                receipt("read", second=8, upto=2),
+                receipt("read", second=6, upto=0),
+            ],
+            "read",
+            at(5),
+            at(8),
+            None,
+            id="watermarks",
+        ),
+        pytest.param(
+            [receipt("read", second=9, upto=3), receipt("read", second=7, upto=2)],
+            "read",
+            at(7),
+            at(7),
+            None,
+            id="least",
+        ),
+        pytest.param([receipt("read", second=9, upto=0)], "sent", None, None, None, id="watermark before it"),
+    ],
+)
+def test_how_far_an_outgoing_message_has_come(
+    items: list[Any], status: str, delivered: Any, read: Any, error: str | None
+) -> None:
+    memory = in_every_order(OUTGOING, *map(said, items))
+
+    assert look(row(memory), "status", "delivered_at", "read_at", "error") == (status, delivered, read, error)
+
+
+def test_a_message_described_later_is_covered_by_what_covers_its_later_time() -> None:
+    later = arrival("m2", message=message("m-1", direction="outgoing", sender_id="page-1", created_at=at(5)))
+    memory = in_every_order(
+        OUTGOING, later, said(receipt("read", second=6, upto=2)), said(receipt("read", second=9, upto=7))
+    )
+
+    assert look(row(memory), "created_at", "read_at") == (at(5), at(9))
+
+
+def test_a_receipt_of_one_page_covers_nothing_of_another() -> None:
+    memory = in_every_order(OUTGOING, said(receipt("read", upto=5), page_id="page-2"))
+
+    assert row(memory).status == "sent"
+
+
+def test_an_instagram_read_covers_what_went_out_before() -> None:
+    earlier, later = (
+        arrival(f"m{n}", message=message(f"m-{n}", direction="outgoing", created_at=at(n))) for n in (1, 3)
+    )
+    seen = said(receipt("read", "m-2", second=8, covers_earlier=True), person=None)
+    named = arrival("m2", message=message("m-2", direction="outgoing", created_at=at(2)))
+    memory = in_every_order(earlier, named, later, seen)
+
+    assert [row(memory, f"m-{n}").status for n in (1, 2, 3)] == ["read", "read", "sent"]
+    assert row(memory, "m-1").read_at == at(8)
+
+
+def test_nothing_that_an_unsent_message_said_is_left() -> None:
+    told = message("m-1", content="canary", payload="canary", error="canary", reply_to=STORY, created_at=at(1))
+    again = message("m-1", content="canary 2", reply_to=ReplyTo(story={"id": "canary"}), created_at=at(0))
+    memory = in_every_order(
+        arrival(message=told), arrival(message=again), said(edit(content="canary 3")), said(unsend())
+    )
+
+    assert "canary" not in repr(memory.facts())
+    found = row(memory)
+    assert look(found, "content", "payload", "deleted_at") == (None, None, at(20))
+    assert found.reply_to == ReplyTo(message_id="m-0")
+
+
+def test_a_message_that_comes_unsent_is_new_and_not_unread() -> None:
+    memory = after(said(unsend(), "u"))
+    changes = memory.take([INCOMING])
+
+    assert [entry.kind for entry in changes.log] == ["new_message"]
+    [conversation] = memory.conversations.values()
+    assert (conversation.unread_count, conversation.last_message_id) == (0, 1)
+    assert memory.annotations == {}
+
+
+def test_unsending_an_unread_message_lowers_the_count_and_editing_does_not_raise_it() -> None:
+    memory = after(INCOMING, said(edit(), "e"))
+    [conversation] = memory.conversations.values()
+    assert conversation.unread_count == 1
+    memory.take([said(unsend(), "u")])
+    memory.take([said(unsend(second=1), "u2")])
+
+    [conversation] = memory.conversations.values()
+    assert (conversation.unread_count, conversation.last_seq) == (0, 4)
+
+
+def test_what_nobody_can_see_takes_no_number() -> None:
+    memory = after(OUTGOING, said(receipt("read", "m-1", second=5), "r"))
+    changes = memory.take([said(receipt("delivered", "m-1", second=6), "d")])
+
+    assert not changes.log
+    [changed] = changes.changed_messages
+    assert changed.annotations.delivered_at == at(6)
+    assert row(memory).seq == 2
+
+
+def test_nothing_that_is_said_about_messages_makes_a_conversation() -> None:
+    items: list[Item] = [edit(), unsend(), reaction(), receipt("read", "m-1", upto=5), receipt("delivered", "m-9")]
+    memory = after(*numbered(map(said, items)))
+
+    assert memory.conversations == {}
+    assert memory.messages == {}
+    assert not memory.log
+    assert len(memory.annotations) == 2
+
+
+def test_a_postback_of_the_same_id_is_another_message() -> None:
+    postback = message("m-1", content="Buy", key=message("m-1").key._replace(kind="postback"))
+    memory = after(INCOMING, arrival("p", message=postback), said(edit(content="new"), "e"))
+
+    assert sorted((key.kind, found.content) for key, found in memory.messages.items()) == [
+        ("message", "new"),
+        ("postback", "Buy"),
+    ]
+
+
+def test_another_id_of_a_customer_links_both_conversations_in_any_order() -> None:
+    one = arrival("a", message=message("m-1"), aliases=("person-2",))
+    other = arrival("b", person="person-2", message=message("m-2", sender_id="person-2"))
+    memory = in_every_order(one, other)
+
+    assert {row.participant_id: row.aliases for row in memory.conversations.values()} == {
+        "person-1": ("person-2",),
+        "person-2": ("person-1",),
+    }
+    assert not memory.take([msg_again := arrival("c", message=message("m-3"), aliases=("person-2",))]).links, msg_again
+
+
+def test_a_known_conversation_is_told_of_a_link() -> None:
+    memory = after(INCOMING)
+    changes = memory.take([arrival("b", aliases=("person-2",))])
+
+    assert [entry.kind for entry in changes.log] == ["conversation_updated"]
+
+
+def test_every_item_has_an_outcome() -> None:
+    memory = after(
+        said(unsend("m-1"), "before"),
+        INCOMING,
+        said(unsend("m-1"), "again"),
+        arrival("same", message=message("m-1", content="hello", created_at=at(1))),
+        said(edit(content=None, revision=0), "nothing"),
+        said(reaction("m-9"), "waits"),
+        said(reaction("m-9"), "says the same"),
+        said(receipt("read", upto=3), "covers"),
+        arrival("name", profile=profile("Ada")),
+    )
+
+    assert {
+        position.webhook_id.removeprefix("webhook of "): outcome for position, outcome in memory.outcomes.items()
+    } == {
+        "before": "stored",
+        "m": "stored",
+        "again": "duplicate",
+        "same": "duplicate",
+        "nothing": "ignored",
+        "waits": "waiting",
+        "says the same": "duplicate",
+        "covers": "stored",
+        "name": "stored",
+    }
