@@ -33,6 +33,7 @@ class _Played:
     again: Inbox
     added: Ledger
     fingerprint: str
+    """Hash over what is known of the user; taken only where it is compared."""
 
 
 class Player:
@@ -90,12 +91,13 @@ class Player:
         if not is_effect_first:
             await self._probe(case, page_ids[0], token, 1)
             await rest.post(case.platform, case.body)
-        await self._probe(case, page_ids[0], token, 2)
+        if bases:
+            await self._probe(case, page_ids[0], token, 2)
         inbox = await rest.inbox_once(token, lambda seen: not _inbox_differences(case, outcome, seen))
         await rest.post(case.platform, case.body)
         await self._probe(case, page_ids[0], token, 3)
         again = await rest.inbox_once(token, lambda seen: seen == inbox)
-        return _Played(inbox, again, added, await rest.fingerprint(user_id))
+        return _Played(inbox, again, added, await rest.fingerprint(user_id) if bases else "")
 
     async def _post_and_account(self, case: Case, page_id: str, token: str) -> Ledger:
         """Post the body; return what the ledger has of it, which is all that has come since, but for the probe."""

@@ -1,25 +1,34 @@
 """The REST API keeps to its own description: cases are generated from the OpenAPI document and sent to the real service."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import schemathesis
+import store.app
 from hypothesis import HealthCheck, settings
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
 from shared.contracts import InboxEnrichedV1, Profile, derive_id
 from shared.messaging.local import LocalBroker
+from shared.observability.operations import Readiness
 from shared.security.user_tokens import mint
 from shared.settings import load
-from store.app import running
+from store.app import create_app, running
+from store.metrics import Metrics
+from store.repository.database import Database
 from store.settings import Settings
 from tests.builders import inbox_enriched, item_parked, message_item
+from tests.fixtures.postgres import _TEMPLATE, _new_database
 
 pytestmark = [pytest.mark.postgres, pytest.mark.filterwarnings("default")]
 
@@ -53,28 +62,42 @@ async def _serve(database_url: str, ready: "Future[str]", stop: "Future[asyncio.
         await stopping.wait()
 
 
-@pytest.fixture
-def served(database_url: str) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def served(postgres_server: str, _database_numbers: Iterator[int]) -> Iterator[str]:
     """Yield the address of a store that runs in a loop of its own, so that it answers while a test waits for it."""
     ready: Future[str] = Future()
     stop: Future[asyncio.Event] = Future()
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=lambda: loop.run_until_complete(_serve(database_url, ready, stop)))
-    thread.start()
-    try:
-        yield ready.result(timeout=20)
-    finally:
-        loop.call_soon_threadsafe(stop.result(timeout=20).set)
-        thread.join(timeout=20)
-        loop.close()
+    with contextmanager(_new_database)(
+        postgres_server, next(_database_numbers), f"{_TEMPLATE}_{os.getpid()}"
+    ) as database_url:
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=lambda: loop.run_until_complete(_serve(database_url, ready, stop)))
+        thread.start()
+        try:
+            yield ready.result(timeout=20)
+        finally:
+            loop.call_soon_threadsafe(stop.result(timeout=20).set)
+            thread.join(timeout=20)
+            loop.close()
 
 
-@pytest.fixture
-def described(served: str) -> Any:
-    return schemathesis.openapi.from_url(f"{served}/api/openapi.json")
+def _description() -> dict[str, Any]:
+    """Return the OpenAPI document, of an app that is connected to nothing."""
+    chosen = load(Settings, database_url="postgresql://nobody@localhost/nothing", **_SECRETS)
+    database = Database("postgresql://nobody@localhost/nothing", pool_size=1, command_timeout_seconds=1)
+    broker, registry = LocalBroker(), CollectorRegistry()
+    public = create_app(
+        chosen,
+        database=database,
+        publisher=broker,
+        work=store.app._work(chosen, database, broker, Metrics(registry), indexing=database),
+        readiness=Readiness(lambda: None),  # type: ignore[arg-type, return-value]  # nobody asks it
+        registry=registry,
+    )
+    return public.openapi()
 
 
-api = schemathesis.pytest.from_fixture("described")
+api = schemathesis.openapi.from_dict(_description())
 
 
 def _token(operation: Any) -> str:
@@ -86,5 +109,9 @@ def _token(operation: Any) -> str:
 
 @api.parametrize()
 @settings(max_examples=_EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-def test_answers_are_as_described(case: Any) -> None:
-    case.call_and_validate(headers={"Authorization": f"Bearer {_token(case.operation)}"})
+def test_answers_are_as_described(case: Any, served: str) -> None:
+    # Which cursors are valid no schema can say; that others are refused has tests of its own.
+    excluded = [positive_data_acceptance] if "cursor" in (case.query or {}) else []
+    case.call_and_validate(
+        base_url=served, headers={"Authorization": f"Bearer {_token(case.operation)}"}, excluded_checks=excluded
+    )

@@ -3,7 +3,7 @@
 A fact is as likely to come long before what it is about, and some are about messages that never come.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
@@ -15,7 +15,7 @@ from tests.convergence.shapes import Page, Piece
 from tests.convergence.words import CUSTOMERS, Draw
 
 MOST_PIECES = 25
-LEAST_PIECES = (1, 3, 8, 15)
+LEAST_PIECES = (1, 6, 12, 18)
 """One of these; without it most histories would be of a few pieces."""
 PAGES: dict[Platform, tuple[tuple[str, str], ...]] = {
     "facebook": (("1001", "1001"), ("1002", "1002")),
@@ -26,25 +26,33 @@ PAGES: dict[Platform, tuple[tuple[str, str], ...]] = {
 
 Kind = Callable[[Page, str], st.SearchStrategy[Piece]]
 _DIRECT: tuple[Kind, ...] = (
-    *((direct.messages,) * 5),
-    *((direct.edits, direct.reactions) * 2),
+    direct.edits,
     direct.unsends,
+    direct.reactions,
     direct.lookups,
     direct.postbacks,
     direct.beside_threads,
     direct.changes,
 )
+MESSAGES: dict[Platform, tuple[Kind, ...]] = {
+    "facebook": (direct.messages,),
+    "instagram": (direct.messages,),
+    "whatsapp": (whatsapp.messages,),
+}
 KINDS: dict[Platform, tuple[Kind, ...]] = {
-    "facebook": (*_DIRECT, *((direct.messenger_receipts,) * 4)),
-    "instagram": (*_DIRECT, *((direct.instagram_reads,) * 4)),
+    "facebook": (*_DIRECT, direct.messenger_receipts, direct.messenger_receipts),
+    "instagram": (*_DIRECT, direct.instagram_reads, direct.instagram_reads),
     "whatsapp": (
-        *((whatsapp.messages,) * 5),
-        *((whatsapp.facts, whatsapp.statuses) * 3),
+        whatsapp.edits,
+        whatsapp.unsends,
+        whatsapp.reactions,
+        *((whatsapp.statuses,) * 2),
         whatsapp.hidden_phones,
         whatsapp.number_changes,
         whatsapp.changes,
     ),
 }
+"""Beside messages."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +65,23 @@ class History:
 
 @st.composite
 def histories(draw: Draw) -> History:
-    """Return a history of one or two pages of one or two users."""
-    users = draw(st.integers(1, 2))
-    pages = draw(st.lists(pages_of(users), min_size=1, max_size=2, unique_by=lambda page: page.id))
-    people = CUSTOMERS[: draw(st.integers(1, 3))]
+    """Return a history of one or two pages of one or two users.
+
+    It has messages and at most a few other kinds of items: so many of a kind meet that each rule is put to the test.
+    """
+    users = draw(st.sampled_from((1, 1, 2)))
+    number = draw(st.sampled_from((1, 1, 2)))
+    pages = draw(st.lists(pages_of(users), min_size=number, max_size=number, unique_by=lambda page: page.id))
+    people = CUSTOMERS[: draw(st.sampled_from((1, 1, 2, 3)))]
+    kinds = {
+        page.id: (
+            *MESSAGES[page.platform],
+            *draw(st.lists(st.sampled_from(KINDS[page.platform]), min_size=1, max_size=4)),
+        )
+        for page in pages
+    }
     least = draw(st.sampled_from(LEAST_PIECES))
-    pieces = draw(st.lists(pieces_of(pages, people), min_size=least, max_size=MOST_PIECES))
+    pieces = draw(st.lists(pieces_of(pages, people, kinds), min_size=least, max_size=MOST_PIECES))
     return History(tuple(sorted(pieces, key=lambda piece: piece.second)), users)
 
 
@@ -74,7 +93,7 @@ def pages_of(draw: Draw, users: int) -> Page:
 
 
 @st.composite
-def pieces_of(draw: Draw, pages: Sequence[Page], people: Sequence[str]) -> Piece:
+def pieces_of(draw: Draw, pages: Sequence[Page], people: Sequence[str], kinds: Mapping[str, Sequence[Kind]]) -> Piece:
     page, customer = draw(st.sampled_from(pages)), draw(st.sampled_from(people))
-    kind = draw(st.sampled_from(KINDS[page.platform]))
+    kind = draw(st.sampled_from(kinds[page.id]))
     return draw(kind(page, customer))

@@ -1,8 +1,9 @@
 """The client's side of the promise, as small as a client can be: frames in, screen out.
 
-What docs/protocol.md asks of a client is all that happens here: frames in the order of their `seq`, whole objects in
-the place of what is held, and of two versions of an object the one with the higher number (`seq` of a message,
-`last_seq` of a conversation). A frame may show its objects as they were later than its own `seq`; it is never older.
+What docs/protocol.md asks of a client is all that happens here: whole objects come in the place of what is held, and
+of two versions of an object the one with the higher number stays (`seq` of a message, `last_seq` of a conversation).
+So the order of the frames does not matter either. A frame may show its objects as they were later than its own `seq`;
+it is never older.
 
 One thing is no field to be stored: the name of who wrote an incoming message is its conversation's, so a frame that
 brings a new name renames every message of that conversation.
@@ -30,7 +31,7 @@ def fold(frames: Iterable[Json]) -> Screen:
     """Return what a client shows after `frames`: `{"type", "seq", "data"}`, in any order, repeated or not."""
     conversations: dict[str, Json] = {}
     messages: dict[int, Json] = {}
-    for frame in sorted(frames, key=lambda one: int(one["seq"])):
+    for frame in frames:
         told = frame["data"]
         if "conversation" in told:
             _put(conversations, told["conversation"], key="conversation_id", version="last_seq")

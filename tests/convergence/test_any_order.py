@@ -27,7 +27,7 @@ from tests.convergence.arrangements import Arrangement, arrangements, events_of,
 from tests.convergence.bookkeeping import check_items, check_sums
 from tests.convergence.facts import facts_of
 from tests.convergence.histories import History, histories
-from tests.convergence.reducer import Screen, fold, time_of
+from tests.convergence.reducer import Json, Screen, fold, time_of
 from tests.convergence.store import Store, opened
 from tests.convergence.words import CONFIDENTIAL
 
@@ -124,11 +124,23 @@ async def _check_frames(store: Store, user_id: str) -> Screen:
     published = store.published(user_id)
     assert [frame["seq"] for frame in log] == list(range(1, len(log) + 1))
     assert sorted(published) == list(range(1, len(log) + 1)), "every change is published"
-    for name, frames in (("rendered now", log), ("as published", list(published.values()))):
+    forwards = [published[seq] for seq in sorted(published)]
+    for name, frames in (("rendered now", log), ("as published", forwards), ("backwards", forwards[::-1])):
         screen = fold(frames)
         assert screen.conversations == fresh.conversations, name + _unlike(screen.conversations, fresh.conversations)
         assert screen.messages == fresh.messages, name + _unlike(screen.messages, fresh.messages)
+    _check_numbers(fresh, log)
     return fresh
+
+
+def _check_numbers(fresh: Screen, log: list[Json]) -> None:
+    """Objects have the number of the last frame that is about them, messages also that of their first."""
+    for conversation_id, conversation in fresh.conversations.items():
+        about = [frame["seq"] for frame in log if frame["data"]["conversation"]["conversation_id"] == conversation_id]
+        assert conversation["last_seq"] == about[-1]
+    for number, message in fresh.messages.items():
+        about = [frame["seq"] for frame in log if frame["data"].get("message", {}).get("id") == number]
+        assert (message["id"], message["seq"]) == (about[0], about[-1])
 
 
 def _check_counts(fresh: Screen) -> None:
@@ -144,7 +156,9 @@ def _check_counts(fresh: Screen) -> None:
 async def _check_erased(store: Store, user_id: str) -> None:
     """What was unsent is in no row of its message."""
     rows = await store.rows(
-        "SELECT to_jsonb(m)::text FROM messages m WHERE user_id = :user AND deleted_at IS NOT NULL", user=user_id
+        "SELECT to_jsonb(m)::text FROM messages m WHERE user_id = :user AND deleted_at IS NOT NULL UNION ALL"
+        " SELECT annotations::text FROM waiting_annotations WHERE user_id = :user AND annotations ? 'deleted_at'",
+        user=user_id,
     )
     for (row,) in rows:
         assert not [text for text in CONFIDENTIAL if text in row], row

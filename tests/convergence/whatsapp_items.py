@@ -64,31 +64,35 @@ def hidden_phones(draw: Draw, page: Page, customer: str) -> Piece:
 
 
 @st.composite
-def facts(draw: Draw, page: Page, customer: str) -> Piece:
-    """Return a reaction, an edit or an unsend: of the customer, or of the phone app."""
+def reactions(draw: Draw, page: Page, customer: str) -> Piece:
+    emoji = draw(st.sampled_from(({"emoji": EMOJI[0]}, {"emoji": EMOJI[1]}, {"emoji": ""}, {})))
+    target = draw(any_ids(page, customer))
+    return _fact(draw, page, customer, "reaction", {"message_id": target, **emoji}, outgoing=draw(st.booleans()))
+
+
+@st.composite
+def edits(draw: Draw, page: Page, customer: str) -> Piece:
     outgoing = draw(st.booleans())
-    own = draw(own_ids(page, customer, outgoing=outgoing))
-    text = draw(st.sampled_from(("edited one", "edited two")))
-    fact: Json = draw(
-        st.sampled_from(
-            (
-                *(
-                    {"type": "reaction", "reaction": {"message_id": draw(any_ids(page, customer)), **emoji}}
-                    for emoji in ({"emoji": EMOJI[0]}, {"emoji": EMOJI[1]}, {"emoji": ""}, {})
-                ),
-                {
-                    "type": "edit",
-                    "edit": {"original_message_id": own, "message": {"type": "text", "text": {"body": text}}},
-                },
-                {"type": "revoke", "revoke": {"original_message_id": own}},
-            )
-        )
-    )
-    fact = {"id": message_id(page, customer, outgoing=outgoing, name=f"fact-{draw(st.integers(1, 2))}"), **fact}
+    message = {"type": "text", "text": {"body": draw(st.sampled_from(("edited one", "edited two")))}}
+    target = draw(own_ids(page, customer, outgoing=outgoing))
+    edit = {"original_message_id": target, "message": message}
+    return _fact(draw, page, customer, "edit", edit, outgoing=outgoing)
+
+
+@st.composite
+def unsends(draw: Draw, page: Page, customer: str) -> Piece:
+    outgoing = draw(st.booleans())
+    target = draw(own_ids(page, customer, outgoing=outgoing))
+    return _fact(draw, page, customer, "revoke", {"original_message_id": target}, outgoing=outgoing)
+
+
+def _fact(draw: Draw, page: Page, customer: str, kind: str, said: Json, *, outgoing: bool) -> Piece:
+    """Return what is said about a message: by the customer, or with the phone app."""
+    own = message_id(page, customer, outgoing=outgoing, name=f"fact-{draw(st.integers(1, 2))}")
+    fact: Json = {"id": own, "type": kind, kind: said}
     if outgoing:
-        return whatsapp(
-            page, "message_echoes", {**fact, "from": page.id, "to": customer, "timestamp": whatsapp_time(draw(seconds))}
-        )
+        item = {**fact, "from": page.id, "to": customer, "timestamp": whatsapp_time(draw(seconds))}
+        return whatsapp(page, "message_echoes", item)
     return _from_customer(draw, page, customer, fact)
 
 

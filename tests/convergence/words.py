@@ -36,7 +36,7 @@ def message_id(page: Page, customer: str, *, outgoing: bool, name: str) -> str:
 
 def own_ids(page: Page, customer: str, *, outgoing: bool) -> st.SearchStrategy[str]:
     """Ids of messages that come, if they are drawn."""
-    return st.sampled_from("12" if not outgoing else "123").map(
+    return st.sampled_from("1123" if outgoing else "112").map(
         lambda name: message_id(page, customer, outgoing=outgoing, name=name)
     )
 

@@ -216,7 +216,6 @@ async def suffer(system: System, graph: Graph, load: Load) -> None:
                 what="one frame a page that says that its token is refused",
             )
             calls = len(graph.calls)
-            assert (await waits(system)).keys() == before.keys()
             await connect(system, load, GOOD)
             assert len(graph.calls) < calls + PAGES * PAGE_RATE
         graph.switch.set(Faults())
@@ -249,7 +248,7 @@ async def run(data_dir: Path, environment: dict[str, str], loads: list[Load]) ->
 async def test_a_failing_graph_api_costs_names_for_a_while_and_never_a_message(
     tmp_path: Path, database_url: str, amqp_url: str
 ) -> None:
-    sizes = loads(silent=(5000, 500), failing=(1000, 100), limited=(1000, 100), refusing=(1000, 100))
+    sizes = loads(silent=(5000, 500), failing=(600, 60), limited=(600, 60), refusing=(600, 60))
 
     await run(tmp_path, {"DATABASE_URL": database_url, "AMQP_URL": amqp_url}, sizes)
 

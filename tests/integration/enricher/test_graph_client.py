@@ -53,7 +53,7 @@ class Host:
 
 
 @asynccontextmanager
-async def client() -> AsyncIterator[tuple[GraphClient, Host, Host]]:
+async def client(*, instagram_app_secret: str | None = None) -> AsyncIterator[tuple[GraphClient, Host, Host]]:
     hosts = Host(), Host()
     apps = [Starlette(routes=[Route("/{version}/{person}", host.answer)]) for host in hosts]
     async with (
@@ -67,6 +67,7 @@ async def client() -> AsyncIterator[tuple[GraphClient, Host, Host]]:
             instagram_url=f"http://127.0.0.1:{instagram_port}",
             version="v25.0",
             app_secret=SecretStr("app-secret"),
+            instagram_app_secret=None if instagram_app_secret is None else SecretStr(instagram_app_secret),
             timeout_seconds=0.5,
             on_usage=lambda _, usage: hosts[0].usages.append(usage),
             now=lambda: NOW,
@@ -89,6 +90,15 @@ async def test_the_token_decides_about_the_host(token: str, is_instagrams: bool)
             "appsecret_proof": hmac.new(b"app-secret", token.encode(), sha256).hexdigest(),
         }
         assert request.headers["authorization"] == f"Bearer {token}"
+
+
+@pytest.mark.parametrize(("token", "secret"), [("EAAB-1", b"app-secret"), ("IGAA-1", b"instagram-secret")])
+async def test_the_secret_of_the_tokens_own_app_signs(token: str, secret: bytes) -> None:
+    async with client(instagram_app_secret="instagram-secret") as (graph, *hosts):
+        await graph.profile(WHO, SecretStr(token))
+
+        [request] = [request for host in hosts for request in host.requests]
+        assert request.query_params["appsecret_proof"] == hmac.new(secret, token.encode(), sha256).hexdigest()
 
 
 @pytest.mark.parametrize(

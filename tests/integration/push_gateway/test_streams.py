@@ -2,10 +2,12 @@
 
 import asyncio
 import socket as sockets
+from dataclasses import replace
 
 import httpx
 import pytest
 
+from switchboard.front_door import front_door
 from tests.integration.push_gateway.event_streams import EventStream, stream, stream_url
 from tests.integration.push_gateway.harness import Gateway, gateway, receive, receive_seqs, token, until
 
@@ -176,6 +178,15 @@ async def test_a_client_that_has_gone_is_forgotten() -> None:
         async with stream(push, "ada") as events:
             await events.next()
             assert push.metric("sockets") == 1
+        await until(lambda: push.metric("sockets") == 0)
+
+
+async def test_a_stream_passes_the_front_door_and_its_end_does_too() -> None:
+    async with gateway() as push, front_door({"/sse": push.sse_port}, host="127.0.0.1", port=0) as front:
+        async with stream(replace(push, sse_port=front), "ada") as events:
+            await events.next()
+            await push.push("ada", 2)
+            assert await events.seqs(2) == [1, 2]
         await until(lambda: push.metric("sockets") == 0)
 
 

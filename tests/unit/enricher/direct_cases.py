@@ -117,7 +117,7 @@ POSTBACKS = [
     ),
     direct(
         "a postback without title",
-        said(message_id=ITEM_ID, message_kind="postback", content="GO", payload="GO"),
+        said(message_id=ITEM_ID, message_kind="postback", content=None, payload="GO"),
         postback={"payload": "GO"},
     ),
     direct(

@@ -22,7 +22,7 @@ from enricher.errors import (
     RateLimited,
     TokenDead,
 )
-from enricher.graph_gate import DEAD_TOKEN_HOLD_SECONDS, POLICY_HOLD_SECONDS, GraphGate
+from enricher.graph_gate import DEAD_TOKEN_HOLD_SECONDS, POLICY_HOLD_SECONDS, UNOPENED_TOKEN_HOLD_SECONDS, GraphGate
 from enricher.metrics import Metrics
 from shared.contracts import Profile
 from shared.security.cipher import TokenCipher
@@ -101,7 +101,7 @@ async def test_an_empty_profile_names_nobody(bench: Bench) -> None:
 async def test_a_token_that_no_key_opens_costs_no_call_and_no_look_up(bench: Bench) -> None:
     answer = await bench.gate.look_up(WHO, PageToken("not a token of ours", 1))
 
-    assert answer == NotNow("the token cannot be opened", DEAD_TOKEN_HOLD_SECONDS)
+    assert answer == NotNow("the token cannot be opened", UNOPENED_TOKEN_HOLD_SECONDS)
     assert (bench.source.tokens, bench.refused) == ([], [])
 
 

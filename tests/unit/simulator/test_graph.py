@@ -128,6 +128,15 @@ async def test_a_rate_limit_says_when_it_ends() -> None:
     assert (of_page["type"], of_page["estimated_time_to_regain_access"]) == ("messenger", 7)
 
 
+async def test_a_pages_limit_is_not_the_apps() -> None:
+    async with graph(Faults(kind="page_rate_limit", regain_minutes=7)) as http:
+        headers = (await look_up(http, FACEBOOK)).headers
+
+    assert json.loads(headers["x-app-usage"])["call_count"] == 1
+    [of_page] = json.loads(headers["x-business-use-case-usage"])[FACEBOOK.page.page_id]
+    assert (of_page["call_count"], of_page["estimated_time_to_regain_access"]) == (100, 7)
+
+
 async def test_usage_headers_can_be_missing_or_unreadable() -> None:
     async with graph(Faults(usage_percent=None)) as http:
         assert "x-app-usage" not in (await look_up(http, FACEBOOK)).headers

@@ -70,9 +70,7 @@ def test_unread_counts_the_incoming_messages_that_are_not_unsent(history: list[A
         incoming = [
             row
             for row in memory.messages.values()
-            if (row.key.user_id, row.conversation_id) == key
-            and row.direction == "incoming"
-            and row.deleted_at is None
+            if (row.key.user_id, row.conversation_id) == key and row.direction == "incoming" and row.deleted_at is None
         ]
         assert conversation.unread_count == len(incoming)
 

@@ -161,6 +161,7 @@ def _gate(settings: Settings, metrics: Metrics, graph_http: httpx.AsyncClient, r
         instagram_url=str(settings.instagram_graph_url),
         version=settings.graph_version,
         app_secret=settings.app_secrets[0],
+        instagram_app_secret=settings.instagram_app_secret,
         timeout_seconds=settings.graph_timeout_seconds,
         on_usage=budgets.learn,
         now=_now,

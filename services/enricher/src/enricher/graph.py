@@ -27,7 +27,8 @@ class GraphClient:
         http: closed by whoever opened it; must follow no redirects.
         url: of the Graph API; `instagram_url` is the host of Instagram Login.
         version: e.g. `v25.0`.
-        app_secret: signs every call.
+        app_secret: signs every call; those with tokens of Instagram Login, which belong to an app of their own, are
+            signed with `instagram_app_secret` where there is one.
         timeout_seconds: for a whole call.
         on_usage: called with what an answer says of the limits, before the answer is returned or raised.
         now: the clock.
@@ -41,6 +42,7 @@ class GraphClient:
         instagram_url: str,
         version: str,
         app_secret: SecretStr,
+        instagram_app_secret: SecretStr | None = None,
         timeout_seconds: float,
         on_usage: Callable[[Wanted, Usage], None],
         now: Callable[[], datetime],
@@ -50,6 +52,7 @@ class GraphClient:
         self._instagram_url = instagram_url.rstrip("/")
         self._version = version
         self._app_secret = app_secret.get_secret_value().encode()
+        self._instagram_app_secret = (instagram_app_secret or app_secret).get_secret_value().encode()
         self._timeout_seconds = timeout_seconds
         self._on_usage = on_usage
         self._now = now
@@ -65,7 +68,9 @@ class GraphClient:
         if fields is None or not _is_path_id(wanted.participant_id):
             raise GraphRefused("there is no look-up of such an id")
         secret = token.get_secret_value()
-        host = self._instagram_url if secret.startswith(_INSTAGRAM_LOGIN_PREFIX) else self._url
+        is_instagrams = secret.startswith(_INSTAGRAM_LOGIN_PREFIX)
+        host = self._instagram_url if is_instagrams else self._url
+        signs = self._instagram_app_secret if is_instagrams else self._app_secret
         try:
             answer = await call(
                 self._http,
@@ -74,7 +79,7 @@ class GraphClient:
                 total_seconds=self._timeout_seconds,
                 # In the header and not in the URL, which ends up in logs.
                 headers={"Authorization": f"Bearer {secret}"},
-                params={"fields": fields, "appsecret_proof": self._proof(secret)},
+                params={"fields": fields, "appsecret_proof": _proof(signs, secret)},
             )
         except NoAnswerInTime as error:
             raise GraphSilent(str(error)) from error
@@ -83,8 +88,9 @@ class GraphClient:
         self._on_usage(wanted, usage_of(answer.headers))
         return profile_from(wanted.platform, answer.status, answer.body, now=self._now())
 
-    def _proof(self, secret: str) -> str:
-        return hmac.digest(self._app_secret, secret.encode(), "sha256").hex()
+
+def _proof(app_secret: bytes, token: str) -> str:
+    return hmac.digest(app_secret, token.encode(), "sha256").hex()
 
 
 def _is_path_id(participant_id: str) -> bool:

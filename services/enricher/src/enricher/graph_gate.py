@@ -28,8 +28,11 @@ from shared.security.cipher import TokenCipher, Undecryptable
 
 log = structlog.get_logger(__name__)
 
-DEAD_TOKEN_HOLD_SECONDS = 900.0
-"""For look-ups that were claimed already; calls with that token are never made again."""
+DEAD_TOKEN_HOLD_SECONDS = 60.0
+"""For look-ups that were claimed already; calls with that token are never made again, and the store keeps back the
+look-ups of its page. Short, because a new token may have come while such a look-up was under way."""
+UNOPENED_TOKEN_HOLD_SECONDS = 900.0
+"""Somebody has to give this service the right key, or the page a new token."""
 POLICY_HOLD_SECONDS = 3_600.0
 MAX_DEAD_PAGES = 10_000
 _WARNING_SECONDS = 600.0
@@ -123,7 +126,7 @@ class GraphGate:
         except Undecryptable as error:
             self._dead[wanted.page] = token.version
             log.warning("token cannot be opened", platform=wanted.platform, page_id=wanted.page_id, reason=str(error))
-            return NotNow("the token cannot be opened", DEAD_TOKEN_HOLD_SECONDS)
+            return NotNow("the token cannot be opened", UNOPENED_TOKEN_HOLD_SECONDS)
         if not is_counted:
             if (held := self._budgets.hold_seconds(wanted.page)) > 0:
                 return NotNow("calls for this page are on hold", held)

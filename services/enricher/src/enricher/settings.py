@@ -1,6 +1,6 @@
 """Everything that differs between deployments of the enricher, and nothing else."""
 
-from pydantic import Field, HttpUrl, PositiveFloat, PositiveInt
+from pydantic import Field, HttpUrl, PositiveFloat, PositiveInt, SecretStr
 
 from shared.settings import Secrets, ServiceSettings, Words
 
@@ -20,6 +20,8 @@ class Settings(ServiceSettings):
     """The first one signs calls to the Graph API."""
     app_ids: Words = Field(default_factory=list)
     """Of the apps that send for us: what they send comes back as our own."""
+    instagram_app_secret: SecretStr | None = None
+    """Signs calls with tokens of Instagram Login, whose app has a secret of its own; else the first one does."""
     graph_url: HttpUrl = HttpUrl("https://graph.facebook.com")
     instagram_graph_url: HttpUrl = HttpUrl("https://graph.instagram.com")
     """For tokens of Instagram Login."""

@@ -31,6 +31,12 @@ def _text_of_integer(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _integer_of_float(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WholeNumber = Annotated[int, Field(strict=True), BeforeValidator(_integer_of_float)]
+"""A JSON number without a fraction, however it is written, and no text."""
 UserId = Annotated[
     str,
     BeforeValidator(_text_of_integer, json_schema_input_type=str | int),
@@ -56,7 +62,7 @@ class TokenBody(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     user_id: UserId
-    ttl_seconds: int = Field(default=3600, ge=1, le=MAX_TOKEN_SECONDS)
+    ttl_seconds: WholeNumber = Field(default=3600, ge=1, le=MAX_TOKEN_SECONDS)
 
 
 class ReadBody(BaseModel):
@@ -64,7 +70,7 @@ class ReadBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
-    up_to_seq: Annotated[int, Field(strict=True, ge=0, le=2**63 - 1, examples=[1042])]
+    up_to_seq: WholeNumber = Field(ge=0, le=2**63 - 1, examples=[1042])
     """Messages with ids up to this are read: the `id` of the last message on the screen."""
     user_id: UserId | None = None
     """The token's own user, and nobody else."""

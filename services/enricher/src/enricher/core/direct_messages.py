@@ -57,13 +57,13 @@ def postback(reading: Reading) -> MessageItem | RecordItem | None:
         return None
     mid, title, payload = id_of(given.get("mid")), said(given.get("title")), said(given.get("payload"))
     if reading.sides.participant_id is None:
-        return _of_stranger(reading, mid, title or payload)
+        return _of_stranger(reading, mid, title)
     return MessageItem(
         message_id=mid or reading.id,
         message_kind="postback",
         direction=reading.sides.direction,
         sender_id=reading.sender_id,
-        content=title or payload,
+        content=title,
         created_at=reading.at,
         payload=payload,
         referral=referral_of(given.get("referral")) or referral_of(reading.split.body.get("referral")),

@@ -52,8 +52,8 @@ _SOURCES = {
 async def state_hash(connection: Connection, user_id: str, *, page: int = _PAGE) -> str:
     """Return the hash of everything that is known of a user, hex: equal exactly when the facts are.
 
-    Read `page` facts at a time, in several statements: while somebody writes, only a transaction with one snapshot gives
-    the hash of a moment.
+    Read `page` facts at a time, in several statements: while somebody writes, only in a transaction with one snapshot
+    is it the hash of a moment.
     """
     found = StateHash()
     for section in SECTIONS:

@@ -41,14 +41,15 @@ _HOLDS = """
     AND (cardinality(CAST(:unless AS text[])) = 0
          OR EXISTS (SELECT FROM unnest(CAST(:unless AS text[])) n WHERE strpos(' ' || s.terms || ' ', n) = 0))
 """
-# The user's id is concatenated so that no plan takes it for a way to find rows: terms are the way.
+# Nothing is concatenated or added for its value: it keeps plans from finding rows by the user or the id, terms are the
+# way.
 _MESSAGES = Statement(f"""
     SELECT m.id FROM generate_series(CAST(:newest AS int), CAST(:oldest AS int), -1) AS b
     CROSS JOIN LATERAL (
         SELECT s.id FROM message_search s
         WHERE {KEYED_TERMS} @@ CAST(
                   replace(:condition, '{KEY_PLACEHOLDER}', :user_key || lpad(to_hex(b), 6, '0')) AS tsquery)
-          AND s.user_id || '' = :user_id AND s.id < :before AND {_HOLDS}
+          AND s.user_id || '' = :user_id AND s.id + 0 < :before AND {_HOLDS}
         ORDER BY s.id DESC
     ) m LIMIT CAST(:most AS bigint)
 """)  # noqa: S608 - constants of our own
