@@ -20,6 +20,7 @@ KEY_PLACEHOLDER = "#"
 """Stands in a condition for what the index puts before every term; no term holds it."""
 MAX_PARTS = 12
 """Words and phrases of a query; the others are passed over."""
+_TELLING_LENGTH = 3
 _SNIPPET_LENGTH = 160
 _BEFORE_MATCH = 60
 _QUOTES = re.compile('["“”„«»「」]')
@@ -41,6 +42,20 @@ class _Part(NamedTuple):
     """Whether its last word may go on."""
 
 
+class _Condition(NamedTuple):
+    """A term, or how one begins."""
+
+    term: str
+    is_prefix: bool = False
+
+    @property
+    def is_vague(self) -> bool:
+        return self.is_prefix and len(self.term) < _TELLING_LENGTH and self.term.isascii()
+
+    def __str__(self) -> str:
+        return f"'{KEY_PLACEHOLDER}{self.term}'{':*' if self.is_prefix else ''}"
+
+
 class Query(msgspec.Struct, frozen=True):
     """What is looked for; every part of it has to be there."""
 
@@ -55,20 +70,24 @@ class Query(msgspec.Struct, frozen=True):
 
     def condition(self, tier: Tier, *, beside: Sequence[str] = ()) -> str:
         """Return the condition on terms, as the text of a tsquery; `beside` are terms that must be there too."""
-        terms = dict.fromkeys(_term(term) for term in beside)
-        for part in self.parts:
-            terms |= dict.fromkeys(_conditions_of(part, tier))
-        return " & ".join(terms)
+        wanted = dict.fromkeys(condition for part in self.parts for condition in _conditions_of(part, tier))
+        # Very short beginnings are in most texts: asking an index for them takes longer than looking at what is left.
+        telling = [condition for condition in wanted if not condition.is_vague] or list(wanted)
+        return " & ".join(str(condition) for condition in (*map(_Condition, beside), *telling))
 
     def needles(self, tier: Tier) -> list[str]:
         """Return what the joined terms of a text must hold, all of it, to match at least as well as `tier` says."""
         return list(dict.fromkeys(_needle(part, tier) for part in self.parts))
 
     def phrases(self, tier: Tier) -> list[str]:
-        """Return those needles that hold for more than what the condition on terms says already."""
-        return list(
-            dict.fromkeys(_needle(part, tier) for part in self.parts if len(list(_conditions_of(part, tier))) > 1)
-        )
+        """Return those needles that say more than the condition on terms does."""
+        return [
+            needle
+            for needle, conditions in {
+                _needle(part, tier): list(_conditions_of(part, tier)) for part in self.parts
+            }.items()
+            if len(conditions) > 1 or conditions[0].is_vague
+        ]
 
     def matches(self, found: Sequence[Token]) -> bool:
         """Return whether a text of these terms is what is looked for."""
@@ -145,23 +164,19 @@ def _goes_on(part: _Part) -> bool:
     return part.is_open and part.runs[-1].shape == "word"
 
 
-def _term(term: str, *, is_prefix: bool = False) -> str:
-    return f"'{KEY_PLACEHOLDER}{term}'{':*' if is_prefix else ''}"
-
-
-def _conditions_of(part: _Part, tier: Tier) -> Iterator[str]:
+def _conditions_of(part: _Part, tier: Tier) -> Iterator[_Condition]:
     *before, last = part.runs
     for run in before:
-        yield from map(_term, terms_of(run))
+        yield from map(_Condition, terms_of(run))
     if last.shape == "spaceless":
         pairs = terms_of(last)[:-1]
-        yield from map(_term, pairs)
+        yield from map(_Condition, pairs)
         if not pairs:
-            yield _term(last.characters[0][0], is_prefix=True)
+            yield _Condition(last.characters[0][0], is_prefix=True)
     else:
         *others, end = terms_of(last)
-        yield from map(_term, others)
-        yield _term(end, is_prefix=tier == "prefix" and _goes_on(part))
+        yield from map(_Condition, others)
+        yield _Condition(end, is_prefix=tier == "prefix" and _goes_on(part))
 
 
 def _needle(part: _Part, tier: Tier) -> str:

@@ -23,10 +23,11 @@ from store.repository.rendering import (
 from store.repository.statements import Connection, Statement
 from store.tables.search import KEYED_TERMS
 
-_PATIENCE_SECONDS = 0.03
-"""After so long a search stops at the next round of buckets, and says where it goes on."""
-_BUCKETS_AT_FIRST = 8
-_PEOPLE_AT_ONCE = 1_000
+_PATIENCE_SECONDS = 0.02
+"""After so long a search stops between two rounds of buckets, and says where it goes on."""
+_BUCKETS_AT_FIRST = 4
+_GROWTH = 4
+_PEOPLE_AT_ONCE = 400
 """So many people at most are found by terms and sorted; more are looked for among the newest conversations instead."""
 _CONVERSATIONS_WALKED = 5_000
 
@@ -145,9 +146,9 @@ async def message_ids(
 
     Usually `most` of them as long as there are so many; fewer where few match and the search has run out of patience.
     """
-    deadline = monotonic() + _PATIENCE_SECONDS
+    started = monotonic()
     arguments = _arguments(user_id, query, tier, platform) | {"before": before}
-    bucket, round_size = bucket_of(before - 1) if before > 0 else -1, _BUCKETS_AT_FIRST
+    bucket, round_size, walked = bucket_of(before - 1) if before > 0 else -1, _BUCKETS_AT_FIRST, 0
     ids: list[int] = []
     while bucket >= 0:
         oldest = max(0, bucket - round_size + 1)
@@ -157,9 +158,12 @@ async def message_ids(
         ids += sorted((row[0] for row in rows), reverse=True)
         if len(ids) >= most:
             return FoundMessages(ids, ids[-1])
-        bucket, round_size = oldest - 1, round_size * 4
-        if bucket >= 0 and monotonic() > deadline:
+        walked += bucket - oldest + 1
+        bucket, spent = oldest - 1, monotonic() - started
+        if bucket >= 0 and spent > _PATIENCE_SECONDS:
             return FoundMessages(ids, oldest * BUCKET_NUMBERS)
+        affordable = int(walked * (_PATIENCE_SECONDS - spent) / spent) if spent else walked * _GROWTH
+        round_size = max(_BUCKETS_AT_FIRST, min(walked * _GROWTH, affordable))
     return FoundMessages(ids, None)
 
 
