@@ -27,7 +27,7 @@ OPENING_AT_ONCE = 100
 """In one client process, the first time; after the crash each comes when its pause is over."""
 MISSED = 3
 """Changes of each user while the gateway was dead."""
-LONGEST_WAIT_SECONDS = 60.0
+LONGEST_WAIT_SECONDS = 120.0
 IDLE_SECONDS = 5.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 30.0
 _PING, _CLOSE = 0x89, 0x88
@@ -44,6 +44,7 @@ class Client(asyncio.Protocol):
         self.user = user_of(number)
         self.token = token(self.user, seconds=3600)
         self.position: int | None = None
+        self.transport: asyncio.Transport | None = None
         self.is_open = False
         self.attempts = 0
         self.failures = 0
@@ -70,6 +71,7 @@ class Client(asyncio.Protocol):
         self.gone.set()
 
     def data_received(self, data: bytes) -> None:
+        assert self.transport is not None
         self.buffer += data
         if not self.is_upgraded:
             head, end, rest = self.buffer.partition(b"\r\n\r\n")
@@ -96,6 +98,7 @@ class Client(asyncio.Protocol):
         return frame
 
     def _receive(self, opcode: int, payload: bytes) -> None:
+        assert self.transport is not None
         if opcode == _PING:
             self.transport.write(bytes((0x8A, 0x80 | len(payload), 0, 0, 0, 0)) + payload)
         elif opcode == _CLOSE:
@@ -118,6 +121,7 @@ async def keep_connected(client: Client, port: int, opening: asyncio.Semaphore) 
     while True:
         client.settled.clear()
         client.gone.clear()
+        client.transport = None
         async with paced:
             client.attempts += 1
             try:
@@ -125,7 +129,10 @@ async def keep_connected(client: Client, port: int, opening: asyncio.Semaphore) 
                     await loop.create_connection(lambda: client, "127.0.0.1", port)
                     await client.settled.wait()
             except TimeoutError:
-                client.transport.abort()
+                if client.transport is None:
+                    client.gone.set()
+                else:
+                    client.transport.abort()
             except OSError:
                 client.gone.set()
         await client.gone.wait()

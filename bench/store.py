@@ -32,7 +32,9 @@ from switchboard.provision.postgres import embedded_postgres
 _START = datetime(2026, 1, 2, tzinfo=UTC)
 
 
-class _Nowhere:
+class Nowhere:
+    """Where published events go: nowhere."""
+
     async def publish(self, events: Sequence[Event]) -> None:
         del events
 
@@ -83,7 +85,7 @@ async def measure(url: str, size: int, *, seconds: float, users: int, server: in
     database = Database(url, pool_size=4, command_timeout_seconds=10)
     metrics = Metrics(CollectorRegistry())
     changes = ChangePublisher(
-        database, _Nowhere(), clock=_now, metrics=metrics, scan_interval_seconds=1, mark_interval_seconds=0.5
+        database, Nowhere(), clock=_now, metrics=metrics, scan_interval_seconds=1, mark_interval_seconds=0.5
     )
     handler = InboxHandler(database=database, announce=changes.announce, clock=_now, metrics=metrics)
     marking = asyncio.create_task(changes.keep_marking())

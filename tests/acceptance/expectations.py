@@ -45,6 +45,7 @@ _RECORD_KINDS: Mapping[str, str] = {
     "wa.call": "call",
     "wa.system": "system",
     "wa.change.user_id_update": "system",
+    "wa.change.user_preferences": "optin",
     "wa.change.group_participants_update": "group",
     "wa.change.phone_number_quality_update": "platform_notice",
 }

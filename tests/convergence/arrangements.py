@@ -64,7 +64,7 @@ def arrangements(draw: st.DrawFn, history: History) -> Arrangement:
 def cut(things: Sequence[T], sizes: Sequence[int]) -> list[list[T]]:
     """Return `things` in parts of `sizes`, which begin anew at their end."""
     left = iter(things)
-    parts = []
+    parts: list[list[T]] = []
     while True:
         for size in sizes:
             part = list(islice(left, size))

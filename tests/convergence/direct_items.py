@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.convergence.shapes import Json, Page, Piece, change, direct, lookup, milliseconds
+from tests.convergence.shapes import NOON, Json, Page, Piece, change, direct, lookup, milliseconds
 from tests.convergence.words import EMOJI, NEVER, Draw, any_ids, channels, message_id, moments, own_ids, seconds, texts
 
 
@@ -120,7 +120,7 @@ def lookups(draw: Draw, page: Page, customer: str) -> Piece:
     return lookup(page, customer, draw(seconds), draw(st.sampled_from(("Ada", "Ada King", None))))
 
 
-_BESIDE = st.sampled_from(
+_BESIDE: st.SearchStrategy[Json] = st.sampled_from(
     (
         {"optin": {"ref": "newsletter"}},
         {"optin": {"type": "notification_messages", "notification_messages_token": "t", "title": "News"}},
@@ -151,20 +151,10 @@ def changes(draw: Draw, page: Page, customer: str) -> Piece:
     who = {"id": customer, "username": "ada"}
     comment = {"id": draw(st.sampled_from(("501", "502"))), "text": draw(texts), "from": who, "media": {"id": "600"}}
     post = {"item": "comment", "verb": draw(st.sampled_from(("add", "edited", "remove"))), "comment_id": "501_1"}
-    return change(
-        page,
-        at,
-        *draw(
-            st.sampled_from(
-                (
-                    ("comments", comment),
-                    (
-                        "feed",
-                        {**post, "post_id": "501", "from": who, "message": "m", "created_time": 1_767_355_200 + at},
-                    ),
-                    ("mentions", {"media_id": "600", "comment_id": "502"}),
-                    ("novelty", {"of": "tomorrow"}),
-                )
-            )
-        ),
+    possible: tuple[tuple[str, Json], ...] = (
+        ("comments", comment),
+        ("feed", {**post, "post_id": "501", "from": who, "message": "m", "created_time": NOON + at}),
+        ("mentions", {"media_id": "600", "comment_id": "502"}),
+        ("novelty", {"of": "tomorrow"}),
     )
+    return change(page, at, *draw(st.sampled_from(possible)))

@@ -57,7 +57,7 @@ def check(screen: Screen, told: Sequence[InboxEnrichedV1 | ProfileResolvedV1]) -
     described: dict[Key, list[tuple[InboxEnrichedV1, MessageItem]]] = {}
     for event in events:
         if isinstance(event.item, MessageItem):
-            key = (event.platform, event.page_id, event.item.message_kind, event.item.message_id)
+            key: Key = (event.platform, event.page_id, event.item.message_kind, event.item.message_id)
             described.setdefault(key, []).append((event, event.item))
     shown = {(m["platform"], m["page_id"], m["kind"], m["message_id"]): m for m in screen.messages.values()}
     assert shown.keys() == described.keys(), f"messages: {sorted(shown)} instead of {sorted(described)}"

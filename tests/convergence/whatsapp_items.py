@@ -29,7 +29,7 @@ def messages(draw: Draw, page: Page, customer: str) -> Piece:
     return _from_customer(draw, page, customer, {"id": draw(own_ids(page, customer, outgoing=False)), **body})
 
 
-contents = st.one_of(
+contents: st.SearchStrategy[Json] = st.one_of(
     texts.map(lambda text: {"type": "text", "text": {"body": text}}),
     texts.map(lambda text: {"type": "text", "text": {"body": text}}),
     st.sampled_from(
@@ -123,13 +123,10 @@ def number_changes(draw: Draw, page: Page, customer: str) -> Piece:
 def changes(draw: Draw, page: Page, customer: str) -> Piece:
     at = draw(seconds)
     renamed = {"wa_id": customer, "user_id": {"previous": "US.0", "current": BSUIDS[customer]}}
-    field, value = draw(
-        st.sampled_from(
-            (
-                ("account_update", {"event": "VERIFIED_ACCOUNT"}),
-                ("user_id_update", {"user_id_update": [{**renamed, "timestamp": whatsapp_time(at)}]}),
-                ("novelty", {"of": "tomorrow"}),
-            )
-        )
+    possible: tuple[tuple[str, Json], ...] = (
+        ("account_update", {"event": "VERIFIED_ACCOUNT"}),
+        ("user_id_update", {"user_id_update": [{**renamed, "timestamp": whatsapp_time(at)}]}),
+        ("novelty", {"of": "tomorrow"}),
     )
+    field, value = draw(st.sampled_from(possible))
     return change(page, at, field, {**frame(page), **value})

@@ -16,6 +16,7 @@ class Addresses:
     webhooks: str
     api: str
     ws: str
+    sse: str
     inbox: str
     graph: str
     app_secret: str

@@ -206,6 +206,7 @@ def _addresses(services: Services, front_port: int, launch: _Launch) -> Addresse
         webhooks=f"http://127.0.0.1:{direct['ingest']}/webhooks",
         api=f"http://127.0.0.1:{direct['store']}/api",
         ws=f"ws://127.0.0.1:{direct['gateway']}/ws",
+        sse=f"http://127.0.0.1:{direct['gateway_sse']}/sse",
         inbox=f"http://{front}",
         graph=launch.graph_url,
         app_secret=launch.credentials.app_secret,

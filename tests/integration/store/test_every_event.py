@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -23,8 +24,10 @@ from shared.contracts import (
 from shared.contracts.inbox import Attachment, Referral, ReplyTo
 from shared.errors import DependencyUnavailable
 from shared.messaging.outcomes import DONE
+from store.core.arrivals import arrival_of
 from store.core.cursors import RecordPosition
-from store.repository import canonical, reading
+from store.repository import canonical, loading, reading
+from store.repository.statements import Connection, Statement
 from tests.integration.store.parts import Parts, at, data_of, message
 
 _TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
@@ -57,6 +60,19 @@ def receipt(status: Any, *mids: str, second: int = 10, upto: int | None = None, 
 
 def react(emoji: str | None = "❤", second: int = 10, actor: str = "person-1") -> Item:
     return ReactionItem(message_id="m-1", actor_id=actor, emoji=emoji, reacted_at=at(second))
+
+
+class CountingConnection(Connection):
+    """Counts the rows that come over it."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection._driver)
+        self.rows = 0
+
+    async def execute(self, statement: Statement, arguments: Mapping[str, object] | None = None) -> list[Any]:
+        found = await super().execute(statement, arguments or {})
+        self.rows += len(found)
+        return found
 
 
 async def state(parts: Parts) -> dict[str, list[dict[str, Any]]]:
@@ -243,6 +259,23 @@ async def test_a_receipt_changes_a_thousand_messages_in_one_transaction(parts: P
         (at(998), at(2000)),
         (at(999), at(2001)),
     ]
+
+
+async def test_many_receipts_over_many_messages_read_each_message_once(parts: Parts) -> None:
+    await parts.inbox([outgoing(f"m-{second}", second) for second in range(1, 201)])
+    events = [told(receipt("delivered", second=500 + upto, upto=upto)) for upto in range(10, 201, 2)]
+    arrivals = [arrival_of(event) for event in events]
+    async with parts.database.transaction() as transaction:
+        counting = CountingConnection(transaction)
+        loaded = await loading.load(counting, arrivals, {"user-1": 200})
+    assert len(loaded.messages) == 200
+    assert counting.rows < 250
+
+    await parts.inbox(events)
+    assert len(parts.publisher.seqs()) == 400, "each of them changed once"
+    assert await parts.rows(
+        "SELECT delivered_at FROM messages WHERE message_id IN ('m-1', 'm-11', 'm-200') ORDER BY id"
+    ) == [(at(510),), (at(512),), (at(700),)]
 
 
 async def test_of_receipts_only_those_are_kept_that_tell_something(parts: Parts) -> None:

@@ -1,9 +1,10 @@
 import asyncio
 import random
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from shared.contracts import AnyEvent, InboxPersistedV1, Profile, RawItem, conversation_id, decode, encode
+from shared.contracts import AnyEvent, InboxPersistedV1, Profile, RawItem, UnsendItem, conversation_id, decode, encode
 from shared.contracts.inbox import Attachment, ReplyTo
 from shared.errors import DependencyUnavailable, PermanentError
 from shared.messaging.outcomes import DONE, Park
@@ -171,6 +172,9 @@ async def test_two_people_of_one_user_that_share_an_id_are_never_joined(parts: P
     assert await parts.rows("SELECT message_id FROM messages ORDER BY id") == [("m-1",), ("m-3",)]
 
 
+_AHEAD = timezone(timedelta(hours=14))
+
+
 @pytest.mark.parametrize(
     "bad",
     [
@@ -178,6 +182,15 @@ async def test_two_people_of_one_user_that_share_an_id_are_never_joined(parts: P
         pytest.param(message(random.Random(1).randbytes(4000).hex()), id="too long for an index"),
         pytest.param(message("bad", attachments=(Attachment(type="image", title="\0"),)), id="NUL in JSON"),
         pytest.param(message("bad", created_at=at(0).replace(tzinfo=None)), id="a time without a zone"),
+        pytest.param(message("bad", created_at=datetime.max.replace(tzinfo=UTC)), id="what is infinity to the driver"),
+        pytest.param(
+            message("bad", item=UnsendItem(message_id="m", unsent_at=datetime.min.replace(tzinfo=_AHEAD))),
+            id="a time before all others",
+        ),
+        pytest.param(
+            message("bad", created_at=datetime.max.replace(tzinfo=timezone(-timedelta(hours=14)))),
+            id="a time after all others",
+        ),
     ],
 )
 async def test_data_that_postgres_refuses_is_parked_alone(parts: Parts, bad: object) -> None:

@@ -170,3 +170,25 @@ async def test_facts_are_read_in_the_order_of_an_index(filled: Parts, section: s
     names = {f"after_{name}": at(0) if name == "watermark" else "x" for name in canonical._SOURCES[section].key}
     plan = await explained(filled, canonical.statement(section, goes_on=True), user_id="user-1", most=10, **names)
     assert not {"Sort", "Incremental Sort", "Seq Scan"} & {node["Node Type"] for node in plan}
+
+
+async def test_a_receipt_makes_those_before_it_superfluous_without_reading_all_of_its_thread(filled: Parts) -> None:
+    await filled.execute(
+        "INSERT INTO receipts SELECT 'user-' || n % 5, 'facebook', 'page-1', 'person-1', 'read',"
+        " now() + n * interval '1 second', now() + n * interval '1 second' FROM generate_series(1, 3000) n"
+    )
+    await filled.execute("ANALYZE receipts")
+    plan = await explained(
+        filled,
+        receipts._FORGET,
+        user_ids=["user-1"],
+        platforms=["facebook"],
+        page_ids=["page-1"],
+        participant_ids=["person-1"],
+        statuses=["read"],
+        uptos=[at(0)],
+        ats=[at(0)],
+    )
+    [deleted] = [node for node in plan if node.get("Alias") == "r" and "Index Cond" in node]
+    assert "(watermark > " in deleted["Index Cond"]
+    assert "(watermark <= " in deleted["Index Cond"]

@@ -14,6 +14,7 @@ from shared.contracts.items import UnsendItem
 from store.core.search_documents import BUCKET_NUMBERS
 from store.indexing import SearchIndexer
 from store.repository import search_indexing
+from store.repository.statements import Statement
 from tests.builders import inbox_enriched
 from tests.integration.store.parts import Parts, Service, at, message
 
@@ -232,6 +233,18 @@ async def test_two_indexers_leave_the_same_as_one(searched: Searched, parts: Par
 
     [(rows,)] = await parts.rows("SELECT count(*) FROM message_search")
     assert rows == 30
+
+
+async def test_a_user_whom_another_indexer_reads_is_tried_again(parts: Parts) -> None:
+    await parts.inbox([message("m-1"), message("m-2", user="user-2")])
+    await search_indexing.index(parts.database, ["user-1"], per_user=1, most_users=9)
+    await parts.inbox([message("m-3", created_at=at(9))])
+    async with parts.database.transaction() as transaction:
+        await transaction.execute(Statement("SELECT 1 FROM search_positions WHERE user_id = 'user-1' FOR UPDATE"))
+        done = await search_indexing.index(parts.database, ["user-1", "user-2"], per_user=9, most_users=9)
+
+    assert done == (1, ["user-1"])
+    assert await search_indexing.index(parts.database, ["user-1", "user-2"], per_user=9, most_users=9) == (1, [])
 
 
 async def test_the_running_store_indexes_what_it_stores(

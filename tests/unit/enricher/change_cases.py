@@ -47,6 +47,15 @@ CASES = [
         "feed",
         {"item": "status", "verb": "add", "post_id": "p_1", "sender_id": 5, "message": "News"},
     ),
+    *(
+        change(
+            f"a {thing} of a post",
+            record("feed", "9:add", "5"),
+            "feed",
+            {"item": thing, "verb": "add", "post_id": "p_1", f"{thing}_id": 9, "from": {"id": "5"}},
+        )
+        for thing in ("photo", "video", "share")
+    ),
     change(
         "a like",
         record("feed", actor_id="5"),

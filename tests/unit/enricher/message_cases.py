@@ -108,6 +108,11 @@ ATTACHMENTS = [
         ],
     ),
     attached(
+        "an address escaped too often",
+        Attachment(type="image", url=CDN),
+        given=[{"type": "image", "payload": {"url": CDN.replace("/", "\\/")}}],
+    ),
+    attached(
         "placeholders",
         *(
             Attachment(type=kind)
@@ -136,9 +141,11 @@ ATTACHMENTS = [
     attached(
         "links, old and new form",
         Attachment(type="fallback", url="https://example.com", title="Old"),
+        Attachment(type="fallback", url="https://example.com", title="Older"),
         Attachment(type="fallback", url="https://example.com", title="New"),
         given=[
             {"type": "fallback", "title": "Old", "url": "https://example.com", "payload": None},
+            {"type": "fallback", "title": "Older", "URL": "https://example.com", "payload": None},
             {"type": "fallback", "payload": {"title": "New", "url": "https://example.com"}},
         ],
     ),
@@ -207,6 +214,20 @@ ATTACHMENTS = [
                 "payload": {"template_type": "generic", "elements": [{"title": "Soup"}]},
             }
         ],
+    ),
+    *(
+        attached(
+            f"a template without a title: {name}",
+            Attachment(type="template", title=title, details=payload),
+            given=[{"type": "template", "title": "", "payload": payload}],
+        )
+        for name, title, payload in (
+            ("buttons", "What next?", {"template_type": "button", "text": "What next?", "buttons": [{"title": "Go"}]}),
+            ("elements", "Soup", {"template_type": "generic", "elements": [{"title": "Soup"}, {"title": "Cake"}]}),
+            ("elements further in", "Tea", {"generic": {"elements": [{"subtitle": "hot"}, {"title": "Tea"}]}}),
+            ("products", "Shoes", {"product": {"elements": [{"id": "1", "title": "Shoes"}]}}),
+            ("nothing to say", None, {"template_type": "media", "elements": [5]}),
+        )
     ),
 ]
 

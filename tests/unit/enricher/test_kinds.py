@@ -190,7 +190,7 @@ def test_a_message_without_an_id_is_shown_under_the_id_of_its_item(mid: Any) -> 
         pytest.param(page({"field": {}}, channel="changes"), "changes.other", RawItem, id="a change of nothing"),
         pytest.param(whatsapp(messages=[whatsapp_text()]), "whatsapp.messages.text", MessageItem, id="whatsapp"),
         pytest.param(
-            whatsapp(messages=[whatsapp_text(type=["text"])]), "whatsapp.messages.other", RawItem, id="no type at all"
+            whatsapp(messages=[whatsapp_text(type=["text"])]), "whatsapp.messages.text", MessageItem, id="an odd type"
         ),
         pytest.param(whatsapp(statuses=[{"status": "x"}]), "whatsapp.statuses", RecordItem, id="a status"),
         pytest.param(whatsapp("account_update"), "whatsapp.account_update", RecordItem, id="a whatsapp change"),
@@ -285,14 +285,3 @@ def test_what_a_page_writes_of_a_comment_again_and_again_is_kept_each_time() -> 
     ids = [found.item.record_id for found in map(one, edits) if isinstance(found.item, RecordItem)]
 
     assert ids[0] == ids[2] != ids[1]
-
-
-def test_a_name_that_whatsapp_brings_is_as_old_as_its_item_in_whichever_order_they_come() -> None:
-    def named(name: str, timestamp: str) -> Profile | None:
-        return one(whatsapp(messages=[whatsapp_text(timestamp=timestamp)], contacts=[contact(name)])).profile
-
-    later, earlier = named("New", "1767355200"), named("Old", "1767355100")
-
-    assert later is not None
-    assert earlier is not None
-    assert later.fetched_at > earlier.fetched_at

@@ -60,6 +60,12 @@ FACTS = [
         {"original_message_id": "wamid.0", "message": {"type": "image", "image": {"caption": "new"}}},
         EditItem(message_id="wamid.0", revision=0, edited_at=AT, content="new"),
     ),
+    of_type(
+        "whatsapp edit without type",
+        "edit",
+        {"original_message_id": "wamid.0", "message": {"text": {"body": "new"}}},
+        EditItem(message_id="wamid.0", revision=0, edited_at=AT, content="new"),
+    ),
     of_type("whatsapp edit of nothing", "edit", {"message": {}}, raw("whatsapp.messages.edit")),
     of_type(
         "whatsapp unsend",
@@ -72,6 +78,13 @@ FACTS = [
 
 ECHOES = [
     outgoing("whatsapp echo", echo(content="hello"), text={"body": "hello"}),
+    outgoing(
+        "whatsapp echo of a template",
+        echo(attachments=held("template", details={"name": "welcome"})),
+        type="template",
+        text=None,
+        template={"name": "welcome"},
+    ),
     outgoing(
         "whatsapp echo of a reaction",
         ReactionItem(message_id="wamid.0", actor_id=PAGE, emoji="x", reacted_at=AT),
@@ -108,7 +121,9 @@ STATUSES = [
     status("whatsapp deleted", UnsendItem(message_id="wamid.1", unsent_at=AT), status="deleted"),
     status("whatsapp warning", record("status", "wamid.1:warning", PHONE, "warning"), status="warning"),
     status("whatsapp ringing", record("status", "wamid.1:RINGING", PHONE, "RINGING"), status="RINGING", type="call"),
+    status("whatsapp payment", record("status", "wamid.1:failed", PHONE, "failed"), status="failed", type="payment"),
     status("whatsapp status of nothing", record("status", ITEM_ID, PHONE, "read"), status="read", id=None),
+    status("whatsapp status of an odd type", receipt("read"), status="read", type={}),
     status("whatsapp status that says nothing", record("status", ITEM_ID, PHONE), status={}),
 ]
 
@@ -150,6 +165,25 @@ PEOPLE = [
         record("system", ITEM_ID, PHONE, "New id"),
         PHONE,
         (NEW_USER, USER),
+    ),
+    Case(
+        "whatsapp preference",
+        whatsapp(
+            "user_preferences",
+            user_preferences=[
+                {
+                    "wa_id": PHONE,
+                    "user_id": USER,
+                    "detail": "Stop marketing",
+                    "category": "marketing_messages",
+                    "value": "stop",
+                    "timestamp": 1767355200,
+                }
+            ],
+        ),
+        record("optin", ITEM_ID, PHONE, "Stop marketing"),
+        PHONE,
+        (USER,),
     ),
     Case(
         "whatsapp user id update without a phone",

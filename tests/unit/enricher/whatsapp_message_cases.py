@@ -5,7 +5,7 @@ from typing import Any
 from shared.contracts import Item, MessageItem
 from shared.contracts.inbox import Attachment, Coordinates, Referral, ReplyTo
 from tests.unit.enricher.bodies import whatsapp, whatsapp_text
-from tests.unit.enricher.cases import ITEM_ID, Case, raw, said
+from tests.unit.enricher.cases import AT, ITEM_ID, Case, raw, said
 
 PHONE, USER = "4915550002", "US.1"
 MEDIA = {"id": "55", "mime_type": "image/webp", "sha256": "ab"}
@@ -30,6 +30,7 @@ def held(kind: str, **changes: Any) -> tuple[Attachment, ...]:
 
 
 CARDS = [{"name": {"formatted_name": "Grace"}, "phones": [{"phone": "1"}]}]
+NAMELESS = [{"vcard": "x", "phones": [{"type": "CELL"}, {"phone": "+49 1"}]}]
 ORDER = {"catalog_id": "5", "text": "Please", "product_items": [{"quantity": 2}]}
 FORM = {"name": "flow", "body": "Sent", "response_json": '{"a":1}'}
 SHARE = {"type": "call_permission_reply", "call_permission_reply": {"response": "accept"}}
@@ -72,6 +73,22 @@ MESSAGES = [
         {"id": 55, "voice": True},
         message(attachments=held("audio", media_id="55", details={"voice": True})),
     ),
+    of_type(
+        "whatsapp media of a type escaped too often",
+        "audio",
+        {"id": "55", "mime_type": "audio\\/ogg; codecs=opus"},
+        message(attachments=held("audio", media_id="55", mime_type="audio/ogg; codecs=opus")),
+    ),
+    of_type(
+        "whatsapp media behind an address that expires",
+        "image",
+        {"id": "55", "url": "https://cdn.example/?mid=1&ext=1767355200&hash=A"},
+        message(
+            attachments=held(
+                "image", media_id="55", url="https://cdn.example/?mid=1&ext=1767355200&hash=A", expires_at=AT
+            )
+        ),
+    ),
     of_type("whatsapp media without media", "image", None, message(attachments=held("image"))),
     of_type(
         "whatsapp place",
@@ -92,6 +109,12 @@ MESSAGES = [
         "contacts",
         CARDS,
         message(attachments=held("contacts", title="Grace", details={"contacts": CARDS})),
+    ),
+    of_type(
+        "whatsapp contact without a name",
+        "contacts",
+        NAMELESS,
+        message(attachments=held("contacts", title="+49 1", details={"contacts": NAMELESS})),
     ),
     of_type(
         "whatsapp button reply",
@@ -119,7 +142,7 @@ MESSAGES = [
         "whatsapp unsupported",
         "unsupported",
         {"type": "poll"},
-        message(attachments=held("unsupported"), error=SENTENCE),
+        message(attachments=held("unsupported", details={"type": "poll"}), error=SENTENCE),
         errors=[ERROR],
     ),
     incoming(
@@ -135,6 +158,12 @@ MESSAGES = [
         referral=AD,
         context={"from": "1", "id": "wamid.0", "referred_product": {"product_retailer_id": "sku-1"}},
     ),
+    incoming(
+        "whatsapp reply to a post",
+        message(content="hello", referral=Referral(source="post", title="New shoes")),
+        text={"body": "hello"},
+        referral={"source_type": "post", "body": "New shoes", "source_url": "oops"},
+    ),
     of_type(
         "whatsapp forwarded",
         "image",
@@ -146,7 +175,24 @@ MESSAGES = [
         ),
         context={"forwarded": True},
     ),
-    incoming("whatsapp unknown type", raw("whatsapp.messages.other"), type="surprise"),
+    of_type(
+        "whatsapp unknown type", "poll", {"name": "Tea?"}, message(attachments=held("poll", details={"name": "Tea?"}))
+    ),
+    incoming("whatsapp unknown type without anything", message(attachments=held("surprise")), type="surprise"),
+    incoming("whatsapp no type at all", message(attachments=held("unsupported")), type=None),
+    incoming(
+        "whatsapp type unknown to the platform",
+        message(attachments=held("unsupported"), error=SENTENCE),
+        type="unknown",
+        errors=[ERROR],
+    ),
+    incoming(
+        "whatsapp nobody's unknown type",
+        raw("whatsapp.messages.other"),
+        participant_id=None,
+        type="surprise",
+        **{"from": None},
+    ),
     incoming(
         "whatsapp nobody's text",
         raw("whatsapp.messages.text"),

@@ -85,7 +85,7 @@ def test_a_position_above_the_top_is_reset() -> None:
     opening = session(20)
     opening.open()
 
-    reset = sent(opening.page(page(7), 0.0, ROOM))[1]
+    reset = sent(opening.page(page(20, top=7), 0.0, ROOM))[1]
 
     assert reset["data"] == {"seq": 7, "epoch": "e1", "reason": "position_unknown"}
 
@@ -281,3 +281,11 @@ def test_the_pages_of_a_tab_far_behind_are_not_held_against_the_log() -> None:
         ahead.page(page(start, start + 1, top=501), float(start), ROOM)
         assert ahead.wake_at == start + LIMITS.hole_wait_seconds
     assert seqs(ahead.page(page(500, 501), 100.0, ROOM)) == [501]
+
+
+def test_a_page_that_was_read_for_another_session_does_not_tell_that_a_position_is_unknown() -> None:
+    opening = session(5, "e1")
+    opening.open()
+
+    assert opening.page(page(3), 0.0, ROOM) == [FetchLog(5)], "it may have been read before the client was at 5"
+    assert sent(opening.page(page(5), 0.0, ROOM))[0]["data"]["resumed"] is True

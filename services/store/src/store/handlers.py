@@ -103,13 +103,10 @@ class InboxHandler:
         changing = [arrival for arrival in arrivals if arrival.changes_inbox]
         loaded = await loading.load(transaction, changing, last_seqs) if changing else Loaded(last_seqs=last_seqs)
         changes = merge(loaded, (arrival for arrival in arrivals if arrival.changes_inbox or arrival.is_ignored))
-        now = self.clock()
-        await inbox_writing.write(transaction, changes, now=now)
         kept = await items_writing.keep_items(transaction, arrivals)
-        await items_writing.end_lookups(transaction, arrivals)
         changes = replace(changes, outcomes=changes.outcomes | kept)
-        await ledger.write_outcomes(transaction, changes.outcomes.values(), now=now)
-        await ledger.settle(transaction, changes.settled)
+        await inbox_writing.write(transaction, changes, now=self.clock())
+        await items_writing.end_lookups(transaction, arrivals)
         return changes
 
     async def _changed_before(self, arrivals: Sequence[Arrival], changes: Changes) -> list[tuple[str, int]]:

@@ -53,7 +53,10 @@ class SearchIndexer:
             except SwitchboardError as error:
                 log.info("the search falls behind for now", reason=str(error))
                 await asyncio.sleep(_RETRY_SECONDS)
-            await asyncio.sleep(max(_GATHER_SECONDS, perf_counter() - started))
+            if self._nudged:
+                await asyncio.sleep(perf_counter() - started)
+            else:
+                await asyncio.sleep(_GATHER_SECONDS)
             if not self._nudged:
                 self._woken.clear()
                 try:

@@ -3,6 +3,7 @@
 Answers are the msgspec structs of `shared.contracts.inbox`, the same objects as in frames. What comes in is pydantic.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
@@ -10,11 +11,12 @@ from urllib.parse import urlencode
 
 import msgspec
 from fastapi import FastAPI
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 from starlette.responses import Response
 
 from shared.contracts.inbox import Account, Conversation, FrameKind, Message, Record
 from store.core.cursors import HitType
+from store.core.examples import example
 from store.core.ledger import AccountLedger
 from store.core.search_query import SnippetPart
 from store.core.states import TotalState, UserState
@@ -22,26 +24,51 @@ from store.repository.ledger_reading import Unaccounted
 
 USER_ID_PATTERN = r"^[A-Za-z0-9._:@|+=_-]{1,128}$"
 PAGE_ID_PATTERN = r"^[A-Za-z0-9._-]{1,128}$"
+_LARGEST_USER_NUMBER = 10**18
+_DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
 MAX_TOKEN_SECONDS = 30 * 24 * 3600
 
 _json = msgspec.json.Encoder()
-
-
-def _text_of_integer(value: object) -> object:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _integer_of_float(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _text_of_integer(value: object) -> object:
+    whole = _integer_of_float(value)
+    if not isinstance(whole, int) or isinstance(whole, bool):
+        return value
+    if abs(whole) > _LARGEST_USER_NUMBER:
+        raise ValueError("a larger number has to be a string")
+    return str(whole)
+
+
+def _written_out(value: object) -> object:
+    if isinstance(value, str) and _DATE_TIME.match(value) is None:
+        raise ValueError("a date and a time are needed, such as 2026-11-22T10:15:00Z")
+    return value
+
+
 WholeNumber = Annotated[int, Field(strict=True), BeforeValidator(_integer_of_float)]
 """A JSON number without a fraction, however it is written, and no text."""
 UserId = Annotated[
     str,
-    BeforeValidator(_text_of_integer, json_schema_input_type=str | int),
-    Field(pattern=USER_ID_PATTERN, description="A JSON string or integer; text everywhere else.", examples=["42"]),
+    BeforeValidator(_text_of_integer),
+    Field(pattern=USER_ID_PATTERN),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": USER_ID_PATTERN},
+                {"type": "integer", "minimum": -_LARGEST_USER_NUMBER, "maximum": _LARGEST_USER_NUMBER},
+            ],
+            "description": "A JSON string or integer; text everywhere else.",
+            "examples": ["42"],
+        }
+    ),
 ]
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
+"""RFC 3339, and not the number of seconds that Pydantic takes as well."""
 
 
 class AccountBody(BaseModel):
@@ -50,7 +77,7 @@ class AccountBody(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     user_id: UserId
-    name: str | None = Field(default=None, min_length=1, max_length=512)
+    name: str | None = Field(default=None, min_length=1, max_length=512, examples=["Blue Things"])
     """Shown as the sender of outgoing messages; left as it is when absent."""
     access_token: SecretStr | None = Field(default=None, min_length=1, max_length=4096)
     """The platform's token for this page, for profile look-ups; left as it is when absent."""
@@ -200,25 +227,35 @@ def next_link(path: str, parameters: dict[str, str | int | None]) -> str:
 
 
 def describes(
-    name: str,
+    name: str | None,
     *,
     is_list: bool = False,
     status_code: int = 200,
     problems: Sequence[int] = (),
     media_type: str = "application/json",
 ) -> dict[int | str, Any]:
-    """Return what OpenAPI is to say of an operation's answers; `name` is that of a struct."""
-    reference = {"$ref": f"#/components/schemas/{name}"}
-    schema = {"type": "array", "items": reference} if is_list else reference
-    described: dict[int | str, Any] = {
-        status_code: {"description": "As asked.", "content": {media_type: {"schema": schema}}}
-    }
+    """Return what OpenAPI is to say of an operation's answers; `name` is that of a struct, None: without a body."""
+    described: dict[int | str, Any] = {status_code: {"description": "As asked."}}
+    if name is not None:
+        content = _content(name, is_list=is_list)
+        described[status_code]["content"] = {media_type: content}
+    if is_list:
+        described[status_code]["headers"] = {
+            "Link": {"description": 'The next page, `rel="next"`, where there is one.', "schema": {"type": "string"}}
+        }
     for status in (401, 403, 422, 503, *problems):
         described[status] = {
             "description": "A problem (RFC 9457).",
-            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            "content": {"application/problem+json": _content("Problem")},
         }
     return described
+
+
+def _content(name: str, *, is_list: bool = False) -> dict[str, Any]:
+    reference = {"$ref": f"#/components/schemas/{name}"}
+    schema = {"type": "array", "items": reference} if is_list else reference
+    shown = example(name, is_list=is_list)
+    return {"schema": schema} if shown is None else {"schema": schema, "example": shown}
 
 
 def publish_schemas(app: FastAPI) -> None:

@@ -139,7 +139,7 @@ class LogAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class ReadQuery(msgspec.Struct, frozen=True, kw_only=True):
     """`POST /internal/read`: `user_id` has read the conversation up to `up_to_seq`; answered with `ReadAnswer`.
 
-    Idempotent: never moves back, and not past the conversation's top. 404 for a conversation that the user does not have.
+    Idempotent: never moves back, nor past the conversation's top. 404 for a conversation that the user does not have.
     """
 
     user_id: str

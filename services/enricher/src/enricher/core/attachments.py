@@ -16,8 +16,8 @@ MAX_ATTACHMENTS = 100
 UNSUPPORTED = Attachment(type="unsupported")
 """For what the platform itself does not hand out."""
 
-_EXPIRY = re.compile(r"[?&]oe=([0-9A-Fa-f]{8})(?:&|$)")
-"""The platforms' own addresses tell when they stop working, in hexadecimal seconds."""
+_EXPIRY = re.compile(r"[?&](?:oe=([0-9A-Fa-f]{8})|ext=([0-9]{10}))(?:&|$)")
+"""The platforms' own addresses tell when they stop working: in hexadecimal seconds, WhatsApp's in decimal ones."""
 _MEDIA_IDS = ("sticker_id", "reel_video_id", "ig_post_media_id", "ig_reel_media_id", "story_media_id", "media_id", "id")
 _PLAIN = frozenset(
     {
@@ -69,7 +69,9 @@ def coordinates_of(latitude: Any, longitude: Any) -> Coordinates | None:
 def expiry_of(url: str | None) -> datetime | None:
     """Return when `url` stops working, as far as it tells."""
     found = _EXPIRY.search(url) if url is not None else None
-    return times.from_platform(int(found[1], 16)) if found else None
+    if found is None:
+        return None
+    return times.from_platform(int(found[1], 16) if found[1] else int(found[2]))
 
 
 def _attachment(raw: dict[str, Any]) -> Attachment:
@@ -78,16 +80,31 @@ def _attachment(raw: dict[str, Any]) -> Attachment:
     story, place = object_of(payload.get("story")), object_of(payload.get("coordinates"))
     kind = word_of(raw.get("type")) or "unknown"
     kind = "unsupported" if kind == "unsupported_type" else kind
-    url = url_of(payload.get("url")) or url_of(payload.get("story_media_url")) or url_of(raw.get("url"))
+    urls = (payload.get("url"), payload.get("story_media_url"), raw.get("url"), raw.get("URL"))
+    url = next((url for url in map(url_of, urls) if url), None)
     return Attachment(
         type=kind,
         url=url,
-        title=text_of(payload.get("title")) or text_of(raw.get("title")),
+        title=text_of(payload.get("title")) or text_of(raw.get("title")) or _headline(payload),
         expires_at=expiry_of(url),
         media_id=first_id(payload, *_MEDIA_IDS) or first_id(story, "id"),
         coordinates=coordinates_of(place.get("lat"), place.get("long")) if place else None,
         details=None if kind in _PLAIN else details_of(payload),
     )
+
+
+def _headline(payload: dict[str, Any]) -> str | None:
+    """Return what a template or a product says first: its text, else the first title of its elements.
+
+    Elements stand in the payload, or in an object of it that tells their kind: `{"product": {"elements": […]}}`.
+    """
+    holders = (payload, *map(object_of, payload.values()))
+    elements = (object_of(element) for holder in holders for element in items_of(holder.get("elements")))
+    return text_of(payload.get("text")) or next((title for title in map(_title, elements) if title), None)
+
+
+def _title(element: dict[str, Any]) -> str | None:
+    return text_of(element.get("title"))
 
 
 def _is_twin(one: Attachment, other: Attachment) -> bool:

@@ -12,6 +12,9 @@ from shared.contracts import RecordItem, RecordKind
 _ONCE = frozenset({"add", "remove"})
 """What happens to a thing at most once; it may be edited, hidden and shown again any number of times."""
 
+_THINGS = ("comment_id", "share_id", "photo_id", "video_id", "open_graph_story_id", "post_id")
+"""What tells a thing from others, the closest first: several photos and shares may be of one post."""
+
 _BY_MANY = ("reaction", "like")
 """They name what was reacted to, and are many."""
 
@@ -77,7 +80,7 @@ def _value(reading: Reading) -> dict[str, Any]:
 
 def _done(reading: Reading, value: dict[str, Any]) -> str | None:
     """Return thing and verb; where the same may be done again, or by many, the item's own id takes part."""
-    verb, thing = word_of(value.get("verb")), first_id(value, "comment_id", "open_graph_story_id", "post_id")
+    verb, thing = word_of(value.get("verb")), first_id(value, *_THINGS)
     if thing is None or verb is None or value.get("item") in _BY_MANY:
         return None
     return f"{thing}:{verb}" if verb in _ONCE else f"{thing}:{verb}:{reading.id}"

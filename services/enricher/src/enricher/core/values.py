@@ -67,8 +67,14 @@ def url_of(value: Any) -> str | None:
     """Return `value` if it is a web address: clients open it, so no other scheme passes."""
     if not isinstance(value, str) or len(value) > MAX_URL_CHARACTERS:
         return None
-    scheme, separator, rest = value.partition("://")
-    return value if separator and rest.strip() and scheme.lower() in {"http", "https"} else None
+    url = slashes_of(value)
+    scheme, separator, rest = url.partition("://")
+    return url if separator and rest.strip() and scheme.lower() in {"http", "https"} else None
+
+
+def slashes_of(value: str) -> str:
+    """Return `value` with plain slashes: some senders escape them once too often."""
+    return value.replace("\\/", "/")
 
 
 def flag_of(value: Any) -> bool:

@@ -7,7 +7,7 @@ from enricher.core import whatsapp_messages, whatsapp_records
 from enricher.core.reading import Reader, Sides
 from enricher.core.splitting import SplitItem
 from enricher.core.vocabulary import WHATSAPP_MESSAGE_TYPES
-from enricher.core.whatsapp_contents import CONTENTS
+from enricher.core.whatsapp_contents import CONTENTS, type_of
 from enricher.core.whatsapp_value import customer_of, ids_of
 from shared.contracts.inbox import Direction
 
@@ -25,6 +25,7 @@ READERS: Mapping[str, Reader] = {
     "statuses": whatsapp_records.status,
     "calls": whatsapp_records.call,
     "user_id_update": whatsapp_records.user_id_update,
+    "user_preferences": whatsapp_records.preference,
     "errors": whatsapp_records.error,
 }
 
@@ -32,14 +33,11 @@ READERS: Mapping[str, Reader] = {
 def kind_of(split: SplitItem) -> str:
     """Return which kind the item is, from a closed vocabulary, e.g. `messages.text` or `statuses`.
 
-    Where the type is missing, the object that says what the message is tells it.
+    Where the type of a message is missing, the object that says what it is tells it.
     """
     if split.part not in {"messages", "message_echoes"}:
         return split.part
-    given = split.body.get("type")
-    if given is None:
-        given = next((kind for kind in split.body if kind in _OF_MESSAGES), None)
-    return f"{split.part}.{given if isinstance(given, str) and given in WHATSAPP_MESSAGE_TYPES else 'other'}"
+    return f"{split.part}.{type_of(split.body, WHATSAPP_MESSAGE_TYPES)}"
 
 
 def sides_of(split: SplitItem) -> Sides:

@@ -1,13 +1,24 @@
 """What a WhatsApp message says: `{"type": "<type>", "<type>": {…}}`, one function a type."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from functools import partial
 from typing import Any
 
 import msgspec
 
 from enricher.core.attachments import UNSUPPORTED, coordinates_of, expiry_of
-from enricher.core.values import details_of, first_text, id_of, items_of, object_of, said, text_of, url_of
+from enricher.core.values import (
+    details_of,
+    first_text,
+    id_of,
+    items_of,
+    object_of,
+    said,
+    slashes_of,
+    text_of,
+    url_of,
+    word_of,
+)
 from shared.contracts.inbox import Attachment
 
 MAX_SIZE_BYTES = 2**53
@@ -29,12 +40,12 @@ def _text(body: dict[str, Any]) -> Content:
 def _media(body: dict[str, Any], *, kind: str) -> Content:
     """Media come by id; an address, where there is one, works for minutes."""
     media = object_of(body.get(kind))
-    url, size = url_of(media.get("url")), media.get("file_size")
+    url, size, mime_type = url_of(media.get("url")), media.get("file_size"), first_text(media, "mime_type")
     attachment = Attachment(
         type=kind,
         url=url,
         title=first_text(media, "filename"),
-        mime_type=first_text(media, "mime_type"),
+        mime_type=slashes_of(mime_type) if mime_type else None,
         size=size if isinstance(size, int) and not isinstance(size, bool) and 0 <= size < MAX_SIZE_BYTES else None,
         expires_at=expiry_of(url),
         media_id=id_of(media.get("id")),
@@ -58,11 +69,15 @@ def _location(body: dict[str, Any]) -> Content:
 
 def _contacts(body: dict[str, Any]) -> Content:
     cards = items_of(body.get("contacts"))
-    names = (object_of(card.get("name")) for card in cards if isinstance(card, dict))
-    title = next(
-        (name for name in (first_text(known, "formatted_name", "first_name") for known in names) if name), None
-    )
+    title = next((name for name in (_name_of(card) for card in cards if isinstance(card, dict)) if name), None)
     return Content(None, (Attachment(type="contacts", title=title, details=details_of({"contacts": cards})),))
+
+
+def _name_of(card: dict[str, Any]) -> str | None:
+    """Return the name on a contact card, else its first number."""
+    numbers = (first_text(phone, "phone") for phone in items_of(card.get("phones")) if isinstance(phone, dict))
+    name = first_text(object_of(card.get("name")), "formatted_name", "first_name", "last_name")
+    return name or next((number for number in numbers if number), None)
 
 
 def _interactive(body: dict[str, Any]) -> Content:
@@ -89,8 +104,18 @@ def _order(body: dict[str, Any]) -> Content:
     return Content(first_text(order, "text"), (Attachment(type="order", details=details_of(order)),))
 
 
-def _unsupported(_: dict[str, Any]) -> Content:
-    return Content(None, (UNSUPPORTED,))
+def _unsupported(body: dict[str, Any]) -> Content:
+    """Keep a placeholder, and of which type the message is where the platform tells."""
+    told = details_of(object_of(body.get("unsupported")))
+    return Content(None, (msgspec.structs.replace(UNSUPPORTED, details=told),))
+
+
+def _other(body: dict[str, Any]) -> Content:
+    """Keep a placeholder of a type that is known to nobody here, with what it carries."""
+    kind = word_of(body.get("type"))
+    if kind is None or kind == "unknown":
+        return _unsupported(body)
+    return Content(None, (Attachment(type=kind, details=details_of(object_of(body.get(kind)))),))
 
 
 CONTENTS: Mapping[str, Callable[[dict[str, Any]], Content]] = {
@@ -102,4 +127,11 @@ CONTENTS: Mapping[str, Callable[[dict[str, Any]], Content]] = {
     "button": _button,
     "order": _order,
     "unsupported": _unsupported,
+    "other": _other,
 }
+
+
+def type_of(body: dict[str, Any], known: Container[str]) -> str:
+    """Return the message's type if it is `known`, else `other`; without a type the object that says it tells."""
+    given = text_of(body.get("type")) or next((name for name in body if name in known), None)
+    return given if given is not None and given in known else "other"

@@ -7,7 +7,7 @@ import msgspec
 from enricher.core.reactions import emoji_of
 from enricher.core.reading import Reading
 from enricher.core.values import first_id, first_text, flag_of, id_of, object_of, said, url_of
-from enricher.core.whatsapp_contents import CONTENTS, Content
+from enricher.core.whatsapp_contents import CONTENTS, Content, type_of
 from enricher.core.whatsapp_errors import sentence_of
 from shared.contracts import EditItem, MessageItem, ReactionItem, UnsendItem
 from shared.contracts.inbox import Attachment, Referral, ReplyTo
@@ -65,9 +65,7 @@ def revoke(reading: Reading) -> UnsendItem | None:
 
 
 def _content_of(given: dict[str, Any]) -> Content:
-    kind = given.get("type")
-    read = CONTENTS.get(kind) if isinstance(kind, str) else None
-    return read(given) if read else Content()
+    return CONTENTS[type_of(given, CONTENTS)](given)
 
 
 def _is_forwarded(context: dict[str, Any]) -> bool:
@@ -90,7 +88,7 @@ def _referral(ad: Any, product: Any) -> Referral | None:
         type=first_text(clicked, "media_type"),
         ref=said(clicked.get("ctwa_clid")),
         ad_id=first_id(clicked, "source_id"),
-        title=first_text(clicked, "headline"),
+        title=first_text(clicked, "headline", "body"),
         url=url_of(clicked.get("source_url")),
         product_id=first_id(asked, "product_retailer_id"),
     )

@@ -15,12 +15,16 @@ from shared.contracts.items import ReceiptItem
 _STEPS: dict[str, MessageStatus] = {step: step for step in get_args(MessageStatus)}
 
 
+_OF_OTHERS = frozenset({"call", "payment"})
+"""What a status may be about beside a message: a payment that failed is no message that failed."""
+
+
 def status(reading: Reading) -> Item:
-    """Read how far a message has come; of a call's status, and of any other word, a record is kept."""
+    """Read how far a message has come; of a call's or payment's status, and of any other word, a record is kept."""
     body = reading.split.body
     target, word = id_of(body.get("id")), word_of(body.get("status"))
     error = sentence_of(body.get("errors"), list(reading.split.errors))
-    is_message = target is not None and body.get("type") != "call"
+    is_message = target is not None and word_of(body.get("type")) not in _OF_OTHERS
     if is_message and target is not None and word == "deleted":
         return UnsendItem(message_id=target, unsent_at=reading.at)
     step = _STEPS.get(word) if is_message and word is not None else None
@@ -54,6 +58,11 @@ def system(reading: Reading) -> RecordItem:
 def user_id_update(reading: Reading) -> RecordItem:
     """Read that a customer has another business-scoped user id."""
     return record(reading, "system", actor_id=_customer(reading), text=first_text(reading.split.body, "detail"))
+
+
+def preference(reading: Reading) -> RecordItem:
+    """Read that a customer wants marketing messages no longer, or again."""
+    return record(reading, "optin", actor_id=_customer(reading), text=first_text(reading.split.body, "detail", "value"))
 
 
 def error(reading: Reading) -> RecordItem:

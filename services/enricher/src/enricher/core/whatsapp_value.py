@@ -1,7 +1,8 @@
 """The `value` of a WhatsApp change: which items it holds, and what it says of the customer of each.
 
 {"messaging_product", "metadata": {"phone_number_id"}, "contacts": [{"profile": {"name"}, "wa_id", "user_id"}],
- "messages" | "message_echoes" | "statuses" | "calls" | "user_id_update": [item], "errors": [error]}
+ "messages" | "message_echoes" | "statuses" | "calls" | "user_id_update" | "user_preferences": [item],
+ "errors": [error]}
 """
 
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 
 from enricher.core.values import id_of, items_of, object_of
 
-PARTS = ("messages", "message_echoes", "statuses", "calls", "user_id_update")
+PARTS = ("messages", "message_echoes", "statuses", "calls", "user_id_update", "user_preferences")
 """Lists whose elements are items of their own. A change without any of them is one item."""
 _ERRORS = "errors"
 
@@ -19,6 +20,7 @@ _CUSTOMER_FIELDS = {
     "statuses": ("recipient_id", "recipient_user_id"),
     "calls": ("from", "from_user_id"),
     "user_id_update": ("wa_id", "user_id"),
+    "user_preferences": ("wa_id", "user_id"),
 }
 """Phone and business-scoped user id."""
 _FIELDS_OF_CALLS_BY_THE_BUSINESS = ("to", "to_user_id")
@@ -47,8 +49,9 @@ def parts(change: dict[str, Any]) -> Iterator[Part]:
     for part, item in found:
         customer = _ids(item, part)
         contact = next((known for known in contacts if customer & contact_ids(known).keys()), None)
-        if contact is None and len(contacts) == len(found) == 1:
+        if contact is None and len(contacts) == len(found) == 1 and (part == "messages" or not customer):
             # Some numbers are written in two ways (Brazil, Mexico); who hides the phone may have no `from`.
+            # Beside what the business sent may stand the business itself.
             contact = contacts[0]
         yield Part(part, item, contact, tuple(errors) if len(found) == 1 else ())
     if len(found) != 1:

@@ -85,14 +85,13 @@ class People:
 
     def went(self, session: Hashable, now: float) -> None:
         """A session has ended; it counts as there for the grace. Of too many such the oldest are forgotten at once."""
-        present = self._here.pop(session, None)
-        if present is None:
+        present = self._here.get(session)
+        if present is None or present.until is not None:
             return
         leaving = [key for key, entry in self._here.items() if entry.until is not None]
         for key in leaving[: max(0, len(leaving) + 1 - self._terms.people)]:
             del self._here[key]
         present.until = now + self._terms.grace_seconds
-        self._here[session] = present
 
     def heard(
         self, gateway_id: str, who: Who, *, online: bool, viewing: str | None, now: float

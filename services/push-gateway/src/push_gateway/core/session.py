@@ -112,9 +112,9 @@ class Session:
         """A part of the log: what was asked for, or what another session of the user asked for."""
         effects: list[Effect] = []
         if self._phase is _Phase.OPENING:
-            if page.after > self._sent and not self._starts_at_top:
-                return []
             effects = self._begin(page)
+            if not self.is_live:
+                return effects
         elif self._phase is _Phase.CLOSED:
             return []
         elif page.epoch != self.epoch:
@@ -182,9 +182,8 @@ class Session:
             if now >= self._stalled_since + self._limits.lagging_seconds:
                 return self.close(CloseCode.TOO_SLOW, "too slow: resume after the last frame")
             self._look_again_at = now + self._limits.look_again_seconds
-        if self._fetch_at is not None and now >= self._fetch_at:
-            return [Noted(Occasion.GAP), *self._fetch()]
-        return []
+        is_missing = self._fetch_at is not None and now >= self._fetch_at
+        return [Noted(Occasion.GAP), *self._fetch()] if is_missing else []
 
     def received(self, message: str | bytes, room: int) -> list[Effect]:
         """A frame of the client."""
@@ -199,7 +198,7 @@ class Session:
         return [VerifyToken(frame.token)] if isinstance(frame, frames.Auth) else [Told(frame)]
 
     def token_renewed(self, expires_at: float) -> None:
-        """The client has shown another good token of its user."""
+        """The client has shown another good token."""
         self._expires_at = expires_at
 
     def close(self, code: CloseCode, reason: str) -> list[Effect]:
@@ -211,7 +210,11 @@ class Session:
         return [Close(code, reason)]
 
     def _begin(self, page: Page) -> list[Effect]:
-        """Send `hello`, and decide whether the client's position can be continued."""
+        """Send `hello`, and decide whether the client's position can be continued; do neither on another's page."""
+        if page.after > self._sent and not self._starts_at_top:
+            return []
+        if page.seq < self._sent != page.after:  # it may have been read before the client was where it is
+            return [FetchLog(self._sent)]
         refusal = None if self._starts_at_top else page.why_not_after(self._sent, self._asked_epoch)
         resumed = not self._starts_at_top and refusal is None
         self._phase = _Phase.LIVE
@@ -233,8 +236,7 @@ class Session:
             self._held.clear()
             self._top = top
         self.epoch = epoch
-        self._is_fetching = False
-        self._fetch_at = None
+        self._is_fetching, self._fetch_at = False, None
         self._move_to(top)
         return [Noted(Occasion.RESET), self._notice(frames.reset(Position(epoch, top), reason))]
 
@@ -279,13 +281,11 @@ class Session:
             return []
         if wait_seconds <= 0:
             return self._fetch()
-        if self._fetch_at is None:
-            self._fetch_at = now + wait_seconds
+        self._fetch_at = now + wait_seconds if self._fetch_at is None else self._fetch_at
         return []
 
     def _fetch(self) -> list[Effect]:
-        self._is_fetching = True
-        self._fetch_at = None
+        self._is_fetching, self._fetch_at = True, None
         return [FetchLog(self._sent)]
 
     def _pause_seconds(self, *, has_helped: bool, is_own: bool) -> float:

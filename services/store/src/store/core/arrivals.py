@@ -35,8 +35,18 @@ from store.core.facts import (
 _Said = EditItem | UnsendItem | ReactionItem | ReceiptItem
 
 
+# The driver takes the first and the last moment that there are for infinity: what it reads back has no zone, and nothing
+# in that conversation could be compared any more. What is beyond them in UTC can be in another zone only.
+_EARLIEST = datetime.min.replace(tzinfo=UTC) + datetime.resolution
+_LATEST = datetime.max.replace(tzinfo=UTC) - datetime.resolution
+
+
 class TimeWithoutZone(PermanentError):
     """A time that names no moment: Postgres would take it for one of its own zone."""
+
+
+class TimeOutOfRange(PermanentError):
+    """A time at either end of all that there are, or beyond."""
 
 
 def arrival_of(event: InboxEnrichedV1 | ProfileResolvedV1) -> Arrival:
@@ -44,8 +54,9 @@ def arrival_of(event: InboxEnrichedV1 | ProfileResolvedV1) -> Arrival:
 
     Raises:
         TimeWithoutZone: one of its times is not in a time zone.
+        TimeOutOfRange: one of its times is the first or the last that there is, or beyond.
     """
-    _check_zones(event)
+    _check_times(event)
     if isinstance(event, ProfileResolvedV1):
         return _lookup(event)
     item = event.item
@@ -183,7 +194,7 @@ def _utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _check_zones(event: InboxEnrichedV1 | ProfileResolvedV1) -> None:
+def _check_times(event: InboxEnrichedV1 | ProfileResolvedV1) -> None:
     moments = [event.occurred_at, event.received_at]
     profile = event.profile if isinstance(event, ProfileResolvedV1) else event.participant
     if profile is not None:
@@ -197,6 +208,8 @@ def _check_zones(event: InboxEnrichedV1 | ProfileResolvedV1) -> None:
     for moment in moments:
         if moment.tzinfo is None:
             raise TimeWithoutZone(f"event {event.id} holds a time without a zone")
+        if not _EARLIEST <= moment <= _LATEST:
+            raise TimeOutOfRange(f"event {event.id} holds the time {moment}, beyond what can be compared")
 
 
 def _moments_of(item: Item) -> Iterator[datetime]:

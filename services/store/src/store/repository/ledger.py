@@ -12,7 +12,7 @@ from store.core.ledger import WAITING_FOR_PAGE, ItemEntry
 from store.repository.statements import Connection, Statement
 
 # The first outcome stays, whatever comes again; only what was not an end gives way to what has become of the item.
-_WRITE = Statement(f"""
+WRITE_OUTCOMES = f"""
     INSERT INTO item_outcomes AS o (webhook_id, item_index, platform, page_id, outcome, kind, at)
     SELECT k.*, CAST(:now AS timestamptz)
     FROM unnest(CAST(:webhook_ids AS text[]), CAST(:item_indexes AS integer[]), CAST(:platforms AS text[]),
@@ -21,7 +21,10 @@ _WRITE = Statement(f"""
         platform = EXCLUDED.platform, page_id = EXCLUDED.page_id, outcome = EXCLUDED.outcome, kind = EXCLUDED.kind,
         at = EXCLUDED.at
     WHERE o.outcome = 'parked' OR (o.outcome = 'waiting' AND o.kind = '{WAITING_FOR_PAGE}')
-""")  # noqa: S608 - a constant of ours
+"""  # noqa: S608 - a constant of ours
+"""What notes the outcomes in `outcome_columns` at `now`, alone or as a part of another statement."""
+_WRITE = Statement(WRITE_OUTCOMES)
+_OUTCOME_COLUMNS = ("webhook_ids", "item_indexes", "platforms", "page_ids", "outcomes", "kinds")
 _POSITIONS = "unnest(CAST(:webhook_ids AS text[]), CAST(:item_indexes AS integer[])) AS k(webhook_id, item_index)"
 _SETTLE = Statement(f"""
     UPDATE item_outcomes o SET outcome = 'stored' FROM {_POSITIONS}
@@ -79,14 +82,19 @@ _UNPARK_WHOLE = Statement("""
 
 async def write_outcomes(transaction: Connection, entries: Collection[ItemEntry], *, now: datetime) -> None:
     """Note where items have ended; of those that have ended before, the first outcome stays."""
+    if entries:
+        await transaction.execute(_WRITE, {**outcome_columns(entries), "now": now})
+
+
+def outcome_columns(entries: Collection[ItemEntry]) -> dict[str, object]:
+    """Return the arguments of `WRITE_OUTCOMES`: of several outcomes of an item the first counts."""
     if not entries:
-        return
+        return {name: [] for name in _OUTCOME_COLUMNS}
     first: dict[tuple[str, int], ItemEntry] = {}
     for entry in entries:
         first.setdefault(entry[:2], entry)
-    columns = [list(column) for column in zip(*sorted(first.values()), strict=True)]
-    names = ("webhook_ids", "item_indexes", "platforms", "page_ids", "outcomes", "kinds")
-    await transaction.execute(_WRITE, {**dict(zip(names, columns, strict=True)), "now": now})
+    columns = zip(*sorted(first.values()), strict=True)
+    return {name: list(column) for name, column in zip(_OUTCOME_COLUMNS, columns, strict=True)}
 
 
 async def settle(transaction: Connection, positions: Collection[tuple[str, int]]) -> None:

@@ -4,7 +4,7 @@ Most of them are for what is rare, and run only where there can be something to 
 """
 
 import itertools
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -79,7 +79,7 @@ async def load(transaction: Connection, arrivals: Sequence[Arrival], last_seqs: 
     coverage = await receipts.coverage(
         transaction, {(receipt.thread, receipt.upto) for receipt, _ in told} | set(_sent(arrivals))
     )
-    news = [(receipt, where) for receipt, where in told if _is_news(receipt, coverage)]
+    news = _widest((receipt, where) for receipt, where in told if _is_news(receipt, coverage))
     return Loaded(
         last_seqs=last_seqs,
         messages=await receipts.affected(transaction, news) | messages,
@@ -166,6 +166,19 @@ def _thread_of(arrival: Arrival, participant_id: str) -> Thread:
 def _is_news(receipt: Receipt, coverage: Mapping[tuple[Thread, datetime], Coverage]) -> bool:
     known_at = coverage.get((receipt.thread, receipt.upto), UNCOVERED).of(receipt.status)
     return known_at is None or known_at > receipt.at
+
+
+def _widest(told: Iterable[tuple[Receipt, str]]) -> list[tuple[Receipt, str]]:
+    """Return one receipt for each thread and status: what it would change is all that any of its own would.
+
+    Otherwise each of them would bring the same messages again: of many receipts over many messages their product.
+    """
+    widest: dict[tuple[Thread, str, str], Receipt] = {}
+    for receipt, where in told:
+        key = (receipt.thread, receipt.status, where)
+        known = widest.get(key, receipt)
+        widest[key] = receipt._replace(upto=max(known.upto, receipt.upto), at=min(known.at, receipt.at))
+    return [(receipt, where) for (_, _, where), receipt in widest.items()]
 
 
 async def _conversations(

@@ -9,10 +9,13 @@ from store.repository.database import Database
 from store.repository.statements import Statement
 
 
+# The age is asked for twice: a row that somebody renews at this moment is found by the inner query as it was; only the
+# outer condition is looked at once more, when the lock on the row is had.
 def _old(table: str, key: str, at: str, *, more: str = "") -> Statement:
     return Statement(
         f"DELETE FROM {table} WHERE ({key}) IN "  # noqa: S608 - constants of this module
-        f"(SELECT {key} FROM {table} WHERE {at} < :before {more} ORDER BY {at} LIMIT CAST(:most AS bigint))"
+        f"(SELECT {key} FROM {table} WHERE {at} < :before {more} ORDER BY {at} LIMIT CAST(:most AS bigint)) "
+        f"AND {at} < :before {more}"
     )
 
 
@@ -30,7 +33,7 @@ _EXPIRE_FACTS = Statement("""
     DELETE FROM waiting_annotations WHERE (user_id, platform, page_id, message_id) IN (
         SELECT user_id, platform, page_id, message_id FROM waiting_annotations
         WHERE updated_at < :before ORDER BY updated_at LIMIT CAST(:most AS bigint)
-    )
+    ) AND updated_at < :before
     RETURNING items
 """)
 _COUNT_FACTS = Statement(

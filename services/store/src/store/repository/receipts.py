@@ -59,9 +59,16 @@ _NEW = """
            CAST(:ats AS timestamptz[]))
     AS k(user_id, platform, page_id, participant_id, status, upto, at)
 """
+# On the frontier those that are superfluous stand together, from the new one down to the first with an earlier time:
+# however long a thread's frontier is, nothing beyond that is read.
 _FORGET = Statement(f"""
     DELETE FROM receipts r USING {_NEW}
-    WHERE {_OF_THREAD} AND r.status = k.status AND r.watermark <= k.upto AND r.at >= k.at
+    WHERE {_OF_THREAD} AND r.status = k.status AND r.watermark <= k.upto AND r.watermark > coalesce((
+        SELECT e.watermark FROM receipts e
+        WHERE e.user_id = k.user_id AND e.platform = k.platform AND e.page_id = k.page_id
+          AND e.participant_id = k.participant_id AND e.status = k.status AND e.watermark <= k.upto AND e.at < k.at
+        ORDER BY e.watermark DESC LIMIT 1
+    ), '-infinity')
 """)  # noqa: S608 - constants of ours
 _KEEP = Statement(f"""
     INSERT INTO receipts (user_id, platform, page_id, participant_id, status, watermark, at) SELECT * FROM {_NEW}

@@ -31,6 +31,10 @@ _CLAIM = Statement("""
     ORDER BY p.user_id LIMIT CAST(:most AS bigint)
     FOR UPDATE OF p SKIP LOCKED
 """)
+_STILL_BEHIND = Statement("""
+    SELECT p.user_id FROM search_positions p JOIN inboxes i ON i.user_id = p.user_id
+    WHERE p.user_id = ANY(CAST(:user_ids AS text[])) AND (p.indexed_seq < i.last_seq OR p.rebuilt_id IS NOT NULL)
+""")
 _CHANGED = Statement("""
     SELECT k.user_id, l.seq, l.message_id, l.conversation_id
     FROM unnest(CAST(:user_ids AS text[]), CAST(:afters AS bigint[]), CAST(:uptos AS bigint[]))
@@ -110,13 +114,17 @@ async def behind(database: Database, *, after: str, most: int) -> tuple[list[str
 
 
 async def index(database: Database, user_ids: Iterable[str], *, per_user: int, most_users: int) -> Indexed:
-    """Read on where the users' positions are, one transaction for all; users whom somebody else reads are left out."""
+    """Read on where the users' positions are, one transaction for all; users whom somebody else reads stay behind."""
     wanted = sorted(user_ids)
     async with database.transaction() as transaction:
         await transaction.execute(_CREATE, {"user_ids": wanted})
         rows = await transaction.execute(_CLAIM, {"user_ids": wanted, "most": most_users})
+        claimed = {row[0] for row in rows}
+        passed_over = [user_id for user_id in wanted if user_id not in claimed]
+        late = await transaction.execute(_STILL_BEHIND, {"user_ids": passed_over}) if passed_over else []
+        left = [row[0] for row in late]
         if not rows:
-            return Indexed(0, [])
+            return Indexed(0, left)
         following, rebuilding, tops = [], [], {}
         for user_id, indexed_seq, rebuilt_id, last_seq, floor_seq in rows:
             tops[user_id] = last_seq
@@ -133,9 +141,8 @@ async def index(database: Database, user_ids: Iterable[str], *, per_user: int, m
             *await _rebuild(transaction, rebuilding, touched, per_user=per_user),
         ]
         written = await _write(transaction, positions, touched)
-    return Indexed(
-        written, [p.user_id for p in positions if p.rebuilt_id is not None or p.indexed_seq < tops[p.user_id]]
-    )
+    left += [p.user_id for p in positions if p.rebuilt_id is not None or p.indexed_seq < tops[p.user_id]]
+    return Indexed(written, left)
 
 
 class _Touched:

@@ -57,8 +57,9 @@ _DELETE = Statement("""
 """)
 _EXPIRE = Statement("""
     DELETE FROM waiting_webhooks WHERE id IN (
-        SELECT id FROM waiting_webhooks WHERE arrived_at < :before LIMIT CAST(:most AS bigint)
-    )
+        SELECT id FROM waiting_webhooks WHERE arrived_at < :before AND release_version IS NULL
+        ORDER BY arrived_at LIMIT CAST(:most AS bigint)
+    ) AND release_version IS NULL
     RETURNING webhook_id, item_index
 """)
 _COUNT = Statement("SELECT count(*) FROM (SELECT 1 FROM waiting_webhooks LIMIT CAST(:most AS bigint)) AS counted")

@@ -102,7 +102,7 @@ def accounts_router(database: Database, desk: AccountDesk, access: Access, seal:
 
     @router.put(
         "/accounts/{platform}/{page_id}",
-        responses=describes("Account") | describes("Account", status_code=201),
+        responses=describes("Account", problems=[400, 413]) | describes("Account", status_code=201),
         response_class=Response,
     )
     async def connect_account(platform: Platform, page_id: PageId, body: AccountBody) -> Response:
@@ -131,7 +131,7 @@ def accounts_router(database: Database, desk: AccountDesk, access: Access, seal:
     @router.delete(
         "/accounts/{platform}/{page_id}",
         status_code=204,
-        responses={404: describes("Problem", problems=[404])[404]},
+        responses=describes(None, status_code=204, problems=[404]),
         response_class=Response,
     )
     async def disconnect_account(platform: Platform, page_id: PageId) -> Response:
@@ -152,7 +152,7 @@ def tokens_router(
     @router.post(
         "/tokens",
         status_code=201,
-        responses=describes("MintedToken", status_code=201, problems=[409]),
+        responses=describes("MintedToken", status_code=201, problems=[400, 409, 413]),
         response_class=Response,
     )
     async def mint_token(body: TokenBody, minted_by: Annotated[str, Depends(access.admin)]) -> Response:

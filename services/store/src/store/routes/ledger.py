@@ -5,13 +5,12 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime
 from starlette.responses import Response
 
 from store.repository import ledger_reading
 from store.repository.database import Database
 from store.routes.access import Access
-from store.views import answer, describes
+from store.views import Moment, answer, describes
 
 _NOT_CACHED = {"Cache-Control": "no-store"}
 _LONGEST_AGE_SECONDS = 366 * 24 * 3600
@@ -23,7 +22,7 @@ def ledger_router(database: Database, access: Access, *, clock: Callable[[], dat
 
     @router.get("", responses=describes("AccountLedger", is_list=True), response_class=Response)
     async def list_accounts(
-        since: Annotated[AwareDatetime | None, Query(description="Only what was received since then.")] = None,
+        since: Annotated[Moment | None, Query(description="Only what was received since then.")] = None,
     ) -> Response:
         """Sum up, for every account, what came in and where it is: `received` is the sum of all the others."""
         return answer(await ledger_reading.ledger(database, since=since), headers=_NOT_CACHED)

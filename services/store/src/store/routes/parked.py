@@ -65,7 +65,7 @@ def parked_router(
             raise ProblemRaised("not-found", "No such item was parked.")
         return answer(_detail(items[0]), headers={"Cache-Control": "no-store"})
 
-    @router.post("/parked/replay", responses=describes("Replayed"), response_class=Response)
+    @router.post("/parked/replay", responses=describes("Replayed", problems=[400, 413]), response_class=Response)
     async def replay_parked(body: ReplayBody, replayed_by: Annotated[str, admin]) -> Response:
         """Publish the originals again; what fails once more is parked once more, as the same item."""
         replay = _Replay(database, publisher, clock=clock)

@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import compile_path
 
 from shared.errors import DependencyUnavailable
 from store import views
@@ -85,11 +86,22 @@ async def on_invalid_cursor(_: Request, error: Exception) -> Response:
     return problem_response("invalid-cursor", f"{error}; start again without one.")
 
 
-async def on_http_exception(_: Request, error: Exception) -> Response:
+async def on_http_exception(request: Request, error: Exception) -> Response:
     """Answer what the router itself refuses, e.g. an unknown path."""
     assert isinstance(error, HTTPException)
     name = _NAME_OF_STATUS.get(error.status_code, "bad-request")
-    return problem_response(name, str(error.detail or ""), headers=error.headers)
+    headers = dict(error.headers or {})
+    if "Allow" in headers and isinstance(request.app, FastAPI) and (known := _methods(request.app, request.url.path)):
+        headers["Allow"] = ", ".join(sorted(known))
+    return problem_response(name, str(error.detail or ""), headers=headers)
+
+
+def _methods(app: FastAPI, path: str) -> set[str]:
+    """Return what can be done at `path`: the router names only the methods of the first route that fits."""
+    paths = app.openapi()["paths"]
+    # As OpenAPI has it, a path that is written out comes before one with a parameter.
+    found = [paths[path]] if path in paths else [paths[known] for known in paths if compile_path(known)[0].match(path)]
+    return {method.upper() for operations in found for method in operations}
 
 
 async def on_invalid_request(_: Request, error: Exception) -> Response:

@@ -14,6 +14,7 @@ def receive(overlay: Overlay, arrival: Arrival, receipt: Receipt) -> News:
         return News.NONE
     overlay.put_receipt(receipt)
     for row in overlay.sent_in(receipt.thread):
-        if row.created_at <= receipt.upto:
+        known_at = row.coverage.of(receipt.status)
+        if row.created_at <= receipt.upto and (known_at is None or known_at > receipt.at):
             overlay.change_message(arrival, row, replace(row, coverage=row.coverage.with_receipt(receipt)))
     return News.STORED

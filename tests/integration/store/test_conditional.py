@@ -1,0 +1,76 @@
+"""An unchanged list is not sent again, and whatever is refused says why in one form."""
+
+import pytest
+
+from store.core.entity_tags import entity_tag, names
+from tests.integration.store.parts import Service, at, message
+
+pytestmark = pytest.mark.postgres
+
+
+async def test_an_unchanged_list_is_answered_with_304_and_a_changed_one_is_sent(service: Service) -> None:
+    await service.broker.publish([message("m-1")])
+    first = await service.get("/api/conversations")
+    headers = service.as_user() | {"If-None-Match": f'"other", W/{first.headers["ETag"]}'}
+    again = await service.public.get("/api/conversations", headers=headers)
+
+    assert again.status_code == 304
+    assert again.content == b""
+    for name in ("ETag", "Inbox-Seq", "Inbox-Epoch"):
+        assert again.headers[name] == first.headers[name]
+    assert first.headers["Cache-Control"] == "private, no-cache"
+    assert "Authorization" in first.headers["Vary"]
+
+    await service.broker.publish([message("m-2", created_at=at(5))])
+    assert (await service.public.get("/api/conversations", headers=headers)).status_code == 200
+
+
+async def test_every_list_has_a_tag_of_its_own(service: Service) -> None:
+    await service.broker.publish([message("m-1"), message("m-2", person="person-2")])
+    tags = [
+        (await service.get("/api/conversations", **parameters)).headers["ETag"]
+        for parameters in ({}, {"limit": 1}, {"unread": "true"}, {"platform": "facebook"})
+    ]
+    assert len(set(tags)) == len(tags)
+
+
+def test_a_tag_is_named_by_itself_by_its_weak_form_and_by_anything() -> None:
+    tag = entity_tag("user-1", 5)
+
+    assert tag == entity_tag("user-1", 5) != entity_tag("user-1", 6)
+    assert all(names(header, tag) for header in (tag, f"W/{tag}", f'"a", {tag}', "*"))
+    assert not any(names(header, tag) for header in (None, "", '"a"', tag[1:-1], f'"{tag}'))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "name"),
+    [
+        ("GET", "/api/nothing", 404, "not-found"),
+        ("GET", "/elsewhere", 404, "not-found"),
+        ("PATCH", "/api/conversations", 405, "method-not-allowed"),
+        ("GET", "/api/conversations?limit=0", 422, "invalid-request"),
+        ("GET", "/api/conversations?limit=x", 422, "invalid-request"),
+        ("GET", "/api/conversations?platform=icq", 422, "invalid-request"),
+        ("GET", "/api/conversations/NOT-AN-ID/messages", 422, "invalid-request"),
+        ("GET", f"/api/conversations/{'0' * 16}/messages", 404, "not-found"),
+        ("GET", "/api/search", 422, "invalid-request"),
+        ("GET", f"/api/search?q={'x' * 201}", 422, "invalid-request"),
+        ("GET", "/api/search?q=x&limit=101", 422, "invalid-request"),
+        ("GET", "/api/events?after=-1", 422, "invalid-request"),
+    ],
+)
+async def test_a_refusal_is_a_problem_with_a_stable_type(
+    service: Service, method: str, path: str, status: int, name: str
+) -> None:
+    found = await service.public.request(method, path, headers=service.as_user())
+
+    assert found.status_code == status, found.text
+    assert found.headers["Content-Type"] == "application/problem+json"
+    assert found.json()["type"] == f"urn:switchboard:problem:{name}"
+    assert found.json()["status"] == status
+
+
+async def test_a_refused_method_names_all_that_are_possible(service: Service) -> None:
+    found = await service.public.request("PATCH", "/api/accounts/facebook/page-1", headers=service.admin)
+
+    assert found.headers["Allow"] == "DELETE, PUT"

@@ -1,0 +1,208 @@
+"""Nobody reads another user's data: every endpoint that OpenAPI names, with the wrong token, ids and cursors."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import httpx
+import msgspec
+import pytest
+
+from shared.contracts import Profile, conversation_id
+from shared.contracts.items import RecordItem
+from store.indexing import SearchIndexer
+from tests.builders import inbox_enriched
+from tests.integration.store.parts import Parts, Service, at, message
+
+pytestmark = pytest.mark.postgres
+
+OWNER, OTHER = "user-1", "user-2"
+MARK = "xyzzy"
+"""In everything that belongs to the owner: it must be in no answer to anybody else."""
+CONVERSATION = conversation_id("facebook", OWNER, f"{MARK}-person")
+PARAMETERS = {
+    "conversation_id": CONVERSATION,
+    "platform": "facebook",
+    "page_id": f"{MARK}-page",
+    "item_id": f"{MARK}-item",
+    "q": MARK,
+}
+BODIES: dict[str, Any] = {
+    "ReadBody": {"up_to_seq": 2**62},
+    "AccountBody": {"user_id": OTHER},
+    "TokenBody": {"user_id": OWNER},
+    "ReplayBody": {"ids": [f"{MARK}-item"]},
+}
+"""What every required parameter and body is; an endpoint with a new one needs a line here."""
+
+
+class Operation(NamedTuple):
+    """What OpenAPI says of one endpoint."""
+
+    method: str
+    path: str
+    said: dict[str, Any]
+
+    @property
+    def is_for_users(self) -> bool:
+        return any("userToken" in one for one in self.said.get("security", []))
+
+    @property
+    def parameters(self) -> set[str]:
+        return {one["name"] for one in self.said.get("parameters", []) if one["in"] == "query"}
+
+    def request(self, **query: Any) -> dict[str, Any]:
+        """Return arguments for httpx: everything required is the owner's."""
+        required = {
+            one["name"]: PARAMETERS[one["name"]]
+            for one in self.said.get("parameters", [])
+            if one["in"] == "query" and one.get("required")
+        }
+        found: dict[str, Any] = {
+            "method": self.method,
+            "url": self.path.format(**PARAMETERS),
+            "params": required | query,
+        }
+        body = self.said.get("requestBody")
+        if body is not None:
+            name = body["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[-1]
+            found["json"] = BODIES[name]
+        return found
+
+
+@pytest.fixture
+async def operations(service: Service, parts: Parts) -> list[Operation]:
+    """Return every endpoint, when there is something of the owner behind each of them, and something of the other."""
+    profile = Profile(name=f"{MARK} name", username=f"{MARK}_handle", fetched_at=at(0))
+    theirs: dict[str, Any] = {"person": f"{MARK}-person", "page": f"{MARK}-page", "participant": profile}
+    await service.connect(f"{MARK}-page", OWNER, name=f"{MARK} page")
+    await service.broker.publish(
+        [message(f"{MARK}-{n}", content=f"{MARK} number {n}", created_at=at(n), **theirs) for n in range(5)]
+        + [message(f"{MARK}-other", **(theirs | {"person": f"{MARK}-second"}))]
+        + [message(f"m-{n}", user=OTHER, person=f"p-{n}", content="mine", created_at=at(n)) for n in range(3)]
+    )
+    await service.broker.publish([_record(n) for n in range(3)])
+    await SearchIndexer(parts.database, metrics=parts.metrics).catch_up()
+    document = (await service.public.get("/api/openapi.json")).json()
+    return [
+        Operation(method.upper(), path, said)
+        for path, methods in document["paths"].items()
+        for method, said in methods.items()
+    ]
+
+
+def _record(number: int) -> Any:
+    item = RecordItem(
+        record="comment",
+        record_id=f"{MARK}-{number}",
+        actor_id=f"{MARK}-actor",
+        text=MARK,
+        body=msgspec.Raw(b"{}"),
+    )
+    return inbox_enriched(
+        id=f"{number:032x}", user_id=OWNER, participant_id=None, conversation_id=None, participant=None, item=item
+    )
+
+
+def _for_users(operations: list[Operation]) -> Iterator[Operation]:
+    found = [operation for operation in operations if operation.is_for_users]
+    assert len(found) >= 6, "OpenAPI says which endpoints are for users"
+    yield from found
+
+
+def _tells_nothing(found: httpx.Response, operation: Operation) -> None:
+    told = found.text + str(sorted(found.headers.items()))
+    # What was asked for may be repeated, in a link to the next page for example; what was stored may not.
+    assert f"{MARK} " not in told, (operation, told)
+    assert f"{MARK}-" not in told, (operation, told)
+    assert CONVERSATION not in told, (operation, told)
+
+
+async def test_every_endpoint_wants_a_token_of_its_own_kind(service: Service, operations: list[Operation]) -> None:
+    for operation in operations:
+        right = service.as_user(OWNER) if operation.is_for_users else service.admin
+        wrong = service.admin if operation.is_for_users else service.as_user(OWNER)
+        for headers in ({}, wrong, {"Authorization": "Bearer"}, {"Authorization": right["Authorization"] + "x"}):
+            found = await service.public.request(**operation.request(), headers=headers)
+            assert found.status_code == 401, (operation, found.text)
+            assert found.headers["Content-Type"] == "application/problem+json"
+            _tells_nothing(found, operation)
+
+
+async def test_the_owner_does_see_it(service: Service, operations: list[Operation]) -> None:
+    """Otherwise the tests below would prove nothing."""
+    for operation in _for_users(operations):
+        found = await service.public.request(**operation.request(), headers=service.as_user(OWNER))
+        assert found.status_code == 200, (operation, found.text)
+        assert MARK in found.text, operation
+
+
+async def test_another_users_id_is_refused(service: Service, operations: list[Operation]) -> None:
+    for operation in _for_users(operations):
+        assert "user_id" in operation.parameters
+        found = await service.public.request(**operation.request(user_id=OWNER), headers=service.as_user(OTHER))
+        assert found.status_code == 403, (operation, found.text)
+        _tells_nothing(found, operation)
+        if "json" in (asked := operation.request()):
+            body = asked.pop("json") | {"user_id": OWNER}
+            found = await service.public.request(**asked, json=body, headers=service.as_user(OTHER))
+            assert found.status_code == 403, (operation, found.text)
+
+
+async def test_another_users_ids_lead_nowhere(service: Service, operations: list[Operation]) -> None:
+    for operation in _for_users(operations):
+        found = await service.public.request(**operation.request(), headers=service.as_user(OTHER))
+        assert found.status_code == (404 if "{conversation_id}" in operation.path else 200), (operation, found.text)
+        _tells_nothing(found, operation)
+    assert (await service.get("/api/conversations", OWNER)).json()[0]["unread_count"] > 0, "nobody else read it"
+
+
+async def test_another_users_cursors_are_refused_and_so_are_forged_ones(
+    service: Service, operations: list[Operation]
+) -> None:
+    paged = 0
+    for operation in _for_users(operations):
+        if "cursor" not in operation.parameters:
+            continue
+        mine = await service.public.request(**operation.request(limit=1), headers=service.as_user(OWNER))
+        link = mine.links["next"]["url"]
+        cursor = httpx.URL(link).params["cursor"]
+        again = await service.public.get(link, headers=service.as_user(OWNER))
+        assert again.status_code == 200, (operation, again.text)
+        paged += 1
+        own = operation.request(limit=1)
+        own["url"] = operation.path.format(
+            **PARAMETERS | {"conversation_id": conversation_id("facebook", OTHER, "p-0")}
+        )
+        for asked in (operation.request(limit=1), own):
+            for forged in (cursor, cursor[:-2] + "AA", cursor[22:], "A" * len(cursor), "", "=", "\x00", "é"):
+                asked["params"]["cursor"] = forged
+                found = await service.public.request(**asked, headers=service.as_user(OTHER))
+                assert found.status_code == 422, (operation, forged, found.text)
+                assert found.json()["type"] == "urn:switchboard:problem:invalid-cursor"
+                _tells_nothing(found, operation)
+    assert paged >= 4, "conversations, messages, records and search go page by page"
+
+
+async def test_a_cursor_is_good_for_its_own_list_alone(service: Service, operations: list[Operation]) -> None:
+    del operations
+    first = await service.get("/api/conversations", OWNER, limit=1)
+    cursor = httpx.URL(first.links["next"]["url"]).params["cursor"]
+    for path, parameters in [
+        ("/api/conversations", {"platform": "facebook"}),
+        ("/api/conversations", {"unread": "true"}),
+        (f"/api/conversations/{CONVERSATION}/messages", {}),
+        ("/api/records", {}),
+        ("/api/search", {"q": MARK}),
+    ]:
+        found = await service.get(path, OWNER, cursor=cursor, **parameters)
+        assert found.status_code == 422, (path, found.text)
+
+
+async def test_an_entity_tag_of_another_user_says_nothing(service: Service, operations: list[Operation]) -> None:
+    del operations
+    mine = await service.get("/api/conversations", OWNER)
+    found = await service.public.get(
+        "/api/conversations", headers=service.as_user(OTHER) | {"If-None-Match": mine.headers["ETag"]}
+    )
+    assert found.status_code == 200
+    assert found.headers["ETag"] != mine.headers["ETag"]

@@ -1,0 +1,173 @@
+"""Reading a large inbox takes index scans and a fixed number of statements, with the very plans that the store gets."""
+
+import json
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from bench.read_side import USER, fill
+from shared.contracts.inbox import Conversation
+from store.core.cursors import ConversationPosition, MessagePosition
+from store.core.search_query import Tier, parse
+from store.repository import log, read_marks, reading, search, search_indexing
+from store.repository.database import Database
+from store.repository.statements import Connection, Statement
+from store.routes.search_pages import Page
+from tests.integration.store.parts import at
+from tests.integration.store.test_plans import nodes
+
+pytestmark = pytest.mark.postgres
+
+MESSAGES, CONVERSATIONS = 6_000, 600
+TERMS = {"message_search_terms_idx", "person_search_terms_idx"}
+
+
+@pytest.fixture
+async def large(database: Database, database_url: str) -> Database:
+    await fill(database_url, MESSAGES, CONVERSATIONS)
+    return database
+
+
+def _literal(value: object) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, list):
+        return f"ARRAY[{', '.join(map(_literal, value))}]" if value else "'{}'"
+    return str(value) if isinstance(value, int) else "'" + str(value).replace("'", "''") + "'"
+
+
+async def _plan(database: Database, statement: Statement, **arguments: object) -> list[dict[str, Any]]:
+    """Return the plan that the statement gets when it is prepared: the values do not take part in choosing it."""
+    async with database.transaction() as transaction:
+        await transaction.execute(search._ALLOW_BITMAPS)
+        driver = transaction._driver
+        await driver.execute(f"PREPARE asked AS {statement.sql}")
+        values = ", ".join(map(_literal, statement.positional(arguments)))
+        [row] = await driver.fetch(f"EXPLAIN (FORMAT JSON) EXECUTE asked({values})")
+        await driver.execute("DEALLOCATE asked")
+    plan = json.loads(row[0]) if isinstance(row[0], str) else row[0]
+    return nodes(plan[0]["Plan"])
+
+
+def _reads_by_index_alone(plan: Sequence[Mapping[str, Any]]) -> None:
+    for node in plan:
+        kind, relation = node["Node Type"], node.get("Relation Name")
+        assert kind != "Seq Scan" or relation == "accounts", "accounts are empty here"
+        assert kind not in {"Hash Join", "Merge Join", "Materialize", "BitmapAnd", "BitmapOr"}, node
+        if kind == "Bitmap Index Scan":
+            assert node["Index Name"] in TERMS, node
+        if kind in {"Index Scan", "Index Only Scan"}:
+            assert "Index Cond" in node, ("the whole index is read", node)
+
+
+def _searching(q: str, tier: Tier) -> dict[str, Any]:
+    return search._arguments(USER, parse(q), tier, "facebook") | {
+        "newest": 3,
+        "oldest": 0,
+        "before": 9_000,
+        "most": 20,
+        "after_at": at(0),
+        "after_id": "0" * 16,
+        "walked": 5_000,
+        "platform": "facebook",
+    }
+
+
+@pytest.mark.parametrize("tier", ["whole", "prefix"])
+@pytest.mark.parametrize("q", ["hello", 'hello "a phrase" b'])
+async def test_searches_find_rows_by_their_terms(large: Database, q: str, tier: Tier) -> None:
+    for statement in (search._MESSAGES, search._PEOPLE, search._NEWEST_PEOPLE):
+        plan = await _plan(large, statement, **_searching(q, tier))
+        _reads_by_index_alone(plan)
+        indexes = {node["Index Name"] for node in plan if "Index Name" in node}
+        assert indexes & TERMS or statement is search._NEWEST_PEOPLE
+    plan = await _plan(large, search._MESSAGES, **_searching(q, tier))
+    assert plan[0]["Node Type"] == "Limit"
+    assert plan[1]["Node Type"] == "Nested Loop", "bucket by bucket, and no further than it has to go"
+
+
+async def test_lists_pages_and_marks_are_read_by_index(large: Database) -> None:
+    key: dict[str, Any] = {"user_id": USER, "conversation_id": "0" * 16}
+    rest: dict[str, Any] = {
+        "after_at": at(0),
+        "after_id": "0" * 16,
+        "platform": "facebook",
+        "most": 50,
+        "upto": 5,
+        "read_seq": 1,
+        "unread": 3,
+        "ids": [1, 2],
+        "conversation_ids": ["0" * 16],
+    }
+    statements = [
+        *(
+            reading.conversations_statement(of_platform=platform, unread_only=unread, goes_on=goes_on)
+            for platform in (False, True)
+            for unread in (False, True)
+            for goes_on in (False, True)
+        ),
+        reading._CONVERSATION,
+        read_marks._CONVERSATION,
+        read_marks._UNREAD,
+        search._MESSAGES_WHOLE,
+        search._PEOPLE_WHOLE,
+        search._REACH,
+    ]
+    for statement in statements:
+        _reads_by_index_alone(await _plan(large, statement, **key, **rest))
+    for goes_on in (False, True):
+        page = reading.messages_statement(goes_on=goes_on)
+        _reads_by_index_alone(await _plan(large, page, **key, **rest | {"after_id": 1, "after_message": "m"}))
+    users: dict[str, Any] = {"user_ids": [USER], "afters": [1], "uptos": [9], "per_range": 9, "per_user": 9}
+    for statement in (log._FRAMES, search_indexing._CHANGED, search_indexing._MESSAGES_AFTER):
+        _reads_by_index_alone(await _plan(large, statement, **users))
+    for statement in (search_indexing._MESSAGES, search_indexing._PEOPLE):
+        _reads_by_index_alone(await _plan(large, statement, **users, **rest))
+
+
+class _Counting(Connection):
+    """Counts the statements that go through it."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection._driver)
+        self.statements = 0
+
+    async def execute(self, statement: Statement, arguments: Mapping[str, object] = MappingProxyType({})) -> list[Any]:
+        self.statements += 1
+        return await super().execute(statement, arguments)
+
+
+async def test_a_page_takes_as_many_statements_however_long_it_is(large: Database) -> None:
+    async with large.transaction() as transaction:
+        found: list[Conversation] = []
+        for limit in (1, 50, 200):
+            counting = _Counting(transaction)
+            found = await reading.conversations(
+                counting, USER, platform=None, unread_only=False, after=None, limit=limit
+            )
+            assert (len(found), counting.statements) == (limit, 1)
+            assert all(conversation.last_message is not None for conversation in found)
+        position = ConversationPosition(found[-1].last_message_at or at(0), found[-1].conversation_id)
+        further = await reading.conversations(
+            transaction, USER, platform=None, unread_only=False, after=position, limit=50
+        )
+        assert further[0].conversation_id not in {conversation.conversation_id for conversation in found}
+        for limit in (1, 20, 100):
+            counting = _Counting(transaction)
+            page = Page(counting, USER, "a", platform=None, only=None, limit=limit)
+            await page.fill(None)
+            assert len(page.hits) == limit
+            assert counting.statements <= 12
+
+
+async def test_pages_of_messages_are_complete_and_in_order(large: Database) -> None:
+    async with large.reading() as connection:
+        [newest] = await reading.conversations(connection, USER, platform=None, unread_only=False, after=None, limit=1)
+        seen: list[tuple[Any, str, int]] = []
+        after = None
+        while found := await reading.messages(connection, USER, newest.conversation_id, after=after, limit=3):
+            seen += [(message.created_at, message.message_id, message.id) for message in found]
+            after = MessagePosition(*seen[-1])
+    assert seen == sorted(set(seen), reverse=True)

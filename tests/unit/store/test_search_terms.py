@@ -1,0 +1,158 @@
+"""Terms: what is typed finds what was written, whatever the script, the case and the accents."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from store.core.search_documents import BUCKET_NUMBERS, document, message_key, user_key
+from store.core.search_query import joined, parse, parse_for_people, snippet
+from store.core.search_text import MAX_TERM_LENGTH, MAX_TERMS, tokens
+
+# ruff: noqa: RUF001 - other scripts are the point
+TEXTS = st.text(
+    st.characters(codec="utf-8")
+    | st.sampled_from("aeé ßİıłØ今天气สวดีأةक्षिが👍🏽🇩🇪‍️ＦＵ\"“'\\#@:*&|!()")
+    | st.sampled_from("abc xyz"),
+    max_size=60,
+)
+WORDS = st.text(st.sampled_from("abcdeéñü123йяأمחだ今天สวか"), min_size=1, max_size=8)
+
+
+def terms(text: str) -> list[str]:
+    return [token.term for token in tokens(text)]
+
+
+@given(TEXTS)
+def test_a_text_is_found_by_itself(text: str) -> None:
+    query = parse(text.replace('"', " "))
+
+    assert not query.parts or query.matches(tokens(text.replace('"', " ")))
+
+
+@given(st.lists(WORDS, min_size=1, max_size=10), st.data())
+def test_a_text_is_found_by_any_of_its_words_and_their_beginnings(words: list[str], data: st.DataObject) -> None:
+    text = " ".join(words)
+    word = data.draw(st.sampled_from(words))
+    beginning = word[: data.draw(st.integers(1, len(word)))]
+
+    for q in (word, beginning, f'"{word}"', text.upper(), f'"{text}"', f"{beginning} {words[0]}"):
+        assert parse(q).matches(tokens(text)), q
+
+
+@given(TEXTS)
+def test_case_and_the_form_of_normalisation_do_not_matter(text: str) -> None:
+    for form in ("NFC", "NFD"):
+        assert terms(unicodedata.normalize(form, text)) == terms(text)
+
+
+@given(TEXTS)
+def test_folding_twice_is_folding_once(text: str) -> None:
+    once = [term for term in terms(text) if len(terms(term)) == 1]
+
+    assert [terms(term) for term in once] == [[term] for term in once]
+
+
+@given(TEXTS)
+def test_places_are_in_the_text_and_in_order(text: str) -> None:
+    found = tokens(text)
+
+    assert all(0 <= token.start < token.end <= len(text) for token in found)
+    assert [token.start for token in found] == sorted(token.start for token in found)
+
+
+@given(TEXTS)
+def test_no_term_can_be_taken_for_syntax(text: str) -> None:
+    for term in terms(text):
+        assert term
+        assert not set(term) & set(" '\"\\#@:*&|!()<>-")
+        assert not any(unicodedata.category(character) in {"Cc", "Zs", "Cs"} for character in term)
+
+
+@given(TEXTS, TEXTS)
+def test_what_matches_holds_every_term_of_the_condition(q: str, text: str) -> None:
+    """The index may only leave out what would not match."""
+    query, found = parse(q), tokens(text)
+    if not query.matches(found):
+        return
+    for condition in query.condition("prefix").split(" & "):
+        term = condition.removesuffix(":*").strip("'").removeprefix("#")
+        is_prefix = condition.endswith(":*")
+        assert any(token.term.startswith(term) if is_prefix else token.term == term for token in found)
+
+
+@given(TEXTS, TEXTS)
+def test_whole_words_match_no_more_than_beginnings(q: str, text: str) -> None:
+    query = parse(q)
+    written = joined(tokens(text))
+    if query.parts and all(needle in written for needle in query.needles("whole")):
+        assert query.matches(tokens(text))
+
+
+@given(WORDS, TEXTS, TEXTS)
+def test_a_snippet_is_a_part_of_the_text_with_a_match_in_it(word: str, before: str, after: str) -> None:
+    text = f"{before} {word} {after}"
+    query = parse(word)
+    parts = snippet(query, text)
+    shown = "".join(part.text for part in parts)
+
+    assert any(part.match for part in parts)
+    assert shown.removeprefix("…").removesuffix("…") in text or shown in text
+    assert all(tokens(part.text) for part in parts if part.match)
+
+
+@pytest.mark.parametrize(
+    ("written", "typed"),
+    [
+        ("Crème Brûlée", "creme brulee"),
+        ("STRASSE", "straße"),
+        ("İstanbul Işık", "istanbul isik"),
+        ("Łódź Øre", "lodz ore"),
+        ("مُحَمَّد", "محمد"),
+        ("مدرسة", "مدرسه"),
+        ("שָׁלוֹם", "שלום"),
+        ("Ёлка", "елка"),
+        ("ΟΔΟΣ", "οδος"),
+        ("ﬁne ＡＢＣ ①", "fine abc 1"),
+        ("ガギ", "ｶﾞｷﾞ"),
+        ("👍🏽", "👍"),
+        ("so\u00adft zero\u200bwidth", "soft zerowidth"),
+        ("l’été", "été"),
+    ],
+)
+def test_what_is_typed_finds_what_was_written(written: str, typed: str) -> None:
+    assert parse(typed).matches(tokens(written))
+
+
+@pytest.mark.parametrize(
+    ("written", "typed"), [("कि", "का"), ("ที่", "ทำ"), ("今天", "天今"), ("blue", "lue"), ("a", "b")]
+)
+def test_what_is_something_else_is_not_found(written: str, typed: str) -> None:
+    assert not parse(typed).matches(tokens(written))
+
+
+def test_a_telephone_number_is_one_word_among_people() -> None:
+    assert parse_for_people("+49 (170) 123-45").matches(tokens("491701234567"))
+    assert not parse("+49 (170) 123-45").matches(tokens("491701234567"))
+
+
+def test_texts_and_words_have_bounds() -> None:
+    assert len(tokens("a é " * 10_000)) == MAX_TERMS
+    assert len(tokens("a b " * 10_000)) == MAX_TERMS
+    long = "x" * 1_000
+    assert terms(long) == ["x" * MAX_TERM_LENGTH]
+    assert parse(long).matches(tokens(long))
+    assert len(parse("a " * 100).parts) <= 12
+
+
+def test_keys_put_one_users_newest_messages_together() -> None:
+    assert message_key("user-1", 5) == message_key("user-1", 6)
+    assert message_key("user-1", 5) < message_key("user-1", BUCKET_NUMBERS)
+    assert message_key("user-1", 5) != message_key("user-2", 5)
+    assert message_key("user-1", 5).startswith(user_key("user-1"))
+    assert len({len(message_key("u" * n, 2**40)) for n in range(1, 128)}) == 1
+
+
+def test_a_document_names_its_platform_in_a_way_nobody_can_type() -> None:
+    assert document("facebook", "Hello @facebook") == "@facebook hello facebook"
