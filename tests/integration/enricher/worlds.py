@@ -181,6 +181,10 @@ class World:
         self.published += [(at, event) for event in events]
         return [DONE] * len(events)
 
+    def calls_that_ended(self, outcome: str) -> float:
+        """Return how many calls of the Graph API ended so, as the metric tells."""
+        return self.registry.get_sample_value("switchboard_enricher_graph_calls_total", {"outcome": outcome}) or 0
+
     @property
     def inbox(self) -> list[InboxEnrichedV1]:
         return [event for _, event in self.published if isinstance(event, InboxEnrichedV1)]

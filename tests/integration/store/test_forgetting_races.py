@@ -20,7 +20,7 @@ async def forgotten_while(parts: Parts, renewal: str, forgetting: Coroutine[None
         await transaction.execute(Statement(renewal))
         task = asyncio.create_task(forgetting)
         async with asyncio.timeout(10):
-            while not task.done() and not await parts.rows(_WAITS):
+            while not task.done() and not await parts.rows(_WAITS):  # noqa: ASYNC110 - Postgres tells only who asks
                 await asyncio.sleep(0.01)
     return await task
 

@@ -64,6 +64,8 @@ def test_calls_that_were_under_way_stop_nothing_once_more() -> None:
     assert allowance.hold_seconds(2) == 300
 
 
+A_ROUNDING_ERROR = 1e-6
+
 _steps = st.lists(
     st.tuples(
         st.sampled_from(["learn", "stop", "wait"]),

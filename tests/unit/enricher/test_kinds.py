@@ -39,6 +39,15 @@ def test_a_customers_text_is_an_incoming_message(kind: str, channel: str) -> Non
     assert found.is_customers_message
 
 
+def test_a_message_without_any_time_says_that_it_has_the_time_of_its_arrival() -> None:
+    body = page(event(timestamp="soon"))
+    body["entry"][0].pop("time", None)
+    item = one(body).item
+
+    assert isinstance(item, MessageItem)
+    assert (item.created_at, item.is_timed) == (RECEIVED, False)
+
+
 @pytest.mark.parametrize("kind", ["page", "instagram"])
 @pytest.mark.parametrize("channel", ["messaging", "standby"])
 def test_an_echo_is_an_outgoing_message_to_the_customer(kind: str, channel: str) -> None:

@@ -149,6 +149,15 @@ def test_a_message_described_anew_is_updated_in_place() -> None:
     assert only_conversation(memory).unread_count == 1
 
 
+def test_a_message_without_a_time_does_not_move_when_it_comes_again() -> None:
+    memory = Memory()
+    memory.take([arrival("c-1", message=message(created_at=at(1), is_timed=False))])
+
+    assert not memory.take([arrival("c-2", message=message(created_at=at(9), is_timed=False))]).log
+    changes = memory.take([arrival("c-3", message=message(content="zzz", created_at=at(9), is_timed=False))])
+    assert [row.created_at for row in changes.changed_messages] in ([], [at(1)]), "its hash decides, not its arrival"
+
+
 @pytest.mark.parametrize(
     "liar",
     [

@@ -59,6 +59,8 @@ class MessageItem(_Kind, frozen=True, kw_only=True, tag="message"):
     sender_id: str
     content: str | None
     created_at: datetime
+    is_timed: bool = True
+    """False: the platform told no time at all, and `created_at` is when the webhook arrived."""
     attachments: tuple[Attachment, ...] = ()
     reply_to: ReplyTo | None = None
     payload: str | None = None

@@ -61,6 +61,8 @@ def typed(split: SplitItem, *, received_at: datetime, own_app_ids: frozenset[str
     item = None
     if reader is not None:
         item = reader(Reading(split=split, id=identity, body=body, sides=sides, at=at, own_app_ids=own_app_ids))
+    if at is received_at and isinstance(item, MessageItem):
+        item = msgspec.structs.replace(item, is_timed=False)
     is_whatsapp = split.platform == "whatsapp"
     return TypedItem(
         split=split,

@@ -35,8 +35,8 @@ from store.core.facts import (
 _Said = EditItem | UnsendItem | ReactionItem | ReceiptItem
 
 
-# The driver takes the first and the last moment that there are for infinity: what it reads back has no zone, and nothing
-# in that conversation could be compared any more. What is beyond them in UTC can be in another zone only.
+# The driver takes the first and the last moment that there are for infinity: what it reads back has no zone, and
+# nothing in that conversation could be compared any more. In other zones there are moments even beyond these.
 _EARLIEST = datetime.min.replace(tzinfo=UTC) + datetime.resolution
 _LATEST = datetime.max.replace(tzinfo=UTC) - datetime.resolution
 
@@ -124,6 +124,7 @@ def _message(event: InboxEnrichedV1, item: MessageItem) -> MessageFact:
         sender_id=item.sender_id,
         content=item.content,
         created_at=item.created_at,
+        is_timed=item.is_timed,
         attachments=item.attachments,
         reply_to=item.reply_to,
         payload=item.payload,

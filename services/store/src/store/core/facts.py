@@ -47,6 +47,8 @@ class MessageFact(msgspec.Struct, frozen=True, kw_only=True):
     sender_id: str
     content: str | None
     created_at: datetime
+    is_timed: bool = True
+    """False: `created_at` is only when it arrived, and tells nothing about a message that is known."""
     attachments: tuple[Attachment, ...] = ()
     reply_to: ReplyTo | None = None
     payload: str | None = None

@@ -26,6 +26,8 @@ def take_message(overlay: Overlay, arrival: Arrival, fact: MessageFact) -> News:
     if row is None:
         _add(overlay, arrival, fact)
         return News.STORED
+    if not fact.is_timed:
+        fact = replace(fact, created_at=row.created_at)
     return _describe_again(overlay, arrival, fact, row)
 
 
