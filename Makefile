@@ -10,10 +10,10 @@ LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-ha
 T ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install run check format test property soak bench lock env image clean
+.PHONY: help install run inbox inbox-check check format test property soak bench contracts client lock env image clean
 
 help: ## List the verbs
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-11s %s\n", $$1, $$2}'
 
 install: $(VENV)/.installed ## Create .venv from pinned hashes, with every member editable
 
@@ -25,7 +25,14 @@ $(VENV)/.installed: requirements.lock pyproject.toml $(addsuffix /pyproject.toml
 	@touch $@
 
 run: install ## Start the whole system in one process and show how to talk to it
+	@$(BIN)/switchboard build-inbox --if-missing
 	@$(BIN)/switchboard up
+
+inbox: install ## Build the inbox page (with Node, or with one from a Python wheel)
+	$(BIN)/switchboard build-inbox
+
+inbox-check: ## Lint, types and tests of the inbox page (needs Node)
+	cd frontend && npm ci --ignore-scripts --loglevel=error && npm run check
 
 check: install ## Everything static: format, lint, types, import contracts
 	$(BIN)/ruff format --check $(CODE)
@@ -54,6 +61,13 @@ soak: install ## The long tests; their sizes are parameters (SWITCHBOARD_SOAK_*)
 
 bench: install ## Measure the pipeline end to end on this machine
 	$(BIN)/python bench/pipeline.py --start
+
+contracts: install ## Write the schemas, the AsyncAPI document and the client vectors anew, from the code
+	$(BIN)/python -m switchboard.contracts docs
+	$(BIN)/python -m tests.contract.write_vectors
+
+client: install ## Install, lint, type-check, build and test the client library (Node 20)
+	cd clients/javascript && npm ci && npm run check
 
 lock: install ## Pin every version again, with hashes (names no index)
 	$(LOCK) $(addsuffix /pyproject.toml,$(MEMBERS)) --group dev -o requirements.lock

@@ -32,21 +32,25 @@ def fold(frames: Iterable[Json]) -> Screen:
     conversations: dict[str, Json] = {}
     messages: dict[int, Json] = {}
     for frame in frames:
-        told = frame["data"]
-        if "conversation" in told:
-            _put(conversations, told["conversation"], key="conversation_id", version="last_seq")
-        if "message" in told:
-            _put(messages, told["message"], key="id", version="seq")
+        tell(frame["data"], conversations, messages)
     return named(Screen(conversations, messages))
 
 
+def tell(told: Json, conversations: dict[str, Json], messages: dict[int, Json]) -> None:
+    """Take in the objects that a frame's `data` holds."""
+    if "conversation" in told:
+        put(conversations, told["conversation"], key="conversation_id", version="last_seq")
+    if "message" in told:
+        put(messages, told["message"], key="id", version="seq")
+
+
 def named(screen: Screen) -> Screen:
-    """Return `screen` with every incoming message under its conversation's present name."""
+    """Return `screen` with every incoming message under the present name of its conversation, where that is held."""
     return Screen(
         screen.conversations,
         {
             number: message | {"sender_name": name_in(screen.conversations[message["conversation_id"]])}
-            if message["direction"] == "incoming"
+            if message["direction"] == "incoming" and message["conversation_id"] in screen.conversations
             else message
             for number, message in screen.messages.items()
         },
@@ -64,7 +68,8 @@ def time_of(message: Json) -> datetime:
     return datetime.fromisoformat(message["created_at"])
 
 
-def _put(held: dict[Any, Json], told: Json, *, key: str, version: str) -> None:
+def put(held: dict[Any, Json], told: Json, *, key: str, version: str) -> None:
+    """Take in an object, unless a newer version of it is held."""
     known = held.get(told[key])
     if known is None or told[version] >= known[version]:
         held[told[key]] = told

@@ -11,13 +11,14 @@ from typing import Annotated, Any
 import typer
 import uvloop
 
-from shared.errors import SwitchboardError
+from shared.errors import StartupRefused, SwitchboardError
 from shared.observability import logs
 from shared.settings import ENV_PREFIX, InvalidSettings
 from simulator.script import Kinds
 from store.migrations import migrate as migrate_database
 from switchboard import listening, simulating
 from switchboard.book_keeping import conclusion, ignored_kinds, read_books, table
+from switchboard.building import build_inbox, has_inbox
 from switchboard.parked import ParkedItems
 from switchboard.provision.rabbitmq import choose_server, find_rabbitmq_server
 from switchboard.up import Options
@@ -106,6 +107,25 @@ def migrate(
     with _sentences():
         revision = asyncio.run(migrate_database(database_url, progress=_say))
         typer.echo(f"The schema is at {revision}.")
+
+
+@app.command("build-inbox")
+def build_inbox_page(
+    *,
+    if_missing: Annotated[
+        bool, typer.Option("--if-missing", help="Only when there is none; failing is no error.")
+    ] = False,
+) -> None:
+    """Build the inbox page with the Node that is here, else with one from a Python wheel."""
+    if if_missing and has_inbox():
+        return
+    with _sentences():
+        try:
+            typer.echo(f"The inbox is built: {build_inbox(say=_say)}")
+        except StartupRefused as refused:
+            if not if_missing:
+                raise
+            _say(f"{refused}\nGoing on without the inbox page: everything else runs.")
 
 
 @app.command()

@@ -38,6 +38,8 @@ def as_text(addresses: Addresses, *, demo_token: str, simulated: bool, command: 
     return f"""
 Switchboard is ready after {seconds:.1f} s. {customers}
 
+  Inbox      {addresses.inbox}/#token={demo_token}
+
   Webhooks   {addresses.webhooks}/{{facebook,instagram,whatsapp}}
   REST       {addresses.api}
   WebSocket  {addresses.ws}/{DEMO_USER}

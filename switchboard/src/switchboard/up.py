@@ -24,6 +24,7 @@ from store.migrations import migrate
 from switchboard.addresses import DEMO_TOKEN_TTL, DEMO_USER, Addresses, as_json, as_text
 from switchboard.credentials import Credentials, load_or_make, real_credentials, service_settings
 from switchboard.front_door import front_door
+from switchboard.inbox_page import built_inbox, embedding_origins, inbox_app
 from switchboard.pid_file import PidFile
 from switchboard.provision.postgres import embedded_postgres
 from switchboard.provision.rabbitmq import private_rabbitmq
@@ -103,6 +104,7 @@ async def _run(options: Options, environment: Mapping[str, str], say: Callable[[
             f"{' and '.join(real)} name real credentials, and made-up customers have no place beside real ones: "
             "add --no-simulator, or unset them."
         )
+    inbox = inbox_app(built_inbox(environment), origins=embedding_origins(environment))
     log_dir(options).mkdir(parents=True, exist_ok=True)
     credentials = load_or_make(options.data_dir, environment)
     pid_file = PidFile(options.data_dir / "pids.json")
@@ -122,7 +124,9 @@ async def _run(options: Options, environment: Mapping[str, str], say: Callable[[
             say=say,
         )
         services = await _enter_services(stack, launch)
-        routes = services.routes | ({"/avatars": graph_port, "/media": graph_port} if graph_port else {})
+        inbox_port = await stack.enter_async_context(_serving(inbox))
+        routes = services.routes | {"/": inbox_port}
+        routes |= {"/avatars": graph_port, "/media": graph_port} if graph_port else {}
         front_port = await stack.enter_async_context(front_door(routes, host="127.0.0.1", port=options.port))
         addresses = _addresses(services, front_port, launch)
         graph.state.public_url = addresses.inbox
@@ -170,8 +174,8 @@ def log_dir(options: Options) -> Path:
     return options.data_dir / "logs"
 
 
-def _serving(graph: Starlette) -> AbstractAsyncContextManager[int]:
-    return serving(graph, host="127.0.0.1", port=0, grace_seconds=1)
+def _serving(app: Starlette) -> AbstractAsyncContextManager[int]:
+    return serving(app, host="127.0.0.1", port=0, grace_seconds=1)
 
 
 @asynccontextmanager

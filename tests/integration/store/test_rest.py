@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+import jwt
 import msgspec
 import pytest
 from pydantic import SecretStr
@@ -233,9 +234,11 @@ async def test_only_an_admin_connects_pages_and_mints_tokens(service: Service) -
 
 
 async def test_a_minted_token_opens_the_users_inbox_and_is_audited(service: Service) -> None:
-    answer = await service.public.post("/api/tokens", headers=service.admin, json={"user_id": 7, "ttl_seconds": 60})
+    asked = {"user_id": 7, "ttl_seconds": 60, "name": "Grace Hopper"}
+    answer = await service.public.post("/api/tokens", headers=service.admin, json=asked)
     assert answer.status_code == 201
     token = answer.json()["token"]
+    assert jwt.decode(token, JWT_SECRET, algorithms=["HS256"])["name"] == "Grace Hopper"
     read = await service.public.get(
         "/api/conversations", headers={"Authorization": f"Bearer {token}"}, params={"user_id": "7"}
     )

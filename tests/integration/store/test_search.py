@@ -1,8 +1,8 @@
 """Searching: what is written is found in any script, as it is now, and in the order that was promised."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 
 import httpx
@@ -11,9 +11,11 @@ import pytest
 from shared.contracts import Platform, Profile
 from shared.contracts.inbox import Attachment
 from shared.contracts.items import UnsendItem
+from shared.errors import DependencyUnavailable
 from store.core.search_documents import BUCKET_NUMBERS
 from store.indexing import SearchIndexer
 from store.repository import search_indexing
+from store.repository.database import Database
 from store.repository.statements import Statement
 from tests.builders import inbox_enriched
 from tests.integration.store.parts import Parts, Service, at, message
@@ -260,6 +262,68 @@ async def test_the_running_store_indexes_what_it_stores(
             found = await service.get("/api/search", q="needle")
         assert [hit["message"]["message_id"] for hit in found.json()] == ["m-1"]
         assert found.headers["Inbox-Seq"] == "1"
+
+
+async def test_the_search_knows_of_a_read_mark_soon_as_well(
+    start: Callable[..., AbstractAsyncContextManager[Service]],
+) -> None:
+    async with start() as service:
+        await service.broker.publish([message("m-1", content="needle")])
+        await _until_known(service)
+        path = f"/api/conversations/{message('m-1').conversation_id}/read"
+        read = await service.public.post(path, headers=service.as_user(), json={"up_to_seq": 1})
+
+        assert read.json()["last_seq"] == 2
+        await _until_known(service)
+
+
+async def _until_known(service: Service) -> None:
+    async with asyncio.timeout(5):
+        while True:
+            found = await service.get("/api/search", q="needle")
+            if found.headers["Search-Seq"] == found.headers["Inbox-Seq"] != "0":
+                return
+            await asyncio.sleep(0.02)
+
+
+async def test_long_texts_are_indexed_in_smaller_rounds_when_they_take_too_long(
+    parts: Parts, database_url: str
+) -> None:
+    await parts.inbox([message(f"m-{n}", content=_novel(n), created_at=at(n)) for n in range(40)])
+    impatient = Database(database_url, pool_size=1, command_timeout_seconds=0.15)
+    indexer = SearchIndexer(impatient, metrics=parts.metrics)
+    indexer.nudge(["user-1"])
+    indexed = 0
+    for _ in range(40):
+        with suppress(DependencyUnavailable):
+            indexed += await indexer.index_some()
+    await impatient.close()
+
+    assert indexed == 40
+
+
+async def test_other_work_gets_its_turn_while_long_texts_are_indexed_and_searched(searched: Searched) -> None:
+    await searched.parts.inbox([message(f"m-{n}", content=_novel(n), created_at=at(n)) for n in range(40)])
+
+    assert await _share_of_the_longest_turn(searched.indexer.catch_up()) < 0.5
+    assert await _share_of_the_longest_turn(searched.answer(_novel(0)[0], limit=100)) < 0.5
+
+
+async def _share_of_the_longest_turn(work: Coroutine[Any, Any, Any]) -> float:
+    loop = asyncio.get_running_loop()
+    task = asyncio.create_task(work)
+    began, longest_seconds = loop.time(), 0.0
+    while not task.done():
+        started = loop.time()
+        await asyncio.sleep(0.001)
+        longest_seconds = max(longest_seconds, loop.time() - started)
+    await task
+    return longest_seconds / (loop.time() - began)
+
+
+def _novel(number: int) -> str:
+    """Return 4,000 characters of Han of which no two pairs are alike."""
+    return "".join(chr(0x4E00 + (n * (number + 3) * 7919) % 20_000) for n in range(4_000))
 
 
 @pytest.mark.parametrize("q", ["...", "'", "\\", "':*", "a' | 'b", "#", "\x00", "%", "☃'☃", "&|!():*<->"])

@@ -149,6 +149,15 @@ def test_a_limit_is_the_apps_or_the_pages(code: int, is_apps: bool) -> None:  # 
     assert limit.is_apps is is_apps
 
 
+def test_a_message_that_repeats_the_token_does_not_pass_it_on() -> None:
+    token = "EAAC" + "dEose0cBA" * 20
+
+    error = error_of(400, {"code": 190, "message": f"Malformed access token {token} of 17841400000000001"})
+
+    assert "EAAC" not in str(error)
+    assert str(error).endswith("Malformed access token […] of 17841400000000001")
+
+
 def test_a_dead_token_says_why_in_a_sentence_for_the_user() -> None:
     subcodes = [None, 458, 459, 460, 463, 464, 467, 492, 493, 999]
     errors = [error_of(400, {"code": 190, "error_subcode": subcode, "message": "internal"}) for subcode in subcodes]

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import jwt
 import pytest
@@ -15,6 +16,29 @@ SETTINGS = UserTokenSettings(jwt_secret=SECRET)
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+async def test_a_minted_token_may_tell_what_the_person_is_called() -> None:
+    token, _ = mint(SECRET, "42", now=now(), ttl=timedelta(minutes=5), name="Grace Hopper 🚢")
+
+    assert (await verifier(SETTINGS).verify(token)).name == "Grace Hopper 🚢"
+
+
+@pytest.mark.parametrize(("name", "passed_on"), [("cut \ud83d", "cut \ufffd"), ("", None), (7, None)])
+async def test_a_name_that_cannot_be_passed_on_is_mended_or_left_out(name: Any, passed_on: str | None) -> None:
+    claims = {"sub": "42", "exp": int(now().timestamp()) + 60, "name": name}
+    token = jwt.encode(claims, SECRET.get_secret_value(), algorithm="HS256")
+
+    assert (await verifier(SETTINGS).verify(token)).name == passed_on
+
+
+@pytest.mark.parametrize("user_id", ["a\0b", "\ud800", " ", "ü", "42\n", "x" * 129, "", True, None, 1.5, ["42"]])
+async def test_what_cannot_be_a_user_id_is_refused(user_id: Any) -> None:
+    claims = {"sub": user_id, "exp": int(now().timestamp()) + 60}
+    token = jwt.encode(claims, SECRET.get_secret_value(), algorithm="HS256")
+
+    with pytest.raises(InvalidUserToken):
+        await verifier(SETTINGS).verify(token)
 
 
 async def test_a_minted_token_tells_whose_it_is() -> None:

@@ -94,7 +94,7 @@ def test_whole_words_match_no_more_than_beginnings(q: str, text: str) -> None:
 def test_a_snippet_is_a_part_of_the_text_with_a_match_in_it(word: str, before: str, after: str) -> None:
     text = f"{before} {word} {after}"
     query = parse(word)
-    parts = snippet(query, text)
+    parts = snippet(query, text, tokens(text))
     shown = "".join(part.text for part in parts)
 
     assert any(part.match for part in parts)

@@ -45,6 +45,8 @@ _MAX_WAITING_FRAMES = 4
 _UNREAD_SECONDS = 60.0
 """A stream's client that has not acknowledged a byte for this long has gone without a word."""
 _READY_SECONDS = 0.8
+_CLOSING_SHARE = 0.8
+"""Of the time for the end: clients that do not read are waited for so long; to cut off their streams takes the rest."""
 
 
 def _now() -> datetime:
@@ -159,7 +161,8 @@ async def _listening(
         finally:
             readiness.stop()
             streams.stop()
-            await close_all(server, streams.open, metrics, grace_seconds=settings.shutdown_grace_seconds)
+            grace_seconds = settings.shutdown_grace_seconds * _CLOSING_SHARE
+            await close_all(server, streams.open, metrics, grace_seconds=grace_seconds)
 
 
 async def _serve(settings: Settings, sockets: Sockets, metrics: Metrics) -> Server:

@@ -9,7 +9,14 @@ from typing import Annotated, NamedTuple, Protocol
 
 import msgspec
 
-from shared.contracts.inbox import FrameKind, PresenceFrame, TypingFrame
+from shared.contracts.inbox import (
+    FrameKind,
+    HelloFrame,
+    PresenceFrame,
+    ResetFrame,
+    ResetReason,
+    TypingFrame,
+)
 from shared.errors import PermanentError
 
 _FIN_AND_TEXT = 0x81
@@ -114,7 +121,7 @@ def hello(seq: int, position: Position, *, resumed: bool, heartbeat_seconds: flo
     `seq` is the top of the log. `resumed`: everything after the position that the client named follows; otherwise the
     socket begins at `seq`.
     """
-    data = {"seq": seq, "epoch": position.epoch, "resumed": resumed, "heartbeat_seconds": heartbeat_seconds}
+    data = HelloFrame(seq=seq, epoch=position.epoch, resumed=resumed, heartbeat_seconds=heartbeat_seconds)
     return _notice("hello", data, position)
 
 
@@ -123,9 +130,9 @@ def heartbeat(seq: int) -> Notice:
     return Notice("heartbeat", b'{"type":"heartbeat","data":{"seq":%d}}' % seq)
 
 
-def reset(position: Position, reason: str) -> Notice:
+def reset(position: Position, reason: ResetReason) -> Notice:
     """Return the frame that says: what you hold cannot be continued; load it anew and go on after `position`."""
-    return _notice("reset", {"seq": position.seq, "epoch": position.epoch, "reason": reason}, position)
+    return _notice("reset", ResetFrame(seq=position.seq, epoch=position.epoch, reason=reason), position)
 
 
 def typing(data: TypingFrame) -> Notice:

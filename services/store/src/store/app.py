@@ -1,7 +1,7 @@
 """The store's wiring: which part gets which, and in which order they start and stop."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -104,6 +104,8 @@ class _Work:
     upkeep: Upkeep
     housekeeping: Housekeeping
     indexer: SearchIndexer
+    nudge: Callable[[Sequence[str]], None]
+    """Have the changes of these users published and indexed, which nobody else announces."""
 
 
 def _work(settings: Settings, database: Database, broker: Broker, metrics: Metrics, *, indexing: Database) -> _Work:
@@ -121,13 +123,17 @@ def _work(settings: Settings, database: Database, broker: Broker, metrics: Metri
         indexer.nudge({changed.user_id for changed in ranges})
         await changes.announce(ranges, causes)
 
+    def nudge(user_ids: Sequence[str]) -> None:
+        indexer.nudge(user_ids)
+        changes.nudge(user_ids)
+
     releaser = WaitingReleaser(database, broker, clock=_now, metrics=metrics)
     return _Work(
         inbox=InboxHandler(database=database, announce=announce, clock=_now, metrics=metrics),
         records=RecordsHandler(
             database=database,
             nudge_releaser=releaser.nudge,
-            nudge_publisher=changes.nudge,
+            nudge_publisher=nudge,
             clock=_now,
             metrics=metrics,
             waiting_per_page=settings.waiting_per_page,
@@ -143,6 +149,7 @@ def _work(settings: Settings, database: Database, broker: Broker, metrics: Metri
         ),
         housekeeping=Housekeeping(database, clock=_now, metrics=metrics, retention=_retention(settings)),
         indexer=indexer,
+        nudge=nudge,
     )
 
 
@@ -178,10 +185,10 @@ def create_app(
         database,
         TokenCipher(settings.encryption_keys),
         clock=_now,
-        nudge_publisher=work.changes.nudge,
+        nudge_publisher=work.nudge,
         nudge_releaser=work.releaser.nudge,
     )
-    reads = ReadDesk(database, clock=_now, nudge_publisher=work.changes.nudge)
+    reads = ReadDesk(database, clock=_now, nudge_publisher=work.nudge)
     app.include_router(inbox_router(database, access, seal))
     app.include_router(read_marks_router(database, reads, access))
     app.include_router(search_router(database, access, seal))
@@ -248,7 +255,7 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
     state = _State(asked, broker)
     readiness = Readiness(state.problems)
     public = create_app(settings, database=asked, publisher=broker, work=work, readiness=readiness, registry=registry)
-    reads = ReadDesk(asked, clock=_now, nudge_publisher=work.changes.nudge)
+    reads = ReadDesk(asked, clock=_now, nudge_publisher=work.nudge)
     internal = internal_app(asked, reads, service_tokens=settings.service_tokens, clock=_now)
     grace_seconds = settings.shutdown_grace_seconds / 4
     stopping = asyncio.Event()

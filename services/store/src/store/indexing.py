@@ -17,6 +17,8 @@ _GATHER_SECONDS = 0.2
 _SWEEP_SECONDS = 60.0
 _RETRY_SECONDS = 2.0
 _CHANGES_PER_ROUND = 400
+"""At most; fewer where texts are so long that a round takes long, or longer than Postgres is waited for."""
+_LONG_ROUND_SECONDS = 0.5
 _USERS_PER_ROUND = 50
 _USERS_PER_LOOK = 2_000
 _NUDGED_LIMIT = 10_000
@@ -33,6 +35,7 @@ class SearchIndexer:
         self._metrics = metrics
         self._nudged: dict[str, None] = {}
         self._woken = asyncio.Event()
+        self._changes_per_round = _CHANGES_PER_ROUND
 
     def nudge(self, user_ids: Iterable[str]) -> None:
         """Look soon at what has changed for these users; past a bound they wait for the next sweep."""
@@ -78,21 +81,30 @@ class SearchIndexer:
         Raises:
             DependencyUnavailable: Postgres is away; those users stay nudged.
         """
-        some = list(self._nudged)[:_USERS_PER_ROUND]
+        some = list(self._nudged)[: min(_USERS_PER_ROUND, self._changes_per_round)]
         if not some:
             return 0
         for user_id in some:
             del self._nudged[user_id]
+        started = perf_counter()
         try:
             done = await search_indexing.index(
-                self._database, some, per_user=max(1, _CHANGES_PER_ROUND // len(some)), most_users=_USERS_PER_ROUND
+                self._database, some, per_user=self._changes_per_round // len(some), most_users=_USERS_PER_ROUND
             )
         except SwitchboardError:
             self._nudged = dict.fromkeys([*some, *self._nudged])
+            self._changes_per_round = max(1, self._changes_per_round // 4)
             raise
+        self._adapt(perf_counter() - started)
         self._nudged.update(dict.fromkeys(done.behind))
         self._metrics.search_indexed.inc(done.messages)
         return done.messages
+
+    def _adapt(self, round_seconds: float) -> None:
+        if round_seconds > _LONG_ROUND_SECONDS:
+            self._changes_per_round = max(1, self._changes_per_round // 2)
+        elif round_seconds < _LONG_ROUND_SECONDS / 4:
+            self._changes_per_round = min(_CHANGES_PER_ROUND, self._changes_per_round * 2)
 
     async def catch_up(self) -> None:
         """Index everything that is behind."""

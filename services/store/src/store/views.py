@@ -15,6 +15,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from starlette.responses import Response
 
 from shared.contracts.inbox import Account, Conversation, FrameKind, Message, Record
+from shared.security.user_tokens import USER_ID_PATTERN
 from store.core.cursors import HitType
 from store.core.examples import example
 from store.core.ledger import AccountLedger
@@ -22,7 +23,6 @@ from store.core.search_query import SnippetPart
 from store.core.states import TotalState, UserState
 from store.repository.ledger_reading import Unaccounted
 
-USER_ID_PATTERN = r"^[A-Za-z0-9._:@|+=_-]{1,128}$"
 PAGE_ID_PATTERN = r"^[A-Za-z0-9._-]{1,128}$"
 _LARGEST_USER_NUMBER = 10**18
 _DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
@@ -90,6 +90,8 @@ class TokenBody(BaseModel):
 
     user_id: UserId
     ttl_seconds: WholeNumber = Field(default=3600, ge=1, le=MAX_TOKEN_SECONDS)
+    name: str | None = Field(default=None, min_length=1, max_length=100, examples=["Grace Hopper"])
+    """What the user's other devices show beside `typing` and `presence`."""
 
 
 class ReadBody(BaseModel):
@@ -98,7 +100,7 @@ class ReadBody(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     up_to_seq: WholeNumber = Field(ge=0, le=2**63 - 1, examples=[1042])
-    """Messages with ids up to this are read: the `id` of the last message on the screen."""
+    """Messages with ids up to this are read: the greatest `id` on the screen."""
     user_id: UserId | None = None
     """The token's own user, and nobody else."""
 

@@ -17,6 +17,11 @@ SentVia = Literal["own_app", "page_inbox", "native_app", "other_app"]
 """What an outgoing message was sent with: an app of ours, Meta's inbox, the platform's own app, another tool."""
 
 
+ResetReason = Literal["log_pruned", "epoch_changed", "position_unknown"]
+"""Why a client cannot go on where it was: it was away for too long, the database was restored, or its position is
+higher than the log's top."""
+
+
 class Coordinates(msgspec.Struct, frozen=True, kw_only=True):
     """A place, in degrees (WGS 84)."""
 
@@ -166,6 +171,33 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: datetime
     body: msgspec.Raw
     """The item as the platform sent it, JSON."""
+
+
+class HelloFrame(msgspec.Struct, frozen=True, kw_only=True):
+    """`data` of `hello`, the first frame of every connection."""
+
+    seq: int
+    """The top of the log."""
+    epoch: str
+    """Of the log's numbers: another one after the database was restored."""
+    resumed: bool
+    """Whether everything after the position that the client named follows; otherwise the stream begins after `seq`."""
+    heartbeat_seconds: float
+
+
+class HeartbeatFrame(msgspec.Struct, frozen=True, kw_only=True):
+    """`data` of `heartbeat`."""
+
+    seq: int
+    """Everything up to here was sent on this connection."""
+
+
+class ResetFrame(msgspec.Struct, frozen=True, kw_only=True):
+    """`data` of `reset`: what the client holds cannot be continued; it loads anew and goes on after `seq`."""
+
+    seq: int
+    epoch: str
+    reason: ResetReason
 
 
 class Who(msgspec.Struct, frozen=True, kw_only=True):

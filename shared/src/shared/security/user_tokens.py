@@ -3,6 +3,7 @@
 The algorithm comes from the settings and never from the token's header (RFC 8725, section 3.1).
 """
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -17,6 +18,9 @@ from shared.settings import ENV_PREFIX
 
 MIN_SECRET_BYTES = 32
 """An HS256 key must be at least as long as its hash (RFC 7518, section 3.2)."""
+USER_ID_PATTERN = r"^[A-Za-z0-9._:@|+=_-]{1,128}$"
+"""Who an inbox may belong to: safe in paths, in rows and beside the ids of other users in one query."""
+_USER_ID = re.compile(USER_ID_PATTERN)
 
 
 class InvalidUserToken(PermanentError):
@@ -73,10 +77,14 @@ class UserTokenSettings(BaseSettings):
         return self
 
 
-def mint(secret: SecretStr, user_id: str, *, now: datetime, ttl: timedelta) -> tuple[str, datetime]:
-    """Return an HS256 token for `user_id` and when it expires (whole seconds, as `exp` is)."""
+def mint(
+    secret: SecretStr, user_id: str, *, now: datetime, ttl: timedelta, name: str | None = None
+) -> tuple[str, datetime]:
+    """Return an HS256 token for `user_id`, called `name`, and when it expires (whole seconds, as `exp` is)."""
     expires_at = (now + ttl).replace(microsecond=0)
-    claims = {"sub": user_id, "iat": int(now.timestamp()), "exp": int(expires_at.timestamp())}
+    claims: dict[str, str | int] = {"sub": user_id, "iat": int(now.timestamp()), "exp": int(expires_at.timestamp())}
+    if name is not None:
+        claims["name"] = name
     return jwt.encode(claims, secret.get_secret_value(), algorithm="HS256"), expires_at
 
 
@@ -127,10 +135,17 @@ def _read(token: str, key: Any, algorithms: list[str], settings: UserTokenSettin
     except jwt.PyJWTError as error:
         raise InvalidUserToken(str(error)) from error
     user_id = claims[claim]
-    if not isinstance(user_id, str | int) or isinstance(user_id, bool) or user_id == "":
+    is_id = isinstance(user_id, str | int) and not isinstance(user_id, bool)
+    if not (is_id and _USER_ID.fullmatch(str(user_id))):
         raise InvalidUserToken(f"claim {claim!r} holds no user id")
-    name = claims.get("name")
-    return UserToken(str(user_id), _moment(claims["exp"]), name if isinstance(name, str) and name else None)
+    return UserToken(str(user_id), _moment(claims["exp"]), _text(claims.get("name")))
+
+
+def _text(name: Any) -> str | None:
+    """Return a name that can be passed on; half a surrogate pair, as of a name that was cut, becomes U+FFFD."""
+    if not isinstance(name, str) or not name:
+        return None
+    return name.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _moment(seconds: Any) -> datetime:

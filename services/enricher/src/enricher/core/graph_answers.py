@@ -1,5 +1,6 @@
 """What the Graph API means by an answer. It reads `error` whatever the HTTP status, and the code before the status."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -52,6 +53,8 @@ _DEAD_TOKENS: Mapping[int | None, str] = {
     492: "The person who connected the page has lost their role on it.",
     493: "The page's access token was not renewed for 90 days.",
 }
+_LIKE_A_TOKEN = re.compile(r"[\w.~+/=|%-]{32,}")
+"""Some messages repeat the access token ("Malformed access token …"), and they are logged. Ids are shorter."""
 _SERVER_ERRORS = 500
 _TOO_MANY_REQUESTS = 429
 _OK = 200
@@ -85,7 +88,8 @@ def profile_from(platform: Platform, status: int, body: bytes, *, now: datetime)
 def error_of(status: int, error: Mapping[str, Any]) -> GraphError:
     """Return the error that the `error` object of an answer stands for. Its message names no token."""
     code, subcode = _number(error.get("code")), _number(error.get("error_subcode"))
-    text = f"HTTP {status}, code {code}, subcode {subcode}: {(text_of(error.get('message')) or 'no message')[:200]}"
+    message = _LIKE_A_TOKEN.sub("[…]", text_of(error.get("message")) or "no message")[:200]
+    text = f"HTTP {status}, code {code}, subcode {subcode}: {message}"
     if code in _RATE_CODES or code in _APP_RATE_CODES or status == _TOO_MANY_REQUESTS:
         return RateLimited(text, is_apps=code in _APP_RATE_CODES)
     if code in _TOKEN_CODES:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from push_gateway.frames import Frame
+from shared.contracts.inbox import ResetReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class Page:
     """The log holds everything after this and nothing before."""
     frames: Sequence[Frame]
 
-    def why_not_after(self, position: int, epoch: str | None) -> str | None:
+    def why_not_after(self, position: int, epoch: str | None) -> ResetReason | None:
         """Return why a client cannot go on after `position` of `epoch` (None: not known to it); None when it can."""
         if epoch is not None and epoch != self.epoch:
             return "epoch_changed"

@@ -15,6 +15,7 @@ from push_gateway.core.held import Held
 from push_gateway.core.limits import Limits
 from push_gateway.core.recent import Page
 from push_gateway.frames import CloseCode, Encoding, Frame, Notice, Position
+from shared.contracts.inbox import ResetReason
 
 
 class _Phase(Enum):
@@ -230,7 +231,7 @@ class Session:
         self._move_to(page.seq)
         return [hello]
 
-    def _restart(self, epoch: str, top: int, reason: str) -> list[Effect]:
+    def _restart(self, epoch: str, top: int, reason: ResetReason) -> list[Effect]:
         """Go on from `top`; the client loads what was before."""
         if epoch != self.epoch:
             self._held.clear()

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from store.core.search_text import Run, Token, runs, terms_of, tokens
+from store.core.search_text import Run, Token, runs, terms_of
 
 Tier = Literal["whole", "prefix"]
 """How well something matches: with whole words as they were typed, or with words that only begin so."""
@@ -121,9 +121,14 @@ def joined(found: Sequence[Token]) -> str:
     return f" {' '.join(token.term for token in found)} "
 
 
-def snippet(query: Query, text: str) -> list[SnippetPart]:
-    """Return the part of `text` around the first match, with all matches in it marked; `text` must match."""
-    found = tokens(text)
+def snippet(query: Query, text: str, found: Sequence[Token]) -> list[SnippetPart]:
+    """Return the part of `text` around the first match, with all matches in it marked.
+
+    Args:
+        query: what was looked for.
+        text: it must match.
+        found: its terms.
+    """
     spans = sorted(_spans(query, found))
     first = spans[0][0] if spans else 0
     start = (

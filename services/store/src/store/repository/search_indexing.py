@@ -1,5 +1,6 @@
 """Keeps the terms of messages and people at what the rows say: behind the handlers, by the numbers of the log."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -11,6 +12,8 @@ from store.core.search_documents import document, message_key, message_text, per
 from store.repository.database import Database
 from store.repository.statements import Connection, Statement
 
+_CHARACTERS_PER_TURN = 2_000
+"""So many are cut into terms before other work gets its turn: about ten milliseconds in the costliest script."""
 _attachments = msgspec.json.Decoder(tuple[Attachment, ...])
 
 _BEHIND = Statement("""
@@ -229,10 +232,15 @@ async def _messages(
 ) -> tuple[list[tuple[str, int, str]], list[tuple[str, int]]]:
     """Return which messages are to be kept with which terms, and which are to go."""
     kept, gone = [], []
+    characters = 0
     for row in await _by_key(transaction, _MESSAGES, keys, "ids"):
         user_id, message_id, platform, content, attachments, is_unsent, known = row
         titles = () if attachments == "[]" else [found.title for found in _attachments.decode(attachments)]
         text = "" if is_unsent else message_text(content, titles)
+        characters += len(text)
+        if characters > _CHARACTERS_PER_TURN:
+            characters = 0
+            await asyncio.sleep(0)
         terms = document(platform, text) if text else None
         if terms is None and known is not None:
             gone.append((user_id, message_id))

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from shared.contracts import Platform
 from shared.contracts.inbox import Account
 from shared.security.cipher import TokenCipher
-from shared.security.user_tokens import mint
+from shared.security.user_tokens import USER_ID_PATTERN, mint
 from store.core.accounts import Interval, Ownership, connect, disconnect
 from store.core.cursors import AccountPosition, CursorSeal
 from store.repository import accounts, reading, records, waiting
@@ -22,7 +22,6 @@ from store.routes.access import Access
 from store.routes.problems import ProblemRaised
 from store.views import (
     PAGE_ID_PATTERN,
-    USER_ID_PATTERN,
     AccountBody,
     MintedToken,
     TokenBody,
@@ -161,7 +160,7 @@ def tokens_router(
             detail = "Users' tokens come from the identity provider that SWITCHBOARD_JWKS_URL names."
             raise ProblemRaised("minting-unavailable", detail)
         now = clock()
-        token, expires_at = mint(secret, body.user_id, now=now, ttl=timedelta(seconds=body.ttl_seconds))
+        token, expires_at = mint(secret, body.user_id, now=now, ttl=timedelta(seconds=body.ttl_seconds), name=body.name)
         async with database.transaction() as transaction:
             await accounts.audit_mint(
                 transaction, body.user_id, minted_at=now, expires_at=expires_at, minted_by=minted_by

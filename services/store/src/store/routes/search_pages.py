@@ -1,5 +1,6 @@
 """One page of a search: people first, then messages; better matches first, and of equally good ones the newest."""
 
+import asyncio
 from datetime import UTC, datetime
 
 import msgspec
@@ -7,7 +8,7 @@ import msgspec
 from shared.contracts import Platform
 from store.core.cursors import ConversationPosition, HitType, SearchPosition
 from store.core.search_documents import text_of_message, text_of_person
-from store.core.search_query import Query, parse, parse_for_people, snippet
+from store.core.search_query import Query, SnippetPart, parse, parse_for_people, snippet
 from store.core.search_text import tokens
 from store.repository import search
 from store.repository.search import Reach
@@ -88,9 +89,8 @@ class Page:
         self._room -= len(shown)
         ids = [position.conversation_id for position in shown]
         for conversation in await search.people(self._transaction, self._user_id, ids):
-            text = text_of_person(conversation)
-            if query.matches(tokens(text)):
-                self.hits.append(SearchHit(type="person", conversation=conversation, snippet=snippet(query, text)))
+            if (found_in := await _snippet(query, text_of_person(conversation))) is not None:
+                self.hits.append(SearchHit(type="person", conversation=conversation, snippet=found_in))
         if not is_more or self._only is None:
             return None
         last = shown[-1] if shown else ConversationPosition(stage.last_message_at, stage.conversation_id)
@@ -114,9 +114,15 @@ class Page:
             before = shown[-1] if shown else stage.before
         self._room -= len(shown)
         for message, conversation in await search.messages(self._transaction, self._user_id, shown):
-            text = text_of_message(message)
-            if query.matches(tokens(text)):
+            if (found_in := await _snippet(query, text_of_message(message))) is not None:
                 self.hits.append(
-                    SearchHit(type="message", conversation=conversation, message=message, snippet=snippet(query, text))
+                    SearchHit(type="message", conversation=conversation, message=message, snippet=found_in)
                 )
         return None if before is None else msgspec.structs.replace(stage, before=before)
+
+
+async def _snippet(query: Query, text: str) -> list[SnippetPart] | None:
+    """Return where `text` matches; None where it does not. Long ones take milliseconds: others get their turn."""
+    await asyncio.sleep(0)
+    found = tokens(text)
+    return snippet(query, text, found) if query.matches(found) else None

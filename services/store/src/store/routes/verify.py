@@ -9,11 +9,12 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import StreamingResponse
 
 from shared.errors import DependencyUnavailable
+from shared.security.user_tokens import USER_ID_PATTERN
 from store.core.states import TotalState, UserState
 from store.repository import verification
 from store.repository.database import Database
 from store.routes.access import Access
-from store.views import USER_ID_PATTERN, describes
+from store.views import describes
 
 log = structlog.get_logger(__name__)
 _json = msgspec.json.Encoder()

@@ -1,0 +1,290 @@
+/** The imperative shell: loads over REST, goes on over the socket from there, and keeps one `InboxState`. */
+
+import { Api } from "./api.js";
+import { Emitter } from "./emitter.js";
+import { browserEnvironment, type Environment } from "./environment.js";
+import { Holder } from "./holder.js";
+import { LiveConnection } from "./live-connection.js";
+import { Loading } from "./loading.js";
+import type { InboxClientOptions } from "./options.js";
+import { Saying } from "./saying.js";
+import type { ConversationFilter, InboxState } from "./state.js";
+import type { ConnectionStatus } from "./status.js";
+import { Tokens } from "./tokens.js";
+import type { Account, AnyFrame, Conversation, Instant, KnownFrame, Message, Platform, SearchHit, Who } from "./types.js";
+
+export type { GetToken, InboxClientOptions, TokenReason } from "./options.js";
+
+/** What `InboxClient.on` tells of, by name. */
+export interface InboxEvents {
+  /** A message that was not there before has come, live or after a lost connection; never told twice. */
+  readonly message: { readonly message: Message; readonly conversation: Conversation };
+  readonly messageUpdated: { readonly message: Message; readonly conversation: Conversation };
+  readonly conversation: { readonly conversation: Conversation };
+  readonly account: { readonly account: Account };
+  readonly typing: { readonly conversation_id: string; readonly who: Who; readonly until: Instant };
+  readonly presence: { readonly who: Who; readonly online: boolean; readonly viewing: string | null };
+  readonly status: ConnectionStatus;
+  /** What was held could not be continued: everything is being loaded anew, and what came meanwhile is only in that. */
+  readonly reset: { readonly reason: string };
+  /** Every frame of the server, as it came. */
+  readonly frame: AnyFrame;
+  /** Something that was tried by itself has failed; it will be tried again. */
+  readonly error: Error;
+}
+
+export interface SearchOptions {
+  readonly platform?: Platform | undefined;
+  readonly type?: "person" | "message" | undefined;
+  /** At most 100. */
+  readonly limit?: number | undefined;
+  /** `next` of the page before. */
+  readonly cursor?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface SearchPage {
+  readonly hits: readonly SearchHit[];
+  /** May be there even when `hits` is empty. */
+  readonly next: string | null;
+}
+
+/** The protocol promises that typing lasts for six seconds: a longer or a shorter rest means that the clocks differ. */
+const TYPING_MS = 6_000;
+
+export class InboxClient {
+  readonly userId: string;
+  readonly #environment: Environment;
+  readonly #api: Api;
+  readonly #holder: Holder;
+  readonly #events = new Emitter<InboxEvents>();
+  readonly #connection: LiveConnection;
+  readonly #loading: Loading;
+  readonly #saying: Saying;
+  #runs = 0;
+  #status: ConnectionStatus;
+  /** How much later the server's clock is than this one, milliseconds. */
+  #skewMs = 0;
+  #cancelTime: () => void = () => undefined;
+
+  constructor(options: InboxClientOptions) {
+    const environment = { ...browserEnvironment(), ...options.environment };
+    const url = (options.url ?? environment.origin()).replace(/\/+$/, "");
+    const tokens = new Tokens(options.getToken, options.userId, environment.now);
+    const failed = (error: Error): void => {
+      this.#events.emit("error", error);
+    };
+    this.userId = options.userId;
+    this.#environment = environment;
+    this.#holder = new Holder(environment);
+    this.#api = new Api(url, tokens, environment);
+    this.#loading = new Loading(this.#api, this.#holder, environment, options.pageSize ?? 50, failed);
+    const place = {
+      userId: options.userId,
+      pushUrl: (options.pushUrl ?? url).replace(/\/+$/, ""),
+      device: options.device,
+      sseAfterFailures: options.sseAfterFailures ?? 3,
+    };
+    this.#connection = new LiveConnection(place, tokens, environment, {
+      connecting: () => {
+        const { position, epoch } = this.#holder.state;
+        this.#holder.dispatch({ type: "connecting" });
+        return { after: position, epoch };
+      },
+      frame: (frame) => this.#onFrame(frame),
+      status: (status) => {
+        this.#onStatus(status);
+      },
+      failed,
+    });
+    this.#saying = new Saying(this.#connection, this.#api, this.#holder, environment.now, failed);
+    this.#status = this.#connection.status;
+  }
+
+  /** Load and connect. Again after `stop()`: go on from where it was. Calling it twice does nothing. */
+  start(): void {
+    if (this.#status.phase !== "stopped") {
+      return;
+    }
+    this.#runs += 1;
+    if (this.#holder.state.epoch !== null) {
+      this.#connection.start();
+      return;
+    }
+    this.#onStatus({ ...this.#status, phase: this.#environment.isOnline() ? "connecting" : "offline", reason: null });
+    const run = this.#runs;
+    void this.#loading.tryAll().then(() => {
+      if (run === this.#runs) {
+        this.#connection.start();
+      }
+    });
+  }
+
+  /** Close the connection and cancel what is waited for; what is held stays. */
+  stop(): void {
+    this.#runs += 1;
+    this.#cancelTime();
+    this.#loading.stop();
+    this.#connection.stop();
+    this.#onStatus(this.#connection.status);
+  }
+
+  /** What is held now: the same object until something changes. */
+  getState = (): InboxState => this.#holder.state;
+
+  /** How the connection is: the same object until that changes. */
+  getStatus = (): ConnectionStatus => this.#status;
+
+  /** Call `listener` after changes of the state or the status, for those of a burst once; returns what ends that. */
+  subscribe = (listener: () => void): (() => void) => this.#holder.subscribe(listener);
+
+  /** Call `listener` with each event of that name; returns what ends that. */
+  on<Name extends keyof InboxEvents>(name: Name, listener: (event: InboxEvents[Name]) => void): () => void {
+    return this.#events.on(name, listener);
+  }
+
+  /** Load the first page of a list; nothing where it is here or on its way. It is kept up to date from then on.
+   *
+   * @throws {ApiError | NetworkError | SignedOutError} it could not be had; the list says so too
+   */
+  loadConversations(filter: ConversationFilter = {}): Promise<void> {
+    return this.#loading.firstConversations(filter);
+  }
+
+  /** Load the next page of a list; resolves to whether there was one. Throws as `loadConversations`. */
+  loadMoreConversations(filter: ConversationFilter = {}): Promise<boolean> {
+    return this.#loading.moreConversations(filter);
+  }
+
+  /** Keep the newest messages of a conversation here until the function that this returns is called. */
+  watchConversation(conversationId: string): () => void {
+    return this.#loading.watch(conversationId);
+  }
+
+  /** Load older messages of a conversation; resolves to whether there were any. Throws as `loadConversations`. */
+  loadOlderMessages(conversationId: string): Promise<boolean> {
+    return this.#loading.moreMessages(conversationId);
+  }
+
+  /** Find people and messages. Throws as `loadConversations`, and whatever `signal` was aborted with. */
+  async search(query: string, { platform, type, limit, cursor, signal }: SearchOptions = {}): Promise<SearchPage> {
+    const { generation, epoch } = this.#holder.state;
+    const page = await this.#api.page<SearchHit>("/api/search", { query: { q: query, platform, type, limit, cursor }, signal });
+    for (const { conversation } of page.epoch === epoch ? page.items : []) {
+      this.#holder.dispatch({ type: "told", generation, conversation });
+    }
+    return { hits: page.items, next: page.next };
+  }
+
+  /** Say that messages up to the one with this `id` were read; without it: all that are held. Kept while offline. */
+  markRead(conversationId: string, upToId?: number): void {
+    this.#saying.read(conversationId, upToId);
+  }
+
+  /** Tell the user's other devices that somebody writes here; call it on every key, it is said every three seconds. */
+  typing(conversationId: string): void {
+    this.#saying.typing(conversationId);
+  }
+
+  /** Tell the user's other devices what is on this screen; it is said again after each reconnect. */
+  viewing(conversationId: string | null): void {
+    this.#saying.viewing(conversationId);
+  }
+
+  /** Try now, instead of when it is due: for a "try again" button. */
+  reconnect(): void {
+    this.#connection.reconnect();
+    this.#loading.hurry();
+  }
+
+  /** Send the text `ping` every 30 s until the function that this returns is called: for who counts on `pong`. */
+  keepPinging(): () => void {
+    return this.#connection.keepPinging();
+  }
+
+  #onStatus(status: ConnectionStatus): void {
+    if (status === this.#status) {
+      return;
+    }
+    const wasLive = this.#status.phase === "live";
+    this.#status = status;
+    this.#holder.changed();
+    this.#events.emit("status", status);
+    if (status.phase === "live" && !wasLive) {
+      this.#saying.again();
+      this.#loading.refresh();
+    } else if (status.phase === "stopped") {
+      this.#loading.stop();
+    }
+  }
+
+  #onFrame(frame: AnyFrame): boolean {
+    const before = this.#holder.state;
+    if (frame.type === "typing") {
+      this.#setClock(frame as Extract<KnownFrame, { type: "typing" }>);
+    }
+    this.#holder.dispatch({ type: "frame", frame });
+    const after = this.#holder.state;
+    if (!after.reconnect) {
+      this.#events.emit("frame", frame);
+    }
+    const isHandled = frame.seq === undefined || after.position !== before.position;
+    if (isHandled && !after.reconnect) {
+      this.#tell(frame as KnownFrame);
+    }
+    if (after.needsReload) {
+      if (frame.seq === undefined && after.waiting !== before.waiting && after.position !== null) {
+        this.#loading.restart(after.position);
+      }
+      void this.#loading.reload();
+    }
+    return !after.reconnect;
+  }
+
+  #tell(frame: KnownFrame): void {
+    switch (frame.type) {
+      case "new_message":
+        this.#events.emit("message", frame.data);
+        break;
+      case "message_updated":
+        this.#events.emit("messageUpdated", frame.data);
+        break;
+      case "conversation_updated":
+        this.#events.emit("conversation", frame.data);
+        break;
+      case "account_updated":
+        this.#events.emit("account", frame.data);
+        break;
+      case "typing":
+        this.#events.emit("typing", frame.data);
+        break;
+      case "presence":
+        this.#events.emit("presence", frame.data);
+        break;
+      case "reset":
+        this.#events.emit("reset", { reason: frame.data.reason });
+        break;
+      default: // it is about the connection
+    }
+  }
+
+  /** Let the state's clock go with the server's as far as typing tells, and wake up when the typing is over. */
+  #setClock({ data }: Extract<KnownFrame, { type: "typing" }>): void {
+    const now = this.#environment.now();
+    const left = Date.parse(data.until) - now - this.#skewMs;
+    if (left <= 0 || left > TYPING_MS + 500) {
+      this.#skewMs += left - TYPING_MS;
+    }
+    this.#tick();
+  }
+
+  #tick(): void {
+    this.#cancelTime();
+    this.#holder.dispatch({ type: "time", now: this.#environment.now() + this.#skewMs });
+    this.#cancelTime = this.#environment.after(1_000, () => {
+      if (this.#holder.state.typing.length > 0) {
+        this.#tick();
+      }
+    });
+  }
+}

@@ -1,0 +1,281 @@
+/** What is loaded over REST, and when: first pages, further ones, and everything anew after a reset. */
+
+import type { Api, Query } from "./api.js";
+import { backoff } from "./backoff.js";
+import type { Environment } from "./environment.js";
+import { ApiError, asError, SignedOutError } from "./errors.js";
+import type { Holder } from "./holder.js";
+import type { Page, Snapshot } from "./reducer.js";
+import { filterKey, type ConversationFilter } from "./state.js";
+import type { Account, Conversation, Message } from "./types.js";
+
+/** Threads that nobody looks at any more, but may again. */
+const KEPT_THREADS = 20;
+
+export class Loading {
+  readonly #api: Api;
+  readonly #holder: Holder;
+  readonly #environment: Pick<Environment, "after" | "random">;
+  readonly #pageSize: number;
+  readonly #failed: (error: Error) => void;
+  readonly #filters = new Map<string, ConversationFilter>([[filterKey({}), {}]]);
+  /** How many look at a conversation, by its id; the last one looked at is the last here. */
+  readonly #watched = new Map<string, number>();
+  readonly #underway = new Map<string, Promise<boolean>>();
+  #reloading: Promise<void> | null = null;
+  #isWanted = false;
+  /** Nothing that is older can be continued from. */
+  #atLeast = 0;
+  #wake: (() => void) | null = null;
+
+  constructor(
+    api: Api,
+    holder: Holder,
+    environment: Pick<Environment, "after" | "random">,
+    pageSize: number,
+    failed: (error: Error) => void,
+  ) {
+    this.#api = api;
+    this.#holder = holder;
+    this.#environment = environment;
+    this.#pageSize = pageSize;
+    this.#failed = failed;
+  }
+
+  stop(): void {
+    this.#isWanted = false;
+    this.#wake?.();
+  }
+
+  /** Load everything that is shown, once; resolves when that was tried. */
+  async tryAll(): Promise<void> {
+    this.#isWanted = true;
+    try {
+      await this.#all();
+    } catch (thrown) {
+      this.#holder.dispatch({ type: "listLoading", filter: {}, error: asError(thrown).message });
+      this.#failed(asError(thrown));
+    }
+  }
+
+  /** What is held cannot be continued: an answer has to know every change up to `seq`. */
+  restart(seq: number): void {
+    this.#atLeast = seq;
+    this.#wake?.();
+  }
+
+  /** Load everything that is shown, and again until what is held can be trusted or `stop` is called. */
+  reload(): Promise<void> {
+    this.#isWanted = true;
+    this.#reloading ??= this.#untilTrusted().finally(() => {
+      this.#reloading = null;
+    });
+    return this.#reloading;
+  }
+
+  /** Do not wait for the next attempt. */
+  hurry(): void {
+    this.#wake?.();
+  }
+
+  /** Try once more what has failed, now that there is a connection. */
+  refresh(): void {
+    const { state } = this.#holder;
+    if (state.needsReload) {
+      return;
+    }
+    for (const [key, filter] of this.#filters) {
+      if (state.lists.get(key)?.loaded !== true) {
+        this.#inBackground(this.firstConversations(filter));
+      }
+    }
+    for (const id of this.#watched.keys()) {
+      if (state.threads.get(id)?.loaded !== true) {
+        this.#inBackground(this.moreMessages(id));
+      }
+    }
+  }
+
+  async firstConversations(filter: ConversationFilter): Promise<void> {
+    this.#filters.set(filterKey(filter), filter);
+    const isHere = this.#holder.state.lists.get(filterKey(filter))?.loaded === true;
+    if (!isHere && !this.#holder.state.needsReload) {
+      await this.#conversations(filter, null);
+    }
+  }
+
+  async moreConversations(filter: ConversationFilter): Promise<boolean> {
+    const window = this.#holder.state.lists.get(filterKey(filter));
+    if (window?.loaded !== true) {
+      await this.firstConversations(filter);
+      return this.#holder.state.lists.get(filterKey(filter))?.loaded === true;
+    }
+    return window.next === null ? false : this.#conversations(filter, window.next);
+  }
+
+  watch(conversationId: string): () => void {
+    const count = this.#watched.get(conversationId) ?? 0;
+    this.#watched.delete(conversationId);
+    this.#watched.set(conversationId, count + 1);
+    this.#forget();
+    const { needsReload, threads } = this.#holder.state;
+    if (!needsReload && threads.get(conversationId)?.loaded !== true) {
+      this.#inBackground(this.moreMessages(conversationId));
+    }
+    let isOver = false;
+    return () => {
+      if (!isOver) {
+        isOver = true;
+        this.#watched.set(conversationId, (this.#watched.get(conversationId) ?? 1) - 1);
+      }
+    };
+  }
+
+  /** Load the page of messages before those that are here, or the first one. */
+  async moreMessages(conversationId: string): Promise<boolean> {
+    const { threads, needsReload } = this.#holder.state;
+    const thread = threads.get(conversationId);
+    if (needsReload || (thread?.loaded === true && thread.next === null)) {
+      return false;
+    }
+    return this.#messages(conversationId, thread?.loaded === true ? thread.next : null);
+  }
+
+  #conversations(filter: ConversationFilter, after: string | null): Promise<boolean> {
+    return this.#once(`list ${filterKey(filter)}`, async () => {
+      const { generation } = this.#holder.state;
+      this.#holder.dispatch({ type: "listLoading", filter });
+      try {
+        const page = await this.#conversationPage(filter, after);
+        this.#holder.dispatch({ type: "conversations", filter, generation, after, page });
+        this.#holder.dispatch({ type: "listLoading", filter, error: null });
+        return true;
+      } catch (thrown) {
+        this.#holder.dispatch({ type: "listLoading", filter, error: asError(thrown).message });
+        throw thrown;
+      }
+    });
+  }
+
+  #messages(conversationId: string, after: string | null): Promise<boolean> {
+    return this.#once(`thread ${conversationId}`, async () => {
+      const { generation } = this.#holder.state;
+      this.#holder.dispatch({ type: "threadLoading", conversationId });
+      try {
+        const page = await this.#messagePage(conversationId, after);
+        this.#holder.dispatch({ type: "messages", conversationId, generation, after, page });
+        this.#holder.dispatch({ type: "threadLoading", conversationId, error: null });
+        return true;
+      } catch (thrown) {
+        this.#holder.dispatch({ type: "threadLoading", conversationId, error: asError(thrown).message });
+        throw thrown;
+      }
+    });
+  }
+
+  /** Who asks for what is under way already gets the same answer. */
+  #once(key: string, load: () => Promise<boolean>): Promise<boolean> {
+    const underway = this.#underway.get(key);
+    if (underway !== undefined) {
+      return underway;
+    }
+    const begun = load().finally(() => {
+      this.#underway.delete(key);
+    });
+    this.#underway.set(key, begun);
+    return begun;
+  }
+
+  async #untilTrusted(): Promise<void> {
+    for (let failures = 0; this.#isWanted && this.#holder.state.needsReload; failures += 1) {
+      let retryAfterMs: number | null = null;
+      try {
+        await this.#all();
+      } catch (thrown) {
+        this.#failed(asError(thrown));
+        if (thrown instanceof SignedOutError) {
+          return; // the connection says so too, and stops
+        }
+        retryAfterMs = thrown instanceof ApiError ? thrown.retryAfterMs : null;
+      }
+      if (this.#needsMore()) {
+        await this.#pause(retryAfterMs ?? backoff(failures, this.#environment.random()));
+      }
+    }
+  }
+
+  #needsMore(): boolean {
+    return this.#isWanted && this.#holder.state.needsReload;
+  }
+
+  #pause(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#environment.after(milliseconds, resolve);
+      this.#wake = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
+
+  async #all(): Promise<void> {
+    const watched = [...this.#watched].filter(([, count]) => count > 0).map(([id]) => id);
+    const [lists, threads] = await Promise.all([
+      Promise.all([...this.#filters.values()].map(async (filter) => ({ filter, page: await this.#conversationPage(filter, null) }))),
+      Promise.all(watched.map((conversationId) => this.#firstMessages(conversationId))),
+    ]);
+    // After the lists: they say which change it knows at least, and accounts have no number of their own.
+    const snapshot: Snapshot = { lists, threads: threads.flat(), accounts: await this.#accounts() };
+    if (!this.#isWanted || [...lists, ...snapshot.threads].some(({ page }) => page.seq < this.#atLeast)) {
+      return; // answered by what has not heard of everything yet: it is tried again
+    }
+    this.#holder.dispatch({ type: this.#holder.state.epoch === null ? "begun" : "loaded", snapshot });
+    this.refresh();
+  }
+
+  async #firstMessages(conversationId: string): Promise<Snapshot["threads"]> {
+    try {
+      return [{ conversationId, page: await this.#messagePage(conversationId, null) }];
+    } catch (thrown) {
+      if (thrown instanceof ApiError && thrown.status === 404) {
+        return []; // it is not there any more, or not yet
+      }
+      throw thrown;
+    }
+  }
+
+  async #accounts(): Promise<readonly Account[] | null> {
+    try {
+      return (await this.#api.page<Account>("/api/accounts", { query: { limit: 200 }, renews: false })).items;
+    } catch (thrown) {
+      if (thrown instanceof ApiError && thrown.status < 500) {
+        return null; // a server that shows them to administrators only: frames still tell of changes
+      }
+      throw thrown;
+    }
+  }
+
+  #conversationPage({ platform, unread }: ConversationFilter, cursor: string | null): Promise<Page<Conversation>> {
+    const query: Query = { platform, unread: unread === true ? true : null, limit: this.#pageSize, cursor };
+    return this.#api.page<Conversation>("/api/conversations", { query });
+  }
+
+  #messagePage(conversationId: string, cursor: string | null): Promise<Page<Message>> {
+    const path = `/api/conversations/${encodeURIComponent(conversationId)}/messages`;
+    return this.#api.page<Message>(path, { query: { limit: this.#pageSize, cursor } });
+  }
+
+  #forget(): void {
+    const idle = [...this.#watched].filter(([, count]) => count === 0).map(([id]) => id);
+    for (const id of idle.slice(0, Math.max(0, idle.length - KEPT_THREADS))) {
+      this.#watched.delete(id);
+      this.#holder.dispatch({ type: "forgotten", conversationId: id });
+    }
+  }
+
+  #inBackground(loading: Promise<unknown>): void {
+    loading.catch((thrown: unknown) => {
+      this.#failed(asError(thrown));
+    });
+  }
+}

@@ -1,0 +1,76 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { nextCursor } from "../src/api.js";
+import { emptyIdMap } from "../src/id-map.js";
+import { compareInstants } from "../src/instants.js";
+import { expiryOf, Tokens } from "../src/tokens.js";
+import { tokenUntil } from "./world.js";
+
+test("moments sort by time and not as text", () => {
+  const sorted = [null, "2026-11-22T10:00:00Z", "2026-11-22T10:00:00.000001Z", "2026-11-22T10:00:00.5Z", "2026-11-22T10:00:00.500001Z", "2026-11-22T10:00:01Z"];
+  expect([...sorted].reverse().sort(compareInstants)).toEqual(sorted);
+  expect(compareInstants("2026-11-22T10:00:00Z", "2026-11-22T10:00:00.000Z")).toBe(0);
+  expect(compareInstants("2026-11-22T11:00:00+01:00", "2026-11-22T10:00:00Z")).toBe(0);
+});
+
+test("a map is what a Map would be, and earlier ones stay as they were", () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.string({ maxLength: 3 }), fc.nat())), (entries) => {
+      let map = emptyIdMap<number>();
+      for (const [id, value] of entries) {
+        const size = map.size;
+        const known = map.get(id);
+        const next = map.with(id, value);
+        expect(map.get(id)).toBe(known);
+        expect(map.size).toBe(size);
+        map = next;
+      }
+      const expected = new Map(entries);
+      expect(map.size).toBe(expected.size);
+      expect([...map.values()].sort()).toEqual([...expected.values()].sort());
+      for (const [id, value] of expected) expect(map.get(id)).toBe(value);
+    }),
+  );
+});
+
+test.each([
+  [null, null],
+  ['</api/conversations?limit=2&cursor=a%2Fb%3D>; rel="next"', "a/b="],
+  ['<https://x.test/api?cursor=c>; rel=next', "c"],
+  ['<https://x.test/api?cursor=c>; rel="prev"', null],
+  ['</p?cursor=p>; rel="prev", </n?cursor=n>; rel="next"', "n"],
+])("the next page of %s is at %s", (link, cursor) => {
+  expect(nextCursor(link)).toBe(cursor);
+});
+
+describe("tokens", () => {
+  test("say when they end, where they do", () => {
+    expect(expiryOf(tokenUntil(1_800_000_000_000))).toBe(1_800_000_000_000);
+    expect([expiryOf("opaque"), expiryOf("a.b.c"), expiryOf("a.e30.c")]).toEqual([null, null, null]);
+  });
+
+  test("are asked for once at a time, and kept while they are good", async () => {
+    let now = 0;
+    const asked: string[] = [];
+    const tokens = new Tokens((reason) => Promise.resolve(tokenUntil(now + 60_000, String(asked.push(reason)))), "42", () => now);
+
+    const [one, other] = await Promise.all([tokens.current(), tokens.current()]);
+    expect(one).toBe(other);
+    expect(await tokens.replace("an older one", "refused")).toBe(one);
+    now = 56_000;
+    await tokens.current();
+    expect(asked).toEqual(["start", "expiring"]);
+    await Promise.all([tokens.replace((await tokens.current()) ?? "", "refused"), tokens.current()]);
+    expect(asked).toEqual(["start", "expiring", "refused"]);
+  });
+
+  test("that never come are asked for again", async () => {
+    let now = 0;
+    const asked: string[] = [];
+    const tokens = new Tokens((reason) => (asked.push(reason) === 1 ? new Promise(() => undefined) : "t"), "42", () => now);
+
+    void tokens.current();
+    now = 30_000;
+    expect(await tokens.current()).toBe("t");
+  });
+});

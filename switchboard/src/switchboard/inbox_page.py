@@ -1,0 +1,130 @@
+"""The inbox page: its built files, with the headers that keep what came from outside from doing anything.
+
+Only files that are there when it starts are served, from memory: no path of a request ever reaches the disk.
+"""
+
+import gzip
+import mimetypes
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from shared.errors import StartupRefused
+from shared.settings import ENV_PREFIX
+
+EMBEDDING_ORIGINS = f"{ENV_PREFIX}EMBEDDING_ORIGINS"
+FOLDER = f"{ENV_PREFIX}INBOX_DIR"
+_SOURCES = Path(__file__).parents[3] / "frontend"
+_AUTHORITY = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
+_COMPRESSED = frozenset({"text/html", "text/javascript", "text/css", "application/json", "image/svg+xml"})
+_NOT_BUILT = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Switchboard</title>
+<h1>The inbox has not been built yet</h1>
+<p>Run <code>make inbox</code> (or <code>switchboard build-inbox</code>) in the source folder, then start Switchboard
+again. Everything else runs: <a href="/api/openapi.json">the REST API</a>, the webhooks and the WebSocket.</p>
+</html>
+"""
+
+
+def built_inbox(environment: Mapping[str, str]) -> Path:
+    """Return the folder of the built page, which need not exist."""
+    return Path(environment.get(FOLDER) or _SOURCES / "dist")
+
+
+def embedding_origins(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the origins whose pages may embed the inbox and sign it in, comma-separated in the environment.
+
+    Raises:
+        StartupRefused: one of them is not exactly an origin.
+    """
+    given = tuple(word.strip() for word in environment.get(EMBEDDING_ORIGINS, "").split(",") if word.strip())
+    for origin in given:
+        parts = urlsplit(origin)
+        is_origin = parts.scheme in ("http", "https") and _AUTHORITY.fullmatch(parts.netloc)
+        if not is_origin or origin != f"{parts.scheme}://{parts.netloc}":
+            raise StartupRefused(
+                f"{EMBEDDING_ORIGINS} has {origin!r}, which is not an origin like https://example.com."
+            )
+    return given
+
+
+def content_security_policy(authority: str, origins: Sequence[str]) -> str:
+    """Return the policy of a page on `authority` (host, perhaps with a port): nothing inline, nothing from elsewhere.
+
+    Pictures and media are where platforms keep them: https anywhere. The page's own origin serves the simulated ones.
+    """
+    sockets = f"ws://{authority} wss://{authority}" if _AUTHORITY.fullmatch(authority) else ""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self' https: data:",
+            "media-src 'self' https:",
+            f"connect-src 'self' {sockets}".rstrip(),
+            "frame-ancestors " + (" ".join(origins) or "'none'"),
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+
+
+@dataclass(frozen=True)
+class _File:
+    content: bytes
+    compressed: bytes | None
+    media_type: str
+    is_forever: bool
+    """Its name changes with its content."""
+
+
+def inbox_app(folder: Path, *, origins: Sequence[str]) -> Starlette:
+    """Return the application that serves the page built into `folder`, or a page that says how to build it.
+
+    Args:
+        folder: what `make inbox` made.
+        origins: whose pages may embed it; none when empty.
+    """
+    files = {path.relative_to(folder).as_posix(): _read(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    index = files.pop("index.html", _File(_NOT_BUILT.encode(), None, "text/html", is_forever=False))
+
+    async def page(request: Request) -> Response:
+        policy = content_security_policy(request.headers.get("host", ""), origins)
+        return _answer(request, index, {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer"})
+
+    async def config(_: Request) -> Response:
+        return JSONResponse({"embedding_origins": list(origins)}, headers={"Cache-Control": "no-cache"})
+
+    async def file(request: Request) -> Response:
+        found = files.get(request.path_params["path"])
+        return Response("nothing is served here\n", 404) if found is None else _answer(request, found, {})
+
+    return Starlette(routes=[Route("/", page), Route("/config.json", config), Route("/{path:path}", file)])
+
+
+def _read(path: Path) -> _File:
+    content = path.read_bytes()
+    media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    compressed = gzip.compress(content, mtime=0) if media_type in _COMPRESSED else None
+    return _File(content, compressed, media_type, is_forever=path.parent.name == "assets")
+
+
+def _answer(request: Request, file: _File, more: Mapping[str, str]) -> Response:
+    headers = {
+        "Cache-Control": "public, max-age=31536000, immutable" if file.is_forever else "no-cache",
+        "X-Content-Type-Options": "nosniff",
+        "Vary": "Accept-Encoding",
+        **more,
+    }
+    content = file.content
+    if file.compressed is not None and "gzip" in request.headers.get("accept-encoding", ""):
+        content = file.compressed
+        headers["Content-Encoding"] = "gzip"
+    return Response(content, media_type=file.media_type, headers=headers)

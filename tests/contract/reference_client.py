@@ -1,0 +1,176 @@
+"""A client of the inbox as small as it can be: it keeps the rules of vectors/README.md, and does no I/O.
+
+How objects are told, held and named is the reducer's, which the property tests use as well; this adds positions, loads
+and resets.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+from shared.contracts.inbox import FrameKind
+from tests.convergence.reducer import Json, Screen, named, put, tell, time_of
+
+_CHANGES = get_args(FrameKind)
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
+_CONVERSATIONS, _ACCOUNTS, _MESSAGES = "/api/conversations", "/api/accounts", "/messages"
+
+
+class ReferenceClient:
+    """See the module. `snapshot` is what it has loaded before; None for a client that begins."""
+
+    def __init__(self, snapshot: Json | None) -> None:
+        self.position: int | None = None
+        self.epoch: str | None = None
+        self.needs_reload = True
+        self.reconnect = False
+        self._conversations: dict[str, Json] = {}
+        self._messages: dict[int, Json] = {}
+        self._accounts: dict[tuple[str, str], Json] = {}
+        self._waiting: list[Json] = []
+        self._loaded_seq = 0
+        self._typing: dict[tuple[str, str], Json] = {}
+        self._presence: dict[str, Json] = {}
+        self._now = _BEGINNING
+        if snapshot is not None:
+            self.epoch, self.position = _position_of(snapshot)
+            self._load(snapshot)
+
+    def take(self, entry: Json) -> None:
+        """Take a frame of the server, or a step of the client's own."""
+        match entry:
+            case {"step": "connect", "after": after, "epoch": epoch}:
+                assert (after, epoch) == (self.position, self.epoch), "it would say another position"
+                self.reconnect = False
+                self._presence.clear()
+            case {"step": "load", "snapshot": snapshot}:
+                self._load(snapshot)
+            case {"step": "page", "snapshot": snapshot}:
+                if not self.needs_reload and _position_of(snapshot)[0] == self.epoch:
+                    self._hold(snapshot)
+            case {"step": "time", "now": now}:
+                self._now = datetime.fromisoformat(now)
+            case {"type": _} if not self.reconnect:
+                self._frame(entry)
+
+    def state(self) -> Json:
+        """Return what it holds, in the form of a vector's `expected`."""
+        screen = named(Screen(self._conversations, self._messages))
+        messages: dict[str, list[Json]] = {}
+        for message in sorted(screen.messages.values(), key=_message_order, reverse=True):
+            messages.setdefault(message["conversation_id"], []).append(message)
+        return {
+            "conversations": sorted(screen.conversations.values(), key=_conversation_order, reverse=True),
+            "messages": messages,
+            "accounts": [self._accounts[key] for key in sorted(self._accounts)],
+            "position": self.position,
+            "epoch": self.epoch,
+            "needs_reload": self.needs_reload,
+            "reconnect": self.reconnect,
+            "typing": [
+                {"conversation_id": one["conversation_id"], "who": one["who"], "until": one["until"]}
+                for _, one in sorted(self._typing.items())
+                if datetime.fromisoformat(one["until"]) > self._now
+            ],
+            "presence": [{"who": one["who"], "viewing": one["viewing"]} for _, one in sorted(self._presence.items())],
+        }
+
+    def _frame(self, frame: Json) -> None:
+        if (seq := frame.get("seq")) is not None:
+            self._change(frame, seq)
+            return
+        match frame:
+            case {"type": "hello", "data": data}:
+                if data["resumed"]:
+                    self.epoch = data["epoch"]
+                else:
+                    self._restart(data)
+            case {"type": "reset", "data": data}:
+                self._restart(data)
+            case {"type": "heartbeat", "data": {"seq": sent}}:
+                self.reconnect = sent != self.position
+            case {"type": "typing", "data": data}:
+                self._typing[data["conversation_id"], data["who"]["id"]] = data
+            case {"type": "presence", "data": {"online": True} as data}:
+                self._presence[data["who"]["id"]] = data
+            case {"type": "presence", "data": data}:
+                self._presence.pop(data["who"]["id"], None)
+
+    def _restart(self, data: Json) -> None:
+        self.position, self.epoch = data["seq"], data["epoch"]
+        self.needs_reload = True
+        self._waiting.clear()
+
+    def _change(self, frame: Json, seq: int) -> None:
+        assert self.position is not None, "a change came before hello"
+        if seq <= self.position:
+            return
+        if seq > self.position + 1:
+            self.reconnect = True
+            return
+        self.position = seq
+        if self.needs_reload:
+            self._waiting.append(frame)
+        elif seq > self._loaded_seq:
+            self._apply(frame)
+
+    def _apply(self, frame: Json) -> None:
+        if frame["type"] not in _CHANGES:
+            return
+        told = frame["data"]
+        tell(told, self._conversations, self._messages)
+        if frame["type"] == "account_updated":
+            self._tell_account(told["account"])
+        if frame["type"] == "new_message" and told["message"]["direction"] == "outgoing":
+            for key in [key for key in self._typing if key[0] == told["conversation_id"]]:
+                del self._typing[key]
+
+    def _load(self, snapshot: Json) -> None:
+        epoch, seq = _position_of(snapshot)
+        if epoch != self.epoch:
+            return
+        self._conversations.clear()
+        self._messages.clear()
+        self._accounts.clear()
+        self._hold(snapshot)
+        self.needs_reload, self._loaded_seq = False, seq
+        waiting, self._waiting = self._waiting, []
+        for frame in waiting:
+            if frame["seq"] > seq:
+                self._apply(frame)
+
+    def _hold(self, snapshot: Json) -> None:
+        for path, answer in snapshot.items():
+            for row in answer["body"]:
+                if path == _CONVERSATIONS:
+                    put(self._conversations, row, key="conversation_id", version="last_seq")
+                elif path == _ACCOUNTS:
+                    self._tell_account(row)
+                elif path.endswith(_MESSAGES):
+                    put(self._messages, row, key="id", version="seq")
+
+    def _tell_account(self, account: Json) -> None:
+        self._accounts[account["platform"], account["page_id"]] = account
+
+
+def replay(snapshot: Json | None, frames: Sequence[Json]) -> Json:
+    """Return what a client holds after a vector's `snapshot` and `frames`."""
+    client = ReferenceClient(snapshot)
+    for entry in frames:
+        client.take(entry)
+    return client.state()
+
+
+def _position_of(snapshot: Mapping[str, Any]) -> tuple[str, int]:
+    said = [answer["headers"] for answer in snapshot.values() if "Inbox-Seq" in answer["headers"]]
+    [epoch] = {headers["Inbox-Epoch"] for headers in said}
+    return epoch, min(int(headers["Inbox-Seq"]) for headers in said)
+
+
+def _message_order(message: Json) -> tuple[datetime, str, int]:
+    return time_of(message), message["message_id"], message["id"]
+
+
+def _conversation_order(conversation: Json) -> tuple[datetime, str]:
+    at = conversation["last_message_at"]
+    return _BEGINNING if at is None else datetime.fromisoformat(at), conversation["conversation_id"]

@@ -1,0 +1,305 @@
+"""No secret is written anywhere: not when it is taken, not when it is refused, and not when something goes wrong."""
+
+import asyncio
+import hmac
+import json
+import os
+import signal
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx
+import pytest
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+from sqlalchemy import make_url
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
+from shared.security.user_tokens import mint
+from shared.serving import serving
+from tests.system.running import System, eventually, listening, running_system
+from tests.system.secrets_in_text import forms, found
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
+
+USER = "user-of-the-secrets"
+PAGE = "page-of-the-secrets"
+WAIT_SECONDS = 10.0
+_UPGRADE = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+
+
+def canary(name: str) -> str:
+    """Return a secret that is found again, and looks different in every encoding."""
+    return f"canary-{name.replace(' ', '-')}/{token_hex(12)}~+="
+
+
+@dataclass
+class Secrets:
+    """Everything that must never be seen again, by what it is."""
+
+    values: dict[str, str] = field(default_factory=dict)
+
+    def new(self, name: str) -> str:
+        return self.keep(name, canary(name))
+
+    def keep(self, name: str, value: str) -> str:
+        self.values[name] = value
+        return value
+
+    def token(self, name: str, secret: str, *, seconds: int = 600) -> str:
+        """Return a user's token; its signature alone is kept as well."""
+        value, _ = mint(SecretStr(secret), USER, now=datetime.now(UTC), ttl=timedelta(seconds=seconds))
+        self.keep(f"signature of {name}", value.rpartition(".")[2])
+        return self.keep(name, value)
+
+
+def test_a_secret_is_found_in_every_form() -> None:
+    secret = canary("found")
+    basic = httpx.BasicAuth("somebody", secret).auth_flow(httpx.Request("GET", "http://x"))
+
+    for text in (secret, quote(secret), quote(secret, safe=""), json.dumps({"x": secret}), repr(secret.encode())):
+        assert found({"it": secret}, {"there": b"before " + text.encode() + b" after"}) == ["it in there"]
+    assert found({"it": secret}, {"there": next(basic).headers["Authorization"].encode()}) == ["it in there"]
+    assert found({"it": secret}, {"there": secret[:-1].encode()}) == []
+    assert min(len(form) for form in forms(secret)) > 20
+
+
+@dataclass
+class Graph:
+    """A Graph API that refuses in every way, and repeats the token that it was asked with."""
+
+    seen: set[str] = field(default_factory=set)
+
+    async def answer(self, request: Request) -> Response:
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        self.seen.add(token)
+        told = f"Error validating access token {token} of {request.url}"
+        match request.path_params["person"].rpartition("-")[2]:
+            case "0":
+                return JSONResponse({"error": {"message": told, "code": 2}}, 500)
+            case "1":
+                return Response(f'{{"name": "{token}', 200, media_type="application/json")
+            case "2":
+                return JSONResponse({"error": {"message": told, "code": 100, "type": "OAuthException"}}, 400)
+            case "3":
+                return JSONResponse([token], 200)
+            case _:
+                return JSONResponse({"error": {"message": told, "code": 190, "type": "OAuthException"}}, 401)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[str]:
+        app = Starlette(routes=[Route("/{version}/{person}", self.answer)])
+        async with serving(app, host="127.0.0.1", port=0, grace_seconds=1) as port:
+            yield f"http://127.0.0.1:{port}"
+
+
+def message(person: str, number: int) -> dict[str, Any]:
+    item = {
+        "sender": {"id": person},
+        "recipient": {"id": PAGE},
+        "timestamp": 1767355200000 + number,
+        "message": {"mid": f"m_{number}", "text": "hello"},
+    }
+    return {"object": "page", "entry": [{"id": PAGE, "time": 1767355200000, "messaging": [item]}]}
+
+
+async def use_webhooks(system: System, secrets: Secrets) -> None:
+    """Sign well and badly, and register well and badly."""
+    url = f"{system.urls['webhooks']}/facebook"
+    wrong = secrets.new("wrong app secret")
+    body = json.dumps(message("person-0", 0)).encode()
+    signature = secrets.keep("wrong signature", hmac.new(wrong.encode(), body, sha256).hexdigest())
+    for header in (f"sha256={signature}", wrong):
+        answer = await system.http.post(url, content=body, headers={"X-Hub-Signature-256": header})
+        assert answer.status_code in (401, 403), answer.text
+    for token, status in ((secrets.values["verify token"], 200), (secrets.new("wrong verify token"), 403)):
+        query = {"hub.mode": "subscribe", "hub.verify_token": token, "hub.challenge": "17"}
+        assert (await system.http.get(url, params=query)).status_code == status
+
+
+async def use_rest(system: System, secrets: Secrets, user_token: str) -> None:
+    """Ask with tokens that are right and wrong, in headers and in URLs, and send what is no JSON."""
+    api, http = system.urls["api"], system.http
+    admin, refused = secrets.values["admin token"], secrets.new("wrong admin token")
+    page = f"{api}/accounts/facebook/{PAGE}"
+    for path in ("/conversations", "/accounts", "/search?q=x", "/parked", "/ledger", "/no-such-thing"):
+        for token in (user_token, refused, admin, secrets.values["forged user token"]):
+            answer = await http.get(f"{api}{path}", headers={"Authorization": f"Bearer {token}"})
+            assert answer.status_code in (200, 401, 403, 404, 422), answer.text
+            assert token not in answer.text
+        await http.get(f"{api}{path}", params={"token": user_token, "access_token": refused})
+        await http.get(f"{api}{path}", auth=("somebody", refused))
+    page_token = secrets.new("access token in a bad body")
+    headers = {"Authorization": f"Bearer {admin}"}
+    for body in (
+        json.dumps({"user_id": [], "access_token": page_token}),
+        json.dumps({"user_id": USER, "access_token": page_token * 200}),
+        json.dumps({"user_id": USER, "access_token": [page_token]}),
+        json.dumps({"user_id": USER, "access_token": page_token, page_token: 1}),
+        f'{{"user_id": "{USER}", "access_token": "{page_token}',
+    ):
+        answer = await http.put(page, content=body, headers=headers | {"Content-Type": "application/json"})
+        assert answer.status_code in (400, 413, 422), answer.text
+        assert "access_token" not in body or answer.headers["Content-Type"] == "application/problem+json"
+    internal = {"Authorization": f"Bearer {secrets.values['service token']}"}
+    assert (await http.post(f"{api.removesuffix('/api')}/internal/tops", headers=internal)).status_code in (404, 405)
+
+
+async def use_sockets(system: System, secrets: Secrets, good: str) -> None:
+    """Open sockets with tokens in every place, good, expired, forged and another user's; and say bad frames."""
+    ws = f"{system.urls['ws']}/{USER}"
+    tokens = [good, *(value for name, value in secrets.values.items() if name.endswith("user token")), canary("none")]
+    secrets.keep("what is no user token", tokens[-1])
+    for token in tokens:
+        offered = [Subprotocol("bearer"), Subprotocol(token)] if "/" not in token else None
+        ways: list[dict[str, Any]] = [{"additional_headers": {"Authorization": f"Bearer {token}"}}]
+        ways += [{"subprotocols": offered}] if offered else []
+        for uri, more in [(f"{ws}?token={quote(token)}&after=x", {}), *((ws, way) for way in ways)]:
+            await converse(uri, json.dumps({"type": "auth", "token": token}), **more)
+        await converse(f"{ws}?token={quote(token)}", json.dumps({"type": token}))
+        await converse(f"{ws}?token={quote(good)}", f'{{"type":"auth","token":"{token}')
+        await converse(f"{ws}?token={quote(good)}", json.dumps({"type": "auth", "token": token}))
+        await converse(f"{ws.replace(USER, 'somebody-else')}?token={quote(token)}", "ping")
+        await ask_raw(system.urls["ws"], f"/ws/{USER}?token={quote(token)}", token)
+
+
+async def converse(uri: str, text: str, **more: Any) -> None:
+    """Connect, say `text`, and wait for an answer or the end."""
+    with suppress(ConnectionClosed):
+        async with connect(uri, open_timeout=WAIT_SECONDS, proxy=None, **more) as socket, asyncio.timeout(WAIT_SECONDS):
+            await socket.send(text)
+            await socket.send("ping")
+            async for frame in socket:
+                if '"pong"' in str(frame):
+                    return
+
+
+async def ask_raw(ws: str, path: str, token: str) -> None:
+    """Ask for a socket in ways that no library does."""
+    port = urlsplit(ws).port
+    for request in (
+        f"GET {path} HTTP/1.1\r\n\r\n",
+        f"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        f"GET {path}\x00\xff HTTP/1.0\r\n\r\n",
+        f"GET /none{path} HTTP/1.1\r\nHost: x\r\n{_UPGRADE}Sec-WebSocket-Key: {token}\r\n\r\n",
+        f"GET {path} HTTP/1.1\r\nHost: x\r\n{token}\r\n\r\n",
+    ):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request.encode("latin-1"))
+        writer.write_eof()
+        with suppress(OSError, TimeoutError):
+            await asyncio.wait_for(reader.read(), 2)
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+
+
+async def use_event_streams(system: System, secrets: Secrets, good: str) -> None:
+    """Open streams with tokens in the URL and in the header."""
+    url = f"{system.urls['sse']}/{USER}"
+    refused = [value for name, value in secrets.values.items() if name.endswith("user token") and value != good]
+    for token in [good, *refused]:
+        for query, headers in (({"token": token}, {}), ({}, {"Authorization": f"Bearer {token}"})):
+            async with system.http.stream("GET", url, params=query, headers=headers) as answer:
+                assert answer.status_code == (200 if token == good else 401)
+                if token == good:
+                    assert "hello" in [line.removeprefix("event: ") async for line in _until_hello(answer)]
+        more = {"Last-Event-ID": token}
+        assert (await system.http.get(url, params={"token": token}, headers=more)).status_code in (400, 401)
+
+
+async def _until_hello(answer: httpx.Response) -> AsyncIterator[str]:
+    async for line in answer.aiter_lines():
+        yield line
+        if line == "event: hello":
+            return
+
+
+async def look_up_names(system: System, graph: Graph, access_token: str) -> None:
+    """Let every look-up fail, one way a person, until the token itself is refused."""
+    await system.connect_page("facebook", PAGE, USER, access_token=access_token)
+    async with listening(system, USER, after=0) as client:
+        for number in range(5):
+            assert await system.post("facebook", message(f"person-{number}", number)) == 200
+            await eventually(lambda wanted=number + 1: len(client.messages) >= wanted)  # type: ignore[misc]  # a default
+        await eventually(lambda: any("needs_reauthorization" in str(frame) for frame in client.frames))
+        assert access_token not in json.dumps(client.frames), "what the platform says of a token is shown to people"
+    assert graph.seen == {access_token}
+
+
+async def lose_the_store(system: System) -> None:
+    """Kill what everybody asks with the service token, and let them ask."""
+    before = system.pid("store")
+    os.kill(before, signal.SIGKILL)
+    for number in range(5, 8):
+        assert await system.post("facebook", message(f"person-{number}", number)) == 200
+    with suppress(httpx.HTTPError):
+        await system.http.get(f"{system.urls['api']}/conversations", params={"token": "x"})
+    await eventually(lambda: system.pid("store") != before, within_seconds=20)
+
+
+async def metrics(system: System) -> dict[str, bytes]:
+    return {
+        f"metrics of {service}": (await system.http.get(f"{url}/metrics")).content
+        for service, url in system.urls["operations"].items()
+    }
+
+
+def credentials(secrets: Secrets, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return settings of which every secret is a canary."""
+    for name, given in environment.items():
+        if password := make_url(given).password:
+            secrets.keep(f"password in {name}", f":{password}@")
+    return {
+        **environment,
+        "SWITCHBOARD_ADMIN_TOKENS": secrets.new("admin token"),
+        "SWITCHBOARD_APP_SECRETS": secrets.new("app secret"),
+        "SWITCHBOARD_VERIFY_TOKENS": secrets.new("verify token"),
+        "SWITCHBOARD_SERVICE_TOKENS": secrets.new("service token"),
+        "SWITCHBOARD_JWT_SECRET": secrets.new("secret of user tokens"),
+        "SWITCHBOARD_ENCRYPTION_KEYS": secrets.keep("encryption key", Fernet.generate_key().decode()),
+        "SWITCHBOARD_LOG_LEVEL": "debug",
+    }
+
+
+async def test_no_secret_is_in_logs_output_or_metrics(tmp_path: Path, database_url: str, amqp_url: str) -> None:
+    secrets, graph = Secrets(), Graph()
+    environment = credentials(secrets, {"DATABASE_URL": database_url, "AMQP_URL": amqp_url})
+    signed = secrets.values["secret of user tokens"]
+    good = secrets.token("good user token", signed)
+    secrets.token("expired user token", signed, seconds=-60)
+    secrets.token("forged user token", canary("another secret"))
+    access_token = secrets.new("page access token")
+
+    async with (
+        graph.running() as graph_url,
+        running_system(
+            tmp_path, "--processes", "--no-simulator", "--graph-url", graph_url, environment=environment
+        ) as system,
+    ):
+        await use_webhooks(system, secrets)
+        await use_rest(system, secrets, good)
+        await use_sockets(system, secrets, good)
+        await use_event_streams(system, secrets, good)
+        await look_up_names(system, graph, access_token)
+        texts = await metrics(system)
+        await lose_the_store(system)
+    assert system.process.stdout is not None
+    texts |= {path.name: path.read_bytes() for path in [*(tmp_path / "logs").iterdir(), tmp_path / "up.log"]}
+    texts["stdout"] = await system.process.stdout.read()
+
+    assert found(secrets.values, texts) == []
+    assert {name for name, text in texts.items() if PAGE.encode() in text or b"refused" in text}, "nothing was logged"

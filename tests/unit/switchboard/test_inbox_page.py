@@ -1,0 +1,89 @@
+from pathlib import Path
+
+import httpx
+import pytest
+
+from shared.errors import StartupRefused
+from switchboard.inbox_page import content_security_policy, embedding_origins, inbox_app
+
+
+def client(folder: Path, *origins: str) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(inbox_app(folder, origins=origins))
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "index.html").write_text("<!doctype html><title>Inbox</title>")
+    (tmp_path / "assets" / "index-abc.js").write_text("const inbox = 1;\n" * 100)
+    return tmp_path
+
+
+async def test_the_page_may_do_nothing_inline_and_nobody_may_embed_it(folder: Path) -> None:
+    async with client(folder) as http:
+        answer = await http.get("/")
+    policy = answer.headers["content-security-policy"]
+    assert "Inbox" in answer.text
+    assert "unsafe" not in policy
+    assert "default-src 'none'; script-src 'self'; style-src 'self'" in policy
+    assert "connect-src 'self' ws://127.0.0.1:8080 wss://127.0.0.1:8080;" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "no-cache"
+
+
+async def test_assets_are_kept_for_ever_and_compressed(folder: Path) -> None:
+    async with client(folder) as http:
+        answer = await http.get("/assets/index-abc.js", headers={"Accept-Encoding": "gzip"})
+    assert answer.text.startswith("const inbox")
+    assert answer.headers["content-encoding"] == "gzip"
+    assert "immutable" in answer.headers["cache-control"]
+    assert "javascript" in answer.headers["content-type"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/../secret", "/assets/..%2f..%2fsecret", "/%2e%2e/secret", "/assets/", "/index.htm", "/x"]
+)
+async def test_nothing_else_is_served(folder: Path, path: str) -> None:
+    (folder.parent / "secret").write_text("secret")
+    async with client(folder) as http:
+        assert (await http.get(path)).status_code == 404
+
+
+async def test_a_page_that_is_not_built_says_how_to_build_it(tmp_path: Path) -> None:
+    async with client(tmp_path / "nowhere") as http:
+        answer = await http.get("/")
+    assert "make inbox" in answer.text
+
+
+async def test_the_page_is_told_who_may_embed_it(folder: Path) -> None:
+    async with client(folder, "https://desk.example") as http:
+        assert (await http.get("/config.json")).json() == {"embedding_origins": ["https://desk.example"]}
+        assert "frame-ancestors https://desk.example;" in (await http.get("/")).headers["content-security-policy"]
+
+
+def test_a_host_that_is_none_adds_nothing_to_the_policy() -> None:
+    assert "connect-src 'self';" in content_security_policy("a; script-src *", ())
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "*",
+        "desk.example",
+        "https://desk.example/",
+        "https://a.example https://b.example",
+        "https://*.example",
+        "javascript:x",
+    ],
+)
+def test_an_origin_that_is_not_exactly_one_is_refused(given: str) -> None:
+    with pytest.raises(StartupRefused):
+        embedding_origins({"SWITCHBOARD_EMBEDDING_ORIGINS": given})
+
+
+def test_origins_are_separated_by_commas() -> None:
+    told = {"SWITCHBOARD_EMBEDDING_ORIGINS": "https://a.example, http://127.0.0.1:3000"}
+    assert embedding_origins(told) == ("https://a.example", "http://127.0.0.1:3000")
+    assert embedding_origins({}) == ()
