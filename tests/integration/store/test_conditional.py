@@ -74,3 +74,19 @@ async def test_a_refused_method_names_all_that_are_possible(service: Service) ->
     found = await service.public.request("PATCH", "/api/accounts/facebook/page-1", headers=service.admin)
 
     assert found.headers["Allow"] == "DELETE, PUT"
+
+
+async def test_a_user_lists_the_accounts_that_are_theirs_and_an_admin_all(service: Service) -> None:
+    await service.connect("page-1", "user-1")
+    await service.connect("page-2", "user-2")
+
+    mine = await service.public.get("/api/accounts", headers=service.as_user("user-1"))
+    everybodys = await service.public.get("/api/accounts", headers=service.admin)
+    somebodys = await service.public.get("/api/accounts", headers=service.admin, params={"user_id": "user-2"})
+    others = await service.public.get("/api/accounts", headers=service.as_user("user-1"), params={"user_id": "user-2"})
+
+    assert [account["page_id"] for account in mine.json()] == ["page-1"]
+    assert int(mine.headers["Inbox-Seq"]) >= 1
+    assert {account["page_id"] for account in everybodys.json()} >= {"page-1", "page-2"}
+    assert [account["page_id"] for account in somebodys.json()] == ["page-2"]
+    assert others.status_code == 403

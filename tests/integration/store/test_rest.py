@@ -221,7 +221,6 @@ async def test_a_rest_write_is_heard_at_once(service: Service) -> None:
 async def test_only_an_admin_connects_pages_and_mints_tokens(service: Service) -> None:
     for method, path in (
         ("PUT", "/api/accounts/facebook/page-1"),
-        ("GET", "/api/accounts"),
         ("DELETE", "/api/accounts/facebook/page-1"),
         ("POST", "/api/tokens"),
         ("GET", "/api/parked"),

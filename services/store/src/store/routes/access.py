@@ -49,6 +49,18 @@ class Access:
             raise ProblemRaised("forbidden", "The token is that of another user.")
         return token.user_id
 
+    async def reader_or_admin(
+        self,
+        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_user_scheme)],
+        user_id: Annotated[
+            str | None, Query(pattern=USER_ID_PATTERN, description="Only this user's; a user's token reads its own.")
+        ] = None,
+    ) -> str | None:
+        """Return the user whose rows may be read; None for everybody's, which takes an admin token."""
+        if credentials is not None and is_one_of(credentials.credentials, self._admin_tokens):
+            return user_id
+        return await self.reader(credentials, user_id)
+
     async def admin(self, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_admin_scheme)]) -> str:
         """Return a fingerprint of the admin token, for the audit log."""
         token = None if credentials is None else credentials.credentials

@@ -1,4 +1,4 @@
-"""Connecting pages and minting tokens: for holders of an admin token."""
+"""Connecting pages and minting tokens, for holders of an admin token; listing pages, for their users too."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -13,12 +13,13 @@ from starlette.responses import Response
 from shared.contracts import Platform
 from shared.contracts.inbox import Account
 from shared.security.cipher import TokenCipher
-from shared.security.user_tokens import USER_ID_PATTERN, mint
+from shared.security.user_tokens import mint
 from store.core.accounts import Interval, Ownership, connect, disconnect
 from store.core.cursors import AccountPosition, CursorSeal
 from store.repository import accounts, reading, records, waiting
 from store.repository.database import Database
 from store.routes.access import Access
+from store.routes.inbox import position
 from store.routes.problems import ProblemRaised
 from store.views import (
     PAGE_ID_PATTERN,
@@ -96,11 +97,13 @@ class AccountDesk:
 
 
 def accounts_router(database: Database, desk: AccountDesk, access: Access, seal: CursorSeal) -> APIRouter:
-    """Return the routes that connect, list and disconnect pages."""
-    router = APIRouter(prefix="/api", tags=["accounts"], dependencies=[Depends(access.admin)])
+    """Return the routes that connect, list and disconnect pages; a user may list what is connected to them."""
+    router = APIRouter(prefix="/api", tags=["accounts"])
+    admin = [Depends(access.admin)]
 
     @router.put(
         "/accounts/{platform}/{page_id}",
+        dependencies=admin,
         responses=describes("Account", problems=[400, 413]) | describes("Account", status_code=201),
         response_class=Response,
     )
@@ -109,18 +112,26 @@ def accounts_router(database: Database, desk: AccountDesk, access: Access, seal:
         owned, created = await desk.connect(platform, page_id, body)
         return answer(_account(platform, page_id, owned), status_code=201 if created else 200)
 
-    @router.get("/accounts", responses=describes("Account", is_list=True), response_class=Response)
+    @router.get(
+        "/accounts",
+        responses=describes("Account", is_list=True),
+        response_class=Response,
+        openapi_extra={"security": [{"adminToken": []}]},
+    )
     async def list_accounts(
-        user_id: Annotated[str | None, Query(pattern=USER_ID_PATTERN, description="Only this user's.")] = None,
+        user_id: Annotated[str | None, Depends(access.reader_or_admin)],
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
         cursor: Annotated[str | None, Query(max_length=2048)] = None,
     ) -> Response:
-        """List the pages that are connected at present."""
-        bound_to = ("admin", "accounts", user_id or "")
+        """List the pages that are connected at present: a user's own, or with an admin token everybody's."""
+        bound_to = ("accounts", "all" if user_id is None else "user", user_id or "")
         after = None if cursor is None else seal.read(cursor, AccountPosition, bound_to=bound_to)
-        async with database.reading() as connection:
-            found = await reading.accounts(connection, user_id=user_id, after=after, limit=limit + 1)
         headers = {"Cache-Control": "no-store"}
+        epoch = await database.epoch()
+        async with database.reading() as connection:
+            if user_id is not None:
+                _, headers = await position(connection, user_id, epoch)
+            found = await reading.accounts(connection, user_id=user_id, after=after, limit=limit + 1)
         if len(found) > limit:
             found = found[:limit]
             following = seal.write(AccountPosition(found[-1].platform, found[-1].page_id), bound_to=bound_to)
@@ -129,6 +140,7 @@ def accounts_router(database: Database, desk: AccountDesk, access: Access, seal:
 
     @router.delete(
         "/accounts/{platform}/{page_id}",
+        dependencies=admin,
         status_code=204,
         responses=describes(None, status_code=204, problems=[404]),
         response_class=Response,
