@@ -10,7 +10,7 @@ LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-ha
 T ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install run inbox inbox-check check format test property soak bench contracts client lock env image clean
+.PHONY: help install run inbox inbox-check check format test property acceptance browser soak bench contracts client lock env image clean
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-11s %s\n", $$1, $$2}'
@@ -54,6 +54,10 @@ property: install ## Any order, any repetition: thousands of examples (SWITCHBOA
 
 acceptance: install ## Play a folder of webhook bodies through the real system (CORPUS=path)
 	$(BIN)/python -m tests.acceptance $(if $(CORPUS),$(CORPUS),tests/acceptance/corpus)
+
+browser: install ## A real browser at the inbox page of a real system (needs Node, and apt or Chromium)
+	$(BIN)/switchboard provision
+	$(BIN)/pytest -m browser tests/browser
 
 soak: install ## The long tests; their sizes are parameters (SWITCHBOARD_SOAK_*)
 	$(BIN)/switchboard provision

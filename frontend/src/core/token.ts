@@ -1,0 +1,53 @@
+/** What the page reads from a token: whose it is and until when. It checks nothing: the server does. Pure. */
+
+export type Session = { readonly token: string; readonly userId: string; readonly expiresAtMs: number | null };
+
+/** Return the session of a JWT, or null where the text is none. `claim` names the user, as the server is told. */
+export function sessionOf(token: string, claim = "sub"): Session | null {
+  const [, body, signature, ...more] = token.split(".");
+  if (!body || !signature || more.length > 0) return null;
+  let claims: unknown;
+  try {
+    const bytes = Uint8Array.from(atob(body.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0));
+    claims = JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return null;
+  }
+  if (typeof claims !== "object" || claims === null) return null;
+  const { [claim]: user, exp } = claims as Record<string, unknown>;
+  const userId = typeof user === "number" ? String(user) : user;
+  if (typeof userId !== "string" || userId === "") return null;
+  return { token, userId, expiresAtMs: typeof exp === "number" ? exp * 1000 : null };
+}
+
+/** Return the token of `#token=…`, or null. */
+export function tokenOfHash(hash: string): string | null {
+  return new URLSearchParams(hash.replace(/^#/u, "")).get("token");
+}
+
+export type Config = { readonly embeddingOrigins: readonly string[]; readonly userClaim: string };
+
+/** Return what /config.json says; an origin that is not exactly one is left out, and nothing is assumed. */
+export function configOf(value: unknown): Config {
+  const given = typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+  const listed = given["embedding_origins"];
+  const origins: unknown[] = Array.isArray(listed) ? listed : typeof listed === "string" ? listed.split(/\s+/u) : [];
+  const claim = given["user_claim"];
+  return { embeddingOrigins: origins.filter(isOrigin), userClaim: typeof claim === "string" && claim ? claim : "sub" };
+}
+
+function isOrigin(value: unknown): value is string {
+  try {
+    return typeof value === "string" && !value.includes("*") && new URL(value).origin === value;
+  } catch {
+    return false;
+  }
+}
+
+/** Return the token of a message of the embedding page: `{type: "switchboard:token", token}` from where it may come. */
+export function tokenOfMessage(event: { origin: string; isFromParent: boolean; data: unknown }, origins: readonly string[]): string | null {
+  if (!event.isFromParent || !origins.includes(event.origin)) return null;
+  if (typeof event.data !== "object" || event.data === null) return null;
+  const { type, token } = event.data as Record<string, unknown>;
+  return type === "switchboard:token" && typeof token === "string" ? token : null;
+}

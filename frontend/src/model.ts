@@ -1,0 +1,1 @@
+export type { Account, Attachment, Conversation, Message, Platform, Presence, SearchHit, Typing } from "@switchboard/client";

@@ -1,0 +1,45 @@
+import { describe, expect, test } from "vitest";
+
+import { isExpired, linkified, safeUrl } from "../src/core/safeLinks";
+
+const OWN = "http://127.0.0.1:8080";
+
+describe("an address from outside", () => {
+  test.each([
+    "javascript:alert(1)", " javascript:alert(1)", "JAVASCRIPT:alert(1)", "java\nscript:alert(1)", "data:text/html,<script>", "http://example.com/", "ftp://example.com/",
+    "//example.com/x", "/api/conversations", "blob:https://example.com/1", "https://user:pass@example.com/", "https://", "vbscript:x", "", "not an address",
+  ])("%j is not followed", (address) => {
+    expect(safeUrl(address, OWN)).toBeNull();
+  });
+  test("https is, and what the page itself serves", () => {
+    expect(safeUrl("https://cdn.example/a.jpg?x=1", OWN)).toBe("https://cdn.example/a.jpg?x=1");
+    expect(safeUrl(`${OWN}/media/1.svg`, OWN)).toBe(`${OWN}/media/1.svg`);
+    expect(safeUrl("http://127.0.0.1:8081/media/1.svg", OWN)).toBeNull();
+    expect(safeUrl(null, OWN)).toBeNull();
+  });
+});
+
+test("an address works until it expires", () => {
+  const now = Date.parse("2026-11-22T10:00:00Z");
+  expect(isExpired("2026-11-22T09:59:59Z", now)).toBe(true);
+  expect(isExpired("2026-11-22T10:00:01Z", now)).toBe(false);
+  expect(isExpired(null, now)).toBe(false);
+});
+
+describe("links in what people write", () => {
+  test("are found without the full stop behind them", () => {
+    expect(linkified("see https://example.com/a?b=1. Then (https://example.org/x) ok")).toEqual([
+      { text: "see ", href: null },
+      { text: "https://example.com/a?b=1", href: "https://example.com/a?b=1" },
+      { text: ". Then (", href: null },
+      { text: "https://example.org/x", href: "https://example.org/x" },
+      { text: ") ok", href: null },
+    ]);
+  });
+  test("nothing is lost and nothing is added", () => {
+    for (const text of ["", "plain", "https://", "http://example.com", "<b>https://e.xample</b>", "https://a.b\nhttps://c.dd", "javascript:alert(1) https://ok.example/"]) {
+      expect(linkified(text).map((piece) => piece.text).join("")).toBe(text);
+      for (const piece of linkified(text)) expect(piece.href ?? "https:").toMatch(/^https:/u);
+    }
+  });
+});

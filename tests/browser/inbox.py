@@ -1,0 +1,87 @@
+"""What a person does with the inbox page, and what its platform sends meanwhile."""
+
+import time
+from typing import Any
+
+from playwright.async_api import Browser, BrowserContext, Page, expect
+
+from tests.system.running import System
+
+USER = "agent"
+PAGE_ID = "1001"
+_DESKTOP = {"width": 1360, "height": 850}
+
+RECORD_INDICATOR = """
+(() => {
+  window.shown = [];
+  const look = () => {
+    const word = document.querySelector('[data-testid=connection]')?.textContent;
+    if (word && word !== window.shown.at(-1)) window.shown.push(word);
+  };
+  new MutationObserver(look).observe(document, {subtree: true, childList: true, characterData: true});
+})()
+"""
+"""Keeps every word that the connection indicator shows, however short."""
+
+
+class Trouble(list[str]):
+    """What the browser has complained about: errors of the page, refused content, console errors."""
+
+
+def watched(page: Page) -> Trouble:
+    trouble = Trouble()
+    page.on("pageerror", lambda error: trouble.append(str(error)))
+    page.on(
+        "console", lambda message: trouble.append(message.text) if "Content Security Policy" in message.text else None
+    )
+    return trouble
+
+
+async def signed_in(browser: Browser | BrowserContext, system: System, user: str = USER, **more: Any) -> Page:
+    """Open the page with a token link; return once it is live."""
+    if isinstance(browser, Browser):
+        browser = await browser.new_context(viewport=_DESKTOP, **more)  # type: ignore[arg-type]  # a dict with two numbers
+    page = await browser.new_page()
+    page.set_default_timeout(10_000)
+    await page.add_init_script(RECORD_INDICATOR)
+    await page.goto(f"{system.urls['inbox']}/#token={await system.token(user)}")
+    await expect(page.get_by_test_id("connection")).to_have_text("Live", timeout=15_000)
+    return page
+
+
+def text(
+    customer: str, message_id: str, content: str, *, at_ms: int | None = None, page: str = PAGE_ID, **more: Any
+) -> dict[str, Any]:
+    """Return Messenger's webhook of one message of a customer."""
+    return item(customer, page, at_ms=at_ms, message={"mid": message_id, "text": content, **more})
+
+
+def echo(customer: str, message_id: str, content: str, *, at_ms: int | None = None) -> dict[str, Any]:
+    return item(PAGE_ID, customer, at_ms=at_ms, message={"mid": message_id, "text": content, "is_echo": True})
+
+
+def attached(customer: str, message_id: str, kind: str, payload: Any, **more: Any) -> dict[str, Any]:
+    attachment = {"type": kind, "payload": payload, **more}
+    return item(customer, PAGE_ID, message={"mid": message_id, "attachments": [attachment]})
+
+
+def item(sender: str, recipient: str, *, at_ms: int | None = None, **what: Any) -> dict[str, Any]:
+    at = int(time.time() * 1000) if at_ms is None else at_ms
+    page_id = recipient if recipient == PAGE_ID else sender
+    one = {"sender": {"id": sender}, "recipient": {"id": recipient}, "timestamp": at, **what}
+    return {"object": "page", "entry": [{"id": page_id, "time": at, "messaging": [one]}]}
+
+
+async def told(system: System, *bodies: dict[str, Any], platform: str = "facebook") -> None:
+    for body in bodies:
+        assert await system.post(platform, body) == 200
+
+
+async def open_conversation(page: Page, name: str) -> None:
+    await page.get_by_role("option").filter(has_text=name).first.click()
+    await expect(page.get_by_role("region", name="Messages with")).to_be_visible()
+
+
+async def contents(page: Page) -> list[str]:
+    """Return the texts of the messages that are shown, oldest first."""
+    return await page.locator("#thread .text").all_inner_texts()
