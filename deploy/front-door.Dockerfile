@@ -1,5 +1,5 @@
 # The front door with the inbox page in it: docker build -f deploy/front-door.Dockerfile .
-ARG NODE=node:22-alpine
+ARG NODE=node:22-slim
 ARG NGINX=nginx:1.27-alpine
 
 FROM ${NODE} AS build
