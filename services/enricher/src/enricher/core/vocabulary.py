@@ -30,6 +30,27 @@ EVENT_KINDS = (
 )
 """What a messaging item may be, each the name of the object that says so, the telling ones first."""
 
+ACCOUNT_NOTICES = (
+    "account_alerts",
+    "account_review_update",
+    "account_settings_update",
+    "account_update",
+    "business_capability_update",
+    "business_status_update",
+    "message_template_components_update",
+    "message_template_quality_update",
+    "message_template_status_update",
+    "payment_configuration_update",
+    "phone_number_name_update",
+    "phone_number_quality_update",
+    "security",
+    "template_category_update",
+)
+"""WhatsApp changes about the account itself."""
+
+GROUP_CHANGES = ("group_lifecycle_update", "group_participants_update", "group_settings_update", "group_status_update")
+"""WhatsApp changes about groups."""
+
 CHANGE_FIELDS = frozenset(
     {
         "messages",
@@ -48,24 +69,8 @@ CHANGE_FIELDS = frozenset(
         "calls",
         "user_preferences",
         "user_id_update",
-        "group_lifecycle_update",
-        "group_participants_update",
-        "group_settings_update",
-        "group_status_update",
-        "account_alerts",
-        "account_review_update",
-        "account_settings_update",
-        "account_update",
-        "business_capability_update",
-        "business_status_update",
-        "message_template_components_update",
-        "message_template_quality_update",
-        "message_template_status_update",
-        "payment_configuration_update",
-        "phone_number_name_update",
-        "phone_number_quality_update",
-        "security",
-        "template_category_update",
+        *GROUP_CHANGES,
+        *ACCOUNT_NOTICES,
     }
 )
 """What a change may be about."""

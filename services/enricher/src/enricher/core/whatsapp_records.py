@@ -7,13 +7,13 @@ from typing import get_args
 from enricher.core.reading import Reader, Reading
 from enricher.core.records import record
 from enricher.core.values import first_id, first_text, id_of, object_of, text_of, word_of
+from enricher.core.vocabulary import ACCOUNT_NOTICES, GROUP_CHANGES
 from enricher.core.whatsapp_errors import sentence_of
 from shared.contracts import Item, RecordItem, RecordKind, UnsendItem
 from shared.contracts.inbox import MessageStatus
 from shared.contracts.items import ReceiptItem
 
 _STEPS: dict[str, MessageStatus] = {step: step for step in get_args(MessageStatus)}
-
 
 _OF_OTHERS = frozenset({"call", "payment"})
 """What a status may be about beside a message: a payment that failed is no message that failed."""
@@ -80,24 +80,7 @@ def _customer(reading: Reading) -> str | None:
     return reading.sides.participant_id
 
 
-_NOTICES = (
-    "account_alerts",
-    "account_review_update",
-    "account_settings_update",
-    "account_update",
-    "business_capability_update",
-    "business_status_update",
-    "message_template_components_update",
-    "message_template_quality_update",
-    "message_template_status_update",
-    "payment_configuration_update",
-    "phone_number_name_update",
-    "phone_number_quality_update",
-    "security",
-    "template_category_update",
-)
-_GROUPS = ("group_lifecycle_update", "group_participants_update", "group_settings_update", "group_status_update")
 CHANGE_READERS: Mapping[str, Reader] = {
-    **{field: partial(_change, kind="platform_notice") for field in _NOTICES},
-    **{field: partial(_change, kind="group") for field in _GROUPS},
+    **{field: partial(_change, kind="platform_notice") for field in ACCOUNT_NOTICES},
+    **{field: partial(_change, kind="group") for field in GROUP_CHANGES},
 }
