@@ -169,12 +169,11 @@ def test_an_instagram_read_covers_what_went_out_before() -> None:
     assert row(memory, "m-1").read_at == at(8)
 
 
-def test_nothing_that_an_unsent_message_said_is_left() -> None:
+@pytest.mark.parametrize("edits", [(), (said(edit(content="canary 3")),)], ids=["as it was", "edited"])
+def test_nothing_that_an_unsent_message_said_is_left(edits: tuple[Arrival, ...]) -> None:
     told = message("m-1", content="canary", payload="canary", error="canary", reply_to=STORY, created_at=at(1))
     again = message("m-1", content="canary 2", reply_to=ReplyTo(story={"id": "canary"}), created_at=at(0))
-    memory = in_every_order(
-        arrival(message=told), arrival(message=again), said(edit(content="canary 3")), said(unsend())
-    )
+    memory = in_every_order(arrival(message=told), arrival(message=again), *edits, said(unsend()))
 
     assert "canary" not in repr(memory.facts())
     found = row(memory)
