@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 MEMBERS := shared services/ingest services/enricher services/store services/push-gateway simulator switchboard
 SERVICES := ingest enricher store push-gateway
 CODE := $(MEMBERS) tests bench
+PACKAGES := clients/javascript frontend
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(foreach m,shared ingest enricher store push-gateway simulator cli,--no-emit-package switchboard-$(m))
-T ?= tests
+T ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run inbox inbox-check check format test property acceptance browser soak bench contracts client lock env image clean
+.PHONY: help install run inbox check check-python check-javascript format test test-python test-javascript property acceptance browser soak bench contracts lock env image clean
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-11s %s\n", $$1, $$2}'
@@ -31,22 +32,35 @@ run: install ## Start the whole system in one process and show how to talk to it
 inbox: install ## Build the inbox page (with Node, or with one from a Python wheel)
 	$(BIN)/switchboard build-inbox
 
-inbox-check: ## Lint, types and tests of the inbox page (needs Node)
-	cd frontend && npm ci --ignore-scripts --loglevel=error && npm run check
+# npm writes this file last: what it lists is what is installed.
+%/node_modules/.package-lock.json: %/package-lock.json
+	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' || { echo "The client library and the inbox need Node 20.19 or newer, and its npm, in PATH."; exit 1; }
+	cd $* && npm ci --ignore-scripts --loglevel=error --no-audit --no-fund
+	@touch $@
 
-check: install ## Everything static: format, lint, types, import contracts
+check: check-python check-javascript ## Everything static: format, lint, types, import contracts
+
+check-python: install
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy $(CODE)
 	$(BIN)/lint-imports
 
+check-javascript: $(PACKAGES:%=%/node_modules/.package-lock.json)
+	for package in $(PACKAGES); do (cd $$package && npm run --silent lint && npm run --silent types) || exit 1; done
+
 format: install ## Format and fix what can be fixed
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/ruff check --fix $(CODE)
 
-test: install ## Run every test on real RabbitMQ and Postgres (T=path for some of them)
+test: $(if $(T),,test-javascript) test-python ## Run every test: real RabbitMQ, Postgres and browser (T=path for some of Python's)
+
+test-python: install
 	$(BIN)/switchboard provision
 	$(BIN)/pytest $(T)
+
+test-javascript: install $(PACKAGES:%=%/node_modules/.package-lock.json)
+	for package in $(PACKAGES); do (cd $$package && npm run --silent build && npm run --silent test) || exit 1; done
 
 property: install ## Any order, any repetition: thousands of examples (SWITCHBOARD_PROPERTY_EXAMPLES=2000)
 	$(BIN)/switchboard provision
@@ -55,9 +69,9 @@ property: install ## Any order, any repetition: thousands of examples (SWITCHBOA
 acceptance: install ## Play a folder of webhook bodies through the real system (CORPUS=path)
 	$(BIN)/python -m tests.acceptance $(if $(CORPUS),$(CORPUS),tests/acceptance/corpus)
 
-browser: install ## A real browser at the inbox page of a real system (needs Node, and apt or Chromium)
+browser: install ## The browser tests alone; pictures of every view go to SCREENSHOTS=folder
 	$(BIN)/switchboard provision
-	$(BIN)/pytest -m browser tests/browser
+	$(if $(SCREENSHOTS),SWITCHBOARD_SCREENSHOTS=$(abspath $(SCREENSHOTS)) )$(BIN)/pytest tests/browser
 
 soak: install ## The long tests; their sizes are parameters (SWITCHBOARD_SOAK_*)
 	$(BIN)/switchboard provision
@@ -69,9 +83,6 @@ bench: install ## Measure the pipeline end to end on this machine
 contracts: install ## Write the schemas, the AsyncAPI document and the client vectors anew, from the code
 	$(BIN)/python -m switchboard.contracts docs
 	$(BIN)/python -m tests.contract.write_vectors
-
-client: install ## Install, lint, type-check, build and test the client library (Node 20)
-	cd clients/javascript && npm ci && npm run check
 
 lock: install ## Pin every version again, with hashes (names no index)
 	$(LOCK) $(addsuffix /pyproject.toml,$(MEMBERS)) --group dev -o requirements.lock
@@ -85,4 +96,4 @@ image: ## Build one image: make image SERVICE=store
 	docker build --build-arg SERVICE=$(SERVICE) -t switchboard-$(SERVICE) .
 
 clean: ## Remove what was built or installed here (data of `make run` stays in .switchboard)
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache $(PACKAGES:%=%/node_modules) $(PACKAGES:%=%/dist)

@@ -9,6 +9,8 @@ from tests.system.running import System
 
 USER = "agent"
 PAGE_ID = "1001"
+NO_GRAPH = ("--no-simulator", "--graph-url", "http://127.0.0.1:9")
+"""Arguments of a system where nobody writes but the test, and nobody has a name."""
 _DESKTOP = {"width": 1360, "height": 850}
 
 RECORD_INDICATOR = """

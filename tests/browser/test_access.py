@@ -15,18 +15,17 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from switchboard.building import SOURCES
-from tests.browser.inbox import PAGE_ID, USER, contents, open_conversation, signed_in, text, told, watched
+from tests.browser.inbox import NO_GRAPH, PAGE_ID, USER, contents, open_conversation, signed_in, text, told, watched
 from tests.system.running import System, running_system
 from tests.system.surroundings import surroundings
 
 pytestmark = [pytest.mark.browser, pytest.mark.system, pytest.mark.timeout(240)]
-_NO_GRAPH = ("--no-simulator", "--graph-url", "http://127.0.0.1:9")
 _AXE = SOURCES / "node_modules" / "axe-core" / "axe.min.js"
 
 
 @pytest.fixture
 async def system(tmp_path: Path) -> AsyncIterator[System]:
-    async with surroundings() as environment, running_system(tmp_path, *_NO_GRAPH, environment=environment) as running:
+    async with surroundings() as environment, running_system(tmp_path, *NO_GRAPH, environment=environment) as running:
         await running.connect_page("facebook", PAGE_ID, USER, name="Blue Things")
         yield running
 
@@ -181,7 +180,7 @@ async def test_only_a_page_on_the_list_may_embed_the_inbox_and_sign_it_in(tmp_pa
     listed = {"SWITCHBOARD_EMBEDDING_ORIGINS": f"http://127.0.0.1:{port}"}
     async with (
         surroundings() as environment,
-        running_system(tmp_path, *_NO_GRAPH, environment={**environment, **listed}) as system,
+        running_system(tmp_path, *NO_GRAPH, environment={**environment, **listed}) as system,
     ):
         token = await system.token(USER)
         with embedding(system.urls["inbox"], token, port) as origin:

@@ -11,6 +11,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.browser.inbox import (
+    NO_GRAPH,
     PAGE_ID,
     USER,
     attached,
@@ -51,9 +52,7 @@ async def system(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterato
     arguments = getattr(request, "param", ())
     async with (
         surroundings() as environment,
-        running_system(
-            tmp_path, "--no-simulator", "--graph-url", "http://127.0.0.1:9", *arguments, environment=environment
-        ) as running,
+        running_system(tmp_path, *NO_GRAPH, *arguments, environment=environment) as running,
     ):
         await running.connect_page("facebook", PAGE_ID, USER, name="Blue Things")
         yield running

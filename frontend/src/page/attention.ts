@@ -1,6 +1,9 @@
 /** Getting somebody's attention outside the page: title, icon, sound, notification. */
 
 const SIZE = 32;
+/** Many messages at once are one tone. */
+const TONE_EVERY_MS = 1000;
+const TONE_STARTS_MS = 500;
 
 /** Show `unread` in the tab: its title and its icon. */
 export function showUnread(unread: number, name: string): void {
@@ -9,18 +12,36 @@ export function showUnread(unread: number, name: string): void {
   if (link) link.href = icon(unread);
 }
 
-/** A short, soft tone: made here, so that there is nothing to load. */
+/**
+ * A short, soft tone: made here, so that there is nothing to load. One at a time, and one for all tabs of this browser;
+ * a page that nobody has touched yet may not make a sound, and stays silent.
+ */
 export function playTone(): void {
-  const audio = new AudioContext();
-  const tone = audio.createOscillator();
+  // Locks exist where the page is served securely; elsewhere each tab sounds for itself.
+  if ("locks" in navigator) void navigator.locks.request("switchboard.tone", { ifAvailable: true }, (lock) => (lock ? tone() : undefined));
+  else void tone();
+}
+
+let audio: AudioContext | null = null;
+
+/** Sound, and return when it may sound again. */
+async function tone(): Promise<void> {
+  audio ??= new AudioContext();
+  if (audio.state !== "running") await Promise.race([audio.resume(), pause(TONE_STARTS_MS)]);
+  if (audio.state !== "running") return;
+  const oscillator = audio.createOscillator();
   const volume = audio.createGain();
-  tone.frequency.value = 880;
+  oscillator.frequency.value = 880;
   volume.gain.setValueAtTime(0.08, audio.currentTime);
   volume.gain.exponentialRampToValueAtTime(0.0001, audio.currentTime + 0.35);
-  tone.connect(volume).connect(audio.destination);
-  tone.start();
-  tone.stop(audio.currentTime + 0.35);
-  tone.onended = () => void audio.close();
+  oscillator.connect(volume).connect(audio.destination);
+  oscillator.start();
+  oscillator.stop(audio.currentTime + 0.35);
+  await pause(TONE_EVERY_MS);
+}
+
+function pause(afterMs: number): Promise<void> {
+  return new Promise((resolve) => window.setTimeout(resolve, afterMs));
 }
 
 /** Show a notification of the desktop; `opened` is called when it is clicked. */
