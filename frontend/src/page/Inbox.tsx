@@ -1,17 +1,16 @@
-import { useConnectionStatus, useConversation, useInbox, useInboxClient } from "@switchboard/client/react";
+import { useConnectionStatus, useInbox, useInboxClient } from "@switchboard/client/react";
 import { type KeyboardEvent as ReactKeyboardEvent, useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 
-import { displayName } from "../core/names";
 import { ConversationList } from "../list/ConversationList";
 import { SearchResults } from "../list/SearchResults";
-import type { Conversation, Platform, SearchHit } from "../model";
-import { PersonPane } from "../person/PersonPane";
-import { ThreadView } from "../thread/ThreadView";
-import { Avatar } from "./Avatar";
-import { BackIcon, CloseIcon, PersonIcon, SearchIcon } from "./Icons";
+import { useKept } from "../list/useKept";
+import type { Platform, SearchHit } from "../model";
+import { CloseIcon, SearchIcon } from "./Icons";
+import { OpenConversation } from "./OpenConversation";
 import type { SessionStore } from "./session";
 import { AccountBanner, ConnectionIndicator, Settings } from "./StatusBar";
 import { useAttention } from "./useAttention";
+import { useKeys } from "./useKeys";
 import { useNow } from "./useNow";
 import { useOpen } from "./useOpen";
 import { useSearch } from "./useSearch";
@@ -151,127 +150,4 @@ export function Inbox({ session }: { session: SessionStore }) {
       <div className="visually-hidden" aria-live="polite" data-testid="announcer">{told}</div>
     </div>
   );
-}
-
-type OpenProps = {
-  readonly id: string;
-  readonly hit: SearchHit | null;
-  readonly nowMs: number;
-  readonly showsPerson: boolean;
-  readonly setShowsPerson: (shows: boolean) => void;
-  readonly open: (id: string | null) => void;
-  readonly held: readonly Conversation[];
-};
-
-function OpenConversation({ id, hit, nowMs, showsPerson, setShowsPerson, open, held }: OpenProps) {
-  const client = useInboxClient();
-  const view = useConversation(id);
-  const { accounts } = useInbox();
-  const given = hit?.conversation.conversation_id === id ? hit : null;
-  const conversation = view.conversation ?? given?.conversation ?? null;
-  const { markRead } = view;
-  const onSeen = useCallback((upToId: number) => markRead(upToId), [markRead]);
-  const names = view.typing.map((who) => who.name ?? "A colleague");
-  const typing = names.length === 0 ? null : `${names.join(", ")} ${names.length > 1 ? "are" : "is"} typing…`;
-  const others = useMemo(() => {
-    const name = conversation?.participant_name;
-    return name ? held.filter((one) => one.participant_name === name && one.conversation_id !== id).slice(0, 10) : [];
-  }, [held, conversation?.participant_name, id]);
-
-  if (!conversation) {
-    return (
-      <main className="thread-pane thread-none">
-        <p role="status" className="note">{view.loaded ? "This conversation is not here." : (view.error ?? "Loading…")}</p>
-        <button type="button" className="link" onClick={() => open(null)}>Back to the conversations</button>
-      </main>
-    );
-  }
-  const name = displayName(conversation);
-  return (
-    <>
-      <main className="thread-pane" aria-label={`Conversation with ${name}`}>
-        <div className="thread-head">
-          <button type="button" className="icon-button back" aria-label="Back to the conversations" onClick={() => open(null)}><BackIcon /></button>
-          <Avatar conversation={conversation} size="small" />
-          <h2><bdi dir="auto">{name}</bdi></h2>
-          {view.viewers.length > 0 && <span className="note viewers">{view.viewers.map((who) => who.name ?? "A colleague").join(", ")} also here</span>}
-          <button type="button" className="icon-button person-toggle" aria-label="Who it is" aria-pressed={showsPerson} onClick={() => setShowsPerson(!showsPerson)}><PersonIcon /></button>
-        </div>
-        <ThreadView
-          conversation={conversation}
-          messages={view.messages}
-          isLoading={view.loading || !view.loaded}
-          hasOlder={view.hasOlder}
-          error={view.error}
-          typing={typing}
-          nowMs={nowMs}
-          soughtId={given?.message?.id ?? null}
-          onOlder={view.loadOlder}
-          onSeen={onSeen}
-        />
-      </main>
-      <PersonPane
-        conversation={conversation}
-        accounts={accounts}
-        messages={view.messages}
-        known={(other) => client.getState().conversations.get(other)}
-        others={others}
-        viewers={view.viewers.map((who) => who.name ?? "A colleague")}
-        onOpen={open}
-        onClose={() => setShowsPerson(false)}
-      />
-    </>
-  );
-}
-
-/** Return the list with the conversation `keptId` in it, also where it no longer belongs there, at the place that it had. */
-function useKept(conversations: readonly Conversation[], keptId: string | null, kept: Conversation | undefined): readonly Conversation[] {
-  const [place, setPlace] = useState<{ id: string; index: number } | null>(null);
-  const index = keptId === null ? -1 : conversations.findIndex((one) => one.conversation_id === keptId);
-  if (index >= 0 && keptId !== null && (place?.id !== keptId || place.index !== index)) setPlace({ id: keptId, index });
-  return useMemo(() => {
-    if (index >= 0 || !kept || place?.id !== keptId) return conversations;
-    return conversations.toSpliced(Math.min(place.index, conversations.length), 0, kept);
-  }, [conversations, index, kept, keptId, place]);
-}
-
-type Keys = {
-  readonly conversations: readonly Conversation[];
-  readonly activeId: string | null;
-  readonly setActiveId: (id: string) => void;
-  readonly openId: string | null;
-  readonly open: (id: string | null) => void;
-  readonly search: React.RefObject<HTMLInputElement | null>;
-};
-
-/** j and k choose, Enter opens, Esc goes back, / searches; not while somebody writes. */
-function useKeys(keys: Keys): void {
-  const latest = useRef(keys);
-  useEffect(() => {
-    latest.current = keys;
-  });
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent) => {
-      const { conversations, activeId, setActiveId, openId, open, search } = latest.current;
-      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || writes(event.target)) return;
-      const inList = event.target instanceof HTMLElement && event.target.id === "conversations";
-      const step = event.key === "j" || (inList && event.key === "ArrowDown") ? 1 : event.key === "k" || (inList && event.key === "ArrowUp") ? -1 : 0;
-      if (step !== 0) {
-        const at = conversations.findIndex((one) => one.conversation_id === activeId);
-        const next = conversations[Math.max(0, Math.min(conversations.length - 1, at + step))];
-        if (next) setActiveId(next.conversation_id);
-        document.getElementById("conversations")?.focus({ preventScroll: true });
-      } else if (event.key === "Enter" && activeId !== null && (inList || event.target === document.body)) open(activeId);
-      else if (event.key === "Escape" && openId !== null) open(null);
-      else if (event.key === "/") search.current?.focus();
-      else return;
-      event.preventDefault();
-    };
-    window.addEventListener("keydown", onKey);
-    return () => window.removeEventListener("keydown", onKey);
-  }, []);
-}
-
-function writes(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && (target.matches("input, textarea, select") || target.isContentEditable);
 }

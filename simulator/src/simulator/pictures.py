@@ -13,7 +13,7 @@ def avatar(name: str) -> str:
     return _framed(
         96,
         f'<rect width="96" height="96" fill="{_colour(name)}"/>'
-        '<text x="48" y="50" font-family="system-ui,sans-serif" font-size="38" fill="#fff" text-anchor="middle" '
+        '<text x="48" y="50" font-family="system-ui,sans-serif" font-size="32" fill="#fff" text-anchor="middle" '
         f'dominant-baseline="central">{escape(initials(name))}</text>',
     )
 
