@@ -1,94 +1,17 @@
 /** The connection as a pure state machine: (state, event, now, chance) to state and effects. It does nothing itself. */
 
 import { backoff } from "./backoff.js";
-import type { Phase, StopReason } from "./status.js";
+import {
+  HEARTBEAT_MS,
+  type Circumstances,
+  type ConnectionEvent,
+  type ConnectionState,
+  type Effect,
+  type Outcome,
+  type TimerName,
+} from "./connection-state.js";
+import type { StopReason } from "./status.js";
 import type { AnyFrame, HelloFrame } from "./types.js";
-
-export type TransportName = "websocket" | "sse";
-
-/** What may be waited for; setting one again replaces it. */
-export type TimerName =
-  /** Come back. */
-  | "retry"
-  /** A token, a connection or a `hello` takes too long. */
-  | "opening"
-  /** Nothing was heard. */
-  | "watchdog"
-  /** The answer to a `ping` that was sent to find out. */
-  | "probe"
-  /** The token ends soon. */
-  | "renew";
-
-export interface ConnectionState {
-  readonly phase: Phase;
-  readonly reason: StopReason | null;
-  readonly detail: string | null;
-  readonly step: "idle" | "token" | "opening" | "greeting" | "live" | "waiting";
-  /** Counts connections: what comes from an earlier one is passed over. */
-  readonly attempt: number;
-  readonly transport: TransportName;
-  /** Attempts in a row that failed. */
-  readonly failures: number;
-  /** WebSockets in a row that were lost before `hello`. */
-  readonly unheard: number;
-  /** Tokens in a row that were refused. */
-  readonly refusals: number;
-  readonly online: boolean;
-  /** When `hello` came, when the last frame did, and when event streams took over; milliseconds since 1970. */
-  readonly liveSince: number;
-  readonly lastHeard: number;
-  readonly fallenBackAt: number;
-  readonly heartbeatMs: number;
-  readonly retryAt: number | null;
-  /** Whether the server said when to come back: nothing but a person shortens that. */
-  readonly isOrdered: boolean;
-}
-
-export type ConnectionEvent =
-  | { readonly type: "start"; readonly online: boolean }
-  | { readonly type: "stop" }
-  /** A token was had; `expiresAt` in milliseconds since 1970, `null` where that is not known. */
-  | { readonly type: "token"; readonly attempt: number; readonly expiresAt: number | null }
-  | { readonly type: "noToken"; readonly attempt: number }
-  | { readonly type: "tokenFailed"; readonly attempt: number; readonly detail: string }
-  | { readonly type: "renewed"; readonly attempt: number; readonly expiresAt: number | null }
-  | { readonly type: "opened"; readonly attempt: number }
-  | { readonly type: "frame"; readonly attempt: number; readonly frame: AnyFrame }
-  /** Something was lost on this connection. */
-  | { readonly type: "broken"; readonly attempt: number }
-  | {
-      readonly type: "closed";
-      readonly attempt: number;
-      readonly code: number;
-      readonly reason: string;
-      readonly retryAfterMs: number | null;
-    }
-  | { readonly type: "timer"; readonly name: TimerName }
-  | { readonly type: "online" | "offline" | "visible" | "hidden" | "reconnect" };
-
-export type Effect =
-  | { readonly type: "getToken"; readonly attempt: number; readonly reason: "start" | "refused" }
-  /** Get another token and answer `renewed`. */
-  | { readonly type: "renewToken"; readonly attempt: number }
-  | { readonly type: "open"; readonly attempt: number; readonly transport: TransportName }
-  /** Send the token that was renewed. */
-  | { readonly type: "authenticate" }
-  | { readonly type: "ping" }
-  | { readonly type: "close" }
-  | { readonly type: "setTimer"; readonly name: TimerName; readonly afterMs: number }
-  | { readonly type: "cancelTimer"; readonly name: TimerName };
-
-/** What the machine may know beside its state. */
-export interface Circumstances {
-  /** Milliseconds since 1970. */
-  readonly now: number;
-  /** At least 0, less than 1. */
-  readonly random: number;
-  /** See `InboxClientOptions.sseAfterFailures`. */
-  readonly sseAfterFailures: number;
-}
-
-export type Outcome = readonly [ConnectionState, readonly Effect[]];
 
 const TOKEN_TIMEOUT_MS = 30_000;
 const OPENING_TIMEOUT_MS = 15_000;
@@ -96,33 +19,13 @@ const OPENING_TIMEOUT_MS = 15_000;
 const GREETING_TIMEOUT_MS = 60_000;
 const PROBE_TIMEOUT_MS = 5_000;
 const MISSED_HEARTBEATS = 2.5;
+const LOOKS_PER_HEARTBEAT = 2;
 const RENEW_BEFORE_MS = 60_000;
 const SHORTEST_RENEWAL_MS = 5_000;
-/** `setTimeout` cannot count further. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** A connection that was live for so long begins the back-off anew. */
 const LASTING_MS = 10_000;
 const TOO_MANY_SOCKETS_MS = 60_000;
 const TRY_WEBSOCKET_AGAIN_MS = 300_000;
-
-export const initialConnection: ConnectionState = {
-  phase: "stopped",
-  reason: "stopped",
-  detail: null,
-  step: "idle",
-  attempt: 0,
-  transport: "websocket",
-  failures: 0,
-  unheard: 0,
-  refusals: 0,
-  online: true,
-  liveSince: 0,
-  lastHeard: 0,
-  fallenBackAt: 0,
-  heartbeatMs: 20_000,
-  retryAt: null,
-  isOrdered: false,
-};
 
 /** Return the state after `event`, and what has to be done. */
 export function transition(state: ConnectionState, event: ConnectionEvent, at: Circumstances): Outcome {
@@ -135,12 +38,17 @@ export function transition(state: ConnectionState, event: ConnectionEvent, at: C
     case "stop":
       return rest(state, "stopped", "stopped");
     case "reconnect":
-      return state.step === "waiting" || state.phase === "stopped" ? begin({ ...state, failures: 0 }) : [state, []];
+      return state.step === "waiting" || state.step === "idle"
+        ? begin({ ...state, failures: 0, refusals: 0, online: true })
+        : [state, []];
     case "online":
     case "visible":
+    case "resumed":
       return onReturn(event.type === "online" ? { ...state, online: true } : state, at);
     case "offline":
       return state.phase === "stopped" ? [{ ...state, online: false }, []] : rest({ ...state, online: false }, "offline");
+    case "frozen":
+      return onFreeze(state, at);
     case "hidden":
       return [state, []];
     case "timer":
@@ -148,7 +56,7 @@ export function transition(state: ConnectionState, event: ConnectionEvent, at: C
     case "closed":
       return onClosed(state, event, at);
     case "broken":
-      return lost(state, "something was missing", at, { isSilent: false });
+      return lost(state, "something was missing", at);
     case "frame":
       return onFrame({ ...state, lastHeard: at.now }, event.frame, at);
     default:
@@ -174,7 +82,7 @@ function onProgress(state: ConnectionState, event: Progress, at: Circumstances):
     case "noToken":
       return rest(state, "stopped", "signed_out");
     case "tokenFailed":
-      return state.step === "token" ? lost(state, event.detail, at, { isSilent: false }) : [state, []];
+      return state.step === "token" ? lost(state, event.detail, at) : [state, []];
     case "renewed":
       // An event stream cannot be told: it ends with its token, and the next one begins with the new one.
       return state.transport === "websocket" && state.step === "live"
@@ -191,7 +99,8 @@ function onFrame(state: ConnectionState, frame: AnyFrame, at: Circumstances): Ou
   if (frame.type !== "hello" || state.step === "live") {
     return [state, []];
   }
-  const heartbeatMs = (frame as HelloFrame).data.heartbeat_seconds * 1000;
+  const said = (frame as HelloFrame).data.heartbeat_seconds * 1000;
+  const heartbeatMs = said > 0 ? said : HEARTBEAT_MS;
   const next: ConnectionState = {
     ...state,
     phase: "live",
@@ -206,7 +115,7 @@ function onFrame(state: ConnectionState, frame: AnyFrame, at: Circumstances): Ou
     next,
     [
       { type: "cancelTimer", name: "opening" },
-      { type: "setTimer", name: "watchdog", afterMs: heartbeatMs * MISSED_HEARTBEATS },
+      { type: "setTimer", name: "watchdog", afterMs: heartbeatMs / LOOKS_PER_HEARTBEAT },
     ],
   ];
 }
@@ -223,37 +132,48 @@ function onTimer(state: ConnectionState, name: TimerName, at: Circumstances): Ou
         : [state, []];
     case "probe":
       return state.step === "live" && at.now - state.lastHeard >= PROBE_TIMEOUT_MS
-        ? lost(state, "nothing was answered", at, { isSilent: false })
+        ? lost(state, "nothing was answered", at)
         : [state, []];
-    case "watchdog": {
-      if (state.step !== "live") {
-        return [state, []];
-      }
-      const left = state.lastHeard + state.heartbeatMs * MISSED_HEARTBEATS - at.now;
-      return left <= 0
-        ? lost(state, "nothing was heard", at, { isSilent: false })
-        : [state, [{ type: "setTimer", name: "watchdog", afterMs: left }]];
-    }
+    case "watchdog":
+      return state.step === "live" ? onLook(state, at) : [state, []];
   }
+}
+
+/** The watchdog looks often: timers stand still while a machine sleeps, so one long one would notice that late. */
+function onLook(state: ConnectionState, at: Circumstances): Outcome {
+  const lastHeard = Math.min(state.lastHeard, at.now); // the clock may have been set back
+  const left = lastHeard + state.heartbeatMs * MISSED_HEARTBEATS - at.now;
+  const afterMs = Math.min(left, state.heartbeatMs / LOOKS_PER_HEARTBEAT);
+  return left <= 0
+    ? lost(state, "nothing was heard", at)
+    : [{ ...state, lastHeard }, [{ type: "setTimer", name: "watchdog", afterMs }]];
 }
 
 /** The network or the page came back: what was waited for is tried now, and what seems to be live has to prove it. */
 function onReturn(state: ConnectionState, at: Circumstances): Outcome {
-  if (state.phase === "offline" && state.online) {
-    return begin({ ...state, failures: 0 });
-  }
-  if (state.step === "waiting" && !state.isOrdered) {
-    return begin(state);
+  const isBack = state.phase === "offline" && state.online;
+  if (state.step === "waiting" || isBack) {
+    const left = state.notBefore - at.now;
+    return left <= 0 ? begin(isBack ? { ...state, failures: 0 } : state) : isBack ? wait(state, left, at) : [state, []];
   }
   if (state.step !== "live") {
     return [state, []];
   }
   if (at.now - state.lastHeard >= state.heartbeatMs * MISSED_HEARTBEATS) {
-    return lost(state, "nothing was heard", at, { isSilent: false });
+    return lost(state, "nothing was heard", at);
   }
   return state.transport === "websocket"
     ? [state, [{ type: "ping" }, { type: "setTimer", name: "probe", afterMs: PROBE_TIMEOUT_MS }]]
     : [state, []];
+}
+
+/** The page stops running: a connection would be lost unnoticed, and keeps a browser from holding the page ready. Should
+ * nobody say that it goes on, the timer does.
+ */
+function onFreeze(state: ConnectionState, at: Circumstances): Outcome {
+  return state.step === "idle" || state.step === "waiting"
+    ? [state, []]
+    : wait(calmed(state, at), backoff(state.failures, at.random), at);
 }
 
 function onClosed(state: ConnectionState, event: Extract<ConnectionEvent, { type: "closed" }>, at: Circumstances): Outcome {
@@ -266,29 +186,34 @@ function onClosed(state: ConnectionState, event: Extract<ConnectionEvent, { type
       return rest({ ...state, detail }, "stopped", "refused");
     case 4001: {
       const refused = { ...calmed(state, at), refusals: state.refusals + 1, detail };
-      return refused.refusals === 1 ? begin(refused) : wait(refused, backoff(refused.failures, at.random), at);
+      return refused.refusals === 1 ? begin(refused) : rest(refused, "stopped", "signed_out");
     }
     case 4009:
-      return wait({ ...state, detail }, retryAfterMs ?? TOO_MANY_SOCKETS_MS * (1 + at.random / 10), at, true);
-    case 1012:
-      return retryAfterMs === null
-        ? lost(state, detail, at, { isSilent: false })
-        : wait({ ...calmed(state, at), detail }, retryAfterMs, at, true);
-    default:
-      return lost(state, detail, at, { isSilent: code < 4000 });
+      return lost(state, detail, at, { orderedMs: retryAfterMs ?? TOO_MANY_SOCKETS_MS * (1 + at.random / 10) });
+    default: {
+      const isAnswer = code >= 4000 || (code === 1012 && retryAfterMs !== null);
+      return lost(state, detail, at, { isSilent: !isAnswer, orderedMs: retryAfterMs });
+    }
   }
 }
 
-/** The connection is gone, or given up; `isSilent` where that may be because its kind does not get through. */
-function lost(
-  before: ConnectionState,
-  detail: string,
-  at: Circumstances,
-  { isSilent }: { readonly isSilent: boolean },
-): Outcome {
+interface Loss {
+  /** Whether it may be because this kind of connection does not get through. */
+  readonly isSilent?: boolean;
+  /** How long the server wants us to stay away, at least. */
+  readonly orderedMs?: number | null;
+}
+
+/** The connection is gone, or given up. */
+function lost(before: ConnectionState, detail: string, at: Circumstances, loss: Loss = {}): Outcome {
+  const { isSilent = false, orderedMs = null } = loss;
   const state = { ...calmed(before, at), detail };
-  const isUnheard = isSilent && before.step !== "live";
-  return wait(otherTransport(state, at, isUnheard), backoff(state.failures, at.random), at);
+  const next = {
+    ...otherTransport(state, at, isSilent && before.step !== "live"),
+    failures: state.failures + 1,
+    notBefore: orderedMs === null ? 0 : at.now + orderedMs,
+  };
+  return wait(next, Math.max(orderedMs ?? 0, backoff(state.failures, at.random)), at);
 }
 
 /** A connection that has lasted makes up for the failures before it. */
@@ -322,7 +247,7 @@ function begin(state: ConnectionState): Outcome {
   }
   const attempt = state.attempt + 1;
   return [
-    { ...state, phase: "connecting", reason: null, step: "token", attempt, retryAt: null, isOrdered: false },
+    { ...state, phase: "connecting", reason: null, step: "token", attempt, retryAt: null, notBefore: 0 },
     [
       ...QUIET,
       { type: "close" },
@@ -332,24 +257,17 @@ function begin(state: ConnectionState): Outcome {
   ];
 }
 
-function wait(state: ConnectionState, afterMs: number, at: Circumstances, isOrdered = false): Outcome {
+function wait(state: ConnectionState, afterMs: number, at: Circumstances): Outcome {
+  const attempt = state.attempt + 1;
   return [
-    {
-      ...state,
-      phase: "connecting",
-      step: "waiting",
-      attempt: state.attempt + 1,
-      failures: state.failures + 1,
-      retryAt: at.now + afterMs,
-      isOrdered,
-    },
+    { ...state, phase: "connecting", step: "waiting", attempt, retryAt: at.now + afterMs },
     [...QUIET, { type: "close" }, { type: "setTimer", name: "retry", afterMs }],
   ];
 }
 
 function rest(state: ConnectionState, phase: "offline" | "stopped", reason: StopReason | null = null): Outcome {
   return [
-    { ...state, phase, reason, step: "idle", attempt: state.attempt + 1, retryAt: null, isOrdered: false },
+    { ...state, phase, reason, step: "idle", attempt: state.attempt + 1, retryAt: null },
     [...QUIET, { type: "close" }],
   ];
 }
@@ -360,5 +278,5 @@ function renewal(expiresAt: number | null, now: number): readonly Effect[] {
   }
   const left = expiresAt - now;
   const afterMs = Math.max(left - RENEW_BEFORE_MS, left / 2, SHORTEST_RENEWAL_MS);
-  return [{ type: "setTimer", name: "renew", afterMs: Math.min(afterMs, LONGEST_TIMER_MS) }];
+  return [{ type: "setTimer", name: "renew", afterMs }];
 }

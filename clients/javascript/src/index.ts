@@ -11,6 +11,7 @@ export type {
 } from "./client.js";
 export { browserEnvironment } from "./environment.js";
 export type { Environment, WebSocketLike } from "./environment.js";
+export type { PageEvent } from "./connection-state.js";
 export { ApiError, NetworkError, SignedOutError } from "./errors.js";
 export { IdMap } from "./id-map.js";
 export { compareInstants } from "./instants.js";

@@ -1,6 +1,7 @@
 /** The shell around the state machine of connection.ts: timers, tokens and sockets. */
 
-import { initialConnection, transition, type ConnectionEvent, type Effect, type TimerName } from "./connection.js";
+import { initialConnection, type ConnectionEvent, type Effect, type TimerName } from "./connection-state.js";
+import { transition } from "./connection.js";
 import type { Environment } from "./environment.js";
 import { asError } from "./errors.js";
 import { eventStreamTransport } from "./event-stream.js";

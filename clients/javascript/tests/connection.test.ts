@@ -1,65 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { backoff } from "../src/backoff.js";
-import {
-  initialConnection,
-  transition,
-  type ConnectionEvent,
-  type ConnectionState,
-  type Effect,
-} from "../src/connection.js";
+import { Machine, SECOND } from "./machine.js";
 import { hello } from "./world.js";
-
-const SECOND = 1000;
-
-/** A machine, the effects that it asked for last, and a clock. */
-class Machine {
-  state: ConnectionState = initialConnection;
-  effects: readonly Effect[] = [];
-  now = 1_000_000;
-  random = 0;
-  sseAfterFailures = 3;
-
-  on(event: ConnectionEvent): this {
-    [this.state, this.effects] = transition(this.state, event, this);
-    return this;
-  }
-
-  /** From `start` or a wait to `hello`. */
-  live(): this {
-    return this.opening().on({ type: "opened", attempt: this.attempt }).frame(hello(1, true));
-  }
-
-  opening(): this {
-    this.on(this.state.step === "waiting" ? { type: "timer", name: "retry" } : { type: "start", online: true });
-    return this.on({ type: "token", attempt: this.attempt, expiresAt: null });
-  }
-
-  frame(frame: ReturnType<typeof hello>): this {
-    return this.on({ type: "frame", attempt: this.attempt, frame });
-  }
-
-  closed(code: number, retryAfterMs: number | null = null): this {
-    return this.on({ type: "closed", attempt: this.attempt, code, reason: "why", retryAfterMs });
-  }
-
-  passes(milliseconds: number): this {
-    this.now += milliseconds;
-    return this;
-  }
-
-  get attempt(): number {
-    return this.state.attempt;
-  }
-
-  get wait(): number | undefined {
-    return this.effects.find((effect) => effect.type === "setTimer" && effect.name === "retry")?.["afterMs" as never];
-  }
-
-  asked(type: Effect["type"]): boolean {
-    return this.effects.some((effect) => effect.type === type);
-  }
-}
 
 describe("back-off", () => {
   test("grows from half a second to thirty, each time between half of and the whole", () => {
@@ -96,13 +39,45 @@ describe("close codes", () => {
     expect(new Machine().live().closed(1012).wait).toBe(250);
   });
 
-  test("4001 asks for another token at once, and again only after a while", () => {
+  test("a hint is a minimum: a server that goes on refusing is asked less and less often", () => {
+    const machine = new Machine().live();
+    const waits = Array.from({ length: 5 }, () => {
+      machine.closed(1012, 600);
+      const { wait } = machine;
+      machine.on({ type: "timer", name: "retry" }).on({ type: "token", attempt: machine.attempt, expiresAt: null });
+      return wait;
+    });
+
+    expect(waits).toEqual([600, 600, 1000, 2000, 4000]);
+  });
+
+  test("a hint outlasts a network that comes and goes", () => {
+    const machine = new Machine().live().closed(1012, 4300).passes(300).on({ type: "offline" }).passes(1000).on({ type: "online" });
+
+    expect(machine.wait).toBe(3000);
+    expect(machine.asked("getToken")).toBe(false);
+    expect(machine.passes(3000).on({ type: "visible" }).asked("getToken")).toBe(true);
+  });
+
+  test("a person who does not want to wait comes back at once", () => {
+    expect(new Machine().live().closed(1012, 4300).on({ type: "reconnect" }).asked("getToken")).toBe(true);
+    expect(new Machine().live().on({ type: "offline" }).on({ type: "reconnect" }).asked("getToken")).toBe(true);
+  });
+
+  test("4001 asks for another token at once, and when that is refused too the user is signed out", () => {
     const machine = new Machine().live().closed(4001);
 
     expect(machine.effects).toContainEqual({ type: "getToken", attempt: machine.attempt, reason: "refused" });
     machine.on({ type: "token", attempt: machine.attempt, expiresAt: null }).closed(4001);
-    expect(machine.wait).toBe(250);
-    machine.on({ type: "timer", name: "retry" });
+    expect(machine.state).toMatchObject({ phase: "stopped", reason: "signed_out", detail: "4001 why" });
+    expect(machine.effects.some((effect) => effect.type === "setTimer")).toBe(false);
+  });
+
+  test("4001 on each of two connections that were live is not a token that is refused twice", () => {
+    const machine = new Machine().live().closed(4001);
+    machine.on({ type: "token", attempt: machine.attempt, expiresAt: null });
+    machine.on({ type: "opened", attempt: machine.attempt }).frame(hello(1, true)).closed(4001);
+
     expect(machine.effects).toContainEqual({ type: "getToken", attempt: machine.attempt, reason: "refused" });
   });
 
@@ -133,14 +108,39 @@ describe("a connection that says nothing", () => {
   test("is given up after two and a half heartbeats", () => {
     const machine = new Machine().live();
 
-    expect(machine.effects).toContainEqual({ type: "setTimer", name: "watchdog", afterMs: 50 * SECOND });
+    expect(machine.effects).toContainEqual({ type: "setTimer", name: "watchdog", afterMs: 10 * SECOND });
     machine.passes(20 * SECOND).frame({ type: "heartbeat" });
-    machine.passes(30 * SECOND).on({ type: "timer", name: "watchdog" });
+    machine.passes(45 * SECOND).on({ type: "timer", name: "watchdog" });
     expect(machine.state.phase).toBe("live");
-    expect(machine.effects).toEqual([{ type: "setTimer", name: "watchdog", afterMs: 20 * SECOND }]);
-    machine.passes(20 * SECOND).on({ type: "timer", name: "watchdog" });
+    expect(machine.effects).toEqual([{ type: "setTimer", name: "watchdog", afterMs: 5 * SECOND }]);
+    machine.passes(5 * SECOND).on({ type: "timer", name: "watchdog" });
     expect(machine.state.phase).toBe("connecting");
     expect(machine.asked("close")).toBe(true);
+  });
+
+  test("is given up too after the clock was set back", () => {
+    const machine = new Machine().live().passes(-3600 * SECOND);
+
+    for (let look = 0; look < 5; look += 1) {
+      expect(machine.on({ type: "timer", name: "watchdog" }).state.phase).toBe("live");
+      machine.passes(10 * SECOND);
+    }
+    expect(machine.on({ type: "timer", name: "watchdog" }).state.phase).toBe("connecting");
+  });
+
+  test("is looked at often, so that a machine whose timers slept with it notices soon after", () => {
+    const machine = new Machine().live();
+    const looks = machine.effects.flatMap((effect) => (effect.type === "setTimer" && effect.name === "watchdog" ? effect.afterMs : []));
+
+    expect(looks).toEqual([10 * SECOND]);
+    expect(machine.passes(3600 * SECOND).on({ type: "timer", name: "watchdog" }).state.step).toBe("waiting");
+  });
+
+  test.each([0, -1, Number.NaN, undefined])("is given up after 50 s where the server says that its heart beats every %s s", (heartbeat) => {
+    const greeting = { type: "hello", data: { seq: 1, epoch: "e", resumed: true, heartbeat_seconds: heartbeat } };
+    const machine = new Machine().opening();
+
+    expect(machine.frame(greeting).effects).toContainEqual({ type: "setTimer", name: "watchdog", afterMs: 10 * SECOND });
   });
 
   test("has to prove itself when the page is shown again", () => {
@@ -187,6 +187,30 @@ describe("the network", () => {
   test("cuts a wait short, and so does the page that is shown", () => {
     expect(new Machine().live().closed(1006).on({ type: "visible" }).asked("getToken")).toBe(true);
     expect(new Machine().live().closed(1006).on({ type: "online" }).asked("getToken")).toBe(true);
+  });
+});
+
+describe("a page that stops running", () => {
+  test("lets go of its connection, and comes back at once when it runs again", () => {
+    const machine = new Machine().live().on({ type: "frozen" });
+
+    expect(machine.asked("close")).toBe(true);
+    expect(machine.state).toMatchObject({ phase: "connecting", step: "waiting", failures: 0 });
+    expect(machine.passes(3600 * SECOND).on({ type: "resumed" }).asked("getToken")).toBe(true);
+  });
+
+  test("comes back also where nobody says that it runs again", () => {
+    const machine = new Machine().live().on({ type: "frozen" });
+
+    expect(machine.wait).toBe(250);
+    expect(machine.on({ type: "timer", name: "retry" }).asked("getToken")).toBe(true);
+  });
+
+  test("is not waited for where nothing is wanted", () => {
+    const machine = new Machine().on({ type: "frozen" });
+
+    expect(machine.effects).toEqual([]);
+    expect(machine.on({ type: "resumed" }).state.phase).toBe("stopped");
   });
 });
 
@@ -260,39 +284,4 @@ test("what comes from an earlier connection is passed over", () => {
 
   machine.on({ type: "frame", attempt: 1, frame: hello(1, true) }).on({ type: "closed", attempt: 1, code: 4003, reason: "", retryAfterMs: null });
   expect(machine.state).toBe(state);
-});
-
-test("whatever happens, it is live, stopped, offline, or something is under way that ends", () => {
-  const event = fc.oneof(
-    fc.constantFrom<ConnectionEvent["type"]>("start", "stop", "online", "offline", "visible", "hidden", "reconnect", "token", "noToken", "tokenFailed", "renewed", "opened", "frame", "broken"),
-    fc.constantFrom(1006, 1012, 4001, 4003, 4008, 4009, 4400),
-    fc.constantFrom("retry", "opening", "watchdog", "probe", "renew"),
-  );
-  fc.assert(
-    fc.property(fc.array(event, { maxLength: 40 }), (events) => {
-      const machine = new Machine();
-      const timers = new Set<string>();
-      for (const what of events) {
-        machine.passes(SECOND);
-        const attempt = machine.attempt;
-        if (typeof what === "number") {
-          machine.closed(what);
-        } else if (["retry", "opening", "watchdog", "probe", "renew"].includes(what)) {
-          if (!timers.delete(what)) continue;
-          machine.on({ type: "timer", name: what as "retry" });
-        } else {
-          machine.on({ type: what, attempt, online: true, frame: hello(1, true), expiresAt: null, detail: "" } as never);
-        }
-        for (const effect of machine.effects) {
-          if (effect.type === "setTimer") timers.add(effect.name);
-          if (effect.type === "cancelTimer") timers.delete(effect.name);
-        }
-        const { phase, step } = machine.state;
-        const due = { idle: null, token: "opening", opening: "opening", greeting: "opening", live: "watchdog", waiting: "retry" }[step];
-        expect(due === null || timers.has(due), `${step}: ${[...timers].join()}`).toBe(true);
-        expect(step === "idle").toBe(phase === "stopped" || phase === "offline");
-        expect(step === "live").toBe(phase === "live");
-      }
-    }),
-  );
 });

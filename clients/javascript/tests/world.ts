@@ -1,5 +1,6 @@
 /** A small world for tests: a clock that only they move, and a server that they play. */
 
+import type { PageEvent } from "../src/connection-state.js";
 import type { Environment, WebSocketLike } from "../src/environment.js";
 import type { Account, AnyFrame, Conversation, Message } from "../src/types.js";
 
@@ -139,7 +140,7 @@ export class World {
   /** Goes before `rows`. */
   answer: (request: Request) => Response | Promise<Response> | undefined = () => undefined;
   readonly #timers = new Set<{ readonly at: number; readonly run: () => void }>();
-  readonly #watchers = new Set<(what: "online" | "offline" | "visible" | "hidden") => void>();
+  readonly #watchers = new Set<(what: PageEvent) => void>();
 
   readonly environment: Environment = {
     now: () => this.time,
@@ -179,7 +180,7 @@ export class World {
     return this.#timers.size;
   }
 
-  happens(what: "online" | "offline" | "visible" | "hidden"): void {
+  happens(what: PageEvent): void {
     this.isOnline = what === "online" || (what !== "offline" && this.isOnline);
     for (const watcher of this.#watchers) {
       watcher(what);
