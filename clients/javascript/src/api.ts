@@ -1,8 +1,9 @@
 /** REST: lists by pages, searching, marking as read. */
 
 import type { Environment } from "./environment.js";
-import { ApiError, asError, NetworkError, SignedOutError } from "./errors.js";
+import { ApiError, asError, NetworkError, reasonOf, SignedOutError } from "./errors.js";
 import type { Page } from "./reducer.js";
+import { retryAfterMs } from "./retry-after.js";
 import type { Tokens } from "./tokens.js";
 
 const TIMEOUT_MS = 20_000;
@@ -46,7 +47,7 @@ export class Api {
   async page<Item>(path: string, request: Request = {}): Promise<Page<Item>> {
     const response = await this.request(path, request);
     return {
-      items: JSON.parse(response.text) as Item[],
+      items: bodyOf(response) as Item[],
       next: nextCursor(response.headers.get("Link")),
       seq: Number(response.headers.get("Inbox-Seq") ?? 0),
       epoch: response.headers.get("Inbox-Epoch") ?? "",
@@ -74,9 +75,11 @@ export class Api {
     const address = `${this.#url}${path}${encoded(query)}`;
     const ends = new AbortController();
     const abort = (): void => {
-      ends.abort();
+      ends.abort(signal?.reason);
     };
-    const cancelTimer = this.#environment.after(TIMEOUT_MS, abort);
+    const cancelTimer = this.#environment.after(TIMEOUT_MS, () => {
+      ends.abort(new Error(`There was no answer within ${String(TIMEOUT_MS / 1000)} s.`));
+    });
     signal?.addEventListener("abort", abort, { once: true });
     if (signal?.aborted === true) {
       abort();
@@ -91,7 +94,11 @@ export class Api {
       });
       return { status: response.status, headers: response.headers, text: await response.text() };
     } catch (thrown) {
-      throw signal?.aborted === true ? asError(thrown) : new NetworkError(asError(thrown).message, { cause: thrown });
+      if (signal?.aborted === true) {
+        throw thrown;
+      }
+      const reason = reasonOf(thrown, token);
+      throw new NetworkError(reason, reason === asError(thrown).message ? { cause: thrown } : {});
     } finally {
       cancelTimer();
       signal?.removeEventListener("abort", abort);
@@ -108,14 +115,25 @@ function checked(response: Answer): Answer {
   if (response.status >= 200 && response.status < 300) {
     return response;
   }
-  const seconds = Number(response.headers.get("Retry-After") ?? Number.NaN);
   const problem = problemOf(response.text);
   throw new ApiError(
     response.status,
     problem.type ?? "about:blank",
     problem.detail ?? problem.title ?? `HTTP ${String(response.status)}`,
-    Number.isNaN(seconds) ? null : seconds * 1000,
+    retryAfterMs(response.headers),
   );
+}
+
+/** Return what an answer says; something on the way may have answered in the server's place, with a page.
+ *
+ * @throws {NetworkError} that is so
+ */
+export function bodyOf(response: Answer): unknown {
+  try {
+    return JSON.parse(response.text);
+  } catch (thrown) {
+    throw new NetworkError("The answer is not one of Switchboard.", { cause: thrown });
+  }
 }
 
 function problemOf(text: string): { type?: string; title?: string; detail?: string } {

@@ -7,11 +7,12 @@ import { Holder } from "./holder.js";
 import { LiveConnection } from "./live-connection.js";
 import { Loading } from "./loading.js";
 import type { InboxClientOptions } from "./options.js";
+import { Pages } from "./pages.js";
 import { Saying } from "./saying.js";
 import type { ConversationFilter, InboxState } from "./state.js";
 import type { ConnectionStatus } from "./status.js";
 import { Tokens } from "./tokens.js";
-import type { Account, AnyFrame, Conversation, Instant, KnownFrame, Message, Platform, SearchHit, Who } from "./types.js";
+import type { Account, AnyFrame, Conversation, Instant, KnownFrame, Message, MessageFrame, Platform, SearchHit, Who } from "./types.js";
 
 export type { GetToken, InboxClientOptions, TokenReason } from "./options.js";
 
@@ -78,7 +79,7 @@ export class InboxClient {
     this.#environment = environment;
     this.#holder = new Holder(environment);
     this.#api = new Api(url, tokens, environment);
-    this.#loading = new Loading(this.#api, this.#holder, environment, options.pageSize ?? 50, failed);
+    this.#loading = new Loading(new Pages(this.#api, options.pageSize ?? 50), this.#holder, environment, failed);
     const place = {
       userId: options.userId,
       pushUrl: (options.pushUrl ?? url).replace(/\/+$/, ""),
@@ -124,6 +125,9 @@ export class InboxClient {
   stop(): void {
     this.#runs += 1;
     this.#cancelTime();
+    if (this.#holder.state.typing.length > 0) {
+      this.#holder.dispatch({ type: "time", now: this.#environment.now() + this.#skewMs + TYPING_MS });
+    }
     this.#loading.stop();
     this.#connection.stop();
     this.#onStatus(this.#connection.status);
@@ -233,10 +237,12 @@ export class InboxClient {
       this.#tell(frame as KnownFrame);
     }
     if (after.needsReload) {
-      if (frame.seq === undefined && after.waiting !== before.waiting && after.position !== null) {
+      if (after.waiting !== before.waiting && after.waiting.length === 0 && after.position !== null) {
         this.#loading.restart(after.position);
       }
       void this.#loading.reload();
+    } else if (isHandled && (frame.type === "new_message" || frame.type === "message_updated")) {
+      this.#loading.told((frame as MessageFrame).data.conversation_id);
     }
     return !after.reconnect;
   }

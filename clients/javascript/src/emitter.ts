@@ -15,7 +15,11 @@ export class Emitter<Events extends object> {
   }
 
   emit<Name extends keyof Events>(name: Name, event: Events[Name]): void {
-    for (const listener of [...(this.#listeners.get(name) ?? [])]) {
+    const listeners = this.#listeners.get(name) ?? new Set();
+    for (const listener of [...listeners]) {
+      if (!listeners.has(listener)) {
+        continue; // another one has ended it just now
+      }
       try {
         (listener as (event: Events[Name]) => void)(event);
       } catch (thrown) {

@@ -2,7 +2,7 @@
  *
  * Error
  * ├── ApiError          the server answered, and refused
- * ├── NetworkError      there was no answer: it may work later
+ * ├── NetworkError      there was no answer, or none of Switchboard's: it may work later
  * └── SignedOutError    there is no token
  */
 
@@ -32,6 +32,11 @@ export class SignedOutError extends Error {
   constructor() {
     super("There is no token.");
   }
+}
+
+/** Return why, without the token: browsers quote a header or a subprotocol that they do not take. */
+export function reasonOf(thrown: unknown, token: string): string {
+  return asError(thrown).message.replaceAll(token, "…");
 }
 
 /** Return what was thrown as an `Error`, whatever it was. */

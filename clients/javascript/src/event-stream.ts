@@ -2,6 +2,7 @@
 
 import type { Environment } from "./environment.js";
 import { asError } from "./errors.js";
+import { retryAfterMs } from "./retry-after.js";
 import type { Heard, Opening, Transport } from "./transport.js";
 
 /** One event of a stream. */
@@ -61,9 +62,8 @@ async function follow(
   const headers = { Authorization: `Bearer ${token}`, Accept: "text/event-stream" };
   const response = await get(url, { headers, signal, cache: "no-store" });
   if (!response.ok || response.body === null) {
-    const seconds = Number(response.headers.get("Retry-After") ?? Number.NaN);
     const code = CODES.get(response.status) ?? LOST;
-    tell.closed(code, `HTTP ${String(response.status)}`, Number.isNaN(seconds) ? null : seconds * 1000);
+    tell.closed(code, `HTTP ${String(response.status)}`, retryAfterMs(response.headers));
     return;
   }
   tell.opened();

@@ -38,7 +38,7 @@ export class IdMap<Value> {
     }
     const shards = this.#shards.length === 0 ? new Array<undefined>(SHARDS).fill(undefined) : [...this.#shards];
     return new IdMap(
-      (shards).with(place, new Map(shard).set(id, value)),
+      shards.with(place, new Map(shard).set(id, value)),
       known === undefined ? this.size + 1 : this.size,
     );
   }
@@ -56,6 +56,13 @@ export class IdMap<Value> {
       shards[place] = copy;
     }
     return entries.length === 0 ? this : new IdMap(shards, size);
+  }
+
+  /** Return a map without `id`; this one where it is not there. */
+  without(id: string): IdMap<Value> {
+    const place = shardOf(id);
+    const shard = new Map(this.#shards[place]);
+    return shard.delete(id) ? new IdMap(this.#shards.with(place, shard), this.size - 1) : this;
   }
 
   *values(): IterableIterator<Value> {

@@ -3,10 +3,10 @@
 import { initialConnection, type ConnectionEvent, type Effect, type TimerName } from "./connection-state.js";
 import { transition } from "./connection.js";
 import type { Environment } from "./environment.js";
-import { asError } from "./errors.js";
+import { asError, reasonOf } from "./errors.js";
 import { eventStreamTransport } from "./event-stream.js";
 import type { ConnectionStatus } from "./status.js";
-import { expiryOf, type Tokens } from "./tokens.js";
+import type { Tokens } from "./tokens.js";
 import { webSocketTransport, type Transport } from "./transport.js";
 import type { AnyFrame, ClientFrame } from "./types.js";
 
@@ -173,7 +173,8 @@ export class LiveConnection {
         return;
       }
       this.#token = token ?? "";
-      this.#on(token === null ? { type: "noToken", attempt } : { type: "token", attempt, expiresAt: expiryOf(token) });
+      const { expiresAt } = this.#tokens;
+      this.#on(token === null ? { type: "noToken", attempt } : { type: "token", attempt, expiresAt });
     } catch (thrown) {
       this.#follower.failed(asError(thrown));
       this.#on({ type: "tokenFailed", attempt, detail: asError(thrown).message });
@@ -188,8 +189,9 @@ export class LiveConnection {
       this.#follower.failed(asError(thrown));
     }
     if (attempt === this.#state.attempt) {
-      this.#token = token ?? this.#token; // the old one is good for a while yet: it is tried again
-      this.#on({ type: "renewed", attempt, expiresAt: expiryOf(this.#token) });
+      // Without another one the old one is good for a while yet: it is tried again. A stream keeps the one it began with.
+      this.#token = this.canSend ? (token ?? this.#token) : this.#token;
+      this.#on({ type: "renewed", attempt, expiresAt: this.#tokens.expiresAt });
     }
   }
 
@@ -206,7 +208,7 @@ export class LiveConnection {
         this.#onText(attempt, text);
       },
       closed: (code: number, reason: string, retryAfterMs: number | null) => {
-        this.#on({ type: "closed", attempt, code, reason, retryAfterMs });
+        this.#on({ type: "closed", attempt, code, reason: reasonOf(reason, opening.token), retryAfterMs });
       },
     };
     try {
@@ -216,7 +218,7 @@ export class LiveConnection {
           : eventStreamTransport(this.#environment, opening, heard);
     } catch (thrown) {
       // An address that no WebSocket can have, or none in this browser: event streams may do.
-      this.#on({ type: "closed", attempt, code: 1006, reason: asError(thrown).message, retryAfterMs: null });
+      heard.closed(1006, asError(thrown).message, null);
     }
   }
 
@@ -241,8 +243,17 @@ export class LiveConnection {
     if (frame === null || attempt !== this.#state.attempt) {
       return;
     }
-    const isWhole = this.#follower.frame(frame);
-    this.#on(isWhole ? { type: "frame", attempt, frame } : { type: "broken", attempt });
+    this.#on(this.#isWhole(frame) ? { type: "frame", attempt, frame } : { type: "broken", attempt });
+  }
+
+  /** Whether nothing is missing after `frame`. One that makes no sense is as good as missing: it may be whole next time. */
+  #isWhole(frame: AnyFrame): boolean {
+    try {
+      return this.#follower.frame(frame);
+    } catch (thrown) {
+      this.#follower.failed(asError(thrown));
+      return false;
+    }
   }
 }
 

@@ -1,22 +1,20 @@
 /** What is loaded over REST, and when: first pages, further ones, and everything anew after a reset. */
 
-import type { Api, Query } from "./api.js";
 import { backoff } from "./backoff.js";
 import type { Environment } from "./environment.js";
 import { ApiError, asError, SignedOutError } from "./errors.js";
 import type { Holder } from "./holder.js";
-import type { Page, Snapshot } from "./reducer.js";
+import type { Pages } from "./pages.js";
+import type { Snapshot } from "./reducer.js";
 import { filterKey, type ConversationFilter } from "./state.js";
-import type { Account, Conversation, Message } from "./types.js";
 
 /** Threads that nobody looks at any more, but may again. */
 const KEPT_THREADS = 20;
 
 export class Loading {
-  readonly #api: Api;
+  readonly #pages: Pages;
   readonly #holder: Holder;
   readonly #environment: Pick<Environment, "after" | "random">;
-  readonly #pageSize: number;
   readonly #failed: (error: Error) => void;
   readonly #filters = new Map<string, ConversationFilter>([[filterKey({}), {}]]);
   /** How many look at a conversation, by its id; the last one looked at is the last here. */
@@ -24,35 +22,40 @@ export class Loading {
   readonly #underway = new Map<string, Promise<boolean>>();
   #reloading: Promise<void> | null = null;
   #isWanted = false;
+  #run = new AbortController();
   /** Nothing that is older can be continued from. */
   #atLeast = 0;
   #wake: (() => void) | null = null;
 
   constructor(
-    api: Api,
+    pages: Pages,
     holder: Holder,
     environment: Pick<Environment, "after" | "random">,
-    pageSize: number,
     failed: (error: Error) => void,
   ) {
-    this.#api = api;
+    this.#pages = pages;
     this.#holder = holder;
     this.#environment = environment;
-    this.#pageSize = pageSize;
     this.#failed = failed;
   }
 
   stop(): void {
     this.#isWanted = false;
+    this.#run.abort();
+    this.#run = new AbortController();
     this.#wake?.();
   }
 
   /** Load everything that is shown, once; resolves when that was tried. */
   async tryAll(): Promise<void> {
     this.#isWanted = true;
+    const { signal } = this.#run;
     try {
-      await this.#all();
+      await this.#all(signal);
     } catch (thrown) {
+      if (signal.aborted) {
+        return;
+      }
       this.#holder.dispatch({ type: "listLoading", filter: {}, error: asError(thrown).message });
       this.#failed(asError(thrown));
     }
@@ -76,6 +79,14 @@ export class Loading {
   /** Do not wait for the next attempt. */
   hurry(): void {
     this.#wake?.();
+  }
+
+  /** A message was told: nobody keeps it who does not look, since whoever opens the conversation loads it. */
+  told(conversationId: string): void {
+    const thread = this.#holder.state.threads.get(conversationId);
+    if (thread !== undefined && !thread.loaded && !thread.loading && !this.#watched.has(conversationId)) {
+      this.#holder.dispatch({ type: "forgotten", conversationId });
+    }
   }
 
   /** Try once more what has failed, now that there is a connection. */
@@ -146,7 +157,7 @@ export class Loading {
       const { generation } = this.#holder.state;
       this.#holder.dispatch({ type: "listLoading", filter });
       try {
-        const page = await this.#conversationPage(filter, after);
+        const page = await this.#pages.conversations(filter, after);
         this.#holder.dispatch({ type: "conversations", filter, generation, after, page });
         this.#holder.dispatch({ type: "listLoading", filter, error: null });
         return true;
@@ -162,7 +173,7 @@ export class Loading {
       const { generation } = this.#holder.state;
       this.#holder.dispatch({ type: "threadLoading", conversationId });
       try {
-        const page = await this.#messagePage(conversationId, after);
+        const page = await this.#pages.messages(conversationId, after);
         this.#holder.dispatch({ type: "messages", conversationId, generation, after, page });
         this.#holder.dispatch({ type: "threadLoading", conversationId, error: null });
         return true;
@@ -189,9 +200,13 @@ export class Loading {
   async #untilTrusted(): Promise<void> {
     for (let failures = 0; this.#isWanted && this.#holder.state.needsReload; failures += 1) {
       let retryAfterMs: number | null = null;
+      const { signal } = this.#run;
       try {
-        await this.#all();
+        await this.#all(signal);
       } catch (thrown) {
+        if (signal.aborted) {
+          continue;
+        }
         this.#failed(asError(thrown));
         if (thrown instanceof SignedOutError) {
           return; // the connection says so too, and stops
@@ -218,51 +233,22 @@ export class Loading {
     });
   }
 
-  async #all(): Promise<void> {
+  async #all(signal: AbortSignal): Promise<void> {
     const watched = [...this.#watched].filter(([, count]) => count > 0).map(([id]) => id);
     const [lists, threads] = await Promise.all([
-      Promise.all([...this.#filters.values()].map(async (filter) => ({ filter, page: await this.#conversationPage(filter, null) }))),
-      Promise.all(watched.map((conversationId) => this.#firstMessages(conversationId))),
+      Promise.all([...this.#filters.values()].map(async (filter) => ({ filter, page: await this.#pages.conversations(filter, null, signal) }))),
+      Promise.all(watched.map((conversationId) => this.#pages.firstMessages(conversationId, signal))),
     ]);
     // After the lists: they say which change it knows at least, and accounts have no number of their own.
-    const snapshot: Snapshot = { lists, threads: threads.flat(), accounts: await this.#accounts() };
-    if (!this.#isWanted || [...lists, ...snapshot.threads].some(({ page }) => page.seq < this.#atLeast)) {
+    const snapshot: Snapshot = { lists, threads: threads.flat(), accounts: await this.#pages.accounts(signal) };
+    if (signal.aborted || [...lists, ...snapshot.threads].some(({ page }) => page.seq < this.#atLeast)) {
       return; // answered by what has not heard of everything yet: it is tried again
     }
     this.#holder.dispatch({ type: this.#holder.state.epoch === null ? "begun" : "loaded", snapshot });
+    for (const { conversation_id } of this.#holder.state.threads.values()) {
+      this.told(conversation_id); // by the frames that waited
+    }
     this.refresh();
-  }
-
-  async #firstMessages(conversationId: string): Promise<Snapshot["threads"]> {
-    try {
-      return [{ conversationId, page: await this.#messagePage(conversationId, null) }];
-    } catch (thrown) {
-      if (thrown instanceof ApiError && thrown.status === 404) {
-        return []; // it is not there any more, or not yet
-      }
-      throw thrown;
-    }
-  }
-
-  async #accounts(): Promise<readonly Account[] | null> {
-    try {
-      return (await this.#api.page<Account>("/api/accounts", { query: { limit: 200 }, renews: false })).items;
-    } catch (thrown) {
-      if (thrown instanceof ApiError && thrown.status < 500) {
-        return null; // a server that shows them to administrators only: frames still tell of changes
-      }
-      throw thrown;
-    }
-  }
-
-  #conversationPage({ platform, unread }: ConversationFilter, cursor: string | null): Promise<Page<Conversation>> {
-    const query: Query = { platform, unread: unread === true ? true : null, limit: this.#pageSize, cursor };
-    return this.#api.page<Conversation>("/api/conversations", { query });
-  }
-
-  #messagePage(conversationId: string, cursor: string | null): Promise<Page<Message>> {
-    const path = `/api/conversations/${encodeURIComponent(conversationId)}/messages`;
-    return this.#api.page<Message>(path, { query: { limit: this.#pageSize, cursor } });
   }
 
   #forget(): void {

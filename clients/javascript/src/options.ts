@@ -5,11 +5,14 @@ import type { Environment } from "./environment.js";
 /** Why a token is asked for: at the beginning, before it ends, or because the server refused the last one. */
 export type TokenReason = "start" | "expiring" | "refused";
 
-/** Returns a token of the user, or `null` where there is none any more: then everything stops as `signed_out`.
+/** Returns a token of the user, or `null` (or nothing) where there is none any more: then everything stops as `signed_out`.
  *
- * What it throws counts as a failure that may pass.
+ * What it throws counts as a failure that may pass. Space around the token does not matter.
  */
-export type GetToken = (reason: TokenReason, userId: string) => Promise<string | null> | string | null;
+export type GetToken = (
+  reason: TokenReason,
+  userId: string,
+) => Promise<string | null | undefined> | string | null | undefined;
 
 export interface InboxClientOptions {
   readonly userId: string;

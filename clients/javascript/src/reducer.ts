@@ -63,10 +63,13 @@ export type InboxEvent =
   /** A page was asked for, or could not be had. */
   | { readonly type: "listLoading"; readonly filter: ConversationFilter; readonly error?: string | null }
   | { readonly type: "threadLoading"; readonly conversationId: string; readonly error?: string | null }
-  /** Nobody looks at it any more, and it was not opened before: its pages may go. */
+  /** Nobody looks at it: its messages may go. */
   | { readonly type: "forgotten"; readonly conversationId: string }
   /** It is now that late, milliseconds since 1970. */
   | { readonly type: "time"; readonly now: number };
+
+/** While REST is away a log goes on: more frames than these are not kept. */
+const MOST_WAITING = 5_000;
 
 /** Return the state after `event`; `state` itself where nothing has changed. */
 export function reduce(state: InboxState, event: InboxEvent): InboxState {
@@ -111,7 +114,8 @@ function onFrame(before: InboxState, frame: AnyFrame): InboxState {
     case "drop":
       return state;
     case "wait":
-      return { ...state, waiting: [...state.waiting, frame] };
+      // Whoever loads sees that nothing waits any more: only what knows of this frame can be continued from then.
+      return { ...state, waiting: state.waiting.length < MOST_WAITING ? [...state.waiting, frame] : [] };
     case "restart":
       return { ...state, waiting: [] };
     case "apply":
@@ -253,7 +257,6 @@ function changed<Part extends object>(before: Part, change: Partial<Part>): Part
 }
 
 function forgotten(state: InboxState, conversationId: string): InboxState {
-  return state.threads.has(conversationId)
-    ? { ...state, threads: state.threads.with(conversationId, emptyThread(conversationId)) }
-    : state;
+  const threads = state.threads.without(conversationId);
+  return threads === state.threads ? state : { ...state, threads };
 }

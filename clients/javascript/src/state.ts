@@ -75,7 +75,7 @@ export interface InboxState {
   readonly needsReload: boolean;
   /** Whether this connection has to be given up: something was lost on it. */
   readonly reconnect: boolean;
-  /** Frames that came while everything had to be loaded. */
+  /** Frames that came while everything had to be loaded, at most 5,000: with one more all go, and are in what is loaded later. */
   readonly waiting: readonly AnyFrame[];
   /** Up to here the loaded lists contain everything. */
   readonly loadedSeq: number;

@@ -8,21 +8,27 @@ const SPARE_MS = 5_000;
 const PATIENCE_MS = 30_000;
 
 export class Tokens {
-  readonly #getToken: (reason: TokenReason) => Promise<string | null> | string | null;
+  readonly #getToken: (reason: TokenReason) => ReturnType<GetToken>;
   readonly #now: () => number;
   #token: string | null = null;
+  #expiresAt: number | null = null;
   #asked: Promise<string | null> | null = null;
   #askedAt = 0;
+  #turn = 0;
 
   constructor(getToken: GetToken, userId: string, now: () => number) {
     this.#getToken = (reason) => getToken(reason, userId);
     this.#now = now;
   }
 
+  /** When the token that is held ends, milliseconds since 1970; `null` where that is not known. */
+  get expiresAt(): number | null {
+    return this.#expiresAt;
+  }
+
   /** Return the token that is held if it is good, else another one; `null` where there is none. */
   async current(): Promise<string | null> {
-    const expiresAt = this.#token === null ? null : expiryOf(this.#token);
-    const isGood = this.#token !== null && (expiresAt === null || expiresAt - this.#now() > SPARE_MS);
+    const isGood = this.#token !== null && (this.#expiresAt === null || this.#isToCome(this.#expiresAt));
     return isGood ? this.#token : this.#ask(this.#token === null ? "start" : "expiring");
   }
 
@@ -44,8 +50,21 @@ export class Tokens {
   }
 
   async #fetch(reason: TokenReason): Promise<string | null> {
-    this.#token = await this.#getToken(reason);
-    return this.#token;
+    this.#turn += 1;
+    const turn = this.#turn;
+    const said = (await this.#getToken(reason))?.trim() ?? "";
+    const token = said === "" ? null : said;
+    if (turn === this.#turn) {
+      const expiresAt = token === null ? null : expiryOf(token);
+      this.#token = token;
+      // One that seems over as it comes shows that the clocks differ: it is good until the server says otherwise.
+      this.#expiresAt = expiresAt !== null && this.#isToCome(expiresAt) ? expiresAt : null;
+    }
+    return token;
+  }
+
+  #isToCome(expiresAt: number): boolean {
+    return expiresAt - this.#now() > SPARE_MS;
   }
 }
 

@@ -19,7 +19,7 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ what: fc.constant("heard" as const), type: fc.constantFrom("opened", "hello", "hello", "pong", "broken") }) },
   { weight: 3, arbitrary: fc.record({ what: fc.constant("closed" as const), code: fc.constantFrom(1006, 1012, 1012, 4001, 4003, 4008, 4009, 4400), retryAfterMs: fc.option(fc.nat(90_000)) }) },
   { weight: 4, arbitrary: fc.record({ what: fc.constant("passes" as const), ms: fc.oneof(fc.nat(2_000), fc.nat(120_000)) }) },
-) as fc.Arbitrary<Happening>;
+);
 
 /** A browser around the machine, in which only that happens which can. */
 class Browser {
@@ -35,12 +35,12 @@ class Browser {
     switch (happening.what) {
       case "page":
         this.notBefore = happening.type === "reconnect" || happening.type === "start" ? 0 : this.notBefore;
-        this.on({ type: happening.type, online: true } as ConnectionEvent);
+        this.on({ type: happening.type, online: true });
         break;
       case "token":
         if (this.asked > 0) {
           this.asked -= 1;
-          this.on({ type: happening.type, attempt, expiresAt: this.machine.now + 100_000, detail: "away" } as ConnectionEvent);
+          this.on({ type: happening.type, attempt, expiresAt: this.machine.now + 100_000, detail: "away" });
         }
         break;
       case "heard":

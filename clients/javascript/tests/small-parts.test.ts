@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { nextCursor } from "../src/api.js";
+import { Emitter } from "../src/emitter.js";
 import { emptyIdMap } from "../src/id-map.js";
 import { compareInstants } from "../src/instants.js";
+import { retryAfterMs } from "../src/retry-after.js";
 import { expiryOf, Tokens } from "../src/tokens.js";
 import { tokenUntil } from "./world.js";
 
@@ -15,17 +17,19 @@ test("moments sort by time and not as text", () => {
 
 test("a map is what a Map would be, and earlier ones stay as they were", () => {
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.string({ maxLength: 3 }), fc.nat())), (entries) => {
+    fc.property(fc.array(fc.tuple(fc.string({ maxLength: 1 }), fc.option(fc.nat()))), (entries) => {
+      const expected = new Map<string, number>();
       let map = emptyIdMap<number>();
       for (const [id, value] of entries) {
         const size = map.size;
         const known = map.get(id);
-        const next = map.with(id, value);
+        const next = value === null ? map.without(id) : map.with(id, value);
+        if (value === null) expected.delete(id);
+        else expected.set(id, value);
         expect(map.get(id)).toBe(known);
         expect(map.size).toBe(size);
         map = next;
       }
-      const expected = new Map(entries);
       expect(map.size).toBe(expected.size);
       expect([...map.values()].sort()).toEqual([...expected.values()].sort());
       for (const [id, value] of expected) expect(map.get(id)).toBe(value);
@@ -64,6 +68,38 @@ describe("tokens", () => {
     expect(asked).toEqual(["start", "expiring", "refused"]);
   });
 
+  test("that come too late do not take the place of the newer ones", async () => {
+    let now = 0;
+    let giveLate: (token: string) => void = () => undefined;
+    const answers = [new Promise<string>((resolve) => { giveLate = resolve; }), Promise.resolve("newer")];
+    const tokens = new Tokens(() => answers.shift() ?? null, "42", () => now);
+    const late = tokens.current();
+    now = 30_000;
+    expect(await tokens.current()).toBe("newer");
+
+    giveLate("late");
+    expect(await late).toBe("late");
+    expect(await tokens.current()).toBe("newer");
+  });
+
+  test("that seem over as they come are used until they are refused: the clocks differ", async () => {
+    let asked = 0;
+    const tokens = new Tokens(() => tokenUntil(1_000 + (asked += 1)), "42", () => 3_600_000);
+
+    const first = await tokens.current();
+    expect(await tokens.current()).toBe(first);
+    expect(tokens.expiresAt).toBeNull();
+    expect(await tokens.replace(first ?? "", "refused")).not.toBe(first);
+  });
+
+  test.each(["", " \n", null, undefined])("that are %j are none", async (said) => {
+    expect(await new Tokens(() => said, "42", () => 0).current()).toBeNull();
+  });
+
+  test("are taken without the space around them", async () => {
+    expect(await new Tokens(() => "t\n", "42", () => 0).current()).toBe("t");
+  });
+
   test("that never come are asked for again", async () => {
     let now = 0;
     const asked: string[] = [];
@@ -72,5 +108,46 @@ describe("tokens", () => {
     void tokens.current();
     now = 30_000;
     expect(await tokens.current()).toBe("t");
+  });
+});
+
+test.each([
+  ["60", 60_000],
+  ["0", 0],
+  ["-5", null],
+  ["", null],
+  ["Wed, 21 Oct 2026 07:28:00 GMT", null],
+])("Retry-After: %s is a wait of %s ms", (said, milliseconds) => {
+  expect(retryAfterMs(new Headers({ "Retry-After": said }))).toBe(milliseconds);
+});
+
+describe("listeners", () => {
+  test("hear on where another one throws, and its error is not lost", async () => {
+    const emitter = new Emitter<{ readonly said: string }>();
+    const heard: string[] = [];
+    const uncaught = new Promise((resolve) => {
+      const others = process.listeners("uncaughtException");
+      process.removeAllListeners("uncaughtException");
+      process.once("uncaughtException", (error) => {
+        others.forEach((other) => process.on("uncaughtException", other));
+        resolve(error);
+      });
+    });
+    emitter.on("said", () => { throw new Error("a bug of theirs"); });
+    emitter.on("said", (what) => heard.push(what));
+
+    emitter.emit("said", "word");
+    expect(heard).toEqual(["word"]);
+    expect(await uncaught).toEqual(new Error("a bug of theirs"));
+  });
+
+  test("are not called any more once they have ended it, also by another one just now", () => {
+    const emitter = new Emitter<{ readonly said: string }>();
+    const heard: string[] = [];
+    emitter.on("said", () => { end(); });
+    const end = emitter.on("said", (what) => heard.push(what));
+
+    emitter.emit("said", "word");
+    expect(heard).toEqual([]);
   });
 });

@@ -218,7 +218,12 @@ export class World {
     if (this.isDown) {
       throw new TypeError("fetch failed");
     }
-    const own = await this.answer(request);
+    const { signal } = request;
+    signal.throwIfAborted();
+    const ended = new Promise<never>((_, reject) => {
+      signal.addEventListener("abort", () => { reject(signal.reason as Error); });
+    });
+    const own = await Promise.race([this.answer(request), ended]);
     if (own !== undefined) {
       return own;
     }

@@ -1,0 +1,54 @@
+/** The lists of REST, by pages. */
+
+import type { Api, Query } from "./api.js";
+import { ApiError } from "./errors.js";
+import type { Page, Snapshot } from "./reducer.js";
+import type { ConversationFilter } from "./state.js";
+import type { Account, Conversation, Message } from "./types.js";
+
+export class Pages {
+  readonly #api: Api;
+  readonly #size: number;
+
+  constructor(api: Api, size: number) {
+    this.#api = api;
+    this.#size = size;
+  }
+
+  /** One page of a list; `cursor` is `null` for the first. Throws as `Api.page`, as all of these. */
+  conversations(filter: ConversationFilter, cursor: string | null, signal?: AbortSignal): Promise<Page<Conversation>> {
+    const { platform, unread } = filter;
+    const query: Query = { platform, unread: unread === true ? true : null, limit: this.#size, cursor };
+    return this.#api.page<Conversation>("/api/conversations", { query, signal });
+  }
+
+  /** One page of a thread. */
+  messages(conversationId: string, cursor: string | null, signal?: AbortSignal): Promise<Page<Message>> {
+    const path = `/api/conversations/${encodeURIComponent(conversationId)}/messages`;
+    return this.#api.page<Message>(path, { query: { limit: this.#size, cursor }, signal });
+  }
+
+  /** The first page of a thread as a part of a snapshot: nothing where there is no such conversation. */
+  async firstMessages(conversationId: string, signal: AbortSignal): Promise<Snapshot["threads"]> {
+    try {
+      return [{ conversationId, page: await this.messages(conversationId, null, signal) }];
+    } catch (thrown) {
+      if (thrown instanceof ApiError && thrown.status === 404) {
+        return []; // it is not there any more, or not yet
+      }
+      throw thrown;
+    }
+  }
+
+  /** All accounts; `null` where they cannot be asked for. */
+  async accounts(signal: AbortSignal): Promise<readonly Account[] | null> {
+    try {
+      return (await this.#api.page<Account>("/api/accounts", { query: { limit: 200 }, renews: false, signal })).items;
+    } catch (thrown) {
+      if (thrown instanceof ApiError && thrown.status < 500) {
+        return null; // a server that shows them to administrators only: frames still tell of changes
+      }
+      throw thrown;
+    }
+  }
+}
