@@ -21,6 +21,7 @@ export class FrameFeed implements FrameSource {
   readonly #events = new Emitter<{ readonly frame: AnyFrame; readonly status: ConnectionStatus }>();
   readonly #connection: LiveConnection;
   #log = nowhere;
+  #users = 0;
 
   constructor(options: InboxClientOptions) {
     const environment = { ...browserEnvironment(), ...options.environment };
@@ -44,12 +45,19 @@ export class FrameFeed implements FrameSource {
     });
   }
 
-  start(): void {
+  /** Keep it going until the function that this returns is called; it stops when the last one has gone. */
+  use(): () => void {
+    this.#users += 1;
     this.#connection.start();
-  }
-
-  stop(): void {
-    this.#connection.stop();
+    return () => {
+      this.#users -= 1;
+      // A component that is only replaced by another one comes back within the same task.
+      queueMicrotask(() => {
+        if (this.#users === 0) {
+          this.#connection.stop();
+        }
+      });
+    };
   }
 
   on = (name: "frame", listener: (frame: AnyFrame) => void): (() => void) => this.#events.on(name, listener);
@@ -70,44 +78,18 @@ export class FrameFeed implements FrameSource {
   }
 }
 
-interface Entry {
-  readonly feed: FrameFeed;
-  users: number;
-}
-
-/** One feed a user, for all who look; stopped when the last one has gone. */
+/** One feed a user, for all who look. */
 export class Feeds {
   readonly #make: (userId: string) => FrameFeed;
-  readonly #feeds = new Map<string, Entry>();
+  readonly #feeds = new Map<string, FrameFeed>();
 
   constructor(make: (userId: string) => FrameFeed) {
     this.#make = make;
   }
 
   get(userId: string): FrameFeed {
-    return this.#entry(userId).feed;
-  }
-
-  /** Keep the user's feed going until the function that this returns is called. */
-  use(userId: string): () => void {
-    const entry = this.#entry(userId);
-    const { feed } = entry;
-    entry.users += 1;
-    feed.start();
-    return () => {
-      entry.users -= 1;
-      // A component that is only replaced by another one comes back within the same task.
-      queueMicrotask(() => {
-        if (entry.users === 0) {
-          feed.stop();
-        }
-      });
-    };
-  }
-
-  #entry(userId: string): Entry {
-    const entry = this.#feeds.get(userId) ?? { feed: this.#make(userId), users: 0 };
-    this.#feeds.set(userId, entry);
-    return entry;
+    const feed = this.#feeds.get(userId) ?? this.#make(userId);
+    this.#feeds.set(userId, feed);
+    return feed;
   }
 }

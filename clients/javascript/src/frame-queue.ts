@@ -2,11 +2,15 @@
 
 import type { AnyFrame } from "./types.js";
 
+/** Whoever has not seen so many is not looking: a component that is suspended, say. */
+const MOST_WAITING = 10_000;
+
 /** What React would make of ten frames in one burst is one rendering with the tenth. Here each frame is shown until whoever
- * shows it says that its effects have run; only then comes the next, in a task of its own.
+ * shows it says that its effects have run; only then comes the next, in a task of its own. At most 10,000 wait: with one
+ * more all go, and a `reset` comes in their place, as from a server whose log does not reach back, with the reason `not_seen`.
  */
 export class FrameQueue {
-  readonly #waiting: AnyFrame[] = [];
+  #waiting: AnyFrame[] = [];
   readonly #show: (frame: AnyFrame) => void;
   readonly #later: (run: () => void) => void;
   #shown: AnyFrame | null = null;
@@ -18,7 +22,12 @@ export class FrameQueue {
   }
 
   add(frame: AnyFrame): void {
-    this.#waiting.push(frame);
+    if (this.#waiting.length < MOST_WAITING) {
+      this.#waiting.push(frame);
+    } else {
+      const seq = [...this.#waiting, frame].reduce((highest, one) => Math.max(highest, one.seq ?? 0), 0);
+      this.#waiting = [{ type: "reset", data: { seq, reason: "not_seen" } }];
+    }
     this.#next();
   }
 

@@ -13,9 +13,10 @@ import {
   type ReactNode,
 } from "react";
 import { InboxClient, type InboxClientOptions } from "./client.js";
-import { FrameFeed, Feeds, type FrameSource } from "./feed.js";
+import { Feeds, FrameFeed, type FrameSource } from "./feed.js";
 import { FrameQueue } from "./frame-queue.js";
-import { conversationsOf, messagesOf, unreadCountOf } from "./selectors.js";
+import { listSelector, typingSelector, unreadCountSelector, viewersSelector } from "./remembering.js";
+import { messagesOf } from "./selectors.js";
 import { filterKey, type ConversationFilter, type InboxState, type Presence } from "./state.js";
 import type { ConnectionStatus } from "./status.js";
 import type { Account, AnyFrame, Conversation, Message, Who } from "./types.js";
@@ -73,28 +74,28 @@ export interface WebSocketState {
  * @throws {Error} there is neither
  */
 export function useWebSocket(userId: string): WebSocketState {
-  const client = useContext(Context);
-  const own = client?.userId === userId ? client : null;
-  const [lastMessage, setLastMessage] = useState<AnyFrame | null>(null);
+  const source = sourceFor(useContext(Context), userId);
+  const [shown, setShown] = useState<Shown>({ source, frame: null });
   const queue = useRef<FrameQueue | null>(null);
-  const source = sourceFor(own, userId);
+  // What is shown may still be another user's: the effect that ends it runs after this rendering.
+  const lastMessage = shown.source === source ? shown.frame : null;
 
   useEffect(() => {
     const { later, end } = tasks();
-    const frames = new FrameQueue(setLastMessage, later);
+    const frames = new FrameQueue((frame) => { setShown({ source, frame }); }, later);
     queue.current = frames;
     const ends = [source.on("frame", (frame) => { frames.add(frame); }), source.keepPinging()];
-    if (own === null && feeds !== null) {
-      ends.push(feeds.use(userId));
+    if (source instanceof FrameFeed) {
+      ends.push(source.use());
     }
     return () => {
       queue.current = null;
       for (const stop of [...ends, end]) {
         stop();
       }
-      setLastMessage(null);
+      setShown({ source, frame: null });
     };
-  }, [source, own, userId]);
+  }, [source]);
 
   // Passive effects run after the rendering was shown, a component's own in the order of its hooks, and all of a
   // rendering before the next one: the next frame is asked for only in a later task.
@@ -106,8 +107,14 @@ export function useWebSocket(userId: string): WebSocketState {
   return { isConnected: status.phase === "live", lastMessage };
 }
 
+/** A frame, and where it comes from. */
+interface Shown {
+  readonly source: FrameSource;
+  readonly frame: AnyFrame | null;
+}
+
 function sourceFor(client: InboxClient | null, userId: string): FrameSource {
-  const source = client ?? feeds?.get(userId);
+  const source = client?.userId === userId ? client : feeds?.get(userId);
   if (source === undefined) {
     throw new Error("Call configure() first, or render an <InboxProvider> above this component.");
   }
@@ -147,14 +154,14 @@ export interface InboxView {
   readonly presence: readonly Presence[];
 }
 
-/** A list of conversations. */
+/** A list of conversations. What it returns is the same object field by field until it says something else. */
 export function useInbox(filter: ConversationFilter = {}): InboxView {
   const client = useInboxClient();
   const { platform, unread } = filter;
   const stable = useMemo(() => ({ platform, unread }), [platform, unread]);
   const window = useSlice(client, (state) => state.lists.get(filterKey(stable)));
-  const conversations = useSlice(client, (state) => state.conversations);
-  const order = useSlice(client, (state) => state.order);
+  const conversations = useSlice(client, useMemo(() => listSelector(stable), [stable]));
+  const unreadCount = useSlice(client, useMemo(() => unreadCountSelector(), []));
 
   useEffect(() => {
     client.loadConversations(stable).catch(ignored);
@@ -165,16 +172,13 @@ export function useInbox(filter: ConversationFilter = {}): InboxView {
   }, [client, stable]);
 
   return {
-    conversations: useMemo(
-      () => conversationsOf({ conversations, order, lists: new Map(window && [[filterKey(stable), window]]) }, stable),
-      [conversations, order, window, stable],
-    ),
+    conversations,
     loading: window?.loading ?? true,
     loaded: window?.loaded ?? false,
     error: window?.error ?? null,
     hasMore: window !== undefined && window.next !== null,
     loadMore,
-    unreadCount: useMemo(() => unreadCountOf({ conversations }), [conversations]),
+    unreadCount,
     accounts: useSlice(client, (state) => state.accounts),
     presence: useSlice(client, (state) => state.presence),
   };
@@ -205,8 +209,8 @@ export function useConversation(conversationId: string | null): ConversationView
   const client = useInboxClient();
   const id = conversationId ?? "";
   const thread = useSlice(client, (state) => state.threads.get(id));
-  const typing = useSlice(client, (state) => state.typing);
-  const presence = useSlice(client, (state) => state.presence);
+  const typing = useSlice(client, useMemo(() => typingSelector(id), [id]));
+  const viewers = useSlice(client, useMemo(() => viewersSelector(id), [id]));
 
   useEffect(() => {
     client.viewing(conversationId);
@@ -224,8 +228,8 @@ export function useConversation(conversationId: string | null): ConversationView
     loadOlder: useCallback(() => { client.loadOlderMessages(id).catch(ignored); }, [client, id]),
     markRead: useCallback((upToId?: number) => { client.markRead(id, upToId); }, [client, id]),
     sendTyping: useCallback(() => { client.typing(id); }, [client, id]),
-    typing: useMemo(() => typing.filter((one) => one.conversation_id === id).map(({ who }) => who), [typing, id]),
-    viewers: useMemo(() => presence.filter((one) => one.viewing === id).map(({ who }) => who), [presence, id]),
+    typing,
+    viewers,
   };
 }
 

@@ -1,7 +1,7 @@
 /** What a screen shows of the state. Pure; each result is new, so keep it while its arguments are the same. */
 
 import { compareMessages, comparePositions, placeOf, positionOf } from "./order.js";
-import { filterKey, type ConversationFilter, type InboxState, type Thread } from "./state.js";
+import { filterKey, type ConversationFilter, type ConversationWindow, type InboxState, type Thread } from "./state.js";
 import type { Conversation, Message } from "./types.js";
 
 /** Those of a list that are here without a hole, newest first. */
@@ -13,21 +13,24 @@ export function conversationsOf(
   if (window?.loaded !== true) {
     return [];
   }
-  const { until } = window;
   const found: Conversation[] = [];
-  for (const id of state.order) {
-    const conversation = state.conversations.get(id);
-    if (conversation === undefined) {
-      continue;
-    }
-    if (until !== null && comparePositions(positionOf(conversation), until) > 0) {
-      break;
-    }
-    if (matches(conversation, filter)) {
+  for (let index = 0, end = endOf(state, window); index < end; index += 1) {
+    const conversation = state.conversations.get(state.order[index] ?? "");
+    if (conversation !== undefined && matches(conversation, filter)) {
       found.push(conversation);
     }
   }
   return found;
+}
+
+/** How many of the order come before what is not known yet. */
+function endOf({ conversations, order }: Pick<InboxState, "conversations" | "order">, { until }: ConversationWindow): number {
+  return until === null
+    ? order.length
+    : placeOf(order.length, (index) => {
+        const conversation = conversations.get(order[index] ?? "");
+        return conversation === undefined || comparePositions(positionOf(conversation), until) <= 0 ? -1 : 1;
+      });
 }
 
 /** Those of a thread that are here without a hole, oldest first. */
