@@ -1,28 +1,37 @@
-/** The real system, `switchboard up`, for as long as a test needs it. */
+/** The real system, `switchboard up`, for as long as the tests need it. */
 
 import { spawn } from "node:child_process";
-import { createHmac } from "node:crypto";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import type { TestProject } from "vitest/node";
 
 const COMMAND = fileURLToPath(new URL("../../../../.venv/bin/switchboard", import.meta.url));
 const STARTING_MS = 90_000;
 
 /** What `switchboard up --json` prints. */
-interface Said {
+export interface Said {
   readonly inbox: string;
   readonly admin_token: string;
   readonly app_secret: string;
 }
 
-export interface System extends Said {
-  readonly stop: () => Promise<void>;
+declare module "vitest" {
+  interface ProvidedContext {
+    readonly system: Said;
+  }
 }
 
-export async function up(): Promise<System> {
+/** Start it, tell the tests where it is, and return what stops it. */
+export default async function setUp({ provide }: TestProject): Promise<() => Promise<void>> {
+  const { said, stop } = await up();
+  provide("system", said);
+  return stop;
+}
+
+async function up(): Promise<{ readonly said: Said; readonly stop: () => Promise<void> }> {
   if (!existsSync(COMMAND)) {
     throw new Error(`${COMMAND} is not there: run \`make install\` first.`);
   }
@@ -50,15 +59,10 @@ export async function up(): Promise<System> {
     await stop();
     throw new Error(`switchboard up did not start: ${complaints}`);
   }
-  return { ...(JSON.parse(line) as Said), stop };
+  return { said: JSON.parse(line) as Said, stop };
 }
 
 /** Whether a variable would change what `switchboard up` does. */
 function isOurs(name: string): boolean {
   return name.startsWith("SWITCHBOARD_") || name === "AMQP_URL" || name === "DATABASE_URL";
-}
-
-/** The header with which the platform proves who it is. */
-export function signature(body: string, secret: string): string {
-  return `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`;
 }

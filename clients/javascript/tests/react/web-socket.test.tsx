@@ -1,18 +1,11 @@
 // @vitest-environment jsdom
 import { act, cleanup, render, renderHook, screen, waitFor } from "@testing-library/react";
-import { StrictMode, useEffect, type ReactNode } from "react";
+import { Activity, StrictMode, useEffect, useState, type ReactNode } from "react";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { InboxClient } from "../src/client.js";
-import {
-  configure,
-  InboxProvider,
-  useConnectionStatus,
-  useConversation,
-  useInbox,
-  useWebSocket,
-} from "../src/react.js";
-import type { AnyFrame } from "../src/types.js";
-import { conversation, hello, message, newMessage, World } from "./world.js";
+import { InboxClient } from "../../src/client.js";
+import { configure, InboxProvider, useWebSocket } from "../../src/react.js";
+import type { AnyFrame } from "../../src/types.js";
+import { conversation, hello, message, newMessage, World } from "../world.js";
 
 let world: World;
 
@@ -29,6 +22,10 @@ afterEach(cleanup);
 const settle = async (): Promise<void> => {
   await act(() => world.passes(20));
 };
+
+function client(): InboxClient {
+  return new InboxClient({ userId: "42", getToken: () => "t", environment: world.environment });
+}
 
 /** Renders `useWebSocket` and keeps every `lastMessage` that an effect saw. */
 function Recorder({ seen, userId = "42" }: { readonly seen: (AnyFrame | null)[]; readonly userId?: string }): ReactNode {
@@ -145,58 +142,98 @@ describe("useWebSocket", () => {
 
     await waitFor(() => { expect(seen).toEqual([null, hello(1, true), newMessage(2), newMessage(3)]); });
   });
-});
 
-function client(): InboxClient {
-  return new InboxClient({ userId: "42", getToken: () => "t", environment: world.environment });
-}
+  test("shows every frame also where effects set state, and the parent renders on its own", async () => {
+    const seen: (AnyFrame | null)[] = [];
+    let nudge: () => void = () => undefined;
+    function Counting(): ReactNode {
+      const { lastMessage } = useWebSocket("42");
+      const [count, setCount] = useState(0);
+      const [log, setLog] = useState<readonly AnyFrame[]>([]);
+      useEffect(() => {
+        seen.push(lastMessage);
+        // eslint-disable-next-line react-hooks/set-state-in-effect -- what people do, and frames have to survive
+        setCount((before) => before + 1);
+        setLog((before) => (lastMessage === null ? before : [...before, lastMessage]));
+      }, [lastMessage]);
+      return <p>{`${String(count)} ${String(log.length)}`}</p>;
+    }
+    function Parent(): ReactNode {
+      const [, setTurn] = useState(0);
+      useEffect(() => { nudge = () => { setTurn((turn) => turn + 1); }; }, []);
+      return <Counting />;
+    }
+    render(<Parent />);
+    await world.settles();
+    const burst = Array.from({ length: 10 }, (_, index) => newMessage(index + 2));
+    world.socket.says(hello(1, false));
+    for (const frame of burst) {
+      nudge();
+      world.socket.says(frame);
+    }
 
-function Thread(): ReactNode {
-  const { messages, conversation: shown, markRead, viewers } = useConversation("c1");
-  return (
-    <div>
-      <h1>{shown?.participant_name}</h1>
-      <ol>{messages.map(({ id, content }) => <li key={id}>{content}</li>)}</ol>
-      <p>{viewers.map(({ name }) => name).join()}</p>
-      <button onClick={() => { markRead(); }}>read</button>
-    </div>
-  );
-}
-
-function List(): ReactNode {
-  const { conversations, unreadCount, loaded } = useInbox();
-  const { phase } = useConnectionStatus();
-  return <p>{`${phase} ${String(loaded)} ${conversations.map((one) => one.conversation_id).join()} ${String(unreadCount)}`}</p>;
-}
-
-describe("useInbox, useConversation and useConnectionStatus", () => {
-  test("show what is held, and what comes", async () => {
-    render(<StrictMode><InboxProvider client={client()}><List /><Thread /></InboxProvider></StrictMode>);
-    expect(screen.getByText("connecting false 0")).toBeTruthy();
-    await settle();
-    expect(screen.getByText("connecting true c1 1")).toBeTruthy();
-    await act(async () => {
-      world.socket.open();
-      world.socket.says(
-        hello(1, true),
-        { type: "presence", data: { who: { id: "d", name: "Grace" }, online: true, viewing: "c1" } },
-        newMessage(2),
-        newMessage(3, { conversation_id: "c2" }),
-      );
-      await world.settles();
-      await world.passes(50);
-    });
-
-    expect(screen.getByText("live true c2,c1 2")).toBeTruthy();
-    expect(screen.getAllByRole("listitem").map((item) => item.textContent)).toEqual(["text 1", "text 2"]);
-    expect(screen.getByRole("heading").textContent).toBe("Ada");
-    expect(screen.getByText("Grace")).toBeTruthy();
-    screen.getByRole("button").click();
-    expect(world.socket.sent.map((text) => (JSON.parse(text) as AnyFrame).type)).toEqual(["viewing", "read"]);
+    await waitFor(() => { expect(screen.getByText("12 11")).toBeTruthy(); });
+    expect(seen).toEqual([null, hello(1, false), ...burst]);
   });
 
-  test("complain without a provider", () => {
-    console.error = () => undefined;
-    expect(() => renderHook(() => useInbox())).toThrow("InboxProvider");
+  test("never shows a frame of another user, also where some wait while the user changes", async () => {
+    const seen: [string, AnyFrame][] = [];
+    function Pair({ userId }: { readonly userId: string }): ReactNode {
+      const { lastMessage } = useWebSocket(userId);
+      useEffect(() => {
+        if (lastMessage !== null) seen.push([userId, lastMessage]);
+      }, [userId, lastMessage]);
+      return null;
+    }
+    const { rerender } = render(<Pair userId="42" />);
+    await settle();
+    const first = world.socket;
+    first.says(hello(1, false));
+    await waitFor(() => { expect(seen).toHaveLength(1); });
+    first.says(newMessage(2), newMessage(3), newMessage(4));
+    rerender(<Pair userId="43" />);
+    await settle();
+    expect(first.isClosed).toBe(true);
+    world.socket.says(hello(7, false), newMessage(8));
+
+    await waitFor(() => { expect(seen.at(-1)).toEqual(["43", newMessage(8)]); });
+    expect(seen.filter(([userId]) => userId === "43").map(([, frame]) => frame)).toEqual([hello(7, false), newMessage(8)]);
+    expect(seen.filter(([userId]) => userId === "42").map(([, frame]) => frame)).not.toContainEqual(newMessage(8));
+    expect(world.socket.url).toContain("/ws/43");
+  });
+
+  test("leaves no frame, no timer and no socket behind when it goes in the middle of a burst", async () => {
+    const seen: (AnyFrame | null)[] = [];
+    const { unmount } = render(<Recorder seen={seen} />);
+    await world.settles();
+    world.socket.says(hello(1, false), ...Array.from({ length: 50 }, (_, index) => newMessage(index + 2)));
+    unmount();
+    const count = seen.length;
+    await settle();
+
+    expect(seen).toHaveLength(count);
+    expect(world.socket.isClosed).toBe(true);
+    expect(world.timers).toBe(0);
+  });
+
+  test("shows a hidden component what came for it once it is shown again", async () => {
+    const seen: (AnyFrame | null)[] = [];
+    const shown = (mode: "visible" | "hidden"): ReactNode => <Activity mode={mode}><Recorder seen={seen} /></Activity>;
+    const { rerender } = render(shown("visible"));
+    await settle();
+    world.socket.says(hello(1, false), newMessage(2));
+    await waitFor(() => { expect(seen.at(-1)).toEqual(newMessage(2)); });
+    rerender(shown("hidden"));
+    await settle();
+    expect(world.socket.isClosed).toBe(true);
+    expect(world.timers).toBe(0);
+    seen.length = 0;
+
+    rerender(shown("visible"));
+    await settle();
+    expect(world.socket.url).toContain("after=2&");
+    world.socket.says(hello(4, true), newMessage(3), newMessage(4));
+    await waitFor(() => { expect(seen.at(-1)).toEqual(newMessage(4)); });
+    expect(seen.filter((frame) => frame?.type === "new_message")).toEqual([newMessage(3), newMessage(4)]);
   });
 });
