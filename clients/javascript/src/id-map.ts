@@ -65,6 +65,26 @@ export class IdMap<Value> {
     return shard.delete(id) ? new IdMap(this.#shards.with(place, shard), this.size - 1) : this;
   }
 
+  /** The parts of this map: those that a change did not touch stay the same objects. */
+  parts(): readonly (ReadonlyMap<string, Value> | undefined)[] {
+    return this.#shards;
+  }
+
+  /** The ids that are here with another value than in `earlier`, or `null` where many parts have changed. */
+  changesSince(earlier: IdMap<Value>): readonly string[] | null {
+    const ids: string[] = [];
+    let changed = 0;
+    for (let place = 0; place < this.#shards.length; place += 1) {
+      const shard = this.#shards[place];
+      const before = earlier.#shards[place];
+      if (shard !== undefined && shard !== before) {
+        changed += 1;
+        ids.push(...[...shard].filter(([id, value]) => before?.get(id) !== value).map(([id]) => id));
+      }
+    }
+    return changed > SHARDS / 8 ? null : ids;
+  }
+
   *values(): IterableIterator<Value> {
     for (const shard of this.#shards) {
       if (shard !== undefined) {

@@ -13,24 +13,20 @@ export function conversationsOf(
   if (window?.loaded !== true) {
     return [];
   }
-  const found: Conversation[] = [];
-  for (let index = 0, end = endOf(state, window); index < end; index += 1) {
-    const conversation = state.conversations.get(state.order[index] ?? "");
-    if (conversation !== undefined && matches(conversation, filter)) {
-      found.push(conversation);
-    }
-  }
-  return found;
+  return shownOf(inOrder(state), window);
 }
 
-/** How many of the order come before what is not known yet. */
-function endOf({ conversations, order }: Pick<InboxState, "conversations" | "order">, { until }: ConversationWindow): number {
-  return until === null
-    ? order.length
-    : placeOf(order.length, (index) => {
-        const conversation = conversations.get(order[index] ?? "");
-        return conversation === undefined || comparePositions(positionOf(conversation), until) <= 0 ? -1 : 1;
-      });
+/** All that are held, newest first. */
+export function inOrder({ conversations, order }: Pick<InboxState, "conversations" | "order">): readonly Conversation[] {
+  return order.map((id) => conversations.get(id)).filter((conversation) => conversation !== undefined);
+}
+
+/** Those of a list, of all in order: up to where it is not known what comes. */
+export function shownOf(all: readonly Conversation[], { filter, until }: ConversationWindow): readonly Conversation[] {
+  const isBefore = (conversation: Conversation | undefined): boolean =>
+    conversation === undefined || until === null || comparePositions(positionOf(conversation), until) <= 0;
+  const known = until === null ? all : all.slice(0, placeOf(all.length, (index) => (isBefore(all[index]) ? -1 : 1)));
+  return filterKey(filter) === filterKey({}) ? known : known.filter((conversation) => matches(conversation, filter));
 }
 
 /** Those of a thread that are here without a hole, oldest first. */

@@ -31,8 +31,10 @@ const files = readdirSync(FOLDER).filter((file) => file.endsWith(".json"));
 const vectors = files.map((file) => JSON.parse(readFileSync(new URL(file, FOLDER), "utf8")) as Vector);
 
 describe("conformance vectors", () => {
-  test("are there", () => {
-    expect(files.length).toBeGreaterThan(10);
+  test("are all there, under their names", () => {
+    expect(readdirSync(FOLDER).filter((file) => file !== "README.md").sort()).toEqual([...files].sort());
+    expect(vectors.map(({ name }) => `${name}.json`)).toEqual(files);
+    expect(files.length).toBeGreaterThan(40);
   });
 
   test.each(vectors)("$name: $description", ({ snapshot, frames, expected }) => {
