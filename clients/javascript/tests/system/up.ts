@@ -39,6 +39,7 @@ async function up(): Promise<{ readonly said: Said; readonly stop: () => Promise
   const flags = ["up", "--no-simulator", "--json", "--port", "0", "--data-dir", folder];
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !isOurs(name)));
   const system = spawn(COMMAND, flags, { env, stdio: ["ignore", "pipe", "pipe"] });
+  process.once("exit", () => { system.kill("SIGTERM"); }); // also where the runner is ended before it has stopped
   const ended = new Promise<void>((resolve) => system.once("exit", () => { resolve(); }));
   const stop = async (): Promise<void> => {
     system.kill("SIGTERM");
