@@ -37,6 +37,7 @@ class FakeStore:
         self.floors: dict[str, int] = defaultdict(int)
         self.epoch = "e1"
         self.is_away = False
+        self.service_token = SERVICE_TOKEN
         self.queries: list[LogQuery] = []
         self.tops_queries: list[TopsQuery] = []
         self.read: list[ReadQuery] = []
@@ -79,7 +80,7 @@ class FakeStore:
         )
 
     async def _answer(self, request: Request, answer: Any) -> Response:
-        if request.headers.get("Authorization") != f"Bearer {SERVICE_TOKEN}":
+        if request.headers.get("Authorization") != f"Bearer {self.service_token}":
             return Response(status_code=401)
         await self.may_answer.wait()
         if self.is_away:

@@ -2,6 +2,7 @@
 
 import http
 import logging
+from collections.abc import Sequence
 
 import httpx
 import pytest
@@ -9,7 +10,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
-from tests.integration.push_gateway.harness import close_of, gateway, receive, token, until
+from shared.contracts import Event
+from shared.messaging.local import LocalBroker
+from tests.integration.push_gateway.harness import close_of, gateway, receive, receive_seqs, token, until
+from tests.integration.push_gateway.store import SERVICE_TOKEN
 
 
 @pytest.mark.parametrize(
@@ -118,3 +122,41 @@ async def test_readiness_says_what_is_away() -> None:
         assert refused.status_code == 503
         assert "The store does not answer" in refused.text
         assert "switchboard_gateway_sockets 0.0" in (await operations.get("/metrics")).text
+
+
+async def test_a_store_that_refuses_us_is_named_with_what_to_mend_and_sockets_wait_for_it() -> None:
+    async with gateway() as push, httpx.AsyncClient(base_url=f"http://127.0.0.1:{push.operations_port}") as operations:
+        push.store.append("ada")
+        push.store.service_token = "another"
+        async with push.connect("ada", after=0) as socket:
+            await until(lambda: push.metric("store_calls_total", call="log", outcome="refused"))
+            refused = await operations.get("/readyz")
+            assert refused.status_code == 503
+            assert "The store refuses our service token" in refused.text
+            assert "SWITCHBOARD_SERVICE_TOKENS" in refused.text
+
+            push.store.service_token = SERVICE_TOKEN
+            assert (await receive(socket))["type"] == "hello"
+            assert await receive_seqs(socket, 1) == [1]
+        assert (await operations.get("/readyz")).status_code == 200
+
+
+async def test_readiness_names_a_task_that_has_ended_by_a_bug() -> None:
+    async with (
+        gateway(broker=BrokenBroker()) as push,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{push.operations_port}") as operations,
+        push.connect("ada") as socket,
+    ):
+        await receive(socket)
+        await until(lambda: push.metric("background_ended_total", task="signals to other gateways") == 1)
+        refused = await operations.get("/readyz")
+
+    assert refused.status_code == 503
+    assert "signals to other gateways" in refused.text
+
+
+class BrokenBroker(LocalBroker):
+    """Publishes nothing, and does not say that it is away."""
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        raise LookupError(f"a bug with {len(events)} events")

@@ -1,10 +1,12 @@
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from push_gateway.catch_up import CatchUp
 from push_gateway.core import Page
+from push_gateway.store_api import StoreRefused
 from shared.contracts.internal import LogAnswer, LogFrame, TopsAnswer, UserLog
 from shared.errors import DependencyUnavailable
 
@@ -16,14 +18,13 @@ class FakeLog:
         self.asked: list[dict[str, int]] = []
         self.asked_tops: list[Sequence[str]] = []
         self.open = asyncio.Event()
-        self.failures = 0
+        self.errors: list[Exception] = []
 
     async def log(self, positions: Mapping[str, int]) -> LogAnswer:
         self.asked.append(dict(positions))
         await self.open.wait()
-        if self.failures:
-            self.failures -= 1
-            raise DependencyUnavailable("away")
+        if self.errors:
+            raise self.errors.pop(0)
         users = tuple(
             UserLog(
                 user_id=user,
@@ -49,8 +50,8 @@ class Pages:
         self.seen.append((user_id, page))
         self._something.set()
 
-    async def wait_for(self, count: int) -> None:
-        async with asyncio.timeout(5):
+    async def wait_for(self, count: int, seconds: float = 5.0) -> None:
+        async with asyncio.timeout(seconds):
             while len(self.seen) < count:
                 self._something.clear()
                 await self._something.wait()
@@ -131,7 +132,7 @@ async def test_many_wait_while_few_requests_are_in_flight() -> None:
 async def test_a_wish_outlives_an_outage_of_the_store() -> None:
     log, pages = FakeLog(), Pages()
     log.open.set()
-    log.failures = 2
+    log.errors = [DependencyUnavailable("away"), DependencyUnavailable("away")]
     reading = CatchUp(log, pages)
     reading.want("ada", 0)
     await asyncio.sleep(0.01)
@@ -142,4 +143,100 @@ async def test_a_wish_outlives_an_outage_of_the_store() -> None:
 
     assert log.asked == [{"ada": 0}, {"ada": 0, "bob": 0}, {"ada": 0, "bob": 0}], "together, one at a time"
     assert not reading.is_away
+    await reading.close()
+
+
+async def test_a_wish_outlives_a_refusal_and_is_repeated_slowly() -> None:
+    log, pages = FakeLog(), Pages()
+    log.open.set()
+    log.errors = [StoreRefused("mend the token", status=401)]
+    reading = CatchUp(log, pages)
+    reading.want("ada", 0)
+    await asyncio.sleep(0.01)
+    reading.want("bob", 0)
+    await asyncio.sleep(0.5)
+
+    assert log.asked == [{"ada": 0}]
+    assert pages.seen == []
+    await pages.wait_for(2, seconds=8)
+    assert log.asked == [{"ada": 0}, {"ada": 0, "bob": 0}]
+    await reading.close()
+
+
+async def test_nobody_else_loses_a_page_to_a_bug_in_taking_one() -> None:
+    log, pages = FakeLog(), Pages()
+    log.open.set()
+
+    def take(user_id: str, page: Page) -> None:
+        if user_id == "ada":
+            raise LookupError("a bug")
+        pages(user_id, page)
+
+    reading = CatchUp(log, take)
+    reading.want("ada", 0)
+    reading.want("bob", 0)
+
+    await pages.wait_for(1, seconds=8)
+    assert [user for user, _ in pages.seen] == ["bob"]
+    assert log.asked == [{"ada": 0, "bob": 0}, {"bob": 0}]
+    await reading.close()
+
+
+async def test_who_has_gone_is_not_asked_for_and_not_asked_for_again() -> None:
+    log, pages = FakeLog(), Pages()
+    log.errors = [DependencyUnavailable("away")]
+    reading = CatchUp(log, pages)
+    reading.want("ada", 0)
+    reading.want("bob", 0)
+    await asyncio.sleep(0.01)
+    reading.want("eve", 0)
+    reading.forget("ada")
+    reading.forget("eve")
+    log.open.set()
+
+    await pages.wait_for(1)
+    assert log.asked == [{"ada": 0, "bob": 0}, {"bob": 0}]
+    await asyncio.sleep(0.01)
+    assert reading._wanted == {}
+    assert reading._in_flight == {}
+    await reading.close()
+
+
+async def test_a_quiet_gateway_does_not_gather() -> None:
+    log, pages = FakeLog(), Pages()
+    log.open.set()
+    reading = CatchUp(log, pages, gather_seconds=60.0)
+    for count in range(1, 6):
+        reading.want(f"user-{count}", 0)
+        await pages.wait_for(count)
+
+    assert [len(batch) for batch in log.asked] == [1] * 5
+    await reading.close()
+
+
+async def test_in_a_storm_users_are_read_together_as_they_come() -> None:
+    log, pages = FakeLog(), Pages()
+    log.open.set()
+    reading = CatchUp(log, pages, gather_seconds=0.05)
+    began = time.monotonic()
+    for number in range(0, 200, 2):  # two come at once, then the next two, long before fifty milliseconds are over
+        reading.want(f"user-{number}", 0)
+        reading.want(f"user-{number + 1}", 0)
+        await asyncio.sleep(0.001)
+    await pages.wait_for(200)
+
+    assert len(log.asked) < (time.monotonic() - began) / 0.05 + 3, "by the clock, however many come"
+    assert sum(len(batch) for batch in log.asked) == 200
+    await reading.close()
+
+
+async def test_a_full_request_does_not_wait_for_more() -> None:
+    log, pages = FakeLog(), Pages()
+    log.open.set()
+    reading = CatchUp(log, pages, users_per_request=2, requests_in_flight=1, gather_seconds=60.0)
+    for number in range(8):
+        reading.want(f"user-{number}", 0)
+    await pages.wait_for(8)
+
+    assert [len(batch) for batch in log.asked] == [2] * 4
     await reading.close()

@@ -2,8 +2,10 @@ import asyncio
 
 from prometheus_client import CollectorRegistry
 
+from push_gateway.background import Background
 from push_gateway.metrics import Metrics
 from push_gateway.read_marks import ReadMarks, ReadRefused
+from push_gateway.store_api import StoreRefused
 from shared.contracts.internal import ReadQuery
 from shared.errors import DependencyUnavailable
 
@@ -30,7 +32,7 @@ async def test_the_greatest_of_a_conversation_is_told_once() -> None:
     reading = marks(positions)
     for seq in (3, 9, 4):
         reading.mark("ada", "c1", seq)
-    async with reading.running(), asyncio.timeout(5):
+    async with reading.running(Background(Metrics(CollectorRegistry()))), asyncio.timeout(5):
         assert await positions.told.get() == ReadQuery(user_id="ada", conversation_id="c1", up_to_seq=9)
     assert positions.told.empty()
 
@@ -38,7 +40,7 @@ async def test_the_greatest_of_a_conversation_is_told_once() -> None:
 async def test_it_waits_for_the_store_and_gives_up_what_is_refused() -> None:
     positions = FakePositions(DependencyUnavailable("away"), ReadRefused("404"))
     reading = marks(positions)
-    async with reading.running(), asyncio.timeout(5):
+    async with reading.running(Background(Metrics(CollectorRegistry()))), asyncio.timeout(5):
         reading.mark("ada", "c1", 1)
         reading.mark("bob", "c2", 2)
         told = await positions.told.get()
@@ -46,10 +48,18 @@ async def test_it_waits_for_the_store_and_gives_up_what_is_refused() -> None:
     assert positions.told.empty()
 
 
+async def test_it_waits_for_a_store_that_refuses_us() -> None:
+    positions = FakePositions(StoreRefused("mend the token", status=401))
+    reading = marks(positions)
+    async with reading.running(Background(Metrics(CollectorRegistry()))), asyncio.timeout(8):
+        reading.mark("ada", "c1", 1)
+        assert (await positions.told.get()).up_to_seq == 1
+
+
 async def test_a_newer_mark_is_kept_while_an_older_one_waits_for_the_store() -> None:
     positions = FakePositions(DependencyUnavailable("away"))
     reading = marks(positions)
-    async with reading.running(), asyncio.timeout(5):
+    async with reading.running(Background(Metrics(CollectorRegistry()))), asyncio.timeout(5):
         reading.mark("ada", "c1", 1)
         await asyncio.sleep(0)
         reading.mark("ada", "c1", 5)

@@ -1,25 +1,34 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
+from prometheus_client import CollectorRegistry
+
+from push_gateway.background import Background
+from push_gateway.metrics import Metrics
 from push_gateway.shards import Shards
+from push_gateway.store_api import StoreRefused
 from push_gateway.upkeep import Upkeep
 from shared.contracts import shard_of
 from shared.contracts.internal import LogAnswer, TopsAnswer
+from shared.errors import DependencyUnavailable
 from tests.unit.push_gateway.test_registry import Recorder, registry
-from tests.unit.push_gateway.test_shards import FakeTail
+from tests.unit.push_gateway.test_shards import FakeTail, settled
 
 
 class FakeTops:
     """Every user's log ends at 7."""
 
-    def __init__(self) -> None:
+    def __init__(self, *errors: Exception) -> None:
         self.asked: asyncio.Queue[Sequence[str]] = asyncio.Queue()
+        self.errors = list(errors)
 
     async def log(self, positions: Mapping[str, int]) -> LogAnswer:
         raise AssertionError(f"nobody asked for {positions}")
 
     async def tops(self, user_ids: Sequence[str]) -> TopsAnswer:
         self.asked.put_nowait(user_ids)
+        if self.errors:
+            raise self.errors.pop(0)
         return TopsAnswer(epoch="e1", tops=dict.fromkeys(user_ids, 7))
 
 
@@ -31,7 +40,7 @@ async def test_after_a_late_bind_the_users_of_that_shard_are_checked_at_once_and
     assert shard_of("ada") != shard_of("bob")
     upkeep = Upkeep(users, log, heartbeat_seconds=1000.0)
     shards = Shards(tail, bind_wait_seconds=0.01, on_late_bind=upkeep.on_late_bind)
-    async with upkeep.running(shards), asyncio.timeout(5):
+    async with upkeep.running(shards, Background(Metrics(CollectorRegistry()))), asyncio.timeout(5):
         shards.acquire(feed.shard)
         assert not await shards.heard(feed.shard)
         assert log.asked.empty()
@@ -44,3 +53,18 @@ async def test_after_a_late_bind_the_users_of_that_shard_are_checked_at_once_and
 
     assert feed.is_heard
     assert ada.tops[0] == ("e1", 7)
+
+
+async def test_lost_events_are_looked_for_until_the_store_answers_whether_it_was_away_or_refused_us() -> None:
+    users, ada = registry(), Recorder()
+    users.join("ada", ada)
+    log = FakeTops(DependencyUnavailable("away"), StoreRefused("mend the token", status=401))
+    upkeep, background = Upkeep(users, log, heartbeat_seconds=1000.0), Background(Metrics(CollectorRegistry()))
+    async with upkeep.running(Shards(FakeTail()), background), asyncio.timeout(10):
+        upkeep.on_gap()
+        for _ in range(3):
+            assert await log.asked.get() == ["ada"]
+        await settled()
+
+    assert ada.tops == [("e1", 7)]
+    assert background.ended == ()

@@ -191,6 +191,8 @@ class Admission:
         session.ended()
         self._signals.went(session)
         self._registry.leave(feed, session, asyncio.get_running_loop().time())
+        if not feed.listeners:
+            self._catch_up.forget(feed.user_id)
 
     async def _renewed(self, user_id: str, token: str) -> float | tuple[CloseCode, str]:
         granted = await self.verified(user_id, token)

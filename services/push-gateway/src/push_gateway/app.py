@@ -14,9 +14,10 @@ from websockets.asyncio.server import Server, serve
 from websockets.server import ServerProtocol
 
 from push_gateway.admission import Admission
+from push_gateway.background import Background
 from push_gateway.catch_up import CatchUp
 from push_gateway.core import TokenBucket
-from push_gateway.log_reader import LogReader, StoreLogReader, store_client
+from push_gateway.log_reader import LogReader, StoreLogReader
 from push_gateway.metrics import Metrics
 from push_gateway.outlets import CLOSE_WAIT_SECONDS, Connection, Openings
 from push_gateway.read_marks import ReadMarks, StoreReadPositions
@@ -25,6 +26,7 @@ from push_gateway.routes import Sockets
 from push_gateway.settings import Settings
 from push_gateway.shards import Shards
 from push_gateway.signals import Signals
+from push_gateway.store_api import StoreApi, StoreRefused, store_client
 from push_gateway.streams import Streams, streams_app
 from push_gateway.upkeep import Upkeep, close_all
 from shared.errors import DependencyUnavailable
@@ -63,23 +65,25 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
     metrics = Metrics(registry)
     users = _users(settings, metrics)
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(
+        http = await stack.enter_async_context(
             store_client(
                 str(settings.store_internal_url),
                 settings.service_tokens[0],
                 timeout_seconds=settings.store_timeout_seconds,
             )
         )
+        store, background = StoreApi(http, metrics), Background(metrics)
         log_reader = StoreLogReader(store)
         catch_up = CatchUp(log_reader, users.on_page)
         stack.push_async_callback(catch_up.close)
         upkeep = Upkeep(users, log_reader, heartbeat_seconds=settings.heartbeat_seconds)
         signals = _signals(settings, broker, users, metrics)
+        await stack.enter_async_context(signals.running(background))
         shards = await _hearing(stack, broker, users, upkeep, signals)
-        await stack.enter_async_context(upkeep.running(shards))
+        await stack.enter_async_context(upkeep.running(shards, background))
         read_marks = ReadMarks(StoreReadPositions(store), metrics)
-        await stack.enter_async_context(read_marks.running())
-        readiness = Readiness(lambda: _problems(broker, log_reader, upkeep))
+        await stack.enter_async_context(read_marks.running(background))
+        readiness = Readiness(lambda: _problems(broker, log_reader, background))
         operations = Starlette(routes=operations_routes(readiness, registry))
         operations_port = await stack.enter_async_context(
             serving(operations, host=settings.bind_host, port=settings.gateway_operations_port, grace_seconds=1)
@@ -126,7 +130,6 @@ def _signals(settings: Settings, broker: Broker, users: Registry, metrics: Metri
 
 async def _hearing(stack: AsyncExitStack, broker: Broker, users: Registry, upkeep: Upkeep, signals: Signals) -> Shards:
     """Hear both streams, of the same shards: changes, and what other gateways say."""
-    await stack.enter_async_context(signals.running())
     signals_tail = await stack.enter_async_context(broker.tail(GATEWAY_SIGNALS, signals.on_events, on_gap=lambda: None))
     inbox_tail = await stack.enter_async_context(broker.tail(GATEWAY_INBOX, users.on_events, on_gap=upkeep.on_gap))
     shards = Shards(inbox_tail, on_late_bind=upkeep.on_late_bind, beside=Shards(signals_tail))
@@ -195,13 +198,13 @@ async def _serve(settings: Settings, sockets: Sockets, metrics: Metrics) -> Serv
     )
 
 
-async def _problems(broker: Broker, log_reader: LogReader, upkeep: Upkeep) -> Sequence[str]:
+async def _problems(broker: Broker, log_reader: LogReader, background: Background) -> Sequence[str]:
     problems = [] if broker.is_ready else ["The message broker is away: changes come late."]
     try:
         async with asyncio.timeout(_READY_SECONDS):
             await log_reader.tops(())
     except (DependencyUnavailable, TimeoutError):
         problems.append("The store does not answer: new sockets wait.")
-    if not upkeep.is_running:
-        problems.append("Heartbeats have stopped: this is a bug.")
-    return problems
+    except StoreRefused as error:
+        problems.append(str(error))
+    return [*problems, *(f"A task has ended by a bug, restart this process: {name}." for name in background.ended)]

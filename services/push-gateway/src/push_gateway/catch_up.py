@@ -1,13 +1,16 @@
 """Reading the log for everyone who waits for it: together, once per user, and again until the store answers."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import islice
 
 import structlog
 
 from push_gateway import frames
 from push_gateway.core import Page
 from push_gateway.log_reader import LogReader
+from push_gateway.store_api import REFUSED_PAUSE_SECONDS, StoreRefused
 from shared.contracts.internal import UserLog
 from shared.errors import DependencyUnavailable
 
@@ -20,13 +23,20 @@ _NEAR_FRAMES = 100
 _WISHES_PER_USER = 2
 """A tab far behind reads for long: a tab near the top must not wait until it has come that far."""
 
+_Batch = dict[str, int | None]
+"""What one request asks for: users, and after which position (None: only the top)."""
+
 
 class CatchUp:
     """Gathers who waits while few requests are in flight; no user is asked for twice at once.
 
-    A wish stays until it is fulfilled: a store that is away is asked again, with one request at a time and growing
-    pauses, and everybody waits together. What waits is bounded by the number of users with sockets: a user has at
-    most two wishes, far from one another, and they are fulfilled in turn.
+    A quiet gateway asks at once. Where a request served several users, the next one goes `gather_seconds` after it at
+    the earliest, or when it is full: in a storm of reconnects, in which a new user comes before the store has
+    answered for the last one, they go together.
+
+    A wish stays until it is fulfilled or forgotten: a store that is away, or refuses us, is asked again, with one
+    request at a time and growing pauses, and everybody waits together. What waits is bounded by the number of users
+    with sockets: a user has at most two wishes, far from one another, and they are fulfilled in turn.
 
     Args:
         log_reader: where the log is.
@@ -42,15 +52,21 @@ class CatchUp:
         *,
         users_per_request: int = 64,
         requests_in_flight: int = 2,
+        gather_seconds: float = 0.03,
     ) -> None:
         self._log_reader = log_reader
         self._on_page = on_page
         self._users_per_request = users_per_request
         self._requests_in_flight = requests_in_flight
+        self._gather_seconds = gather_seconds
         self._wanted: dict[str, list[int | None]] = {}
-        self._in_flight_users: set[str] = set()
+        self._in_flight: dict[str, _Batch] = {}
         self._requests: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.get_running_loop()
         self._pump_due: asyncio.Handle | None = None
+        self._pump_later: asyncio.TimerHandle | None = None
+        self._gathers_until = 0.0
+        self._rests_until = 0.0
         self._pause_seconds = 0.0
         self._is_closed = False
 
@@ -64,11 +80,18 @@ class CatchUp:
         _add_wish(self._wanted.setdefault(user_id, []), after)
         self._pump_soon()
 
+    def forget(self, user_id: str) -> None:
+        """Nobody waits for anything of this user any more."""
+        self._wanted.pop(user_id, None)
+        if (batch := self._in_flight.get(user_id)) is not None:
+            batch.pop(user_id, None)
+
     async def close(self) -> None:
         """Stop asking."""
         self._is_closed = True
-        if self._pump_due is not None:
-            self._pump_due.cancel()
+        for handle in (self._pump_due, self._pump_later):
+            if handle is not None:
+                handle.cancel()
         for request in self._requests:
             request.cancel()
         await asyncio.gather(*self._requests, return_exceptions=True)
@@ -76,20 +99,33 @@ class CatchUp:
     def _pump_soon(self) -> None:
         """Pump at the end of this turn of the loop, so that all who begin to wait in it go together."""
         if self._pump_due is None and not self._is_closed:
-            self._pump_due = asyncio.get_running_loop().call_soon(self._pump)
+            self._pump_due = self._loop.call_soon(self._pump)
 
     def _pump(self) -> None:
         self._pump_due = None
         limit = 1 if self.is_away else self._requests_in_flight
         while len(self._requests) < limit:
-            users = [user for user in self._wanted if user not in self._in_flight_users][: self._users_per_request]
+            users = list(
+                islice((user for user in self._wanted if user not in self._in_flight), self._users_per_request)
+            )
             if not users:
                 return
+            is_full = len(users) == self._users_per_request
+            not_before = self._rests_until if is_full else max(self._rests_until, self._gathers_until)
+            if not_before > self._loop.time():
+                self._pump_at(not_before)
+                return
+            self._gathers_until = self._loop.time() + (self._gather_seconds if len(users) > 1 else 0.0)
             batch = {user: self._take_wish(user) for user in users}
-            self._in_flight_users.update(batch)
-            request = asyncio.get_running_loop().create_task(self._request(batch))
+            self._in_flight.update(dict.fromkeys(users, batch))
+            request = self._loop.create_task(self._request(batch))
             self._requests.add(request)
-            request.add_done_callback(self._ended)
+            request.add_done_callback(partial(self._ended, users, batch))
+
+    def _pump_at(self, when: float) -> None:
+        if self._pump_later is not None:
+            self._pump_later.cancel()
+        self._pump_later = self._loop.call_at(when, self._pump_soon)
 
     def _take_wish(self, user_id: str) -> int | None:
         """Return the user's oldest wish. One that is left goes behind everybody else's."""
@@ -99,30 +135,40 @@ class CatchUp:
             self._wanted[user_id] = wishes
         return wish
 
-    def _ended(self, request: asyncio.Task[None]) -> None:
+    def _ended(self, users: Sequence[str], batch: _Batch, request: asyncio.Task[None]) -> None:
+        """Wish again for what `batch` still holds."""
         self._requests.discard(request)
         if not request.cancelled() and (error := request.exception()) is not None:
+            self._rest(_LONGEST_PAUSE_SECONDS)
             log.error("reading the log failed: this is a bug", exc_info=error)
+        for user_id in users:
+            del self._in_flight[user_id]
+        for user_id, after in batch.items():
+            self.want(user_id, after)
         self._pump_soon()
 
-    async def _request(self, batch: dict[str, int | None]) -> None:
-        pages: dict[str, Page] = {}
+    async def _request(self, batch: _Batch) -> None:
+        """Read what `batch` wishes for; whoever's page has come is in it no more."""
         try:
-            pages = await self._read(batch)
-            self._pause_seconds = 0.0
+            pages = await self._read(dict(batch))
         except DependencyUnavailable as error:
-            self._pause_seconds = min(max(self._pause_seconds * 2, _FIRST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS)
+            self._rest(min(max(self._pause_seconds * 2, _FIRST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS))
             log.warning("the store is away", reason=str(error), users=len(batch), again_in_seconds=self._pause_seconds)
-            await asyncio.sleep(self._pause_seconds)
-        finally:
-            self._in_flight_users.difference_update(batch)
-        for user_id, after in batch.items():
-            if user_id in pages:
-                self._on_page(user_id, pages[user_id])
-            else:
-                self.want(user_id, after)
+            return
+        except StoreRefused:
+            self._rest(REFUSED_PAUSE_SECONDS)
+            log.warning("sockets wait until the store does not refuse us", users=len(batch))
+            return
+        self._pause_seconds = 0.0
+        for user_id, page in pages.items():
+            batch.pop(user_id, None)
+            self._on_page(user_id, page)
 
-    async def _read(self, batch: dict[str, int | None]) -> dict[str, Page]:
+    def _rest(self, seconds: float) -> None:
+        self._pause_seconds = seconds
+        self._rests_until = self._loop.time() + seconds
+
+    async def _read(self, batch: _Batch) -> dict[str, Page]:
         positions = {user_id: after for user_id, after in batch.items() if after is not None}
         only_tops = [user_id for user_id, after in batch.items() if after is None]
         pages: dict[str, Page] = {}

@@ -39,6 +39,18 @@ class Metrics:
             ["outcome"],
             registry=registry,
         )
+        self.store_calls = Counter(
+            "switchboard_gateway_store_calls",
+            "Calls of the store: answered, unavailable (it is away), refused (somebody has to mend something).",
+            ["call", "outcome"],
+            registry=registry,
+        )
+        self.background_ended = Counter(
+            "switchboard_gateway_background_ended",
+            "Tasks that work as long as the process does, and have ended by a bug.",
+            ["task"],
+            registry=registry,
+        )
         self.users = Gauge("switchboard_gateway_users", "Users whose changes this process hears.", registry=registry)
         self.frames_sent = Counter("switchboard_gateway_frames_sent", "Frames written to sockets.", registry=registry)
         self.webhook_to_frame_seconds = Histogram(

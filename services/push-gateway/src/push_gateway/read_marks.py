@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-import httpx
 import msgspec
 import structlog
 
+from push_gateway.background import Background
 from push_gateway.metrics import Metrics
-from shared.contracts.internal import ReadQuery
+from push_gateway.store_api import REFUSED_PAUSE_SECONDS, StoreApi, StoreRefused
+from shared.contracts.internal import ReadAnswer, ReadQuery
 from shared.errors import DependencyUnavailable, PermanentError
 
 log = structlog.get_logger(__name__)
@@ -20,8 +21,8 @@ _USERS = 5_000
 _WORKERS = 4
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
-_WILL_WORK_LATER = (401, 403, 408, 429)
-"""Refusals that say nothing about what was asked: it is our token, or the time."""
+_ABOUT_THE_MARK = (404, 422)
+"""Answers about what was asked, and not about who asks: there is no such conversation, or no such number."""
 
 
 class ReadRefused(PermanentError):
@@ -37,25 +38,25 @@ class ReadPositions(Protocol):
         Raises:
             ReadRefused: asking again would not help.
             DependencyUnavailable: the store did not answer.
+            StoreRefused: it will take no mark before somebody mends something.
         """
 
 
 class StoreReadPositions:
-    """Tells the store over HTTP; `http` carries address, service token and time limit."""
+    """Tells the store over HTTP."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
-        self._http = http
+    def __init__(self, store: StoreApi) -> None:
+        self._store = store
+        self._answers = msgspec.json.Decoder(ReadAnswer)
 
     async def advance(self, query: ReadQuery) -> None:
         """See `ReadPositions`."""
         try:
-            response = await self._http.post("/internal/read", content=msgspec.json.encode(query))
-        except (httpx.HTTPError, OSError, TimeoutError) as error:
-            raise DependencyUnavailable(f"the store did not answer: {type(error).__name__} {error}") from error
-        if response.is_client_error and response.status_code not in _WILL_WORK_LATER:
-            raise ReadRefused(f"status {response.status_code}")
-        if not response.is_success:
-            raise DependencyUnavailable(f"the store answered {response.status_code}")
+            await self._store.ask("/internal/read", query, self._answers)
+        except StoreRefused as error:
+            if error.status in _ABOUT_THE_MARK:
+                raise ReadRefused(f"status {error.status}") from error
+            raise
 
 
 class ReadMarks:
@@ -83,15 +84,10 @@ class ReadMarks:
         self._something.set()
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def running(self, background: Background) -> AsyncIterator[None]:
         """Tell the store while the context lasts."""
-        tasks = [asyncio.create_task(self._work()) for _ in range(_WORKERS)]
-        try:
+        async with background.working({f"read marks {number}": self._work() for number in range(_WORKERS)}):
             yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _work(self) -> None:
         while True:
@@ -109,9 +105,15 @@ class ReadMarks:
                 log.info("a read position was refused", reason=str(error))
             except DependencyUnavailable as error:
                 log.info("a read position waits for the store", reason=str(error))
-                self.mark(query.user_id, query.conversation_id, query.up_to_seq)
                 self._pause_seconds = min(max(self._pause_seconds * 2, _FIRST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS)
-                await asyncio.sleep(self._pause_seconds)
+                await self._again(query)
+            except StoreRefused:
+                self._pause_seconds = REFUSED_PAUSE_SECONDS
+                await self._again(query)
+
+    async def _again(self, query: ReadQuery) -> None:
+        self.mark(query.user_id, query.conversation_id, query.up_to_seq)
+        await asyncio.sleep(self._pause_seconds)
 
     def _next(self) -> ReadQuery | None:
         """Take one conversation of the user whose turn it is."""

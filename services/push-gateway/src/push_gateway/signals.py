@@ -13,6 +13,7 @@ from typing import Literal
 import structlog
 
 from push_gateway import frames
+from push_gateway.background import Background
 from push_gateway.core import TYPING_SECONDS, People, Terms, Typist
 from push_gateway.metrics import Metrics
 from push_gateway.registry import Registry
@@ -72,15 +73,15 @@ class Signals:
         self._numbers = 0
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def running(self, background: Background) -> AsyncIterator[None]:
         """Pass on, announce and expire while the context lasts."""
-        tasks = [asyncio.create_task(work()) for work in (self._publish, self._announce, self._expire)]
-        try:
+        works = {
+            "signals to other gateways": self._publish(),
+            "announcements of who is there": self._announce(),
+            "expiry of who was there": self._expire(),
+        }
+        async with background.working(works):
             yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
     def came(self, session: Session) -> None:
         """A session has begun: tell it who is there, and the others that it is."""

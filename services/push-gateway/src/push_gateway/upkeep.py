@@ -8,12 +8,14 @@ from functools import partial
 import structlog
 from websockets.asyncio.server import Server
 
+from push_gateway.background import Background
 from push_gateway.frames import CloseCode
 from push_gateway.log_reader import MAX_USERS_PER_TOPS_QUERY, LogReader
 from push_gateway.metrics import Metrics
 from push_gateway.outlets import StreamOutlet, close_within
 from push_gateway.registry import Registry
 from push_gateway.shards import Shards
+from push_gateway.store_api import REFUSED_PAUSE_SECONDS, StoreRefused
 from shared.errors import DependencyUnavailable
 
 log = structlog.get_logger(__name__)
@@ -44,12 +46,6 @@ class Upkeep:
         self._late_shards: set[int] = set()
         """Those whose users alone are to be checked; without any, a check is of everyone."""
         self._is_everyone_due = False
-        self._tasks: Sequence[asyncio.Task[None]] = ()
-
-    @property
-    def is_running(self) -> bool:
-        """Whether both loops run; they end only by a bug."""
-        return bool(self._tasks) and not any(task.done() for task in self._tasks)
 
     def on_gap(self) -> None:
         """Events were missed: find out whose."""
@@ -63,15 +59,10 @@ class Upkeep:
         self._check_due.set()
 
     @asynccontextmanager
-    async def running(self, shards: Shards) -> AsyncIterator[None]:
+    async def running(self, shards: Shards, background: Background) -> AsyncIterator[None]:
         """Work while the context lasts."""
-        self._tasks = (asyncio.create_task(self._beat(shards)), asyncio.create_task(self._check()))
-        try:
+        async with background.working({"heartbeats": self._beat(shards), "search for lost events": self._check()}):
             yield
-        finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _beat(self, shards: Shards) -> None:
         loop = asyncio.get_running_loop()
@@ -105,6 +96,10 @@ class Upkeep:
                 log.warning("the store is away: lost events cannot be looked for", reason=str(error))
                 await asyncio.sleep(pause_seconds)
                 pause_seconds = min(pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
+                self._check_everyone()
+            except StoreRefused:
+                log.warning("the store refuses us: lost events cannot be looked for")
+                await asyncio.sleep(REFUSED_PAUSE_SECONDS)
                 self._check_everyone()
             else:
                 pause_seconds = _FIRST_PAUSE_SECONDS
