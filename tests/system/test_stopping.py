@@ -1,12 +1,17 @@
 """Stopping: in good order, in time, with status 0, whenever it is asked for."""
 
 import asyncio
+import json
 import os
 import signal
+import socket as sockets_of_the_system
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from websockets.asyncio.client import connect
 
 from tests.system.ledger import assert_balanced
 from tests.system.running import COMMAND, eventually, running_system
@@ -31,6 +36,56 @@ async def test_a_running_system_stops_within_ten_seconds(tmp_path: Path, argumen
     assert took < 10
     assert not any(is_running(pid) for pid in pids), "a server was left behind"
     assert not (tmp_path / "pids.json").exists()
+
+
+@pytest.mark.parametrize("arguments", [[], ["--processes"]], ids=["one process", "four processes"])
+async def test_every_client_hears_through_the_front_door_when_to_come_back(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    """Also beside one that never reads, and so never answers."""
+    async with running_system(tmp_path, "--no-simulator", *arguments) as system, AsyncExitStack() as clients:
+        front = urlsplit(system.urls["inbox"]).netloc
+        token = await system.token("ada")
+        sockets = [
+            await clients.enter_async_context(connect(f"ws://{front}/ws/ada?token={token}", proxy=None))
+            for _ in range(5)
+        ]
+        for socket in sockets:
+            assert json.loads(await asyncio.wait_for(socket.recv(), 10))["type"] == "hello"
+        stream = await clients.enter_async_context(
+            system.http.stream("GET", f"http://{front}/sse/ada", params={"token": token})
+        )
+        lines = stream.aiter_lines()
+        async for line in lines:
+            if line == "event: hello":
+                break
+        clients.callback((await _never_reading(front, f"/ws/ada?token={token}")).close)
+        began = time.monotonic()
+        system.process.send_signal(signal.SIGTERM)
+
+        for socket in sockets:
+            await asyncio.wait_for(socket.wait_closed(), 10)
+            assert socket.close_code == 1012
+            assert (socket.close_reason or "").startswith("retry_after_ms=")
+        told = [line async for line in lines if line.startswith("data: ")]
+        assert json.loads(told[-1].removeprefix("data: "))["code"] == 1012
+        assert await asyncio.wait_for(system.process.wait(), 15) == 0
+        took = time.monotonic() - began
+
+    assert took < 10
+
+
+async def _never_reading(netloc: str, path: str) -> sockets_of_the_system.socket:
+    """Ask for a socket, and take not even the answer."""
+    host, _, port = netloc.partition(":")
+    raw = sockets_of_the_system.socket()
+    raw.settimeout(0)
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(raw, (host, int(port)))
+    head = "Host: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    await loop.sock_sendall(raw, f"GET {path} HTTP/1.1\r\n{head}{key}\r\n".encode())
+    return raw
 
 
 async def test_a_start_that_is_interrupted_leaves_nothing_running(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ _CONNECTION_HEADER = re.compile(rb"\r\nConnection:[^\r\n]*", re.IGNORECASE)
 _UPGRADE = re.compile(rb"\r\nUpgrade:", re.IGNORECASE)
 
 Routes = Mapping[str, int]
-"""Path prefix to loopback port; the longest match wins, "/" is what is left."""
+"""Path prefix to loopback port; the longest match wins, "/" is what is left. Looked at anew for each request."""
 
 
 def route(path: str, routes: Routes) -> int | None:
@@ -39,7 +39,11 @@ def rewritten(head: bytes) -> bytes:
 
 @asynccontextmanager
 async def front_door(routes: Routes, *, host: str, port: int) -> AsyncIterator[int]:
-    """Listen on `host:port` and pass every request on while the context lasts; yields the port."""
+    """Listen on `host:port` and pass every request on while the context lasts; yields the port.
+
+    To be entered before the services that it leads to, so that it is left after them: then what they say at their end,
+    such as a socket's close code, still reaches its client. As long as `routes` is empty it answers 503.
+    """
     connections: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -78,6 +82,9 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, r
     request_line = _REQUEST_LINE.match(head)
     if request_line is None:
         await _answer(writer, "400 Bad Request", "this is not an HTTP/1.1 request")
+        return
+    if not routes:
+        await _answer(writer, "503 Service Unavailable", "the services are starting", "Retry-After: 1")
         return
     port = route(request_line[1].decode("latin-1"), routes)
     if port is None:

@@ -123,11 +123,12 @@ async def _run(options: Options, environment: Mapping[str, str], say: Callable[[
             pid_file=pid_file,
             say=say,
         )
-        services = await _enter_services(stack, launch)
-        inbox_port = await stack.enter_async_context(_serving(inbox))
-        routes = services.routes | {"/": inbox_port}
-        routes |= {"/avatars": graph_port, "/media": graph_port} if graph_port else {}
+        routes: dict[str, int] = {}
         front_port = await stack.enter_async_context(front_door(routes, host="127.0.0.1", port=options.port))
+        inbox_port = await stack.enter_async_context(_serving(inbox))
+        services = await _enter_services(stack, launch)
+        routes |= services.routes | {"/": inbox_port}
+        routes |= {"/avatars": graph_port, "/media": graph_port} if graph_port else {}
         addresses = _addresses(services, front_port, launch)
         graph.state.public_url = addresses.inbox
         if options.simulator:

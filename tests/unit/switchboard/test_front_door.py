@@ -81,6 +81,21 @@ async def test_what_cannot_be_passed_on_is_answered_in_words(request_head: bytes
     assert answer.split()[1] == status
 
 
+async def test_before_there_is_anything_to_lead_to_a_client_is_asked_to_come_again() -> None:
+    async def backend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n" + await reader.readuntil(b"\r\n\r\n"))
+
+    routes: dict[str, int] = {}
+    async with behind(backend) as port, front_door(routes, host="127.0.0.1", port=0) as front:
+        early = await exchange(front, b"GET /x HTTP/1.1\r\n\r\n")
+        routes["/x"] = port
+        late = await exchange(front, b"GET /x HTTP/1.1\r\n\r\n")
+
+    assert early.split()[1] == b"503"
+    assert b"Retry-After: 1" in early
+    assert late.split()[1] == b"200"
+
+
 async def test_leaving_ends_connections_that_are_still_open() -> None:
     async def backend(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()

@@ -52,7 +52,7 @@ class CatchUp:
         *,
         users_per_request: int = 64,
         requests_in_flight: int = 2,
-        gather_seconds: float = 0.03,
+        gather_seconds: float = 0.05,
     ) -> None:
         self._log_reader = log_reader
         self._on_page = on_page
