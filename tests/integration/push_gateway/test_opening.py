@@ -77,6 +77,15 @@ async def test_only_pages_of_allowed_origins_may_open_sockets(origin: str, allow
     assert answered == status
 
 
+@pytest.mark.parametrize("name", ["Origin", "Authorization", "Host"])
+async def test_a_header_that_comes_twice_is_a_bad_request(name: str) -> None:
+    async with gateway() as push:
+        twice = [(name, "https://inbox.example"), (name, "https://evil.example")]
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(push.url("ada", token=token("ada")), proxy=None, additional_headers=twice)
+    assert refused.value.response.status_code == http.HTTPStatus.BAD_REQUEST
+
+
 async def test_other_paths_are_not_found() -> None:
     async with gateway() as push, httpx.AsyncClient() as http_client:
         for path in ("/", "/ws/", "/ws/a/b", "/metrics"):

@@ -1,10 +1,13 @@
-"""A whole gateway with several tabs of a user, which crashes, on a broker that is lost: every tab sees the log.
+"""A whole gateway with several tabs of a user, and everything that can happen to it: every tab shows the database.
 
 Beside `test_session_machine`: there one session and its socket, here what sessions share (the registry, the newest
-frames in memory, pages read for one another), and everything that can be lost between the store and a client's screen.
+frames in memory, pages read for one another), clients that fold what they get, and everything that can be lost between
+the store and a client's screen: events, the broker, the gateway, the store, the older part of the log, and the database
+itself, of which an earlier state is restored.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -15,40 +18,111 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from prometheus_client import CollectorRegistry
 
+from push_gateway import frames
 from push_gateway.core import Effect, FetchLog, Limits, Page, Send, Session
 from push_gateway.frames import Frame, Notice
 from push_gateway.metrics import Metrics
 from push_gateway.registry import Feed, Registry
 from shared.contracts import InboxPersistedV1
 from tests.builders import inbox_persisted
-from tests.unit.push_gateway.wire import frame, payloads
+from tests.unit.push_gateway.wire import payloads
 
 USER = "ada"
-EPOCH = "e1"
 TABS = 3
+ROWS = 4
 ROOM = 10_000
 LIMITS = Limits(held_frames=3, held_bytes=300, drained_room_bytes=ROOM)
+
+Row = tuple[int, str]
+"""`seq` of its last change, and what that wrote."""
+
+
+@dataclass
+class Database:
+    """Rows, and a log of references to them."""
+
+    life: int = 1
+    floor: int = 0
+    changes: list[tuple[int, str]] = field(default_factory=list)
+    """By `seq` - 1: which row was changed, and into what."""
+
+    @property
+    def epoch(self) -> str:
+        return f"e{self.life}"
+
+    @property
+    def top(self) -> int:
+        return len(self.changes)
+
+    @property
+    def rows(self) -> dict[int, Row]:
+        return {row: (seq, text) for seq, (row, text) in enumerate(self.changes, start=1)}
+
+    def commit(self, row: int) -> int:
+        self.changes.append((row, f"{self.epoch}.{self.top + 1}" + "x" * (self.top % 5) * 20))
+        return self.top
+
+    def restore(self, top: int) -> None:
+        del self.changes[top:]
+        self.floor = min(self.floor, top)
+        self.life += 1
+
+    def data(self, seq: int) -> bytes:
+        """Render a change as the store does: the whole row, as it is now."""
+        row = self.changes[seq - 1][0]
+        return json.dumps({"row": row, "is": self.rows[row]}).encode()
+
+    def frames(self, after: int, top: int, limit: int) -> Sequence[Frame]:
+        if after < self.floor:
+            return ()
+        seqs = range(after + 1, min(after + limit, top) + 1)
+        return [frames.sequenced("message_updated", seq, msgspec.Raw(self.data(seq))) for seq in seqs]
 
 
 @dataclass
 class Screen:
-    """What a tab shows; it survives its connections."""
+    """What a tab shows; it survives its connections, and keeps the rules of docs/protocol.md."""
 
+    database: Database
     position: int | None = None
+    epoch: str | None = None
+    rows: dict[int, Row] = field(default_factory=dict)
 
     def receive(self, message: Any) -> None:
+        data = message.get("data")
         match message["type"]:
             case "hello" if self.position is None:
-                self.position = message["data"]["seq"]
+                self.load(data)
             case "reset":
-                raise AssertionError("nothing is pruned or restored here")
+                self.assert_needed(data["reason"])
+                self.load(data)
             case "heartbeat":
-                assert message["data"]["seq"] == self.position
-            case "new_message":
-                assert self.position is not None
-                assert message["seq"] == self.position + 1
-                assert message["data"]["n"] == message["seq"]
+                assert data["seq"] == self.position
+            case "message_updated":
+                assert self.position is not None, "a change before hello"
+                assert message["seq"] == self.position + 1, "a hole, or a repetition"
                 self.position += 1
+                self.show(data["row"], (data["is"][0], data["is"][1]))
+
+    def assert_needed(self, reason: str) -> None:
+        assert self.position is not None
+        match reason:
+            case "log_pruned":
+                assert self.position < self.database.floor or self.epoch != self.database.epoch
+            case "epoch_changed":
+                assert self.epoch != self.database.epoch
+            case _:
+                raise AssertionError(f"{reason}: this position was the server's own")
+
+    def load(self, data: Any) -> None:
+        """Load everything over REST."""
+        self.position, self.epoch = data["seq"], data["epoch"]
+        self.rows = dict(self.database.rows)
+
+    def show(self, row: int, what: Row) -> None:
+        """Of two versions of the same object the one with the higher `seq` is the newer one."""
+        if row not in self.rows or self.rows[row][0] <= what[0]:
+            self.rows[row] = what
 
 
 @dataclass
@@ -58,6 +132,7 @@ class Tab:
     machine: "Gateway"
     screen: Screen
     session: Session
+    asked_epoch: str | None
     who_id: str = "tab"
     on_its_way: list[Any] = field(default_factory=list)
 
@@ -96,7 +171,7 @@ class Tab:
                 case Send(wire=wire):
                     self.on_its_way += [json.loads(payload) for payload in payloads(wire)]
                 case FetchLog(after=after):
-                    page = self.machine.recent_page(after)
+                    page = self.machine.recent_page(after, self.asked_epoch)
                     if page is None:
                         self.machine.wanted.append(after)
                     else:
@@ -106,12 +181,13 @@ class Tab:
 class Gateway(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.log: list[Frame] = []
+        self.database = Database()
         self.now = 0.0
         self.in_flight: list[InboxPersistedV1] = []
         self.is_broker_there = True
         self.is_loss_noticed = False
-        self.screens = [Screen() for _ in range(TABS)]
+        self.is_store_there = True
+        self.screens = [Screen(self.database) for _ in range(TABS)]
 
     @initialize()
     def start(self) -> None:
@@ -132,31 +208,32 @@ class Gateway(RuleBasedStateMachine):
             self.connect(number)
 
     def connect(self, number: int) -> None:
-        after = self.screens[number].position
+        screen = self.screens[number]
         session = Session(
-            after=after, epoch=EPOCH if after is not None else None, expires_at=1e9, heartbeat_seconds=20, limits=LIMITS
+            after=screen.position, epoch=screen.epoch, expires_at=1e9, heartbeat_seconds=20, limits=LIMITS
         )
-        tab = Tab(self, self.screens[number], session)
+        tab = Tab(self, screen, session, screen.epoch)
         feed, _ = self.registry.join(USER, tab)
         feed.is_heard = (self.is_broker_there and not self.is_loss_noticed) or feed.is_heard
         self.tabs[number] = (feed, tab)
         tab.apply(session.open())
 
-    def recent_page(self, after: int | None) -> Page | None:
+    def recent_page(self, after: int | None, asked_epoch: str | None) -> Page | None:
+        """What the shell does before it asks the store."""
         [feed] = self.registry.feeds
-        return None if self.is_loss_noticed else feed.recent.page(after)
+        is_usable = asked_epoch in (None, feed.recent.epoch) and not self.is_loss_noticed
+        return feed.recent.page(after) if is_usable else None
 
     def deliver(self, index: int) -> None:
         self.registry.on_events([self.in_flight.pop(index)])
 
-    @rule(count=st.integers(1, 4))
-    def publish(self, count: int) -> None:
-        for _ in range(count):
-            seq = len(self.log) + 1
-            self.log.append(frame(seq, "x" * (seq % 5) * 20))
-            data = msgspec.Raw(json.dumps({"n": seq}).encode())
+    @rule(rows=st.lists(st.integers(1, ROWS), min_size=1, max_size=4))
+    def publish(self, rows: list[int]) -> None:
+        for row in rows:
+            seq = self.database.commit(row)
+            data = msgspec.Raw(self.database.data(seq))
             if self.is_broker_there:
-                self.in_flight.append(inbox_persisted(user_id=USER, seq=seq, kind="new_message", data=data))
+                self.in_flight.append(inbox_persisted(user_id=USER, seq=seq, kind="message_updated", data=data))
 
     @precondition(lambda self: self.in_flight)
     @rule()
@@ -193,7 +270,22 @@ class Gateway(RuleBasedStateMachine):
         self.is_broker_there = True
         self.is_loss_noticed = False
         self.registry.on_gap()
-        self.tops_are_checked()
+        if self.is_store_there:
+            self.tops_are_checked()
+
+    @rule(is_there=st.booleans())
+    def the_store_goes_or_comes(self, is_there: bool) -> None:  # noqa: FBT001 - drawn
+        self.is_store_there = is_there
+
+    @rule(kept=st.integers(0, 5))
+    def the_log_is_pruned(self, kept: int) -> None:
+        self.database.floor = max(self.database.floor, self.database.top - kept)
+
+    @rule(lost=st.integers(0, 6))
+    def an_earlier_database_is_restored(self, lost: int) -> None:
+        """It takes minutes: of the events of its former life none is on its way any more."""
+        self.in_flight.clear()
+        self.database.restore(max(0, self.database.top - lost))
 
     @rule()
     def the_gateway_crashes(self) -> None:
@@ -211,19 +303,28 @@ class Gateway(RuleBasedStateMachine):
     def the_network_delivers(self, number: int, count: int) -> None:
         self.tabs[number][1].arrive(count)
 
-    @precondition(lambda self: self.wanted)
+    @precondition(lambda self: self.wanted and self.is_store_there)
     @rule(limit=st.integers(1, 3), late=st.integers(0, 2))
     def the_store_answers(self, limit: int, late: int) -> None:
         """With what was committed when it read, which may be a little less than there is now."""
-        after = self.wanted.pop(0)
-        top = max(len(self.log) - late, after or 0)
-        frames = () if after is None else tuple(self.log[after : min(after + limit, top)])
+        after, database = self.wanted.pop(0), self.database
+        top = max(database.top - late, database.floor, min(after or 0, database.top))
         start = top if after is None else after
-        self.registry.on_page(USER, Page(after=start, epoch=EPOCH, seq=top, floor_seq=0, frames=frames))
+        self.registry.on_page(
+            USER,
+            Page(
+                after=start,
+                epoch=database.epoch,
+                seq=top,
+                floor_seq=0 if after is None else database.floor,
+                frames=database.frames(start, top, limit),
+            ),
+        )
 
+    @precondition(lambda self: self.is_store_there)
     @rule()
     def tops_are_checked(self) -> None:
-        self.registry.on_tops(EPOCH, {USER: len(self.log)})
+        self.registry.on_tops(self.database.epoch, {USER: self.database.top})
 
     @rule()
     def heartbeat(self) -> None:
@@ -236,23 +337,30 @@ class Gateway(RuleBasedStateMachine):
         for _, tab in self.tabs.values():
             tab.tick()
 
-    @invariant()
-    def no_screen_is_ahead_of_the_log(self) -> None:
-        assert all((screen.position or 0) <= len(self.log) for screen in self.screens)
-
-    def teardown(self) -> None:
-        """When everything is back, every screen shows everything."""
-        if not hasattr(self, "tabs"):
-            return
-        self.the_broker_is_back()
-        for _ in range(len(self.log) * 4 + 20):
+    @rule()
+    def everything_is_well_for_a_while(self) -> None:
+        """Then every screen shows everything, and nothing else."""
+        self.is_store_there = True
+        if not self.is_broker_there:
+            self.the_broker_is_back()
+        for _ in range(self.database.top * 4 + 20):
             self.tops_are_checked()
             while self.wanted:
                 self.the_store_answers(limit=3, late=0)
             self.time_passes(1.0)
-        for number in range(TABS):
+        for number, screen in enumerate(self.screens):
             self.the_network_delivers(number, 10_000)
-        assert [screen.position for screen in self.screens] == [len(self.log)] * TABS
+            assert (screen.position, screen.epoch) == (self.database.top, self.database.epoch)
+            assert screen.rows == self.database.rows
+
+    @invariant()
+    def no_screen_is_ahead_of_its_database(self) -> None:
+        for screen in self.screens:
+            assert screen.epoch != self.database.epoch or (screen.position or 0) <= self.database.top
+
+    def teardown(self) -> None:
+        if hasattr(self, "tabs"):
+            self.everything_is_well_for_a_while()
 
 
 Gateway.TestCase.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)

@@ -264,6 +264,12 @@ def test_a_ping_is_answered_and_known_frames_are_taken_quietly() -> None:
     assert live().received('{"type":"typing","conversation_id":"c"}', ROOM) == [Told(Typing(conversation_id="c"))]
 
 
+def test_a_session_that_was_closed_before_it_began_asks_for_nothing() -> None:
+    opening = session(3, "e1")
+    opening.close(CloseCode.BAD_FRAME, "too many bytes")
+    assert opening.open() == []
+
+
 def test_an_unknown_frame_closes_the_socket() -> None:
     at_five = live()
 

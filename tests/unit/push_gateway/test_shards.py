@@ -59,6 +59,26 @@ async def test_a_shard_that_is_wanted_again_is_bound_after_it_was_unbound() -> N
     await shards.close()
 
 
+async def test_a_shard_that_comes_and_goes_while_the_broker_is_slow_is_heard_in_the_end() -> None:
+    tail = FakeTail()
+    shards = Shards(tail)
+    for _ in range(2):
+        shards.acquire(3)
+        await settled()
+        shards.release(3)
+        await settled()
+    tail.confirm.set()
+    async with asyncio.timeout(5):
+        while "unbind 3" not in tail.asked:  # noqa: ASYNC110 - the moment between the two is what this is about
+            await asyncio.sleep(0)
+        shards.acquire(3)
+        assert await shards.heard(3)
+        await settled()
+
+    assert tail.asked == ["bind 3", "unbind 3", "bind 3", "unbind 3", "bind 3"]
+    await shards.close()
+
+
 async def test_nobody_waits_long_for_a_broker_that_is_slow_or_away() -> None:
     tail = FakeTail()
     shards = Shards(tail, bind_wait_seconds=0.01)

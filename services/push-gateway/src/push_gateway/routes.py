@@ -6,7 +6,7 @@ from functools import partial
 
 import structlog
 from websockets.asyncio.server import ServerConnection
-from websockets.datastructures import Headers
+from websockets.datastructures import Headers, MultipleValuesError
 from websockets.exceptions import ConnectionClosed, InvalidHeader
 from websockets.headers import parse_subprotocol
 from websockets.http11 import Request, Response
@@ -20,6 +20,8 @@ from push_gateway.outlets import CLOSE_WAIT_SECONDS, Connection, SocketOutlet, c
 from push_gateway.sessions import Session
 
 log = structlog.get_logger(__name__)
+
+_SINGLE_HEADERS = ("Origin", "Host", "Authorization")
 
 
 class Sockets:
@@ -39,10 +41,13 @@ class Sockets:
         self._write_budget_bytes = write_budget_bytes
 
     def refuse(self, connection: ServerConnection, request: Request) -> Response | None:
-        """Answer what is no WebSocket of ours over HTTP: another path, a page of a foreign origin."""
+        """Answer what is no WebSocket of ours over HTTP: another path, a page of a foreign origin, an unclear head."""
         if user_of(request.path) is None:
             return connection.respond(http.HTTPStatus.NOT_FOUND, "Nothing is here. WebSockets: /ws/{user_id}\n")
-        origin, host = request.headers.get("Origin"), request.headers.get("Host")
+        try:
+            origin, host, _ = (request.headers.get(name) for name in _SINGLE_HEADERS)
+        except MultipleValuesError as error:
+            return connection.respond(http.HTTPStatus.BAD_REQUEST, f"This header may come once: {error}\n")
         if not is_allowed_origin(origin, host, self._allowed_origins):
             log.info("origin refused", origin=origin)
             return connection.respond(http.HTTPStatus.FORBIDDEN, "This origin may not open sockets here.\n")

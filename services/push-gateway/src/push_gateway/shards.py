@@ -45,6 +45,8 @@ class Shards:
         self._on_late_bind = on_late_bind
         self._shards: dict[int, _Shard] = {}
         self._unbinding: dict[int, asyncio.Task[None]] = {}
+        """The last one of each shard: a shard may come and go again while the broker is slow."""
+        self._tasks: set[asyncio.Task[bool] | asyncio.Task[None]] = set()
 
     def acquire(self, shard: int) -> None:
         """Count one user more."""
@@ -64,7 +66,9 @@ class Shards:
         known.users -= 1
         if known.users == 0:
             del self._shards[shard]
-            self._unbinding[shard] = asyncio.create_task(self._unbind(shard, known.binding))
+            unbinding = asyncio.create_task(self._unbind(shard, known.binding))
+            self._unbinding[shard] = unbinding
+            self._keep(unbinding)
 
     async def heard(self, shard: int) -> bool:
         """Return once the broker has confirmed `shard`, or False when it did not in time; never raises for that."""
@@ -80,16 +84,19 @@ class Shards:
         """Stop waiting for the broker; the tail's end unbinds everything."""
         if self._beside is not None:
             await self._beside.close()
-        tasks: list[asyncio.Task[bool] | asyncio.Task[None]] = [shard.binding for shard in self._shards.values()]
-        tasks += self._unbinding.values()
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _begin(self, shard: int) -> asyncio.Task[bool]:
         binding = asyncio.create_task(self._bind(shard))
         binding.add_done_callback(lambda done: self._ended(shard, done))
+        self._keep(binding)
         return binding
+
+    def _keep(self, task: asyncio.Task[bool] | asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _ended(self, shard: int, binding: asyncio.Task[bool]) -> None:
         known = self._shards.get(shard)
@@ -112,4 +119,5 @@ class Shards:
     async def _unbind(self, shard: int, binding: asyncio.Task[bool]) -> None:
         await asyncio.wait({binding})
         await self._tail.unbind(shard)
-        del self._unbinding[shard]
+        if self._unbinding.get(shard) is asyncio.current_task():
+            del self._unbinding[shard]

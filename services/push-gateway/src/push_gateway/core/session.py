@@ -85,7 +85,7 @@ class Session:
     def open(self) -> list[Effect]:
         """The user's events arrive from now on: read the log."""
         self._is_fetching = True
-        return [FetchLog(None if self._starts_at_top and self._phase is _Phase.OPENING else self._sent)]
+        return [] if self.is_closed else [FetchLog(None if self._starts_at_top else self._sent)]
 
     def take_next(self, seq: int) -> bool:
         """Whether event `seq` is to be written at once; it counts as sent then. The short way of nearly every event."""
