@@ -52,6 +52,9 @@ class GatewayProcess:
     def ws_url(self, user_id: str, token: str, query: str = "") -> str:
         return f"ws://127.0.0.1:{self.ports['gateway']}/ws/{user_id}?token={token}{query}"
 
+    def sse_url(self, user_id: str, token: str) -> str:
+        return f"http://127.0.0.1:{self.ports['gateway_sse']}/sse/{user_id}?token={token}"
+
     async def start(self) -> None:
         known = {f"{name}_port": port for name, port in self.ports.items()}
         self._process = await asyncio.create_subprocess_exec(
@@ -91,12 +94,12 @@ class GatewayProcess:
         fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    async def metric(self, name: str) -> float:
-        """Return the sum of a metric over its labels."""
+    async def metric(self, name: str, label: str = "") -> float:
+        """Return the sum of a metric over its labels, or over those that contain `label`."""
         async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
             text = (await client.get(f"http://127.0.0.1:{self.ports['gateway_operations']}/metrics")).text
         wanted = f"switchboard_gateway_{name}"
-        lines = [line for line in text.splitlines() if line.startswith((f"{wanted} ", f"{wanted}{{"))]
+        lines = [line for line in text.splitlines() if line.startswith((f"{wanted} ", f"{wanted}{{")) and label in line]
         return sum(float(line.rpartition(" ")[2]) for line in lines)
 
 

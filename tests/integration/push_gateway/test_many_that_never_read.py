@@ -54,6 +54,38 @@ async def test_clients_that_never_read_delay_nobody_and_cost_a_bounded_amount_of
             client.close()
 
 
+async def test_clients_that_never_read_are_closed_as_too_slow_and_what_was_kept_for_them_is_given_back() -> None:
+    async with (
+        fake_store() as store,
+        gateway_processes(
+            1,
+            store,
+            gateway_max_sockets_per_user=60,
+            gateway_write_budget_bytes=BUDGET_BYTES,
+            gateway_lagging_seconds=1.0,
+        ) as [gateway],
+    ):
+        dead = [await _never_reading(gateway, user) for user in USERS for _ in range(DEAD_PER_USER)]
+        readers = {user: await connect(gateway.ws_url(user, token(user)), proxy=None) for user in USERS}
+        for reader in readers.values():
+            assert (await receive(reader))["type"] == "hello"
+
+        slowest = 0.0
+        async with asyncio.timeout(60):
+            while await gateway.metric("closes_total", 'code="4008"') < len(dead):
+                slowest = max(slowest, await _push_to_all(gateway, store, readers, 10))
+            while await gateway.metric("sockets") > len(readers):
+                slowest = max(slowest, await _push_to_all(gateway, store, readers, 1))
+
+        assert slowest < IN_TIME_SECONDS
+        assert await gateway.metric("closes_total") == len(dead), "nobody else"
+        assert await gateway.metric("buffered_bytes") < len(readers) * (BUDGET_BYTES + 2 * len(TEXT))
+        for reader in readers.values():
+            await reader.close()
+        for client in dead:
+            client.close()
+
+
 async def _push_to_all(
     gateway: GatewayProcess, store: FakeStore, readers: dict[str, ClientConnection], count: int
 ) -> float:

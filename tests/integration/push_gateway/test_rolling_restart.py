@@ -1,24 +1,37 @@
-"""Several gateways under load, stopped in turn and killed: every client gets everything, in order, once."""
+"""Several gateways under load, stopped in turn and killed: every client gets everything, in order, once.
+
+Each user has several devices, which are on whichever gateway they came to; some of them listen to event streams.
+"""
 
 import asyncio
 import json
 import random
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
+from http import HTTPStatus
+from typing import Any
 
-from websockets.asyncio.client import ClientConnection, connect
+import httpx
+import pytest
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+from push_gateway.frames import CloseCode
+from tests.integration.push_gateway.event_streams import EventStream
 from tests.integration.push_gateway.harness import token, until
 from tests.integration.push_gateway.processes import GatewayProcess, gateway_processes
 from tests.integration.push_gateway.store import FakeStore, fake_store
 
 GATEWAYS = 3
+USERS = 60
+STREAMS = 20
 CLIENTS = 180
 """More than fifty a gateway: so many are not sent away all at once."""
 PAUSE_SECONDS = 0.01
 
 
-@dataclass
+@dataclass(eq=False)
 class Client:
     """Keeps the protocol's rules for clients, and what it was sent."""
 
@@ -28,50 +41,83 @@ class Client:
     seqs: list[int] = field(default_factory=list)
     retry_after_ms: list[int] = field(default_factory=list)
     position: int | None = None
+    last_event_id: str = ""
+    """Of an event stream: what a browser sends of itself when it reconnects."""
+    resumed: int = 0
     connected: int = 0
     resets: int = 0
 
-    async def run(self) -> None:
+    async def run(self, listen: Callable[["Client", GatewayProcess], Awaitable[int | None]]) -> None:
+        """Connect to one gateway after the other with `listen`, which returns when to come back, if it was told."""
         turn = self.rng.randrange(GATEWAYS)
         while True:
-            wait_seconds = self.rng.uniform(0.05, 0.2)
-            after = "" if self.position is None else f"&after={self.position}&epoch=e1"
-            url = self.gateways[turn % GATEWAYS].ws_url(self.user, token(self.user), after)
             turn += 1
-            try:
-                async with connect(url, proxy=None, open_timeout=5, close_timeout=1) as socket:
-                    await self._read(socket)
-            except ConnectionClosed as closed:
-                if closed.rcvd is not None and closed.rcvd.code == 1012:
-                    self.retry_after_ms.append(int(closed.rcvd.reason.removeprefix("retry_after_ms=")))
-                    wait_seconds = self.retry_after_ms[-1] / 1000
-            except (OSError, InvalidHandshake, TimeoutError, EOFError):
-                pass
+            retry_after_ms = await listen(self, self.gateways[turn % GATEWAYS])
+            wait_seconds = self.rng.uniform(0.05, 0.2)
+            if retry_after_ms is not None:
+                self.retry_after_ms.append(retry_after_ms)
+                wait_seconds = retry_after_ms / 1000
             await asyncio.sleep(wait_seconds)
 
-    async def _read(self, socket: ClientConnection) -> None:
-        while True:
-            message = json.loads(await socket.recv())
-            match message["type"]:
-                case "hello":
-                    self.connected += 1
-                    if self.position is None:
-                        self.position = message["data"]["seq"]
-                case "reset":
-                    self.resets += 1
-                case "new_message":
-                    self.seqs.append(message["seq"])
-                    self.position = message["seq"]
+    def take(self, message: Any) -> None:
+        match message["type"]:
+            case "hello":
+                self.connected += 1
+                self.resumed += message["data"]["resumed"]
+                if self.position is None:
+                    self.position = message["data"]["seq"]
+            case "reset":
+                self.resets += 1
+            case "new_message":
+                self.seqs.append(message["seq"])
+                self.position = message["seq"]
 
 
+async def on_a_socket(client: Client, gateway: GatewayProcess) -> int | None:
+    after = "" if client.position is None else f"&after={client.position}&epoch=e1"
+    url = gateway.ws_url(client.user, token(client.user), after)
+    try:
+        async with connect(url, proxy=None, open_timeout=5, close_timeout=1) as socket:
+            while True:
+                client.take(json.loads(await socket.recv()))
+    except ConnectionClosed as closed:
+        if closed.rcvd is not None and closed.rcvd.code == 1012:
+            return int(closed.rcvd.reason.removeprefix("retry_after_ms="))
+    except (OSError, InvalidHandshake, TimeoutError, EOFError):
+        pass
+    return None
+
+
+async def on_a_stream(http: httpx.AsyncClient, client: Client, gateway: GatewayProcess) -> int | None:
+    headers = {"Last-Event-ID": client.last_event_id} if client.last_event_id else {}
+    url = gateway.sse_url(client.user, token(client.user))
+    try:
+        async with http.stream("GET", url, headers=headers) as response:
+            if response.status_code != HTTPStatus.OK:
+                return None
+            events = EventStream(response)
+            while (event := await events.next(60)).type != "close":
+                client.take(event.data)
+                client.last_event_id = events.last_event_id
+            return int(event.data["retry_after_ms"]) if event.data["code"] == CloseCode.RESTARTING else None
+    except (httpx.HTTPError, TimeoutError, StopAsyncIteration):
+        return None
+
+
+@pytest.mark.timeout(240)
 async def test_nothing_is_missed_when_gateways_are_restarted_in_turn_and_one_is_killed() -> None:
     rng = random.Random(7)
     async with (
         fake_store() as store,
+        httpx.AsyncClient(timeout=60, trust_env=False) as http,
         gateway_processes(GATEWAYS, store, shutdown_grace_seconds=3.0, heartbeat_seconds=1.0) as gateways,
     ):
-        clients = [Client(f"user-{number % 60}", gateways, rng) for number in range(CLIENTS)]
-        running = [asyncio.create_task(client.run()) for client in clients]
+        clients = [Client(f"user-{number % USERS}", gateways, rng) for number in range(CLIENTS)]
+        streaming = clients[:STREAMS]
+        running = [
+            asyncio.create_task(client.run(partial(on_a_stream, http) if client in streaming else on_a_socket))
+            for client in clients
+        ]
         await until(lambda: all(client.connected for client in clients), 60)
         load = asyncio.create_task(_load(store, gateways, rng))
         try:
@@ -87,6 +133,7 @@ async def test_nothing_is_missed_when_gateways_are_restarted_in_turn_and_one_is_
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
+    assert all(client.resumed >= 1 for client in streaming), "by Last-Event-ID alone"
     assert min(len(log) for log in store.logs.values()) > 5, "there was load"
     for client in clients:
         assert client.seqs == list(range(1, len(store.logs[client.user]) + 1)), client.user
@@ -100,7 +147,7 @@ async def test_nothing_is_missed_when_gateways_are_restarted_in_turn_and_one_is_
 async def _load(store: FakeStore, gateways: list[GatewayProcess], rng: random.Random) -> None:
     """Commit changes of random users; each gateway hears most of them, some late and some twice."""
     while True:
-        events = [store.append(f"user-{rng.randrange(60)}") for _ in range(4)]
+        events = [store.append(f"user-{rng.randrange(USERS)}") for _ in range(4)]
         for gateway in gateways:
             heard = [event for event in events if rng.random() > 0.02]
             if rng.random() < 0.1:
