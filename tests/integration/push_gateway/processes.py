@@ -1,7 +1,7 @@
 """Gateways as processes of their own, to be measured, stopped and killed. The test is their store and their broker.
 
 A gateway reads batches of events from its standard input, as it would from a queue of its own: what is published while
-it is not there never reaches it.
+it is not there never reaches it. It ends with whoever has started it.
 """
 
 import asyncio
@@ -122,7 +122,7 @@ async def _be_a_gateway(changes: dict[str, Any]) -> None:
     async with LocalBroker() as broker, running(settings, broker, registry=CollectorRegistry()) as ports:
         print(json.dumps(ports), flush=True)  # noqa: T201 - this is how the test learns the ports
         publishing = asyncio.create_task(_publish_what_comes(broker))
-        await stopping
+        await asyncio.wait((stopping, publishing), return_when=asyncio.FIRST_COMPLETED)
         publishing.cancel()
 
 

@@ -181,6 +181,18 @@ async def test_a_client_that_has_gone_is_forgotten() -> None:
         await until(lambda: push.metric("sockets") == 0)
 
 
+async def test_a_client_that_goes_on_sending_is_cut_off() -> None:
+    async with gateway() as push:
+        reader, writer = await asyncio.open_connection("127.0.0.1", push.sse_port)
+        head = f"GET /sse/ada?token={token('ada')} HTTP/1.1\r\nHost: gateway\r\nContent-Length: 10000000\r\n\r\n"
+        writer.write(head.encode())
+        await asyncio.wait_for(reader.readuntil(b"event: hello"), 10)
+        writer.write(b"x" * 200_000)
+
+        await until(lambda: push.metric("streams") == 0)
+        writer.close()
+
+
 async def test_a_stream_passes_the_front_door_and_its_end_does_too() -> None:
     async with gateway() as push, front_door({"/sse": push.sse_port}, host="127.0.0.1", port=0) as front:
         async with stream(replace(push, sse_port=front), "ada") as events:

@@ -67,16 +67,18 @@ class Database:
         self.floor = min(self.floor, top)
         self.life += 1
 
-    def data(self, seq: int) -> bytes:
+    def data(self, seq: int, *, told_by: str) -> bytes:
         """Render a change as the store does: the whole row, as it is now."""
         row = self.changes[seq - 1][0]
-        return json.dumps({"row": row, "is": self.rows[row]}).encode()
+        return json.dumps({"row": row, "is": self.rows[row], "told_by": told_by}).encode()
 
     def frames(self, after: int, top: int, limit: int) -> Sequence[Frame]:
         if after < self.floor:
             return ()
         seqs = range(after + 1, min(after + limit, top) + 1)
-        return [frames.sequenced("message_updated", seq, msgspec.Raw(self.data(seq))) for seq in seqs]
+        return [
+            frames.sequenced("message_updated", seq, msgspec.Raw(self.data(seq, told_by=self.epoch))) for seq in seqs
+        ]
 
 
 @dataclass
@@ -101,6 +103,7 @@ class Screen:
             case "message_updated":
                 assert self.position is not None, "a change before hello"
                 assert message["seq"] == self.position + 1, "a hole, or a repetition"
+                assert data["told_by"] in ("an event", self.epoch), "the log of another life"
                 self.position += 1
                 self.show(data["row"], (data["is"][0], data["is"][1]))
 
@@ -231,7 +234,7 @@ class Gateway(RuleBasedStateMachine):
     def publish(self, rows: list[int]) -> None:
         for row in rows:
             seq = self.database.commit(row)
-            data = msgspec.Raw(self.database.data(seq))
+            data = msgspec.Raw(self.database.data(seq, told_by="an event"))
             if self.is_broker_there:
                 self.in_flight.append(inbox_persisted(user_id=USER, seq=seq, kind="message_updated", data=data))
 
@@ -286,6 +289,13 @@ class Gateway(RuleBasedStateMachine):
         """It takes minutes: of the events of its former life none is on its way any more."""
         self.in_flight.clear()
         self.database.restore(max(0, self.database.top - lost))
+
+    @precondition(lambda self: self.wanted and self.is_store_there)
+    @rule(lost=st.integers(0, 6), rows=st.lists(st.integers(1, ROWS), min_size=1, max_size=4))
+    def a_restored_database_is_read_before_anybody_knows(self, lost: int, rows: list[int]) -> None:
+        self.an_earlier_database_is_restored(lost)
+        self.publish(rows)
+        self.the_store_answers(limit=3, late=0)
 
     @rule()
     def the_gateway_crashes(self) -> None:

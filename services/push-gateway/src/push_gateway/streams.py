@@ -31,6 +31,8 @@ _STATUSES = {
     CloseCode.BAD_FRAME: http.HTTPStatus.BAD_REQUEST,
 }
 _RETRY_AFTER_SECONDS = {CloseCode.RESTARTING: "2", CloseCode.TOO_MANY_SOCKETS: "60"}
+_LONGEST_BODY_BYTES = 64 * 1024
+"""A request has no use for a body; so much is passed over."""
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store, no-transform"),
@@ -145,8 +147,10 @@ async def _pour(outlet: StreamOutlet, send: Send) -> None:
 
 
 async def _hang_up_when_gone(request: Request, outlet: StreamOutlet) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+    """A client that has asked has nothing more to say: one that goes on sending is cut off as if it had gone."""
+    sent_bytes = 0
+    while (message := await request.receive())["type"] != "http.disconnect" and sent_bytes < _LONGEST_BODY_BYTES:
+        sent_bytes += len(message.get("body", b""))
     outlet.hang_up()
 
 
