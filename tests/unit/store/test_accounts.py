@@ -1,10 +1,21 @@
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.core.accounts import BEGINNING, Interval, Ownership, connect, disconnect, owner_at, page_version
+from store.core.accounts import (
+    BEGINNING,
+    Interval,
+    Ownership,
+    connect,
+    disconnect,
+    owner_at,
+    page_version,
+    refuse_token,
+)
 from tests.unit.store.facts import at
 
 
@@ -62,6 +73,39 @@ def test_connecting_again_keeps_what_is_not_given() -> None:
     assert (only.name, only.token_ciphertext, only.version, only.connected_at) == ("Shop", "two", 2, at(10))
 
 
+@pytest.mark.parametrize(
+    ("told", "is_news"),
+    [
+        ({}, False),
+        ({"name": "Shop"}, False),
+        ({"token_ciphertext": "one, encrypted anew", "is_same_token": True}, False),
+        ({"name": "Shop", "token_ciphertext": "one, encrypted anew", "is_same_token": True}, False),
+        ({"name": "Other"}, True),
+        ({"token_ciphertext": "two"}, True),
+        ({"name": "Other", "token_ciphertext": "one, encrypted anew", "is_same_token": True}, True),
+    ],
+)
+def test_only_what_is_other_than_it_was_is_news(told: dict[str, Any], *, is_news: bool) -> None:
+    intervals: list[Interval] = []
+    put(intervals, "user-1", 10, name="Shop", token="one")
+    change = connect(intervals, **{"user_id": "user-1", "name": None, "token_ciphertext": None, "now": at(20)} | told)
+
+    assert (change.is_news, change.user_ids) == (is_news, ["user-1"] if is_news else [])
+    [kept] = change.intervals
+    assert kept.version == (2 if is_news else 1)
+    assert kept.token_ciphertext == told.get("token_ciphertext", "one")
+
+
+def test_the_token_that_was_refused_ends_the_refusal_when_it_is_given_again() -> None:
+    intervals: list[Interval] = []
+    put(intervals, "user-1", 10, token="one")
+    keep(intervals, refuse_token(intervals, version=1, reason="Refused."))
+    change = connect(intervals, user_id="user-1", name=None, token_ciphertext="anew", is_same_token=True, now=at(20))
+
+    assert change.is_news
+    assert (change.intervals[0].status, change.intervals[0].reason) == ("connected", None)
+
+
 def test_disconnecting_what_nobody_owns_does_nothing() -> None:
     assert disconnect([], now=at(0)) is None
 
@@ -82,7 +126,7 @@ def test_intervals_join_without_overlap_and_versions_grow_even_when_clocks_go_ba
             keep(intervals, change)
         else:
             change = put(intervals, user, second)
-        assert page_version(intervals) == before + (change is not None)
+        assert page_version(intervals) == before + (change is not None and change.is_news)
 
     for one, following in pairwise(intervals):
         assert one.owned_until == following.owned_from

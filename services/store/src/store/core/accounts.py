@@ -41,11 +41,18 @@ class Ownership(msgspec.Struct, frozen=True, kw_only=True):
     """To be inserted, or to replace the row with the same `owned_from`."""
     created: bool
     """Whether somebody owns the page now who did not before."""
+    is_news: bool = True
+    """Whether anything is other than it was, but for how a token is encrypted."""
 
     @property
     def user_ids(self) -> list[str]:
         """Whose inboxes have to be told, without repetition."""
-        return sorted({interval.user_id for interval in self.intervals})
+        return sorted({interval.user_id for interval in self.intervals}) if self.is_news else []
+
+
+def present_owner(intervals: Sequence[Interval]) -> Interval | None:
+    """Return who owns the page now."""
+    return next((interval for interval in intervals if interval.owned_until is None), None)
 
 
 def owner_at(intervals: Sequence[Interval], at: datetime) -> Interval | None:
@@ -72,24 +79,40 @@ def page_version(intervals: Sequence[Interval]) -> int:
 
 
 def connect(
-    intervals: Sequence[Interval], *, user_id: str, name: str | None, token_ciphertext: str | None, now: datetime
+    intervals: Sequence[Interval],
+    *,
+    user_id: str,
+    name: str | None,
+    token_ciphertext: str | None,
+    is_same_token: bool = False,
+    now: datetime,
 ) -> Ownership:
     """Return what makes `user_id` the owner from now on; its own name and token stay where none is given.
 
-    So does what is wrong with its token: only a new one ends that.
+    So does what is wrong with its token: only a token that is given ends that.
+
+    Args:
+        intervals: of the page, oldest first.
+        user_id: who connects it.
+        name: a new one; None: as it is.
+        token_ciphertext: of the token that is given; None: as it is.
+        is_same_token: whether that is the token which the page has.
+        now: where a new interval starts, unless an older one reaches further.
     """
     version = page_version(intervals) + 1
-    current = next((interval for interval in intervals if interval.owned_until is None), None)
+    current = present_owner(intervals)
     if current is not None and current.user_id == user_id:
         kept = replace(
             current,
-            version=version,
             name=name if name is not None else current.name,
             token_ciphertext=token_ciphertext if token_ciphertext is not None else current.token_ciphertext,
             status="connected" if token_ciphertext is not None else current.status,
             reason=None if token_ciphertext is not None else current.reason,
         )
-        return Ownership(intervals=(kept,), created=False)
+        known = replace(current, token_ciphertext=kept.token_ciphertext) if is_same_token else current
+        if kept == known:
+            return Ownership(intervals=(kept,), created=False, is_news=False)
+        return Ownership(intervals=(replace(kept, version=version),), created=False)
     closed = [] if current is None else [_closed(current, version, now, "Another user has connected this page.")]
     ends = [interval.owned_until for interval in (*intervals, *closed) if interval.owned_until is not None]
     opened = Interval(
@@ -111,7 +134,7 @@ def refuse_token(intervals: Sequence[Interval], *, version: int, reason: str) ->
 
     None when that is not its token any more, or when it is known: what is told again tells nothing.
     """
-    current = next((interval for interval in intervals if interval.owned_until is None), None)
+    current = present_owner(intervals)
     if current is None or current.version != version or current.status != "connected":
         return None
     marked = replace(current, version=page_version(intervals) + 1, status="needs_reauthorization", reason=reason)
@@ -120,7 +143,7 @@ def refuse_token(intervals: Sequence[Interval], *, version: int, reason: str) ->
 
 def disconnect(intervals: Sequence[Interval], *, now: datetime) -> Ownership | None:
     """Return what ends the present ownership; None when there is none."""
-    current = next((interval for interval in intervals if interval.owned_until is None), None)
+    current = present_owner(intervals)
     if current is None:
         return None
     closed = _closed(current, page_version(intervals) + 1, now, "The page was disconnected.")

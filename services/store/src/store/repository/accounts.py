@@ -124,7 +124,7 @@ async def save(
 ) -> None:
     """Write a change of ownership and tell the inboxes of everybody concerned. The page must be locked."""
     platform, page_id = page
-    last_seqs = await create_and_lock_inboxes(transaction, ownership.user_ids)
+    last_seqs = await create_and_lock_inboxes(transaction, ownership.user_ids) if ownership.is_news else {}
     for interval in ownership.intervals:
         await transaction.execute(
             _SAVE,
@@ -142,7 +142,8 @@ async def save(
                 "connected_at": interval.connected_at,
             },
         )
-    await write_log(transaction, _entries(page, ownership.user_ids, last_seqs, Cause(cause_id, now, now)), now=now)
+    if ownership.is_news:
+        await write_log(transaction, _entries(page, ownership.user_ids, last_seqs, Cause(cause_id, now, now)), now=now)
 
 
 def _entries(

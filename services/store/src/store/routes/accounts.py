@@ -12,9 +12,9 @@ from starlette.responses import Response
 
 from shared.contracts import Platform
 from shared.contracts.inbox import Account
-from shared.security.cipher import TokenCipher
+from shared.security.cipher import TokenCipher, Undecryptable
 from shared.security.user_tokens import mint
-from store.core.accounts import Interval, Ownership, connect, disconnect
+from store.core.accounts import Interval, Ownership, connect, disconnect, present_owner
 from store.core.cursors import AccountPosition, CursorSeal
 from store.repository import accounts, reading, records, waiting
 from store.repository.database import Database
@@ -60,7 +60,10 @@ class AccountDesk:
         self._nudge_releaser = nudge_releaser
 
     async def connect(self, platform: Platform, page_id: str, body: AccountBody) -> tuple[Interval, bool]:
-        """Make the user the page's owner from now on; return the ownership and whether it is new."""
+        """Make the user the page's owner from now on; return the ownership and whether it is new.
+
+        Said again it changes nothing, and nobody is told; the token is encrypted anew, with the first key.
+        """
         token = body.access_token
         ciphertext = None if token is None else self._cipher.encrypt(token.get_secret_value())
         page = (platform, page_id)
@@ -68,11 +71,18 @@ class AccountDesk:
             await accounts.lock_pages(transaction, [page])
             known = (await accounts.intervals(transaction, [page])).get(page, [])
             now = self._clock()
-            change = connect(known, user_id=body.user_id, name=body.name, token_ciphertext=ciphertext, now=now)
+            change = connect(
+                known,
+                user_id=body.user_id,
+                name=body.name,
+                token_ciphertext=ciphertext,
+                is_same_token=token is not None and self._has_token(present_owner(known), token),
+                now=now,
+            )
             await accounts.save(transaction, page, change, cause_id=uuid4().hex, now=now)
             owned = change.intervals[-1]
             await waiting.release(transaction, page, owned_from=owned.owned_from, version=owned.version)
-            if ciphertext is not None and platform != "whatsapp":
+            if change.is_news and ciphertext is not None and platform != "whatsapp":
                 await records.resume_lookups(transaction, body.user_id, platform, page_id, now=now)
         self._tell(change)
         self._nudge_releaser()
@@ -92,8 +102,17 @@ class AccountDesk:
             self._tell(change)
         return change
 
+    def _has_token(self, owner: Interval | None, token: SecretStr) -> bool:
+        if owner is None or owner.token_ciphertext is None:
+            return False
+        try:
+            return self._cipher.decrypt(owner.token_ciphertext) == token
+        except Undecryptable:
+            return False
+
     def _tell(self, change: Ownership) -> None:
-        self._nudge_publisher(change.user_ids)
+        if change.is_news:
+            self._nudge_publisher(change.user_ids)
 
 
 def accounts_router(database: Database, desk: AccountDesk, access: Access, seal: CursorSeal) -> APIRouter:
@@ -108,7 +127,10 @@ def accounts_router(database: Database, desk: AccountDesk, access: Access, seal:
         response_class=Response,
     )
     async def connect_account(platform: Platform, page_id: PageId, body: AccountBody) -> Response:
-        """Connect a page to a user; again for the same user, change its name or token. 201 when it was not theirs."""
+        """Connect a page to a user; again for the same user, change its name or token. 201 when it was not theirs.
+
+        What changes nothing takes no number, and nobody is told.
+        """
         owned, created = await desk.connect(platform, page_id, body)
         return answer(_account(platform, page_id, owned), status_code=201 if created else 200)
 

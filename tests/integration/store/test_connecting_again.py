@@ -1,0 +1,124 @@
+"""Connecting a page again: what changes nothing takes no number and tells nobody; what changes something takes one."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from shared.contracts import AccountChangedV1, InboxPersistedV1
+from shared.messaging.topology import ENRICHER_ACCOUNTS, GATEWAY_INBOX
+from shared.security.cipher import TokenCipher
+from tests.integration.store.parts import Parts, Service
+from tests.recorder import Listener, eventually
+
+pytestmark = pytest.mark.postgres
+
+AS_IT_IS: dict[str, Any] = {"name": "Shop", "access_token": "token-1"}
+
+
+async def seqs(parts: Parts) -> dict[str, int]:
+    return {str(user): int(seq) for user, seq in await parts.rows("SELECT user_id, last_seq FROM inboxes")}
+
+
+async def version(parts: Parts) -> int:
+    [(found,)] = await parts.rows("SELECT max(version) FROM accounts")
+    return int(found)
+
+
+async def ciphertext(parts: Parts) -> str:
+    [(found,)] = await parts.rows("SELECT token_ciphertext FROM accounts WHERE owned_until IS NULL")
+    return str(found)
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"name": "Shop"}, {"access_token": "token-1"}, AS_IT_IS], ids=["nothing", "name", "token", "all"]
+)
+async def test_what_changes_nothing_takes_no_number(service: Service, parts: Parts, body: dict[str, Any]) -> None:
+    first = await service.connect(**AS_IT_IS)
+    again = await service.connect(**body)
+
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json() == first.json()
+    assert (await seqs(parts), await version(parts)) == ({"user-1": 1}, 1)
+    assert await parts.rows("SELECT count(*) FROM inbox_log") == [(1,)]
+
+
+async def test_what_changes_nothing_is_published_to_nobody(service: Service) -> None:
+    inboxes, owners = Listener(), Listener()
+    async with (
+        service.broker.tail(GATEWAY_INBOX, inboxes, on_gap=inboxes.on_gap) as inbox_tail,
+        service.broker.tail(ENRICHER_ACCOUNTS, owners, on_gap=owners.on_gap) as owner_tail,
+    ):
+        for shard in range(16):
+            await inbox_tail.bind(shard)
+        await owner_tail.bind(0)
+        await service.connect(**AS_IT_IS)
+        for _ in range(3):
+            await service.connect(**AS_IT_IS)
+        await service.connect(name="The Shop")
+        await eventually(lambda: len(inboxes.seen) >= 2 and len(owners.seen) >= 2, within_seconds=5)
+
+    told = [event for event in inboxes.seen if isinstance(event, InboxPersistedV1)]
+    changed = [event for event in owners.seen if isinstance(event, AccountChangedV1)]
+    assert [event.seq for event in told] == [1, 2], "what comes last is heard after whatever came before it"
+    assert len(changed) == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ({"name": "Other"}, {"user-1": 2}),
+        ({"access_token": "token-2"}, {"user-1": 2}),
+        ({"name": "Other", "access_token": "token-2"}, {"user-1": 2}),
+        ({"user": "user-2"}, {"user-1": 2, "user-2": 1}),
+    ],
+    ids=["name", "token", "both", "owner"],
+)
+async def test_what_changes_something_takes_one_number_of_everybody_concerned(
+    service: Service, parts: Parts, body: dict[str, Any], found: dict[str, int]
+) -> None:
+    await service.connect(**AS_IT_IS)
+    for _ in range(3):
+        await service.connect(**body)
+
+    assert await seqs(parts) == found
+    assert await version(parts) == 2
+
+
+async def test_the_same_said_by_many_at_once_is_said_once(service: Service, parts: Parts) -> None:
+    answers = await asyncio.gather(*(service.connect(**AS_IT_IS) for _ in range(12)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 11 + [201]
+    assert await seqs(parts) == {"user-1": 1}
+
+    await asyncio.gather(*(service.connect(name=f"Shop {n % 2}") for n in range(12)))
+    names = [frame["data"]["account"]["name"] for frame in (await service.get("/api/events")).json()]
+    assert len(names) == (await seqs(parts))["user-1"] == await version(parts)
+
+    await asyncio.gather(*(service.connect(access_token="token-2") for _ in range(6)))
+    assert await version(parts) == len(names) + 1
+
+
+async def test_a_disconnected_page_is_connected_anew_by_the_same_words(service: Service, parts: Parts) -> None:
+    await service.connect(**AS_IT_IS)
+    await service.public.delete("/api/accounts/facebook/page-1", headers=service.admin)
+    again = await service.connect(**AS_IT_IS)
+
+    assert again.status_code == 201
+    assert await seqs(parts) == {"user-1": 3}
+
+
+async def test_connecting_again_encrypts_with_the_first_key(
+    start: Callable[..., AbstractAsyncContextManager[Service]], parts: Parts
+) -> None:
+    """So that the older key may go, and still nobody is told."""
+    keys = ["MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA="]
+    async with start(encryption_keys=keys[0]) as service:
+        await service.connect(**AS_IT_IS)
+    async with start(encryption_keys=f"{keys[1]},{keys[0]}") as service:
+        await service.connect(**AS_IT_IS)
+
+    assert TokenCipher([SecretStr(keys[1])]).decrypt(await ciphertext(parts)).get_secret_value() == "token-1"
+    assert await seqs(parts) == {"user-1": 1}
