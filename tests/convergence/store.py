@@ -152,7 +152,7 @@ async def opened(database_url: str) -> AsyncIterator[Store]:
         app = FastAPI()
         access = Access(verifier(settings), settings.admin_tokens)
         seal = CursorSeal([key.get_secret_value().encode() for key in settings.encryption_keys])
-        app.include_router(inbox_router(databases[0], access, seal))
+        app.include_router(inbox_router(databases[0], access, seal, rendering=""))
         problems.install(app)
         transport = httpx.ASGITransport(app=app)
         rest = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://store"))

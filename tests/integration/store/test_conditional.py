@@ -1,9 +1,25 @@
 """An unchanged list is not sent again, and whatever is refused says why in one form."""
 
-import pytest
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
 
-from store.core.entity_tags import entity_tag, names
-from tests.integration.store.parts import Service, at, message
+import httpx
+import msgspec
+import pytest
+from fastapi import FastAPI
+
+from shared.contracts.inbox import Conversation, Message
+from shared.security.user_tokens import verifier
+from shared.settings import load
+from store.core.cursors import CursorSeal
+from store.core.entity_tags import entity_tag, names, rendering_of
+from store.repository.database import Database
+from store.repository.reading import conversations_rendering
+from store.routes.access import Access
+from store.routes.inbox import inbox_router
+from store.settings import Settings
+from tests.integration.store.parts import SECRETS, Service, at, message
 
 pytestmark = pytest.mark.postgres
 
@@ -34,10 +50,66 @@ async def test_every_list_has_a_tag_of_its_own(service: Service) -> None:
     assert len(set(tags)) == len(tags)
 
 
-def test_a_tag_is_named_by_itself_by_its_weak_form_and_by_anything() -> None:
-    tag = entity_tag("user-1", 5)
+async def test_a_version_that_shows_conversations_otherwise_has_other_tags(
+    service: Service, database: Database
+) -> None:
+    """Otherwise whoever holds an answer of the version before would be told that it is as it was."""
+    await service.broker.publish([message("m-1")])
+    app = FastAPI()
+    settings = load(Settings, database_url="postgresql://nobody@localhost/nothing", **SECRETS)
+    seal = CursorSeal([key.get_secret_value().encode() for key in settings.encryption_keys])
+    access = Access(verifier(settings), settings.admin_tokens)
+    for name, rendering in (("/same", conversations_rendering()), ("/other", "of another version")):
+        app.include_router(inbox_router(database, access, seal, rendering=rendering), prefix=name)
+    transport = httpx.ASGITransport(app=app)
+    headers = service.as_user() | {"If-None-Match": (await service.get("/api/conversations")).headers["ETag"]}
+    async with httpx.AsyncClient(transport=transport, base_url="http://store", headers=headers) as client:
+        answers = [await client.get(f"{name}/api/conversations") for name in ("/same", "/other")]
 
-    assert tag == entity_tag("user-1", 5) != entity_tag("user-1", 6)
+    assert [answer.status_code for answer in answers] == [304, 200]
+
+
+def test_a_rendering_is_another_one_when_anything_of_it_is() -> None:
+    """Of the conversations themselves, of what is in them, of what is read and of what is made of that."""
+
+    def but(kind: type[msgspec.Struct], **fields: Any) -> type[msgspec.Struct]:
+        known = {field.name: field.type for field in msgspec.structs.fields(kind)}
+        changed = {name: type_ for name, type_ in (known | fields).items() if type_ is not None}
+        return msgspec.defstruct(kind.__name__, list(changed.items()), kw_only=True)
+
+    renderings = [
+        rendering_of(*made_of)
+        for made_of in (
+            (Conversation, "SELECT", b"{}"),
+            (but(Conversation), "SELECT", b"{}"),
+            (but(Conversation, a_new_one=str), "SELECT", b"{}"),
+            (but(Conversation, linked=None), "SELECT", b"{}"),
+            (but(Conversation, unread_count=str), "SELECT", b"{}"),
+            (but(Conversation, last_message=but(Message, a_new_one=int)), "SELECT", b"{}"),
+            (Conversation, "SELECT 1", b"{}"),
+            (Conversation, "SELECT", b'{"a":1}'),
+        )
+    ]
+
+    assert len(set(renderings)) == len(renderings)
+    assert rendering_of(Conversation, "SELECT", b"{}") == renderings[0]
+
+
+async def test_a_kept_answer_whose_next_page_no_key_opens_is_sent_again(
+    start: Callable[..., AbstractAsyncContextManager[Service]],
+) -> None:
+    tags = []
+    for key in ("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA="):
+        async with start(encryption_keys=key) as service:
+            tags.append((await service.get("/api/conversations")).headers["ETag"])
+
+    assert tags[0] != tags[1]
+
+
+def test_a_tag_is_named_by_itself_by_its_weak_form_and_by_anything() -> None:
+    tag = entity_tag("rendering", "user-1", 5)
+
+    assert tag == entity_tag("rendering", "user-1", 5) != entity_tag("rendering", "user-1", 6)
     assert all(names(header, tag) for header in (tag, f"W/{tag}", f'"a", {tag}', "*"))
     assert not any(names(header, tag) for header in (None, "", '"a"', tag[1:-1], f'"{tag}'))
 

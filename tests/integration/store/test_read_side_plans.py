@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench.read_side import USER, fill
+from bench.large_inbox.filling import USER, Inbox, fill
 from shared.contracts.inbox import Conversation
 from store.core.cursors import ConversationPosition, MessagePosition
 from store.core.search_query import Tier, parse
@@ -26,7 +26,7 @@ TERMS = {"message_search_terms_idx", "person_search_terms_idx"}
 
 @pytest.fixture
 async def large(database: Database, database_url: str) -> Database:
-    await fill(database_url, MESSAGES, CONVERSATIONS)
+    await fill(database_url, Inbox(MESSAGES, CONVERSATIONS))
     return database
 
 

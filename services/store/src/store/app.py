@@ -29,6 +29,7 @@ from store.publishing.changes import ChangePublisher
 from store.publishing.housekeeping import Housekeeping, Retention
 from store.publishing.waiting import Upkeep, WaitingReleaser
 from store.repository.database import Database
+from store.repository.reading import conversations_rendering
 from store.routes import problems
 from store.routes.access import Access
 from store.routes.accounts import AccountDesk, accounts_router, tokens_router
@@ -189,7 +190,7 @@ def create_app(
         nudge_releaser=work.releaser.nudge,
     )
     reads = ReadDesk(database, clock=_now, nudge_publisher=work.nudge)
-    app.include_router(inbox_router(database, access, seal))
+    app.include_router(inbox_router(database, access, seal, rendering=conversations_rendering()))
     app.include_router(read_marks_router(database, reads, access))
     app.include_router(search_router(database, access, seal))
     app.include_router(records_router(database, access, seal))

@@ -1,5 +1,6 @@
 """The lists of the REST API: one query each, by keyset, on an index that is in the wanted order."""
 
+from datetime import UTC, datetime
 from functools import cache
 
 import msgspec
@@ -7,6 +8,7 @@ import msgspec
 from shared.contracts import Platform
 from shared.contracts.inbox import Account, Conversation, Message, Record
 from store.core.cursors import AccountPosition, ConversationPosition, MessagePosition, RecordPosition
+from store.core.entity_tags import rendering_of
 from store.repository.log import conversation_with
 from store.repository.rendering import (
     CONVERSATION_WIDTH,
@@ -68,6 +70,25 @@ def conversations_statement(*, of_platform: bool, unread_only: bool, goes_on: bo
     if goes_on:
         parts.append("AND (c.last_message_at, c.conversation_id) < (:after_at, :after_id)")
     return Statement(" ".join((*parts, "ORDER BY c.last_message_at DESC, c.conversation_id DESC", _LIMIT)))
+
+
+@cache
+def conversations_rendering() -> str:
+    """Return what stands for the way in which this version of the program shows conversations, for entity tags."""
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    conversation = ("c", "whatsapp", "person", None, "username", "picture", 1, at, 2, 3, "user", '["alias"]')
+    described = (1, 3, "m", "c", "whatsapp", "page", "incoming", "person", "content", at)
+    said = (
+        "read",
+        '[{"type":"image"}]',
+        '[{"actor_id":"a","emoji":"e","at":"2026-01-01T00:00:00Z"}]',
+        '{"message_id":"m"}',
+    )
+    rest = (at, None, at, at, "client_ref", "message", "error", "payload", '{"ref":"r"}', "own_app")
+    incoming = (*described, *said, *rest)
+    outgoing = tuple("outgoing" if value == "incoming" else value for value in incoming)
+    shown = [conversation_with(conversation, message, "account name") for message in (incoming, outgoing)]
+    return rendering_of(Conversation, _CONVERSATIONS, msgspec.json.encode(shown))
 
 
 @cache

@@ -35,8 +35,8 @@ async def position(connection: Connection, user_id: str, epoch: str) -> tuple[in
     return top, {"Inbox-Seq": str(top.last_seq), "Inbox-Epoch": epoch, "Cache-Control": "no-store"}
 
 
-def inbox_router(database: Database, access: Access, seal: CursorSeal) -> APIRouter:
-    """Return the routes that read an inbox."""
+def inbox_router(database: Database, access: Access, seal: CursorSeal, *, rendering: str) -> APIRouter:
+    """Return the routes that read an inbox; `rendering` names the way in which they show conversations."""
     router = APIRouter(prefix="/api", tags=["inbox"])
     reader = Depends(access.reader)
 
@@ -60,7 +60,7 @@ def inbox_router(database: Database, access: Access, seal: CursorSeal) -> APIRou
         epoch = await database.epoch()
         async with database.reading() as connection:
             top, headers = await position(connection, user_id, epoch)
-            headers["ETag"] = entity_tag(bound_to, limit, cursor, epoch, top.last_seq)
+            headers["ETag"] = entity_tag(rendering, seal.name, bound_to, limit, cursor, epoch, top.last_seq)
             headers["Cache-Control"] = "private, no-cache"
             headers["Vary"] = "Authorization"
             if names(if_none_match, headers["ETag"]):
