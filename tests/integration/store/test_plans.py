@@ -62,14 +62,23 @@ async def filled(parts: Parts) -> Parts:
 
 @pytest.mark.parametrize("goes_on", [False, True])
 @pytest.mark.parametrize(
-    ("unread_only", "index"), [(False, "conversations_newest_idx"), (True, "conversations_unread_idx")]
+    ("of_platform", "unread_only", "index"),
+    [
+        (False, False, "conversations_newest_idx"),
+        (False, True, "conversations_unread_idx"),
+        (True, False, "conversations_platform_idx"),
+        (True, True, "conversations_platform_unread_idx"),
+    ],
 )
 async def test_conversations_come_from_an_index_in_order(
-    filled: Parts, *, goes_on: bool, unread_only: bool, index: str
+    filled: Parts, *, goes_on: bool, of_platform: bool, unread_only: bool, index: str
 ) -> None:
-    statement = reading.conversations_statement(of_platform=False, unread_only=unread_only, goes_on=goes_on)
-    plan = await explained(filled, statement, user_id="user-1", after_at=at(0), after_id="0" * 16, most=50)
-    assert index in {node.get("Index Name") for node in plan}
+    statement = reading.conversations_statement(of_platform=of_platform, unread_only=unread_only, goes_on=goes_on)
+    plan = await explained(
+        filled, statement, user_id="user-1", platform="instagram", after_at=at(0), after_id="0" * 16, most=50
+    )
+    [scan] = [node for node in plan if node.get("Alias") == "c"]
+    assert (scan["Index Name"], "Filter" in scan) == (index, False), "nothing is read to be thrown away"
     assert sorted_by(plan) <= {"own.owned_from DESC"}
 
 

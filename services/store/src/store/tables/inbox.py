@@ -44,6 +44,21 @@ conversations = Table(
         text("conversation_id DESC"),
         postgresql_where=text("unread_count > 0"),
     ),
+    Index(
+        "conversations_platform_idx",
+        "user_id",
+        "platform",
+        text("last_message_at DESC"),
+        text("conversation_id DESC"),
+    ),
+    Index(
+        "conversations_platform_unread_idx",
+        "user_id",
+        "platform",
+        text("last_message_at DESC"),
+        text("conversation_id DESC"),
+        postgresql_where=text("unread_count > 0"),
+    ),
     comment="One customer on one platform, of one user.",
     postgresql_with={"fillfactor": "80"},
 )
