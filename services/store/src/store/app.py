@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from prometheus_client import CollectorRegistry
 
@@ -19,7 +19,7 @@ from shared.observability.operations import Readiness, operations_routes
 from shared.security.cipher import TokenCipher
 from shared.security.user_tokens import verifier
 from shared.serving import serving
-from store import migrations, views
+from store import migrations
 from store.core.cursors import CursorSeal
 from store.core.marks import Range
 from store.handlers import InboxHandler, RecordsHandler
@@ -37,6 +37,8 @@ from store.routes.bodies import MAX_API_BODY_BYTES, BodyLimit
 from store.routes.inbox import inbox_router
 from store.routes.internal import internal_app
 from store.routes.ledger import ledger_router
+from store.routes.openapi import publish_schemas
+from store.routes.parameters import each_once
 from store.routes.parked import parked_router
 from store.routes.read_marks import ReadDesk, read_marks_router
 from store.routes.records import records_router
@@ -179,7 +181,15 @@ def create_app(
     registry: CollectorRegistry,
 ) -> FastAPI:
     """Build the public app."""
-    app = FastAPI(title="Switchboard", version="1", openapi_url="/api/openapi.json", docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Switchboard",
+        version="1",
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        dependencies=[Depends(each_once)],
+    )
     access = Access(verifier(settings), settings.admin_tokens)
     seal = CursorSeal([key.get_secret_value().encode() for key in settings.encryption_keys])
     desk = AccountDesk(
@@ -201,7 +211,7 @@ def create_app(
     app.include_router(parked_router(database, publisher, access, seal, clock=_now))
     app.router.routes.extend(operations_routes(readiness, registry))
     problems.install(app)
-    views.publish_schemas(app)
+    publish_schemas(app)
     app.add_middleware(BodyLimit, max_bytes=MAX_API_BODY_BYTES)
     app.add_middleware(
         CORSMiddleware,

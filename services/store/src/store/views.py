@@ -1,27 +1,21 @@
-"""The REST contract beside the inbox objects: request bodies, their limits, and how OpenAPI learns of it all.
+"""The REST contract beside the inbox objects: request bodies, their limits, and answers.
 
 Answers are the msgspec structs of `shared.contracts.inbox`, the same objects as in frames. What comes in is pydantic.
 """
 
 import re
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import msgspec
-from fastapi import FastAPI
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 from starlette.responses import Response
 
-from shared.contracts.inbox import Account, Conversation, FrameKind, Message, Record
+from shared.contracts.inbox import Conversation, FrameKind, Message
 from shared.security.user_tokens import USER_ID_PATTERN
 from store.core.cursors import HitType
-from store.core.examples import example
-from store.core.ledger import AccountLedger
 from store.core.search_query import SnippetPart
-from store.core.states import TotalState, UserState
-from store.repository.ledger_reading import Unaccounted
 
 PAGE_ID_PATTERN = r"^[A-Za-z0-9._-]{1,128}$"
 _LARGEST_USER_NUMBER = 10**18
@@ -79,7 +73,7 @@ class AccountBody(BaseModel):
     user_id: UserId
     name: str | None = Field(default=None, min_length=1, max_length=512, examples=["Blue Things"])
     """Shown as the sender of outgoing messages; left as it is when absent."""
-    access_token: SecretStr | None = Field(default=None, min_length=1, max_length=4096)
+    access_token: SecretStr | None = Field(default=None, min_length=1, max_length=4096, examples=["EAAGm0PX4ZCpsBA…"])
     """The platform's token for this page, for profile look-ups; left as it is when absent."""
 
 
@@ -89,7 +83,7 @@ class TokenBody(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     user_id: UserId
-    ttl_seconds: WholeNumber = Field(default=3600, ge=1, le=MAX_TOKEN_SECONDS)
+    ttl_seconds: WholeNumber = Field(default=3600, ge=1, le=MAX_TOKEN_SECONDS, examples=[3600])
     name: str | None = Field(default=None, min_length=1, max_length=100, examples=["Grace Hopper"])
     """What the user's other devices show beside `typing` and `presence`."""
 
@@ -110,7 +104,9 @@ class ReplayBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    ids: list[Annotated[str, Field(max_length=256)]] = Field(min_length=1, max_length=200)
+    ids: list[Annotated[str, Field(max_length=256)]] = Field(
+        min_length=1, max_length=200, examples=[["9f2d7c0a4b1e4c55a0d3e6f7b8c9d0e1"]]
+    )
 
 
 class ParkedSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,37 +183,6 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is wrong with which field, when several things may be."""
 
 
-_FrameSchema = msgspec.defstruct(
-    "Frame",
-    [("type", FrameKind), ("seq", int), ("data", dict[str, Any])],
-    kw_only=True,
-    namespace={"__doc__": Frame.__doc__},
-)
-_RecordSchema = msgspec.defstruct(
-    "Record",
-    [(field.name, dict[str, Any] if field.name == "body" else field.type) for field in msgspec.structs.fields(Record)],
-    kw_only=True,
-    namespace={"__doc__": Record.__doc__},
-)
-_PUBLISHED = (
-    Account,
-    AccountLedger,
-    Conversation,
-    Message,
-    MintedToken,
-    _FrameSchema,
-    ParkedSummary,
-    ParkedDetail,
-    _RecordSchema,
-    Replayed,
-    SearchHit,
-    TotalState,
-    Unaccounted,
-    UserState,
-    Problem,
-)
-
-
 def answer(content: object, *, status_code: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Return msgspec structs as a JSON response."""
     return Response(_json.encode(content), status_code, headers, media_type="application/json")
@@ -226,49 +191,3 @@ def answer(content: object, *, status_code: int = 200, headers: dict[str, str] |
 def next_link(path: str, parameters: dict[str, str | int | None]) -> str:
     """Return the `Link` to the next page (RFC 8288): relative, because the front door's name is not known here."""
     return f'<{path}?{urlencode({name: value for name, value in parameters.items() if value is not None})}>; rel="next"'
-
-
-def describes(
-    name: str | None,
-    *,
-    is_list: bool = False,
-    status_code: int = 200,
-    problems: Sequence[int] = (),
-    media_type: str = "application/json",
-) -> dict[int | str, Any]:
-    """Return what OpenAPI is to say of an operation's answers; `name` is that of a struct, None: without a body."""
-    described: dict[int | str, Any] = {status_code: {"description": "As asked."}}
-    if name is not None:
-        content = _content(name, is_list=is_list)
-        described[status_code]["content"] = {media_type: content}
-    if is_list:
-        described[status_code]["headers"] = {
-            "Link": {"description": 'The next page, `rel="next"`, where there is one.', "schema": {"type": "string"}}
-        }
-    for status in (401, 403, 422, 503, *problems):
-        described[status] = {
-            "description": "A problem (RFC 9457).",
-            "content": {"application/problem+json": _content("Problem")},
-        }
-    return described
-
-
-def _content(name: str, *, is_list: bool = False) -> dict[str, Any]:
-    reference = {"$ref": f"#/components/schemas/{name}"}
-    schema = {"type": "array", "items": reference} if is_list else reference
-    shown = example(name, is_list=is_list)
-    return {"schema": schema} if shown is None else {"schema": schema, "example": shown}
-
-
-def publish_schemas(app: FastAPI) -> None:
-    """Make the app's OpenAPI hold the schemas of the structs that `describes` refers to."""
-    original = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        schema = original()
-        _, components = msgspec.json.schema_components(_PUBLISHED, ref_template="#/components/schemas/{name}")
-        schemas = schema.setdefault("components", {}).setdefault("schemas", {})
-        schemas.update(components)
-        return schema
-
-    app.openapi = openapi  # type: ignore[method-assign]  # the way that FastAPI documents to extend it

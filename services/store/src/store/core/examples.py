@@ -6,6 +6,8 @@ from typing import Any
 import msgspec
 
 from shared.contracts.inbox import Account, Attachment, Conversation, Message, Reaction
+from store.core.ledger import AccountLedger
+from store.core.states import UserState
 
 _AT = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
 _MESSAGE = Message(
@@ -38,7 +40,16 @@ _CONVERSATION = Conversation(
 _ACCOUNT = Account(
     platform="facebook", page_id="1001", user_id="42", name="Blue Things", status="connected", connected_at=_AT
 )
-_EXAMPLES: dict[str, Any] = {
+_PARKED: dict[str, Any] = {
+    "id": "9f2d7c0a4b1e4c55a0d3e6f7b8c9d0e1",
+    "parked_at": _AT,
+    "handler": "store.inbox.v1",
+    "event_type": "inbox.enriched.v1",
+    "reason": "Unstorable: the text holds a NUL",
+    "attempts": 1,
+    "replayed_at": None,
+}
+EXAMPLES: dict[str, Any] = {
     "Account": _ACCOUNT,
     "Conversation": _CONVERSATION,
     "Message": _MESSAGE,
@@ -54,18 +65,52 @@ _EXAMPLES: dict[str, Any] = {
             {"text": " one still there?", "match": False},
         ],
     },
-    "Problem": {
-        "type": "urn:switchboard:problem:not-found",
-        "title": "There is no such thing.",
-        "status": 404,
-        "detail": "You have no such conversation.",
+    "Record": {
+        "record_id": "1001_comment_7",
+        "kind": "comment",
+        "platform": "facebook",
+        "page_id": "1001",
+        "participant_id": None,
+        "actor_id": "7001",
+        "text": "So blue!",
+        "occurred_at": _AT,
+        "body": {"item": "comment", "verb": "add", "message": "So blue!"},
+    },
+    "AccountLedger": AccountLedger(
+        platform="facebook",
+        page_id="1001",
+        received=120,
+        stored=97,
+        duplicate=20,
+        parked=1,
+        waiting=1,
+        ignored={"messaging_feedback": 1},
+        unaccounted=0,
+    ),
+    "Unaccounted": {
+        "webhook_id": "4c1e9f2d7c0a4b155a0d3e6f7b8c9d0e",
+        "platform": "facebook",
+        "page_id": "1001",
+        "received_at": _AT,
+        "items": 3,
+        "missing": 1,
+    },
+    "UserState": UserState(user_id="42", conversations=17, messages=1042, hash="5b1f0c2d7e91ab03cc4f55e6f7b8c9d0"),
+    "ParkedSummary": _PARKED,
+    "ParkedDetail": _PARKED
+    | {
+        "content_type": "application/json",
+        "original": {"type": "inbox.enriched.v1"},
+        "original_base64": "eyJ0eXBlIjoi…",
+    },
+    "Replayed": {
+        "replayed": [_PARKED["id"]],
+        "not_replayed": [{"id": "unknown", "reason": "No such item was parked."}],
     },
 }
 
 
-def example(name: str | None, *, is_list: bool = False) -> Any:
-    """Return an example of the answer `name`, as JSON would have it; None where there is none."""
-    found = None if name is None else _EXAMPLES.get(name)
-    if found is None:
-        return None
+def example(name: str, *, is_list: bool = False) -> Any:
+    """Return an example of the answer `name`, as JSON would have it."""
+    found = EXAMPLES[name]
     return msgspec.to_builtins([found] if is_list else found)

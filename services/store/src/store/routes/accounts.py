@@ -20,6 +20,7 @@ from store.repository import accounts, reading, records, waiting
 from store.repository.database import Database
 from store.routes.access import Access
 from store.routes.inbox import position
+from store.routes.openapi import ADMIN_PROBLEMS, BODY_PROBLEMS, USER_PROBLEMS, describes
 from store.routes.problems import ProblemRaised
 from store.views import (
     PAGE_ID_PATTERN,
@@ -27,13 +28,17 @@ from store.views import (
     MintedToken,
     TokenBody,
     answer,
-    describes,
     next_link,
 )
 
 log = structlog.get_logger(__name__)
 
-PageId = Annotated[str, Path(pattern=PAGE_ID_PATTERN, description="The platform's id of the page, account or number.")]
+_WITH_BODY = (*ADMIN_PROBLEMS, *BODY_PROBLEMS)
+
+PageId = Annotated[
+    str,
+    Path(pattern=PAGE_ID_PATTERN, description="The platform's id of the page, account or number.", examples=["1001"]),
+]
 
 
 class AccountDesk:
@@ -123,7 +128,7 @@ def accounts_router(database: Database, desk: AccountDesk, access: Access, seal:
     @router.put(
         "/accounts/{platform}/{page_id}",
         dependencies=admin,
-        responses=describes("Account", problems=[400, 413]) | describes("Account", status_code=201),
+        responses=describes("Account", problems=_WITH_BODY) | describes("Account", status_code=201, problems=()),
         response_class=Response,
     )
     async def connect_account(platform: Platform, page_id: PageId, body: AccountBody) -> Response:
@@ -136,7 +141,7 @@ def accounts_router(database: Database, desk: AccountDesk, access: Access, seal:
 
     @router.get(
         "/accounts",
-        responses=describes("Account", is_list=True),
+        responses=describes("Account", is_list=True, headers=["Link"], problems=[*USER_PROBLEMS, "invalid-cursor"]),
         response_class=Response,
         openapi_extra={"security": [{"adminToken": []}]},
     )
@@ -164,7 +169,7 @@ def accounts_router(database: Database, desk: AccountDesk, access: Access, seal:
         "/accounts/{platform}/{page_id}",
         dependencies=admin,
         status_code=204,
-        responses=describes(None, status_code=204, problems=[404]),
+        responses=describes(None, status_code=204, problems=[*ADMIN_PROBLEMS, "not-found"]),
         response_class=Response,
     )
     async def disconnect_account(platform: Platform, page_id: PageId) -> Response:
@@ -185,7 +190,7 @@ def tokens_router(
     @router.post(
         "/tokens",
         status_code=201,
-        responses=describes("MintedToken", status_code=201, problems=[400, 409, 413]),
+        responses=describes("MintedToken", status_code=201, problems=[*_WITH_BODY, "minting-unavailable"]),
         response_class=Response,
     )
     async def mint_token(body: TokenBody, minted_by: Annotated[str, Depends(access.admin)]) -> Response:

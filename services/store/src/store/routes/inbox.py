@@ -15,8 +15,9 @@ from store.repository import reading
 from store.repository.database import Database
 from store.repository.statements import Connection
 from store.routes.access import Access
+from store.routes.openapi import INBOX_HEADERS, USER_PROBLEMS, describes
 from store.routes.problems import ProblemRaised
-from store.views import Frame, answer, describes, next_link
+from store.views import Frame, answer, next_link
 
 Limit = Annotated[int, Query(ge=1, le=200, description="Most entries in one answer.")]
 Cursor = Annotated[str | None, Query(max_length=2048, description="From the `next` link of the answer before.")]
@@ -42,7 +43,13 @@ def inbox_router(database: Database, access: Access, seal: CursorSeal, *, render
 
     @router.get(
         "/conversations",
-        responses=describes("Conversation", is_list=True) | {304: {"description": "It is as it was."}},
+        responses=describes(
+            "Conversation",
+            is_list=True,
+            headers=[*INBOX_HEADERS, "Link", "ETag"],
+            problems=[*USER_PROBLEMS, "invalid-cursor"],
+        )
+        | {304: {"description": "It is as it was."}},
         response_class=Response,
     )
     async def list_conversations(
@@ -81,7 +88,12 @@ def inbox_router(database: Database, access: Access, seal: CursorSeal, *, render
 
     @router.get(
         "/conversations/{conversation_id}/messages",
-        responses=describes("Message", is_list=True, problems=[404]),
+        responses=describes(
+            "Message",
+            is_list=True,
+            headers=[*INBOX_HEADERS, "Link"],
+            problems=[*USER_PROBLEMS, "not-found", "invalid-cursor"],
+        ),
         response_class=Response,
     )
     async def list_messages(
@@ -108,7 +120,13 @@ def inbox_router(database: Database, access: Access, seal: CursorSeal, *, render
             )
         return answer(found, headers=headers)
 
-    @router.get("/events", responses=describes("Frame", is_list=True, problems=[410]), response_class=Response)
+    @router.get(
+        "/events",
+        responses=describes(
+            "Frame", is_list=True, headers=[*INBOX_HEADERS, "Link"], problems=[*USER_PROBLEMS, "events-gone"]
+        ),
+        response_class=Response,
+    )
     async def list_events(
         user_id: Annotated[str, reader],
         after: Annotated[int, Query(ge=0, le=2**63 - 1, description="The last number that is known already.")] = 0,

@@ -10,7 +10,8 @@ from starlette.responses import Response
 from store.repository import ledger_reading
 from store.repository.database import Database
 from store.routes.access import Access
-from store.views import Moment, answer, describes
+from store.routes.openapi import ADMIN_PROBLEMS, describes
+from store.views import Moment, answer
 
 _NOT_CACHED = {"Cache-Control": "no-store"}
 _LONGEST_AGE_SECONDS = 366 * 24 * 3600
@@ -20,14 +21,20 @@ def ledger_router(database: Database, access: Access, *, clock: Callable[[], dat
     """Return the routes over the ledger."""
     router = APIRouter(prefix="/api/ledger", tags=["ledger"], dependencies=[Depends(access.admin)])
 
-    @router.get("", responses=describes("AccountLedger", is_list=True), response_class=Response)
+    @router.get(
+        "", responses=describes("AccountLedger", is_list=True, problems=ADMIN_PROBLEMS), response_class=Response
+    )
     async def list_accounts(
         since: Annotated[Moment | None, Query(description="Only what was received since then.")] = None,
     ) -> Response:
         """Sum up, for every account, what came in and where it is: `received` is the sum of all the others."""
         return answer(await ledger_reading.ledger(database, since=since), headers=_NOT_CACHED)
 
-    @router.get("/unaccounted", responses=describes("Unaccounted", is_list=True), response_class=Response)
+    @router.get(
+        "/unaccounted",
+        responses=describes("Unaccounted", is_list=True, problems=ADMIN_PROBLEMS),
+        response_class=Response,
+    )
     async def list_unaccounted(
         older_than_seconds: Annotated[float, Query(ge=0, le=_LONGEST_AGE_SECONDS)] = 60.0,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,

@@ -18,8 +18,9 @@ from store.repository import parked
 from store.repository.database import Database
 from store.repository.parked import ParkedEntry, ParkedItem
 from store.routes.access import Access
+from store.routes.openapi import ADMIN_PROBLEMS, BODY_PROBLEMS, describes
 from store.routes.problems import ProblemRaised
-from store.views import NotReplayed, ParkedDetail, ParkedSummary, ReplayBody, Replayed, answer, describes, next_link
+from store.views import NotReplayed, ParkedDetail, ParkedSummary, ReplayBody, Replayed, answer, next_link
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +33,12 @@ def parked_router(
     admin = Depends(access.admin)
 
     @router.get(
-        "/parked", responses=describes("ParkedSummary", is_list=True), response_class=Response, dependencies=[admin]
+        "/parked",
+        responses=describes(
+            "ParkedSummary", is_list=True, headers=["Link"], problems=[*ADMIN_PROBLEMS, "invalid-cursor"]
+        ),
+        response_class=Response,
+        dependencies=[admin],
     )
     async def list_parked(
         unreplayed: Annotated[bool, Query(description="Only those that were not replayed.")] = False,  # noqa: FBT002 - a query parameter
@@ -54,18 +60,24 @@ def parked_router(
 
     @router.get(
         "/parked/{item_id}",
-        responses=describes("ParkedDetail", problems=[404]),
+        responses=describes("ParkedDetail", problems=[*ADMIN_PROBLEMS, "not-found"]),
         response_class=Response,
         dependencies=[admin],
     )
-    async def show_parked(item_id: Annotated[str, Path(max_length=256)]) -> Response:
+    async def show_parked(
+        item_id: Annotated[str, Path(max_length=256, examples=["9f2d7c0a4b1e4c55a0d3e6f7b8c9d0e1"])],
+    ) -> Response:
         """Show one item with the event as it was."""
         items = await parked.parked_whole(database, [item_id])
         if not items:
             raise ProblemRaised("not-found", "No such item was parked.")
         return answer(_detail(items[0]), headers={"Cache-Control": "no-store"})
 
-    @router.post("/parked/replay", responses=describes("Replayed", problems=[400, 413]), response_class=Response)
+    @router.post(
+        "/parked/replay",
+        responses=describes("Replayed", problems=[*ADMIN_PROBLEMS, *BODY_PROBLEMS]),
+        response_class=Response,
+    )
     async def replay_parked(body: ReplayBody, replayed_by: Annotated[str, admin]) -> Response:
         """Publish the originals again; what fails once more is parked once more, as the same item."""
         replay = _Replay(database, publisher, clock=clock)

@@ -1,6 +1,7 @@
 """Errors as problem details (RFC 9457). `type` is stable: clients may branch on it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -19,20 +20,31 @@ from store.errors import Unstorable
 log = structlog.get_logger(__name__)
 
 _RETRY_AFTER_SECONDS = 2
-_TITLES = {
-    "bad-request": (400, "The request cannot be understood."),
-    "unauthorized": (401, "A valid bearer token is needed."),
-    "forbidden": (403, "This is not yours."),
-    "not-found": (404, "There is no such thing."),
-    "method-not-allowed": (405, "This cannot be done here."),
-    "minting-unavailable": (409, "Tokens are minted elsewhere."),
-    "events-gone": (410, "The event log no longer reaches back that far."),
-    "too-large": (413, "The body is too long."),
-    "invalid-cursor": (422, "The cursor is not one of this query."),
-    "invalid-request": (422, "Something in the request is not as it must be."),
-    "internal-error": (500, "Something went wrong here."),
-    "unavailable": (503, "The store cannot answer at this moment."),
+
+
+class Kind(NamedTuple):
+    """A kind of problem: its status, its title, and what `detail` may be."""
+
+    status: int
+    title: str
+    detail: str
+
+
+KINDS: Mapping[str, Kind] = {
+    "bad-request": Kind(400, "The request cannot be understood.", "There was an error parsing the body"),
+    "unauthorized": Kind(401, "A valid bearer token is needed.", "Send `Authorization: Bearer <token>`."),
+    "forbidden": Kind(403, "This is not yours.", "The token is that of another user."),
+    "not-found": Kind(404, "There is no such thing.", "You have no such conversation."),
+    "method-not-allowed": Kind(405, "This cannot be done here.", "Method Not Allowed"),
+    "minting-unavailable": Kind(409, "Tokens are minted elsewhere.", "Users' tokens come from the identity provider."),
+    "events-gone": Kind(410, "The event log no longer reaches back that far.", "It holds what came after 41873."),
+    "too-large": Kind(413, "The body is too long.", "A body may have 65536 bytes."),
+    "invalid-cursor": Kind(422, "The cursor is not one of this query.", "It belongs to another query."),
+    "invalid-request": Kind(422, "Something in the request is not as it must be.", "See `errors`."),
+    "internal-error": Kind(500, "Something went wrong here.", ""),
+    "unavailable": Kind(503, "The store cannot answer at this moment.", "Try again in a moment."),
 }
+"""By the last part of `type`. docs/protocol.md tells of each."""
 _NAME_OF_STATUS = {
     400: "bad-request",
     401: "unauthorized",
@@ -49,30 +61,48 @@ class ProblemRaised(Exception):
     Args:
         name: one of the names in this module; the `type` is `urn:switchboard:problem:<name>`.
         detail: a sentence for the person who made the request.
+        errors: what is wrong with which field.
     """
 
-    def __init__(self, name: str, detail: str = "", *, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        detail: str = "",
+        *,
+        headers: Mapping[str, str] | None = None,
+        errors: Sequence[dict[str, str]] = (),
+    ) -> None:
         super().__init__(detail or name)
         self.name = name
         self.detail = detail
         self.headers = dict(headers or {})
+        self.errors = list(errors)
+
+
+def problem(name: str, detail: str = "", *, errors: Sequence[dict[str, str]] = ()) -> views.Problem:
+    """Return the problem `name`."""
+    kind = KINDS[name]
+    return views.Problem(
+        type=f"urn:switchboard:problem:{name}",
+        title=kind.title,
+        status=kind.status,
+        detail=detail,
+        errors=list(errors),
+    )
 
 
 def problem_response(
-    name: str, detail: str = "", *, headers: Mapping[str, str] | None = None, errors: list[dict[str, str]] | None = None
+    name: str, detail: str = "", *, headers: Mapping[str, str] | None = None, errors: Sequence[dict[str, str]] = ()
 ) -> Response:
     """Return the problem `name` as a response."""
-    status, title = _TITLES[name]
-    body = views.Problem(
-        type=f"urn:switchboard:problem:{name}", title=title, status=status, detail=detail, errors=errors or []
-    )
-    return Response(msgspec.json.encode(body), status, dict(headers or {}), media_type="application/problem+json")
+    body = msgspec.json.encode(problem(name, detail, errors=errors))
+    return Response(body, KINDS[name].status, dict(headers or {}), media_type="application/problem+json")
 
 
 async def on_problem(_: Request, error: Exception) -> Response:
     """Answer what a route raised."""
     assert isinstance(error, ProblemRaised)
-    return problem_response(error.name, error.detail, headers=error.headers)
+    return problem_response(error.name, error.detail, headers=error.headers, errors=error.errors)
 
 
 async def on_unavailable(_: Request, error: Exception) -> Response:

@@ -13,8 +13,9 @@ from store.repository.database import Database
 from store.repository.read_marks import ReadMark
 from store.routes.access import Access
 from store.routes.inbox import ConversationId, position
+from store.routes.openapi import BODY_PROBLEMS, INBOX_HEADERS, USER_PROBLEMS, describes
 from store.routes.problems import ProblemRaised
-from store.views import ReadBody, answer, describes
+from store.views import ReadBody, answer
 
 
 class ReadDesk:
@@ -63,7 +64,9 @@ def read_marks_router(database: Database, desk: ReadDesk, access: Access) -> API
 
     @router.post(
         "/conversations/{conversation_id}/read",
-        responses=describes("Conversation", problems=[400, 404, 413]),
+        responses=describes(
+            "Conversation", headers=INBOX_HEADERS, problems=[*USER_PROBLEMS, *BODY_PROBLEMS, "not-found"]
+        ),
         response_class=Response,
     )
     async def mark_read(

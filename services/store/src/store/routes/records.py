@@ -12,7 +12,8 @@ from store.repository import reading
 from store.repository.database import Database
 from store.routes.access import Access
 from store.routes.inbox import Cursor, Limit, position
-from store.views import answer, describes, next_link
+from store.routes.openapi import INBOX_HEADERS, USER_PROBLEMS, describes
+from store.views import answer, next_link
 
 
 def records_router(database: Database, access: Access, seal: CursorSeal) -> APIRouter:
@@ -20,7 +21,13 @@ def records_router(database: Database, access: Access, seal: CursorSeal) -> APIR
     router = APIRouter(prefix="/api", tags=["inbox"])
     reader = Depends(access.reader)
 
-    @router.get("/records", responses=describes("Record", is_list=True), response_class=Response)
+    @router.get(
+        "/records",
+        responses=describes(
+            "Record", is_list=True, headers=[*INBOX_HEADERS, "Link"], problems=[*USER_PROBLEMS, "invalid-cursor"]
+        ),
+        response_class=Response,
+    )
     async def list_records(
         user_id: Annotated[str, reader],
         kind: RecordKind | None = None,

@@ -10,8 +10,9 @@ from store.core.cursors import CursorSeal, HitType, SearchPosition
 from store.repository.database import Database
 from store.routes.access import Access
 from store.routes.inbox import Cursor
+from store.routes.openapi import INBOX_HEADERS, USER_PROBLEMS, describes
 from store.routes.search_pages import Page
-from store.views import answer, describes, next_link
+from store.views import answer, next_link
 
 MAX_QUERY_LENGTH = 200
 
@@ -20,7 +21,16 @@ def search_router(database: Database, access: Access, seal: CursorSeal) -> APIRo
     """Return the route that searches."""
     router = APIRouter(prefix="/api", tags=["inbox"])
 
-    @router.get("/search", responses=describes("SearchHit", is_list=True), response_class=Response)
+    @router.get(
+        "/search",
+        responses=describes(
+            "SearchHit",
+            is_list=True,
+            headers=[*INBOX_HEADERS, "Search-Seq", "Link"],
+            problems=[*USER_PROBLEMS, "invalid-cursor"],
+        ),
+        response_class=Response,
+    )
     async def search_inbox(
         *,
         user_id: Annotated[str, Depends(access.reader)],

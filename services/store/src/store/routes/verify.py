@@ -14,7 +14,7 @@ from store.core.states import TotalState, UserState
 from store.repository import verification
 from store.repository.database import Database
 from store.routes.access import Access
-from store.views import describes
+from store.routes.openapi import ADMIN_PROBLEMS, describes
 
 log = structlog.get_logger(__name__)
 _json = msgspec.json.Encoder()
@@ -27,7 +27,7 @@ def verify_router(database: Database, access: Access) -> APIRouter:
 
     @router.get(
         "/verify",
-        responses=describes("UserState", media_type=_NDJSON),
+        responses=describes("UserState", problems=ADMIN_PROBLEMS, media_type=_NDJSON),
         response_class=StreamingResponse,
     )
     async def verify(

@@ -1,0 +1,155 @@
+"""How OpenAPI learns of the answers: their schemas, their headers, and an example of each, problems too."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+
+from shared.contracts.inbox import Account, Conversation, FrameKind, Message, Record
+from store.core.examples import EXAMPLES, example
+from store.core.ledger import AccountLedger
+from store.core.states import TotalState, UserState
+from store.repository.ledger_reading import Unaccounted
+from store.routes.problems import KINDS, problem
+from store.views import Frame, MintedToken, ParkedDetail, ParkedSummary, Problem, Replayed, SearchHit
+
+INBOX_HEADERS = ("Inbox-Seq", "Inbox-Epoch")
+"""Of every answer that is read from a user's inbox."""
+USER_PROBLEMS = ("unauthorized", "forbidden")
+"""Of what a user's token opens."""
+ADMIN_PROBLEMS = ("unauthorized",)
+"""Of what an admin token opens."""
+BODY_PROBLEMS = ("bad-request", "too-large")
+"""Of what takes a body."""
+_ALWAYS = ("invalid-request", "internal-error", "unavailable")
+_COUNT = {"type": "integer", "minimum": 0}
+_TEXT = {"type": "string"}
+_HEADERS: dict[str, dict[str, Any]] = {
+    "Inbox-Seq": {
+        "description": "Where the user's log ended before anything was read: the answer holds every change up to it.",
+        "schema": _COUNT,
+        "required": True,
+        "example": 1044,
+    },
+    "Inbox-Epoch": {
+        "description": "Another value when the numbers mean something else: the database was restored.",
+        "schema": _TEXT,
+        "required": True,
+        "example": "5f0c2d7e91ab03cc",
+    },
+    "Search-Seq": {
+        "description": "Up to which change the search knows the inbox.",
+        "schema": _COUNT,
+        "required": True,
+        "example": 1044,
+    },
+    "Link": {"description": 'The next page, `rel="next"`, where there is one.', "schema": _TEXT},
+    "ETag": {"description": "Send it as `If-None-Match`.", "schema": _TEXT, "required": True},
+}
+_PROBLEM_HEADERS: dict[int, dict[str, Any]] = {
+    401: {"WWW-Authenticate": {"description": "`Bearer`.", "schema": _TEXT, "required": True}},
+    410: {name: _HEADERS[name] for name in INBOX_HEADERS},
+    503: {"Retry-After": {"description": "Seconds.", "schema": _COUNT, "required": True}},
+}
+_ERRORS = ({"field": "query.limit", "message": "Input should be less than or equal to 200"},)
+
+_FrameSchema = msgspec.defstruct(
+    "Frame",
+    [("type", FrameKind), ("seq", int), ("data", dict[str, Any])],
+    kw_only=True,
+    namespace={"__doc__": Frame.__doc__},
+)
+_RecordSchema = msgspec.defstruct(
+    "Record",
+    [(field.name, dict[str, Any] if field.name == "body" else field.type) for field in msgspec.structs.fields(Record)],
+    kw_only=True,
+    namespace={"__doc__": Record.__doc__},
+)
+_PUBLISHED = (
+    Account,
+    AccountLedger,
+    Conversation,
+    Message,
+    MintedToken,
+    _FrameSchema,
+    ParkedSummary,
+    ParkedDetail,
+    _RecordSchema,
+    Replayed,
+    SearchHit,
+    TotalState,
+    Unaccounted,
+    UserState,
+    Problem,
+)
+
+
+def describes(
+    name: str | None,
+    *,
+    is_list: bool = False,
+    status_code: int = 200,
+    headers: Sequence[str] = (),
+    problems: Sequence[str],
+    media_type: str = "application/json",
+) -> dict[int | str, Any]:
+    """Return what OpenAPI is to say of an operation's answers.
+
+    Args:
+        name: of the struct that is answered; None: there is no body.
+        is_list: whether it is answered in a list.
+        status_code: when all is well.
+        headers: of that answer.
+        problems: their names, beside those of every operation.
+        media_type: of the answer.
+    """
+    described: dict[int | str, Any] = {status_code: {"description": "As asked."}}
+    if name is not None:
+        reference: dict[str, Any] = {"$ref": f"#/components/schemas/{name}"}
+        schema = {"type": "array", "items": reference} if is_list else reference
+        content = {"schema": schema, "examples": {"usual": _example_of(f"{name}.list" if is_list else name)}}
+        described[status_code]["content"] = {media_type: content}
+    if headers:
+        described[status_code]["headers"] = {header: _HEADERS[header] for header in headers}
+    for problem_name in (*problems, *_ALWAYS):
+        status = KINDS[problem_name].status
+        told = described.setdefault(status, _problem_answer(status))
+        told["content"]["application/problem+json"]["examples"][problem_name] = _example_of(f"problem.{problem_name}")
+    return described
+
+
+def _problem_answer(status: int) -> dict[str, Any]:
+    content = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}
+    told = {"description": "A problem (RFC 9457).", "content": {"application/problem+json": content}}
+    return told | ({"headers": _PROBLEM_HEADERS[status]} if status in _PROBLEM_HEADERS else {})
+
+
+def _example_of(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/examples/{name}"}
+
+
+def _examples() -> dict[str, Any]:
+    """Return all examples, by name. FastAPI would leave out of them what is null."""
+    found: dict[str, Any] = {}
+    for name in EXAMPLES:
+        found |= {name: example(name), f"{name}.list": example(name, is_list=True)}
+    for name, kind in KINDS.items():
+        told = problem(name, kind.detail, errors=_ERRORS if name == "invalid-request" else ())
+        found[f"problem.{name}"] = msgspec.to_builtins(told)
+    return {name: {"value": value} for name, value in found.items()}
+
+
+def publish_schemas(app: FastAPI) -> None:
+    """Make the app's OpenAPI hold the schemas and examples that `describes` refers to."""
+    original = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        schema = original()
+        _, components = msgspec.json.schema_components(_PUBLISHED, ref_template="#/components/schemas/{name}")
+        held = schema.setdefault("components", {})
+        held.setdefault("schemas", {}).update(components)
+        held["examples"] = _examples()
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the way that FastAPI documents to extend it

@@ -1,0 +1,94 @@
+"""The OpenAPI document has an example of every answer, problem and body, and they are as its schemas say."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jsonschema_rs
+import pytest
+
+from store.routes.problems import KINDS
+from tests.integration.store.parts import Service
+
+pytestmark = pytest.mark.postgres
+
+PROBLEM = "application/problem+json"
+
+
+class Operation(NamedTuple):
+    name: str
+    said: dict[str, Any]
+
+
+@pytest.fixture
+async def document(service: Service) -> dict[str, Any]:
+    found: dict[str, Any] = (await service.public.get("/api/openapi.json")).json()
+    return found
+
+
+def _operations(document: dict[str, Any]) -> Iterator[Operation]:
+    for path, methods in document["paths"].items():
+        for method, said in methods.items():
+            yield Operation(f"{method.upper()} {path}", said)
+
+
+def _examples(document: dict[str, Any], content: dict[str, Any]) -> list[Any]:
+    names = [one["$ref"].rsplit("/", 1)[-1] for one in content.get("examples", {}).values()]
+    return [document["components"]["examples"][name]["value"] for name in names]
+
+
+def _complaints(document: dict[str, Any], schema: dict[str, Any], value: Any) -> list[str]:
+    validator = jsonschema_rs.Draft202012Validator(
+        schema | {"components": document["components"]}, validate_formats=True
+    )
+    return [f"{error.instance_path}: {error.message}" for error in validator.iter_errors(value)]
+
+
+async def test_every_answer_has_an_example_that_is_one(document: dict[str, Any]) -> None:
+    seen = 0
+    for name, said in _operations(document):
+        for status, answer in said["responses"].items():
+            for media_type, content in answer.get("content", {}).items():
+                examples = _examples(document, content)
+                assert examples, (name, status, media_type)
+                assert media_type == PROBLEM or not status.startswith(("4", "5"))
+                for example in examples:
+                    assert _complaints(document, content["schema"], example) == [], (name, status)
+                    seen += 1
+    assert seen > 100
+
+
+async def test_every_body_and_every_part_of_a_path_has_an_example(document: dict[str, Any]) -> None:
+    bodies = 0
+    for name, said in _operations(document):
+        for parameter in said.get("parameters", []):
+            if parameter["in"] == "path" and "enum" not in parameter["schema"]:
+                assert "examples" in parameter["schema"] or "example" in parameter, (name, parameter["name"])
+        if "requestBody" not in said:
+            continue
+        reference = said["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+        schema = document["components"]["schemas"][reference.rsplit("/", 1)[-1]]
+        body = {field: told["examples"][0] for field, told in schema["properties"].items() if "examples" in told}
+        assert set(schema.get("required", [])) <= set(body), name
+        assert _complaints(document, {"$ref": reference}, body) == [], name
+        bodies += 1
+    assert bodies >= 4
+
+
+async def test_every_kind_of_problem_is_told_where_it_can_come(document: dict[str, Any]) -> None:
+    told: set[str] = set()
+    for name, said in _operations(document):
+        mine: set[str] = set()
+        for status, answer in said["responses"].items():
+            for problem in _examples(document, answer.get("content", {}).get(PROBLEM, {})):
+                assert problem["status"] == int(status), name
+                mine.add(problem["type"].rsplit(":", 1)[-1])
+        parameters = {parameter["name"] for parameter in said.get("parameters", [])}
+        assert ("invalid-cursor" in mine) == ("cursor" in parameters), name
+        assert ("too-large" in mine) == ("requestBody" in said), name
+        assert {"unauthorized", "invalid-request", "unavailable"} <= mine, name
+        told |= mine
+    assert told == set(KINDS) - {"method-not-allowed"}, "which no operation answers"
+
+
+async def test_no_schema_is_described_that_nobody_refers_to(document: dict[str, Any]) -> None:
+    assert "HTTPValidationError" not in document["components"]["schemas"]
