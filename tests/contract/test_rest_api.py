@@ -16,29 +16,18 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-import store.app
 from shared.contracts import InboxEnrichedV1, Profile, derive_id
 from shared.messaging.local import LocalBroker
-from shared.observability.operations import Readiness
 from shared.security.user_tokens import mint
 from shared.settings import load
-from store.app import create_app, running
-from store.metrics import Metrics
-from store.repository.database import Database
+from store.app import running
 from store.settings import Settings
 from tests.builders import inbox_enriched, item_parked, message_item
 from tests.fixtures.postgres import _TEMPLATE, _new_database
+from tests.integration.store.parts import ADMIN, JWT_SECRET, SECRETS, unconnected_apps
 
 pytestmark = [pytest.mark.postgres, pytest.mark.filterwarnings("default")]
 
-_ADMIN = "admin-token-of-the-tests"
-_JWT_SECRET = "0123456789abcdef0123456789abcdef"
-_SECRETS = {
-    "admin_tokens": _ADMIN,
-    "service_tokens": "service-token-of-the-tests",
-    "encryption_keys": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
-    "jwt_secret": _JWT_SECRET,
-}
 _EXAMPLES = 12
 """A part of the API, after the boundary values that are always tried."""
 
@@ -53,7 +42,7 @@ def _message(number: int) -> InboxEnrichedV1:
 async def _serve(database_url: str, ready: "Future[str]", stop: "Future[asyncio.Event]") -> None:
     stopping = asyncio.Event()
     stop.set_result(stopping)
-    chosen = load(Settings, database_url=database_url, store_port=0, store_internal_port=0, **_SECRETS)
+    chosen = load(Settings, database_url=database_url, store_port=0, store_internal_port=0, **SECRETS)
     async with LocalBroker() as broker, running(chosen, broker, registry=CollectorRegistry()) as ports:
         await broker.publish([_message(number) for number in range(5)])
         await broker.publish([item_parked()])
@@ -80,30 +69,15 @@ def served(postgres_server: str, _database_numbers: Iterator[int]) -> Iterator[s
             loop.close()
 
 
-def _description() -> dict[str, Any]:
-    """Return the OpenAPI document, of an app that is connected to nothing."""
-    chosen = load(Settings, database_url="postgresql://nobody@localhost/nothing", **_SECRETS)
-    database = Database("postgresql://nobody@localhost/nothing", pool_size=1, command_timeout_seconds=1)
-    broker, registry = LocalBroker(), CollectorRegistry()
-    public = create_app(
-        chosen,
-        database=database,
-        publisher=broker,
-        work=store.app._work(chosen, database, broker, Metrics(registry), indexing=database),
-        readiness=Readiness(lambda: None),  # type: ignore[arg-type, return-value]  # nobody asks it
-        registry=registry,
-    )
-    return public.openapi()
-
-
-api = schemathesis.openapi.from_dict(_description())
+DOCUMENT = unconnected_apps()[0].openapi()
+api = schemathesis.openapi.from_dict(DOCUMENT)
 
 
 def _token(operation: Any) -> str:
     schemes = {name for one in operation.definition.raw.get("security", []) for name in one}
     if "adminToken" in schemes:
-        return _ADMIN
-    return mint(SecretStr(_JWT_SECRET), "user-1", now=datetime.now(UTC), ttl=timedelta(minutes=5))[0]
+        return ADMIN
+    return mint(SecretStr(JWT_SECRET), "user-1", now=datetime.now(UTC), ttl=timedelta(minutes=5))[0]
 
 
 @api.parametrize()

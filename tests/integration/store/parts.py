@@ -8,20 +8,30 @@ from typing import Any
 
 import httpx
 import msgspec
+from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.routing import Route
 
+import store.app
 from shared.contracts import Event, InboxEnrichedV1, InboxPersistedV1, conversation_id, derive_id
 from shared.contracts.platform import Platform
 from shared.errors import DependencyUnavailable
 from shared.messaging.local import LocalBroker
+from shared.observability.operations import Readiness
 from shared.security.user_tokens import mint
+from shared.settings import load
+from store.app import create_app
 from store.handlers import InboxHandler, RecordsHandler
 from store.metrics import Metrics
 from store.publishing.changes import ChangePublisher
 from store.publishing.waiting import Upkeep, WaitingReleaser
 from store.repository.database import Database
 from store.repository.statements import Statement
+from store.routes.internal import internal_app
+from store.routes.read_marks import ReadDesk
+from store.settings import Settings
 from tests.builders import inbox_enriched, message_item
 
 ADMIN = "admin-token-of-the-tests"
@@ -158,6 +168,44 @@ class Service:
         return await self.public.put(
             f"/api/accounts/facebook/{page}", headers=self.admin, json={"user_id": user, **body}
         )
+
+
+_NOWHERE = "postgresql://nobody@localhost/nothing"
+
+
+def unconnected_apps() -> tuple[FastAPI, Starlette]:
+    """Return the public app and the internal one, connected to nothing: for what they say of themselves."""
+    return apps_on(Database(_NOWHERE, pool_size=1, command_timeout_seconds=1))
+
+
+def apps_on(database: Database) -> tuple[FastAPI, Starlette]:
+    """Return the public app and the internal one on `database`; nothing of the service runs beside them."""
+    chosen = load(Settings, database_url=_NOWHERE, **SECRETS)
+    broker, registry = LocalBroker(), CollectorRegistry()
+    work = store.app._work(chosen, database, broker, Metrics(registry), indexing=database)
+
+    async def nothing_is_wrong() -> list[str]:
+        return []
+
+    public = create_app(
+        chosen,
+        database=database,
+        publisher=broker,
+        work=work,
+        readiness=Readiness(nothing_is_wrong),
+        registry=registry,
+    )
+    reads = ReadDesk(database, clock=now, nudge_publisher=work.nudge)
+    return public, internal_app(database, reads, service_tokens=chosen.service_tokens, clock=now)
+
+
+def routes_of(app: Starlette) -> set[tuple[str, str]]:
+    """Return (method, path) of everything that an app answers."""
+    found = set()
+    for route in app.routes:
+        assert isinstance(route, Route), f"{route} may lead to routes that are not looked at"
+        found |= {(method, route.path) for method in route.methods or ()}
+    return found
 
 
 def data_of(event: InboxPersistedV1) -> Any:

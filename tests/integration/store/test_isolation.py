@@ -11,10 +11,11 @@ from shared.contracts import Profile, conversation_id
 from shared.contracts.items import RecordItem
 from store.indexing import SearchIndexer
 from tests.builders import inbox_enriched
-from tests.integration.store.parts import Parts, Service, at, message
+from tests.integration.store.parts import SERVICE, Parts, Service, at, message, routes_of, unconnected_apps
 
 pytestmark = pytest.mark.postgres
 
+PUBLIC, INTERNAL = unconnected_apps()
 OWNER, OTHER = "user-1", "user-2"
 MARK = "xyzzy"
 """In everything that belongs to the owner: it must be in no answer to anybody else."""
@@ -128,11 +129,37 @@ async def test_every_endpoint_wants_a_token_of_its_own_kind(service: Service, op
         wrong = service.admin if operation.is_for_users else service.as_user(OWNER)
         if operation.is_for_users and operation.is_for_admins:
             wrong = {}
-        for headers in ({}, wrong, {"Authorization": "Bearer"}, {"Authorization": right["Authorization"] + "x"}):
+        of_services = {"Authorization": f"Bearer {SERVICE}"}
+        forged = {"Authorization": right["Authorization"] + "x"}
+        for headers in ({}, wrong, of_services, forged, {"Authorization": "Bearer"}):
             found = await service.public.request(**operation.request(), headers=headers)
             assert found.status_code == 401, (operation, found.text)
             assert found.headers["Content-Type"] == "application/problem+json"
             _tells_nothing(found, operation)
+
+
+def test_no_route_is_left_out_here() -> None:
+    """What is asked below is what OpenAPI names, and that is everything but what is open to anybody."""
+    described = {(method.upper(), path) for path, methods in PUBLIC.openapi()["paths"].items() for method in methods}
+
+    assert routes_of(PUBLIC) - described == {
+        (method, path)
+        for path in ("/healthz", "/readyz", "/metrics", "/api/openapi.json")
+        for method in ("GET", "HEAD")
+    }
+    assert described <= routes_of(PUBLIC)
+
+
+async def test_what_is_internal_wants_a_service_token_and_is_on_no_public_port(service: Service) -> None:
+    routes = routes_of(INTERNAL)
+    assert len(routes) >= 7
+    for method, path in routes:
+        asked = path.format(platform="facebook", page_id=f"{MARK}-page")
+        for headers in ({"Authorization": ""}, service.admin, service.as_user(OWNER), {"Authorization": "Bearer x"}):
+            found = await service.internal.request(method, asked, headers=headers, json={})
+            assert found.status_code == 401, (method, path, found.text)
+        found = await service.public.request(method, asked, headers={"Authorization": f"Bearer {SERVICE}"}, json={})
+        assert found.status_code == 404, (method, path, found.text)
 
 
 async def test_the_owner_does_see_it(service: Service, operations: list[Operation]) -> None:

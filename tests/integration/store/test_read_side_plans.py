@@ -1,21 +1,26 @@
 """Reading a large inbox takes index scans and a fixed number of statements, with the very plans that the store gets."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
+import httpx
 import pytest
+from pydantic import SecretStr
 
 from bench.large_inbox.filling import USER, Inbox, fill
 from shared.contracts.inbox import Conversation
+from shared.security.user_tokens import mint
 from store.core.cursors import ConversationPosition, MessagePosition
 from store.core.search_query import Tier, parse
 from store.repository import log, read_marks, reading, search, search_indexing
 from store.repository.database import Database
 from store.repository.statements import Connection, Statement
 from store.routes.search_pages import Page
-from tests.integration.store.parts import at
+from tests.integration.store.parts import JWT_SECRET, apps_on, at, now
 from tests.integration.store.test_plans import nodes
 
 pytestmark = pytest.mark.postgres
@@ -121,6 +126,20 @@ async def test_lists_pages_and_marks_are_read_by_index(large: Database) -> None:
         page = reading.messages_statement(goes_on=goes_on)
         _reads_by_index_alone(await _plan(large, page, **key, **rest | {"after_id": 1, "after_message": "m"}))
     users: dict[str, Any] = {"user_ids": [USER], "afters": [1], "uptos": [9], "per_range": 9, "per_user": 9}
+    records = {"kind": "comment", "after_platform": "facebook", "after_page": "page-1", "after_kind": "comment"}
+    for of_kind in (False, True):
+        for of_platform in (False, True):
+            for goes_on in (False, True):
+                kept = reading.records_statement(of_kind=of_kind, of_platform=of_platform, goes_on=goes_on)
+                _reads_by_index_alone(await _plan(large, kept, **key, **rest, **records))
+    for of_user in (False, True):
+        for goes_on in (False, True):
+            connected = reading._accounts_statement(of_user=of_user, goes_on=goes_on)
+            plan = await _plan(large, connected, **key, **rest, **records)
+            assert "Seq Scan" not in {node["Node Type"] for node in plan}
+            assert "Sort" not in {node["Node Type"] for node in plan}
+    _reads_by_index_alone(await _plan(large, reading._EXISTS, **key))
+    _reads_by_index_alone(await _plan(large, log._TOPS, user_ids=[USER]))
     for statement in (log._FRAMES, search_indexing._CHANGED, search_indexing._MESSAGES_AFTER):
         _reads_by_index_alone(await _plan(large, statement, **users))
     for statement in (search_indexing._MESSAGES, search_indexing._PEOPLE):
@@ -137,6 +156,77 @@ class _Counting(Connection):
     async def execute(self, statement: Statement, arguments: Mapping[str, object] = MappingProxyType({})) -> list[Any]:
         self.statements += 1
         return await super().execute(statement, arguments)
+
+    async def scalar(self, statement: Statement, arguments: Mapping[str, object] = MappingProxyType({})) -> Any:
+        self.statements += 1
+        return await super().scalar(statement, arguments)
+
+
+class _CountingDatabase(Database):
+    """Counts the statements of its connections."""
+
+    statements = 0
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        async with super().transaction() as connection:
+            counting = _Counting(connection)
+            yield counting
+            self.statements += counting.statements
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Connection]:
+        async with super().reading() as connection:
+            counting = _Counting(connection)
+            yield counting
+            self.statements += counting.statements
+
+
+async def test_every_request_takes_as_many_statements_however_much_it_brings(
+    large: Database, database_url: str
+) -> None:
+    """Of all that OpenAPI says a user may read, first pages and later ones."""
+    counting = _CountingDatabase(database_url, pool_size=2, command_timeout_seconds=10)
+    public, _ = apps_on(counting)
+    [newest] = await _newest(large)
+    known = {"conversation_id": newest.conversation_id, "q": "a"}
+    token, _ = mint(SecretStr(JWT_SECRET), USER, now=now(), ttl=timedelta(minutes=5))
+    transport = httpx.ASGITransport(app=public)
+    asked = 0
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://store", headers={"Authorization": f"Bearer {token}"}
+    ) as client:
+
+        async def ask(url: str, **parameters: Any) -> tuple[int, httpx.Response]:
+            before = counting.statements
+            answer = await client.get(url, params=parameters or None)
+            assert answer.status_code == 200, answer.text
+            return counting.statements - before, answer
+
+        await ask("/api/conversations")  # asks for the epoch too, which is known from then on
+        for path, said in public.openapi()["paths"].items():
+            operation = said.get("get", {})
+            if not any("userToken" in scheme for scheme in operation.get("security", [])):
+                continue
+            required = {p["name"]: known[p["name"]] for p in operation["parameters"] if p.get("required")}
+            url = path.format(**known)
+            query: dict[str, Any] = {name: value for name, value in required.items() if f"{{{name}}}" not in path}
+            query |= {"after": Inbox(MESSAGES, CONVERSATIONS).floor_seq} if path == "/api/events" else {}
+            short, first = await ask(url, **query, limit=1)
+            long, whole = await ask(url, **query, limit=100)
+            assert short == long <= 12, (path, short, long)
+            assert path == "/api/search" or long <= 3, (path, long)
+            assert len(whole.json()) > 1, path
+            if "next" in first.links:
+                assert (await ask(first.links["next"]["url"]))[0] <= 12
+            asked += 1
+    await counting.close()
+    assert asked >= 6
+
+
+async def _newest(database: Database) -> list[Conversation]:
+    async with database.reading() as connection:
+        return await reading.conversations(connection, USER, platform=None, unread_only=False, after=None, limit=1)
 
 
 async def test_a_page_takes_as_many_statements_however_long_it_is(large: Database) -> None:

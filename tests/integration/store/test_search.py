@@ -81,6 +81,12 @@ async def searched(
         ("thanks 👍🏽 see you 🇩🇪", ["👍", "🇩🇪", "thanks 👍🏿"]),
         ("Order AB-1234 to foo@bar.example", ["AB-1234", "ab-12", "foo@bar", "1234"]),
         ("ＦＵＬＬ width", ["full"]),
+        ("مـرحـبـا بِكُم في المتجر", ["مرحبا", "بكم", "المتج", '"مرحبا بكم"']),
+        ("שָׁלוֹם לכולם", ["שלום", "לכול", '"שלום לכולם"']),
+        ("東京タワーに行きました", ["東京", "タワー", "ﾀﾜｰ", "行きま", '"東京タワー"']),
+        ("Die Straße in İstanbul, ışık", ["STRASSE", "istanbul", "isik", '"strasse in istanbul"']),
+        ("a family 👨‍👩‍👧‍👦 and an astronaut 👩🏽‍🚀", ["👨‍👩‍👧‍👦", "👧", "👩🏿‍🚀", '"family 👨‍👩‍👧‍👦"']),
+        ("so pretty 🩷", ["🩷", "pretty 🩷"]),
     ],
 )
 async def test_what_is_written_is_found(searched: Searched, text: str, queries: list[str]) -> None:

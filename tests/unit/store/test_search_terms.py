@@ -119,6 +119,30 @@ def test_a_snippet_is_a_part_of_the_text_with_a_match_in_it(word: str, before: s
         ("👍🏽", "👍"),
         ("so\u00adft zero\u200bwidth", "soft zerowidth"),
         ("l’été", "été"),
+        ("مـحـمـد", "محمد"),
+        ("محمد", "مُحَمَّد"),
+        ("ﻻ ﺃﻋﺮﻑ", "لا اعرف"),
+        ("الطلب رقم ١٢٣٤", "١٢"),
+        ("שלום", "שָׁלוֹם"),
+        ("สวัสดีครับ", "สวัสดี"),
+        ("今天天气很好", "天气"),
+        ("東京タワーに行きました", "タワー"),
+        ("東京タワーに行きました", "行きま"),
+        ("주문했어요", "주문"),
+        ("주문했어요", "주문했"),
+        ("Große Straße", "GROSSE strasse"),
+        ("DIYARBAKIR ışık", "diyarbakır IŞIK"),
+        ("ｆｕｌｌ　ｗｉｄｔｈ　１２", "full width 12"),
+        ("family 👨‍👩‍👧‍👦!", "👨‍👩‍👧‍👦"),
+        ("family 👨‍👩‍👧‍👦!", "👧"),
+        ("❤️", "❤"),
+        ("❤", "❤️"),
+        ("👩🏿‍🚀", "👩🏻‍🚀"),
+        ("1️⃣", "1"),
+        ("🏴󠁧󠁢󠁳󠁣󠁴󠁿", "🏴"),
+        ("🩷 \U0001fae8 \U0001fae9", "🩷"),
+        ("🩷 \U0001fae8 \U0001fae9", "\U0001fae9"),
+        ("a\U0001fae8b", "b"),
     ],
 )
 def test_what_is_typed_finds_what_was_written(written: str, typed: str) -> None:
@@ -126,7 +150,20 @@ def test_what_is_typed_finds_what_was_written(written: str, typed: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "typed"), [("कि", "का"), ("ที่", "ทำ"), ("今天", "天今"), ("blue", "lue"), ("a", "b")]
+    ("written", "typed"),
+    [
+        ("कि", "का"),
+        ("ที่", "ทำ"),
+        ("今天", "天今"),
+        ("blue", "lue"),
+        ("a", "b"),
+        ("👍", "👎"),
+        ("🇩🇪", "🇪🇩"),
+        ("👨‍👩‍👧", "👧‍👩"),
+        ("🩷", "🩵"),
+        ("주문", "주민"),
+        ("משל", "שלום"),
+    ],
 )
 def test_what_is_something_else_is_not_found(written: str, typed: str) -> None:
     assert not parse(typed).matches(tokens(written))

@@ -57,6 +57,8 @@ _ASCII_WORD = re.compile("[a-z0-9]+")
 _REGIONAL_INDICATORS = range(0x1F1E6, 0x1F200)
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
 _VARIATION_SELECTORS = range(0xFE00, 0xFE10)
+_PICTOGRAPHS = range(0x1F000, 0x1FB00)
+"""Of these, what has no character yet is kept for emoji (Extended_Pictographic): Python learns of new ones late."""
 _ACCENTS = frozenset({8, *range(10, 37), *range(200, 241)})
 """Canonical_Combining_Class (Unicode Character Database) of accents, of kana voicing, of Hebrew and Arabic points.
 The vowels and tones of Indic scripts and of Thai have other classes: without them words are others."""
@@ -147,4 +149,4 @@ def _shape(character: str) -> Shape | None:
         return "spaceless" if any(first <= code <= last for first, last in _SPACELESS) else "word"
     if code in _REGIONAL_INDICATORS:
         return "flag"
-    return "emoji" if category == "So" else "gap"
+    return "emoji" if category == "So" or (category == "Cn" and code in _PICTOGRAPHS) else "gap"
