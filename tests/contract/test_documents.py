@@ -1,6 +1,7 @@
 """The published documents say what the code does, and what is sent is what they say."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import pytest
 
 from push_gateway.frames import BadFrame, CloseCode, read_client_frame
 from shared.contracts import Event, InboxPersistedV1, Wire, encode
+from store.routes.problems import KINDS
 from switchboard.contracts.documents import documents
 from switchboard.contracts.frames import SERVER_FRAMES
 from tests.builders import EXAMPLES
 from tests.contract.documents import DOCS, complaints
 from tests.contract.write_vectors import vectors
+from tests.integration.store.parts import unconnected_apps
 
 VECTORS = vectors()
 ASYNCAPI: dict[str, Any] = json.loads((DOCS / "asyncapi.json").read_text(encoding="utf-8"))
@@ -70,6 +73,16 @@ def test_the_gateway_takes_what_the_schema_takes(frame: Any, *, is_one: bool) ->
         is_taken = False
 
     assert (is_taken, complaints("client-frame", frame) == []) == (is_one, is_one)
+
+
+def test_the_protocol_tells_of_every_rest_call_and_of_every_problem_with_its_status() -> None:
+    told = (DOCS / "protocol.md").read_text(encoding="utf-8")
+    for path, methods in unconnected_apps()[0].openapi()["paths"].items():
+        for method in methods:
+            assert f"`{method.upper()} {path}`" in told, "the table of docs/protocol.md lacks it"
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \| (\d{3}) \|", told, flags=re.MULTILINE))
+
+    assert rows == {name: str(kind.status) for name, kind in KINDS.items()}
 
 
 def test_the_asyncapi_document_is_a_valid_one() -> None:

@@ -201,9 +201,13 @@ def apps_on(database: Database) -> tuple[FastAPI, Starlette]:
 
 def routes_of(app: Starlette) -> set[tuple[str, str]]:
     """Return (method, path) of everything that an app answers."""
-    found = set()
-    for route in app.routes:
-        assert isinstance(route, Route), f"{route} may lead to routes that are not looked at"
+    found, left = set(), list(app.routes)
+    while left:
+        route = left.pop()
+        if (included := getattr(route, "original_router", None)) is not None:
+            left += included.routes
+            continue
+        assert isinstance(route, Route), f"{type(route)} may lead to routes that are not looked at"
         found |= {(method, route.path) for method in route.methods or ()}
     return found
 

@@ -167,6 +167,10 @@ class _CountingDatabase(Database):
 
     statements = 0
 
+    async def epoch(self) -> str:
+        """Asked for once in ten seconds, whatever is requested."""
+        return "epoch"
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         async with super().transaction() as connection:
@@ -203,7 +207,6 @@ async def test_every_request_takes_as_many_statements_however_much_it_brings(
             assert answer.status_code == 200, answer.text
             return counting.statements - before, answer
 
-        await ask("/api/conversations")  # asks for the epoch too, which is known from then on
         for path, said in public.openapi()["paths"].items():
             operation = said.get("get", {})
             if not any("userToken" in scheme for scheme in operation.get("security", [])):
@@ -214,8 +217,10 @@ async def test_every_request_takes_as_many_statements_however_much_it_brings(
             query |= {"after": Inbox(MESSAGES, CONVERSATIONS).floor_seq} if path == "/api/events" else {}
             short, first = await ask(url, **query, limit=1)
             long, whole = await ask(url, **query, limit=100)
-            assert short == long <= 12, (path, short, long)
-            assert path == "/api/search" or long <= 3, (path, long)
+            if path == "/api/search":  # which goes on from bucket to bucket, a bounded number of times
+                assert max(short, long) <= 12, (short, long)
+            else:
+                assert short == long <= 3, (path, short, long)
             assert len(whole.json()) > 1, path
             if "next" in first.links:
                 assert (await ask(first.links["next"]["url"]))[0] <= 12

@@ -177,5 +177,5 @@ async def test_an_entity_tag_that_is_none_is_passed_over(service: Service) -> No
 
 async def test_a_token_that_is_none_is_refused_whatever_it_is(service: Service) -> None:
     for header in ("", "Bearer", "Basic x", "Bearer a.b.c", "Bearer " + "x" * 8_000, "Bearer é"):
-        found = await service.public.get("/api/conversations", headers={"Authorization": header.encode("latin-1")})
+        found = await service.public.get("/api/conversations", headers=[(b"Authorization", header.encode("latin-1"))])
         _refused(found, 401, "unauthorized")
