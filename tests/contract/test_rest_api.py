@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -74,21 +75,24 @@ api = schemathesis.openapi.from_dict(DOCUMENT)
 
 
 _THERE = {
-    "conversation_id": conversation_id("facebook", "user-1", "person-1"),
-    "item_id": item_parked().id,
-    "page_id": "page-1",
+    "conversation_id": ("[0-9a-f]{16}", conversation_id("facebook", "user-1", "person-1")),
+    "item_id": ("[A-Za-z0-9._-]{1,128}", item_parked().id),
+    "page_id": ("[A-Za-z0-9._-]{1,128}", "page-1"),
 }
-"""What is there; of what is made up nothing would be found."""
+"""How ids look, and one that is there; of what is made up nothing would be found."""
 
 
 @api.hook
 def map_path_parameters(context: Any, path_parameters: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Make every other id one that is there."""
+    """Make every other valid id one that is there."""
     del context
-    return path_parameters and {
-        name: _THERE[name] if name in _THERE and str(value) and ord(str(value)[-1]) % 2 else value
-        for name, value in path_parameters.items()
-    }
+    return path_parameters and {name: _maybe_there(name, value) for name, value in path_parameters.items()}
+
+
+def _maybe_there(name: str, value: Any) -> Any:
+    form, there = _THERE.get(name, ("", value))
+    is_valid = isinstance(value, str) and value and re.fullmatch(form, value)
+    return there if is_valid and ord(value[-1]) % 2 else value
 
 
 @pytest.fixture(scope="module")
