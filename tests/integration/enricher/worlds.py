@@ -40,6 +40,9 @@ from shared.contracts.internal import (
     Lookup,
     LookupsAnswer,
     LookupsClaim,
+    Media,
+    MediaAnswer,
+    MediaQuery,
     Owner,
     PageOwners,
     ParticipantsAnswer,
@@ -55,6 +58,7 @@ from tests.recorder import eventually
 KEY = Fernet.generate_key().decode()
 PAGE_TOKEN = "EAAB-page-token"
 APP_SECRET = "app-secret"
+JWT_SECRET = "0123456789abcdef0123456789abcdef"
 
 
 @dataclass
@@ -65,6 +69,8 @@ class FakeStore:
     versions: dict[str, int] = field(default_factory=dict)
     known: list[KnownParticipant] = field(default_factory=list)
     due: list[Lookup] = field(default_factory=list)
+    media: dict[tuple[str, str, int, int], Media] = field(default_factory=dict)
+    """By user, conversation, message and place."""
     is_away: bool = False
     asked: list[str] = field(default_factory=list)
 
@@ -93,6 +99,7 @@ class FakeStore:
                 Route("/internal/accounts/{platform}/{page_id}", self._accounts),
                 Route("/internal/participants", self._participants, methods=["POST"]),
                 Route("/internal/profile-lookups/claim", self._claim, methods=["POST"]),
+                Route("/internal/media", self._media, methods=["POST"]),
             ]
         )
 
@@ -113,6 +120,11 @@ class FakeStore:
         wanted = {(one.user_id, one.platform, one.participant_id) for one in query.participants}
         found = [one for one in self.known if (one.user_id, one.platform, one.participant_id) in wanted]
         return self._answer(request, ParticipantsAnswer(participants=tuple(found)))
+
+    async def _media(self, request: Request) -> Response:
+        query = msgspec.json.decode(await request.body(), type=MediaQuery)
+        found = self.media.get((query.user_id, query.conversation_id, query.id, query.index))
+        return self._answer(request, MediaAnswer(media=found))
 
     async def _claim(self, request: Request) -> Response:
         claim = msgspec.json.decode(await request.body(), type=LookupsClaim)
@@ -274,6 +286,7 @@ async def world(
             "encryption_keys": KEY,
             "app_secrets": f"{APP_SECRET},other",
             "app_ids": "42, 7",
+            "jwt_secret": JWT_SECRET,
             **settings,
         }
         broker = await stack.enter_async_context(broker or LocalBroker())

@@ -69,10 +69,10 @@ async def test_who_can_wait_gets_its_turn_at_the_ceiling() -> None:
 
 async def test_near_the_limit_fewer_calls_are_made() -> None:
     desk = Desk(second=20)
-    desk.budgets.learn(WHO, Usage(page_percent=87.5))
+    desk.budgets.learn(WHO.page, Usage(page_percent=87.5))
     assert await desk.at_once() == 10
 
-    desk.budgets.learn(WHO._replace(page_id="page-2"), Usage(page_percent=94))
+    desk.budgets.learn(WHO._replace(page_id="page-2").page, Usage(page_percent=94))
     assert await desk.at_once(OTHER) == 1
 
 
@@ -89,7 +89,7 @@ async def test_a_limit_that_is_reached_holds_the_page_or_all(
 ) -> None:
     desk = Desk()
 
-    desk.budgets.learn(WHO, usage)
+    desk.budgets.learn(WHO.page, usage)
 
     assert (desk.budgets.hold_seconds(PAGE), desk.budgets.hold_seconds(OTHER)) == (held, others_held)
     assert (await desk.at_once() == 0) is (held > 0)
@@ -107,10 +107,10 @@ async def test_the_greatest_use_of_a_page_is_shown_for_a_minute() -> None:
         return desk.registry.get_sample_value("switchboard_enricher_graph_usage_percent", {"limit": "page"})
 
     for percent in (40, 70, 10):
-        desk.budgets.learn(WHO, Usage(page_percent=percent))
+        desk.budgets.learn(WHO.page, Usage(page_percent=percent))
     assert shown() == 70
     desk.seconds = 61
-    desk.budgets.learn(WHO, Usage(page_percent=10))
+    desk.budgets.learn(WHO.page, Usage(page_percent=10))
     assert shown() == 10
 
 

@@ -186,7 +186,7 @@ async def test_a_limit_of_the_app_stops_all_pages(bench: Bench) -> None:
 
 
 async def test_headers_say_how_long_a_limit_lasts(bench: Bench) -> None:
-    bench.budgets.learn(WHO, Usage(page_percent=100, regain_seconds=420))
+    bench.budgets.learn(WHO.page, Usage(page_percent=100, regain_seconds=420))
     bench.source.result = RateLimited("slow down")
 
     assert await bench.ask() == NotNow("calls for this page are on hold", 420)

@@ -11,18 +11,21 @@ from typing import NamedTuple
 import httpx
 import structlog
 from prometheus_client import CollectorRegistry
-from starlette.applications import Starlette
 
 from enricher import http
 from enricher.accounts import AccountCache
 from enricher.budgets import Budgets, Ceilings
 from enricher.core.breaker import Breaker
+from enricher.core.media import AllowedHosts
+from enricher.downloads import Downloads
 from enricher.graph import GraphClient
 from enricher.graph_gate import GraphGate
 from enricher.handlers import WebhookHandler
+from enricher.media import MediaDesk
 from enricher.metrics import Metrics
 from enricher.profiles import ProfileDirectory
 from enricher.refusals import Refusals
+from enricher.routes import Limits, MediaEndpoint, enricher_app
 from enricher.settings import Settings
 from enricher.store import StoreClient
 from enricher.worker import LookupWorker
@@ -31,6 +34,7 @@ from shared.messaging.ports import Broker, Tail
 from shared.messaging.topology import ENRICHER_ACCOUNTS, ENRICHER_WEBHOOKS
 from shared.observability.operations import Readiness, operations_routes
 from shared.security.cipher import TokenCipher
+from shared.security.user_tokens import verifier
 from shared.serving import serving
 
 log = structlog.get_logger(__name__)
@@ -45,6 +49,8 @@ class _Parts(NamedTuple):
     store: StoreClient
     accounts: AccountCache
     profiles: ProfileDirectory
+    graph: GraphClient
+    gate: GraphGate
     refusals: Refusals
     handler: WebhookHandler
     worker: LookupWorker
@@ -52,27 +58,33 @@ class _Parts(NamedTuple):
 
 @asynccontextmanager
 async def running(settings: Settings, broker: Broker, *, registry: CollectorRegistry) -> AsyncIterator[dict[str, int]]:
-    """Enrich webhooks while the context lasts; yields `{"enricher": port}` (operations only)."""
+    """Enrich webhooks while the context lasts; yields `{"enricher": port}`, of media and operations."""
     async with (
         http.client(total_seconds=settings.store_timeout_seconds, connections=STORE_CONNECTIONS) as store_http,
         http.client(
             total_seconds=settings.graph_timeout_seconds, connections=settings.graph_concurrent_calls
         ) as graph_http,
+        http.client(
+            total_seconds=settings.media_idle_seconds, connections=settings.media_concurrent_downloads
+        ) as media_http,
     ):
-        parts = _assemble(settings, broker, Metrics(registry), store_http=store_http, graph_http=graph_http)
+        metrics = Metrics(registry)
+        parts = _assemble(settings, broker, metrics, store_http=store_http, graph_http=graph_http)
+        media = _media(settings, parts, metrics, media_http)
 
         async def problems() -> Sequence[str]:
             broker_problem = None if broker.is_ready else "The broker is away: webhooks wait there."
             return [problem for problem in (broker_problem, parts.store.problem, parts.worker.problem) if problem]
 
         readiness = Readiness(problems)
-        app = Starlette(routes=operations_routes(readiness, registry))
+        routes = [media.route(), *operations_routes(readiness, registry)]
+        app = enricher_app(routes, allowed_origins=settings.allowed_origins)
         async with (
             serving(
                 app,
                 host=settings.bind_host,
                 port=settings.enricher_port,
-                grace_seconds=settings.shutdown_grace_seconds,
+                grace_seconds=settings.shutdown_grace_seconds / 4,
             ) as port,
             _working(parts, broker),
         ):
@@ -129,7 +141,18 @@ def _assemble(
         timeout_seconds=settings.store_timeout_seconds,
     )
     refusals = Refusals(broker, now=_now)
-    gate = _gate(settings, metrics, graph_http, refusals)
+    budgets = _budgets(settings, metrics)
+    graph = _graph(settings, graph_http, budgets)
+    gate = GraphGate(
+        graph,
+        cipher=TokenCipher(settings.encryption_keys),
+        breaker=Breaker(failures_to_open=BREAKER_FAILURES, open_seconds=settings.graph_breaker_seconds),
+        budgets=budgets,
+        on_refused_token=refusals.report,
+        concurrent_calls=settings.graph_concurrent_calls,
+        clock=clock,
+        metrics=metrics,
+    )
     accounts = AccountCache(store, clock=clock, metrics=metrics)
     profiles = ProfileDirectory(store, gate, clock=clock, now=_now, metrics=metrics)
     handler = WebhookHandler(
@@ -143,19 +166,21 @@ def _assemble(
         own_app_ids=frozenset(settings.app_ids),
     )
     worker = LookupWorker(store, accounts=accounts, profiles=profiles, publisher=broker, jitter=random.random, now=_now)
-    return _Parts(store, accounts, profiles, refusals, handler, worker)
+    return _Parts(store, accounts, profiles, graph, gate, refusals, handler, worker)
 
 
-def _gate(settings: Settings, metrics: Metrics, graph_http: httpx.AsyncClient, refusals: Refusals) -> GraphGate:
-    clock = asyncio.get_running_loop().time
+def _budgets(settings: Settings, metrics: Metrics) -> Budgets:
     ceilings = Ceilings(
         page_per_second=settings.graph_calls_per_page_per_second,
         page_per_hour=settings.graph_calls_per_page_per_hour,
         app_per_second=settings.graph_calls_per_second,
         limit_hold_seconds=settings.graph_limit_hold_seconds,
     )
-    budgets = Budgets(ceilings, clock=clock, metrics=metrics)
-    graph = GraphClient(
+    return Budgets(ceilings, clock=asyncio.get_running_loop().time, metrics=metrics)
+
+
+def _graph(settings: Settings, graph_http: httpx.AsyncClient, budgets: Budgets) -> GraphClient:
+    return GraphClient(
         graph_http,
         url=str(settings.graph_url),
         instagram_url=str(settings.instagram_graph_url),
@@ -166,16 +191,30 @@ def _gate(settings: Settings, metrics: Metrics, graph_http: httpx.AsyncClient, r
         on_usage=budgets.learn,
         now=_now,
     )
-    return GraphGate(
-        graph,
-        cipher=TokenCipher(settings.encryption_keys),
-        breaker=Breaker(failures_to_open=BREAKER_FAILURES, open_seconds=settings.graph_breaker_seconds),
-        budgets=budgets,
-        on_refused_token=refusals.report,
-        concurrent_calls=settings.graph_concurrent_calls,
-        clock=clock,
-        metrics=metrics,
+
+
+def _media(settings: Settings, parts: _Parts, metrics: Metrics, media_http: httpx.AsyncClient) -> MediaEndpoint:
+    downloads = Downloads(
+        media_http,
+        hosts=AllowedHosts(settings.media_hosts, str(settings.graph_url)),
+        idle_seconds=settings.media_idle_seconds,
+        max_bytes=settings.media_max_bytes,
     )
+    desk = MediaDesk(
+        parts.store,
+        gate=parts.gate,
+        graph=parts.graph,
+        downloads=downloads,
+        concurrent_downloads=settings.media_concurrent_downloads,
+        turn_seconds=settings.media_turn_seconds,
+    )
+    limits = Limits(
+        total_seconds=settings.media_timeout_seconds,
+        idle_seconds=settings.media_idle_seconds,
+        cache_seconds=settings.media_cache_seconds,
+    )
+    clock = asyncio.get_running_loop().time
+    return MediaEndpoint(desk, verifier(settings), limits=limits, metrics=metrics, clock=clock)
 
 
 def _now() -> datetime:

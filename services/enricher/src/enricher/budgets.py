@@ -7,7 +7,7 @@ from aiolimiter import AsyncLimiter
 from cachetools import LRUCache
 
 from enricher.core.allowance import FIRST_HOLD_SECONDS, Allowance
-from enricher.core.lookups import Page, Wanted
+from enricher.core.lookups import Page
 from enricher.core.usage import Usage
 from enricher.metrics import Metrics
 
@@ -99,7 +99,7 @@ class Budgets:
         await self.take(page)
         return True
 
-    def learn(self, wanted: Wanted, usage: Usage) -> None:
+    def learn(self, page: Page, usage: Usage) -> None:
         """Take in what the headers of an answer say."""
         now = self._clock()
         if usage.app_percent is not None:
@@ -108,10 +108,10 @@ class Budgets:
                 self._metrics.hold("app_usage").inc()
         if usage.page_percent is None:
             return
-        allowance = self._page(wanted.page).allowance
+        allowance = self._page(page).allowance
         if allowance.learn(usage.page_percent, regain_seconds=usage.regain_seconds, now=now):
             self._metrics.hold("page_usage").inc()
-            self._tight[wanted.page] = None
+            self._tight[page] = None
         self._show_page_usage(usage.page_percent, now)
 
     def refused(self, page: Page, *, is_apps: bool) -> float:

@@ -1,17 +1,20 @@
-"""What can be wrong with a webhook, and with a call to the Graph API.
+"""What can be wrong with a webhook, with a call to the Graph API, and with what it hands out.
 
 SwitchboardError
 ├── TransientError
 │   ├── GraphUnavailable    no answer, or one that says "later"
 │   │   └── GraphSilent     no answer within the time
 │   ├── RateLimited         too many calls for this page or app
-│   └── PolicyBlocked       the platform has stopped the page or app for what it did
+│   ├── PolicyBlocked       the platform has stopped the page or app for what it did
+│   └── CallsOnHold         no call was made: a limit, or a token that cannot be opened
 └── PermanentError
     ├── UnreadableBody      a webhook's body that holds nothing that could be split
     ├── TokenDead           the page must be connected again
     ├── PermissionMissing   the token may not read this
     ├── PersonUnreadable    this person's profile is not to be had, for now
-    └── GraphRefused        the call itself is wrong
+    ├── GraphRefused        the call itself is wrong
+    ├── MediaGone           the platform has the medium no more
+    └── MediaTooLarge       it is larger than what is passed on
 """
 
 from shared.errors import PermanentError, TransientError
@@ -46,6 +49,19 @@ class PolicyBlocked(TransientError):
     """The platform takes no calls for this page for a while, for what was done in its name."""
 
 
+class CallsOnHold(TransientError):
+    """No call is made for a while.
+
+    Args:
+        message: why.
+        hold_seconds: for how long.
+    """
+
+    def __init__(self, message: str, hold_seconds: float) -> None:
+        super().__init__(message)
+        self.hold_seconds = hold_seconds
+
+
 class TokenDead(PermanentError):
     """The access token is expired, revoked or invalid: only connecting the page again helps.
 
@@ -69,3 +85,11 @@ class PersonUnreadable(PermanentError):
 
 class GraphRefused(PermanentError):
     """The call is wrong, whoever makes it and whenever."""
+
+
+class MediaGone(PermanentError):
+    """The platform keeps media for a time only, and this one no more."""
+
+
+class MediaTooLarge(PermanentError):
+    """The medium is larger than the limit."""

@@ -1,4 +1,4 @@
-"""The Graph API: who a customer is."""
+"""The Graph API: who a customer is, and where a medium is handed out."""
 
 import hmac
 import re
@@ -8,11 +8,12 @@ from datetime import datetime
 import httpx
 from pydantic import SecretStr
 
-from enricher.core.graph_answers import PROFILE_FIELDS, profile_from
-from enricher.core.lookups import Wanted
+from enricher.core.graph_answers import PROFILE_FIELDS, media_from, profile_from
+from enricher.core.lookups import Page, Wanted
+from enricher.core.media import MediaAddress
 from enricher.core.usage import Usage, usage_of
 from enricher.errors import GraphRefused, GraphSilent, GraphUnavailable
-from enricher.http import CallFailed, NoAnswerInTime, call
+from enricher.http import Answer, CallFailed, NoAnswerInTime, call
 from shared.contracts import Profile
 
 _PATH_ID = re.compile(r"[A-Za-z0-9._-]+")
@@ -21,7 +22,7 @@ _INSTAGRAM_LOGIN_PREFIX = "IGAA"
 
 
 class GraphClient:
-    """Reads profiles.
+    """Reads profiles, and addresses of media.
 
     Args:
         http: closed by whoever opened it; must follow no redirects.
@@ -44,7 +45,7 @@ class GraphClient:
         app_secret: SecretStr,
         instagram_app_secret: SecretStr | None = None,
         timeout_seconds: float,
-        on_usage: Callable[[Wanted, Usage], None],
+        on_usage: Callable[[Page, Usage], None],
         now: Callable[[], datetime],
     ) -> None:
         self._http = http
@@ -67,6 +68,24 @@ class GraphClient:
         fields = PROFILE_FIELDS.get(wanted.platform)
         if fields is None or not _is_path_id(wanted.participant_id):
             raise GraphRefused("there is no look-up of such an id")
+        answer = await self._get(wanted.page, wanted.participant_id, {"fields": fields}, token)
+        return profile_from(wanted.platform, answer.status, answer.body, now=self._now())
+
+    async def media(self, page: Page, media_id: str, token: SecretStr) -> MediaAddress:
+        """Return where a medium that came to a WhatsApp number is handed out.
+
+        Raises:
+            MediaGone: the platform has it no more.
+            GraphUnavailable, GraphSilent, RateLimited, PolicyBlocked, TokenDead, PermissionMissing, GraphRefused: what
+                each means is written in `enricher.errors`.
+        """
+        if not _is_path_id(media_id):
+            raise GraphRefused("there is no medium of such an id")
+        # The number says whose medium it is: a token may be good for several.
+        answer = await self._get(page, media_id, {"phone_number_id": page[1]}, token)
+        return media_from(answer.status, answer.body)
+
+    async def _get(self, page: Page, path_id: str, parameters: dict[str, str], token: SecretStr) -> Answer:
         secret = token.get_secret_value()
         is_instagrams = secret.startswith(_INSTAGRAM_LOGIN_PREFIX)
         host = self._instagram_url if is_instagrams else self._url
@@ -75,23 +94,23 @@ class GraphClient:
             answer = await call(
                 self._http,
                 "GET",
-                f"{host}/{self._version}/{wanted.participant_id}",
+                f"{host}/{self._version}/{path_id}",
                 total_seconds=self._timeout_seconds,
                 # In the header and not in the URL, which ends up in logs.
                 headers={"Authorization": f"Bearer {secret}"},
-                params={"fields": fields, "appsecret_proof": _proof(signs, secret)},
+                params={**parameters, "appsecret_proof": _proof(signs, secret)},
             )
         except NoAnswerInTime as error:
             raise GraphSilent(str(error)) from error
         except CallFailed as error:
             raise GraphUnavailable(str(error)) from error
-        self._on_usage(wanted, usage_of(answer.headers))
-        return profile_from(wanted.platform, answer.status, answer.body, now=self._now())
+        self._on_usage(page, usage_of(answer.headers))
+        return answer
 
 
 def _proof(app_secret: bytes, token: str) -> str:
     return hmac.digest(app_secret, token.encode(), "sha256").hex()
 
 
-def _is_path_id(participant_id: str) -> bool:
-    return _PATH_ID.fullmatch(participant_id) is not None and participant_id.strip(".") != ""
+def _is_path_id(value: str) -> bool:
+    return _PATH_ID.fullmatch(value) is not None and value.strip(".") != ""

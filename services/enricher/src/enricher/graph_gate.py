@@ -1,8 +1,9 @@
 """Between the enricher and the Graph API: what keeps a slow, refusing or dead Graph API from costing anything."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Protocol, TypeVar
 
 import stamina
 import structlog
@@ -13,9 +14,11 @@ from enricher.budgets import Budgets
 from enricher.core.breaker import Breaker
 from enricher.core.lookups import Answer, Found, Nobody, NotNow, Page, PageToken, Wanted
 from enricher.errors import (
+    CallsOnHold,
     GraphRefused,
     GraphSilent,
     GraphUnavailable,
+    MediaGone,
     PermissionMissing,
     PersonUnreadable,
     PolicyBlocked,
@@ -46,7 +49,11 @@ _OUTCOMES: dict[type[Exception], str] = {
     PermissionMissing: "no_permission",
     PersonUnreadable: "unreadable",
     GraphRefused: "refused",
+    MediaGone: "gone",
 }
+T = TypeVar("T")
+Call = Callable[[SecretStr], Awaitable[T]]
+"""What is done with an opened token."""
 
 
 class ProfileSource(Protocol):
@@ -57,10 +64,10 @@ class ProfileSource(Protocol):
 
 
 class GraphGate:
-    """Makes a call only where it may help, and says how it ended; raises nothing.
+    """Makes a call only where it may help.
 
     Args:
-        source: makes the calls, each within a bounded time.
+        source: where `look_up` looks; it and every other call that is made here end within a bounded time.
         cipher: opens the pages' tokens.
         breaker: shared by all pages.
         budgets: how many calls there may be.
@@ -109,63 +116,99 @@ class GraphGate:
 
     async def admits_at_once(self, wanted: Wanted, token: PageToken) -> bool:
         """Count a call that a message waits for, if it may be made without waiting; return whether it may."""
-        return self.is_usable and not self._is_dead(wanted, token) and await self._budgets.take_at_once(wanted.page)
+        return (
+            self.is_usable and not self._is_dead(wanted.page, token) and await self._budgets.take_at_once(wanted.page)
+        )
 
     async def look_up(self, wanted: Wanted, token: PageToken, *, is_counted: bool = False) -> Answer:
-        """Return how the look-up ended.
+        """Return how the look-up ended; raises nothing.
 
         Args:
             wanted: whom.
             token: of the page.
             is_counted: whether the budgets have counted it already; else it waits until they admit it.
         """
-        if self._is_dead(wanted, token):
-            return NotNow("the page has to be connected again", DEAD_TOKEN_HOLD_SECONDS)
+        try:
+            profile = await self.ask(wanted.page, token, partial(self._source.profile, wanted), is_counted=is_counted)
+        except TokenDead as error:
+            return NotNow(str(error), DEAD_TOKEN_HOLD_SECONDS)
+        except CallsOnHold as error:
+            return NotNow(str(error), error.hold_seconds)
+        except GraphUnavailable as error:
+            return NotNow(str(error))
+        except (PersonUnreadable, PermissionMissing, GraphRefused) as error:
+            return Nobody(str(error))
+        return Nobody("an empty profile") if profile.is_empty else Found(profile)
+
+    async def ask_at_once(self, page: Page, token: PageToken, call: Call[T]) -> T:
+        """Return what `call` does, as `ask` does, for somebody who waits for it: without waiting for the budgets.
+
+        Raises:
+            CallsOnHold: also where the budgets would have it wait.
+        """
+        self._refuse_dead(page, token)
+        if not await self._budgets.take_at_once(page):
+            raise CallsOnHold("no more calls at once", max(1.0, self._budgets.hold_seconds(page)))
+        return await self.ask(page, token, call, is_counted=True)
+
+    async def ask(self, page: Page, token: PageToken, call: Call[T], *, is_counted: bool) -> T:
+        """Return what `call` does, which is given the opened token.
+
+        Raises:
+            CallsOnHold: it was not made, or its answer says that none should be for a while.
+            TokenDead: the page has to be connected again.
+            GraphUnavailable, GraphSilent: it failed, or everything does.
+            PermissionMissing, PersonUnreadable, GraphRefused, MediaGone: as the answer says.
+        """
+        self._refuse_dead(page, token)
         try:
             secret = self._cipher.decrypt(token.ciphertext)
         except Undecryptable as error:
-            self._dead[wanted.page] = token.version
-            log.warning("token cannot be opened", platform=wanted.platform, page_id=wanted.page_id, reason=str(error))
-            return NotNow("the token cannot be opened", UNOPENED_TOKEN_HOLD_SECONDS)
+            self._dead[page] = token.version
+            log.warning("token cannot be opened", platform=page[0], page_id=page[1], reason=str(error))
+            raise CallsOnHold("the token cannot be opened", UNOPENED_TOKEN_HOLD_SECONDS) from error
         if not is_counted:
-            if (held := self._budgets.hold_seconds(wanted.page)) > 0:
-                return NotNow("calls for this page are on hold", held)
-            await self._budgets.take(wanted.page)
+            self._refuse_held(page)
+            await self._budgets.take(page)
         async with self._turns:
-            return self._held(wanted, token) or await self._call(wanted, token, secret)
+            # Decided when its turn has come.
+            self._refuse_dead(page, token)
+            self._refuse_held(page)
+            if not self._breaker.admits(self._clock()):
+                raise GraphUnavailable("the Graph API is failing")
+            return await self._call(page, token, partial(call, secret))
 
-    def _held(self, wanted: Wanted, token: PageToken) -> NotNow | None:
-        """Return why no call is made, decided when its turn has come."""
-        if self._is_dead(wanted, token):
-            return NotNow("the page has to be connected again", DEAD_TOKEN_HOLD_SECONDS)
-        if (held := self._budgets.hold_seconds(wanted.page)) > 0:
-            return NotNow("calls for this page are on hold", held)
-        if not self._breaker.admits(self._clock()):
-            return NotNow("the Graph API is failing")
-        return None
+    def _refuse_dead(self, page: Page, token: PageToken) -> None:
+        if self._is_dead(page, token):
+            raise TokenDead("the page has to be connected again")
 
-    def _is_dead(self, wanted: Wanted, token: PageToken) -> bool:
-        return token.version <= self._dead.get(wanted.page, -1)
+    def _refuse_held(self, page: Page) -> None:
+        if (held := self._budgets.hold_seconds(page)) > 0:
+            raise CallsOnHold("calls for this page are on hold", held)
 
-    async def _call(self, wanted: Wanted, token: PageToken, secret: SecretStr) -> Answer:
+    def _is_dead(self, page: Page, token: PageToken) -> bool:
+        return token.version <= self._dead.get(page, -1)
+
+    async def _call(self, page: Page, token: PageToken, call: Callable[[], Awaitable[T]]) -> T:
         try:
-            profile = await self._try(wanted, secret)
-        except GraphUnavailable as error:
+            result = await self._try(page, call)
+        except GraphUnavailable:
             self._breaker.failed(self._clock())
-            return NotNow(str(error))
+            raise
         except (RateLimited, PolicyBlocked, TokenDead) as error:
             # It answers, so the breaker has nothing against the others.
             self._breaker.succeeded()
-            return self._hold(wanted, token, error)
-        except (PersonUnreadable, PermissionMissing, GraphRefused) as error:
+            self._hold(page, token, error)
+            raise
+        except (PersonUnreadable, PermissionMissing, GraphRefused, MediaGone) as error:
             self._breaker.succeeded()
-            if not isinstance(error, PersonUnreadable):
-                self._warn(wanted, error)
-            return Nobody(str(error))
+            if not isinstance(error, PersonUnreadable | MediaGone):
+                self._warn(page, error)
+            raise
         self._breaker.succeeded()
-        return Nobody("an empty profile") if profile.is_empty else Found(profile)
+        return result
 
-    async def _try(self, wanted: Wanted, secret: SecretStr) -> Profile:
+    async def _try(self, page: Page, call: Callable[[], Awaitable[T]]) -> T:
         """Call, and once more where the first answer was a passing failure.
 
         In an outage nothing is asked twice: from the first look-up that has failed on, the next ones have one try.
@@ -180,17 +223,17 @@ class GraphGate:
         ):
             with attempt:
                 try:
-                    return await self._once(wanted, secret)
+                    return await self._once(call)
                 except GraphUnavailable:
-                    counted_again = not self._breaker.has_failures and await self._budgets.take_at_once(wanted.page)
+                    counted_again = not self._breaker.has_failures and await self._budgets.take_at_once(page)
                     raise
         raise AssertionError("the last attempt returns or raises")
 
-    async def _once(self, wanted: Wanted, secret: SecretStr) -> Profile:
+    async def _once(self, call: Callable[[], Awaitable[T]]) -> T:
         outcome = "found"
         try:
             with self._metrics.graph_seconds.time():
-                return await self._source.profile(wanted, secret)
+                return await call()
         except tuple(_OUTCOMES) as error:
             outcome = _OUTCOMES[type(error)]
             raise
@@ -200,27 +243,24 @@ class GraphGate:
         finally:
             self._metrics.graph_call(outcome).inc()
 
-    def _hold(self, wanted: Wanted, token: PageToken, error: RateLimited | PolicyBlocked | TokenDead) -> NotNow:
-        """Stop calling for the page, or for all."""
+    def _hold(self, page: Page, token: PageToken, error: RateLimited | PolicyBlocked | TokenDead) -> None:
+        """Stop calling for the page, or for all; raises for how long, where it is not for ever."""
         if isinstance(error, TokenDead):
-            self._dead[wanted.page] = token.version
+            self._dead[page] = token.version
             self._metrics.hold("token").inc()
-            self._on_refused_token(wanted.page, token.version, error.sentence)
-            return NotNow(str(error), DEAD_TOKEN_HOLD_SECONDS)
-        if isinstance(error, PolicyBlocked):
-            self._budgets.hold(wanted.page, POLICY_HOLD_SECONDS, reason="policy")
-            self._warn(wanted, error)
-            return NotNow(str(error), POLICY_HOLD_SECONDS)
-        seconds = self._budgets.refused(wanted.page, is_apps=error.is_apps)
-        self._warn(wanted, error)
-        return NotNow(str(error), seconds)
-
-    def _warn(self, wanted: Wanted, error: Exception) -> None:
-        """Tell the operator, of each page once in a while."""
-        if wanted.page in self._warned:
+            self._on_refused_token(page, token.version, error.sentence)
             return
-        self._warned[wanted.page] = None
+        self._warn(page, error)
+        if isinstance(error, PolicyBlocked):
+            self._budgets.hold(page, POLICY_HOLD_SECONDS, reason="policy")
+            raise CallsOnHold(str(error), POLICY_HOLD_SECONDS) from error
+        raise CallsOnHold(str(error), self._budgets.refused(page, is_apps=error.is_apps)) from error
+
+    def _warn(self, page: Page, error: Exception) -> None:
+        """Tell the operator, of each page once in a while."""
+        if page in self._warned:
+            return
+        self._warned[page] = None
         log.warning(
-            "the Graph API refuses", platform=wanted.platform, page_id=wanted.page_id,
-            kind=type(error).__name__, reason=str(error),
-        )  # fmt: skip
+            "the Graph API refuses", platform=page[0], page_id=page[1], kind=type(error).__name__, reason=str(error)
+        )

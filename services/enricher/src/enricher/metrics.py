@@ -59,6 +59,22 @@ class Metrics:
             buckets=(0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 4),
             registry=registry,
         )
+        self._media = Counter(
+            "switchboard_enricher_media_total",
+            "Requests for media, by how they ended",
+            ["outcome"],
+            registry=registry,
+        )
+        self.media_bytes = Counter(
+            "switchboard_enricher_media_bytes_total", "Bytes of media passed on", registry=registry
+        )
+        self.media_seconds = Histogram(
+            "switchboard_enricher_media_seconds",
+            "How long a request for a medium took, to its last byte",
+            buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120),
+            registry=registry,
+        )
+        self.media = lru_cache(maxsize=32)(self._media.labels)
         self.item = lru_cache(maxsize=1024)(self._items.labels)
         self.account_read = lru_cache(maxsize=16)(self._accounts.labels)
         self.profile = lru_cache(maxsize=16)(self._profiles.labels)

@@ -2,14 +2,15 @@
 
 from pydantic import Field, HttpUrl, PositiveFloat, PositiveInt, SecretStr
 
+from shared.security.user_tokens import UserTokenSettings
 from shared.settings import Secrets, ServiceSettings, Words
 
 
-class Settings(ServiceSettings):
+class Settings(UserTokenSettings, ServiceSettings):
     """Read once from `SWITCHBOARD_*`, in `__main__`."""
 
     enricher_port: int = Field(default=8082, ge=0, le=65535)
-    """Health and metrics; the enricher has no other surface."""
+    """Media for browsers (`/api/media`), health and metrics."""
     store_internal_url: HttpUrl
     """The store's internal port: who owns a page, which customers are known, which look-ups are due."""
     service_tokens: Secrets
@@ -43,3 +44,19 @@ class Settings(ServiceSettings):
     """How long nothing is asked of a Graph API that fails; then one call tries."""
     store_timeout_seconds: PositiveFloat = 3.0
     """For a whole call."""
+    allowed_origins: Words = Field(default_factory=list)
+    """Origins of browsers that may call /api; `*` for all."""
+    media_hosts: Words = Field(default=["fbsbx.com", "fbcdn.net", "whatsapp.net", "facebook.com"], min_length=1)
+    """Domains that an access token may be sent to for a medium, with all below them; beside `graph_url` itself."""
+    media_max_bytes: PositiveInt = 100 * 1024 * 1024
+    """Of one medium. WhatsApp takes documents of 100 MB, and less of everything else."""
+    media_concurrent_downloads: PositiveInt = 16
+    """At once, in this process. Fewer than `graph_concurrent_calls`, so that names are still looked up meanwhile."""
+    media_turn_seconds: PositiveFloat = 5.0
+    """How long a further one waits for its turn; then it is answered 503."""
+    media_idle_seconds: PositiveFloat = 10.0
+    """How long nothing may come from the platform, or be taken by the browser."""
+    media_timeout_seconds: PositiveFloat = 120.0
+    """For one medium in all."""
+    media_cache_seconds: PositiveInt = 3600
+    """How long a browser keeps one; so long it may also outlive its message there, when that is unsent."""

@@ -14,6 +14,9 @@ from shared.contracts.internal import (
     Lookup,
     LookupsAnswer,
     LookupsClaim,
+    Media,
+    MediaAnswer,
+    MediaQuery,
     PageKey,
     PageOwners,
     ParticipantKey,
@@ -76,6 +79,14 @@ class StoreClient:
             except_pages=tuple(PageKey(platform=platform, page_id=page_id) for platform, page_id in except_pages),
         )
         return (await self._ask("POST", "/internal/profile-lookups/claim", claim, LookupsAnswer)).lookups
+
+    async def media(self, query: MediaQuery) -> Media | None:
+        """Return an attachment with what fetches it; None when the user has no such one.
+
+        Raises:
+            DependencyUnavailable: the store cannot be asked.
+        """
+        return (await self._ask("POST", "/internal/media", query, MediaAnswer)).media
 
     async def _ask(self, method: str, path: str, body: msgspec.Struct | None, kind: type[T]) -> T:
         headers = {"Authorization": f"Bearer {self._token.get_secret_value()}", "Content-Type": "application/json"}

@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from shared.contracts.events import Profile
-from shared.contracts.inbox import FrameKind
+from shared.contracts.inbox import Attachment, FrameKind
 from shared.contracts.platform import Platform
 
 
@@ -134,6 +134,35 @@ class LogAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     epoch: str
     users: tuple[UserLog, ...]
+
+
+class MediaQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """`POST /internal/media`: one attachment of a message of `user_id`; answered with `MediaAnswer`."""
+
+    user_id: str
+    conversation_id: str
+    id: int
+    """The message's, in this user's inbox."""
+    index: int
+    """The attachment's place in the message."""
+
+
+class Media(msgspec.Struct, frozen=True, kw_only=True):
+    """An attachment as it is now, and what the platform may be asked for it with."""
+
+    platform: Platform
+    page_id: str
+    attachment: Attachment
+    version: int
+    """Of the page, as in `PageOwners`."""
+    owner: Owner | None
+    """None unless the page is the user's at present: nobody else's token is handed out for it."""
+
+
+class MediaAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """None where the user has no such attachment, or has it no more."""
+
+    media: Media | None
 
 
 class ReadQuery(msgspec.Struct, frozen=True, kw_only=True):

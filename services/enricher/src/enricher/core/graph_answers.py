@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from enricher.core.decoding import decode
+from enricher.core.media import MediaAddress
 from enricher.core.values import object_of, text_of
 from enricher.errors import (
     GraphRefused,
     GraphUnavailable,
+    MediaGone,
     PermissionMissing,
     PersonUnreadable,
     PolicyBlocked,
@@ -67,6 +69,35 @@ def profile_from(platform: Platform, status: int, body: bytes, *, now: datetime)
         GraphUnavailable, RateLimited, PolicyBlocked, TokenDead, PermissionMissing, PersonUnreadable, GraphRefused: as
             the answer says.
     """
+    answer = _object_in(status, body)
+    spelled_out = " ".join(filter(None, (text_of(answer.get("first_name")), text_of(answer.get("last_name")))))
+    return Profile(
+        name=text_of(answer.get("name")) or (spelled_out if platform == "facebook" and spelled_out else None),
+        username=text_of(answer.get("username")),
+        profile_pic=_address(answer.get("profile_pic")) or _address(answer.get("profile_picture_url")),
+        fetched_at=now,
+    )
+
+
+def media_from(status: int, body: bytes) -> MediaAddress:
+    """Return where the medium that was asked for is handed out.
+
+    Raises:
+        MediaGone: the platform knows no such medium, or no more.
+        GraphUnavailable, RateLimited, PolicyBlocked, TokenDead, PermissionMissing, GraphRefused: as the answer says.
+    """
+    try:
+        answer = _object_in(status, body)
+    except PersonUnreadable as error:
+        raise MediaGone(str(error)) from error
+    url = text_of(answer.get("url"))
+    if url is None:
+        raise GraphUnavailable("an answer without an address")
+    return MediaAddress(url=url, mime_type=text_of(answer.get("mime_type")))
+
+
+def _object_in(status: int, body: bytes) -> dict[str, Any]:
+    """Return what an answer holds; raise what it says instead."""
     try:
         answer = decode(body)
     except UnreadableBody as error:
@@ -76,13 +107,7 @@ def profile_from(platform: Platform, status: int, body: bytes, *, now: datetime)
         raise GraphUnavailable(f"HTTP {status} with something else than an object")
     if "error" in answer or status != _OK:
         raise error_of(status, object_of(answer.get("error")))
-    spelled_out = " ".join(filter(None, (text_of(answer.get("first_name")), text_of(answer.get("last_name")))))
-    return Profile(
-        name=text_of(answer.get("name")) or (spelled_out if platform == "facebook" and spelled_out else None),
-        username=text_of(answer.get("username")),
-        profile_pic=_address(answer.get("profile_pic")) or _address(answer.get("profile_picture_url")),
-        fetched_at=now,
-    )
+    return answer
 
 
 def error_of(status: int, error: Mapping[str, Any]) -> GraphError:

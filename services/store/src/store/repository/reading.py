@@ -2,11 +2,12 @@
 
 from datetime import UTC, datetime
 from functools import cache
+from typing import NamedTuple
 
 import msgspec
 
 from shared.contracts import Platform
-from shared.contracts.inbox import Account, Conversation, Message, Record
+from shared.contracts.inbox import Account, Attachment, Conversation, Message, Record
 from store.core.cursors import AccountPosition, ConversationPosition, MessagePosition, RecordPosition
 from store.core.entity_tags import rendering_of
 from store.repository.log import conversation_with
@@ -56,6 +57,11 @@ _RECORDS = """
 _EXISTS = Statement(
     "SELECT EXISTS (SELECT 1 FROM conversations WHERE user_id = :user_id AND conversation_id = :conversation_id)"
 )
+_ATTACHMENT = Statement("""
+    SELECT platform, page_id, (attachments -> CAST(:index AS integer))::text AS attachment FROM messages
+    WHERE user_id = :user_id AND id = :id AND conversation_id = :conversation_id AND deleted_at IS NULL
+""")
+_attachment = msgspec.json.Decoder(Attachment)
 _LIMIT = "LIMIT CAST(:most AS bigint)"
 
 
@@ -166,6 +172,25 @@ async def messages(
         message_of(row[-MESSAGE_WIDTH:], participant=row[1 : 1 + CONVERSATION_WIDTH], account_name=row[0])
         for row in rows
     ]
+
+
+class Attached(NamedTuple):
+    """An attachment, and the page whose message it is of."""
+
+    platform: Platform
+    page_id: str
+    attachment: Attachment
+
+
+async def attachment(
+    connection: Connection, user_id: str, conversation_id: str, message: int, index: int
+) -> Attached | None:
+    """Return the attachment at `index` of one of the user's messages, by `id`; None when there is none."""
+    arguments = {"user_id": user_id, "conversation_id": conversation_id, "id": message, "index": index}
+    for platform, page_id, found in await connection.execute(_ATTACHMENT, arguments):
+        if found is not None:
+            return Attached(platform, page_id, _attachment.decode(found))
+    return None
 
 
 async def records(

@@ -20,6 +20,9 @@ from shared.contracts.internal import (
     LogQuery,
     LookupsAnswer,
     LookupsClaim,
+    Media,
+    MediaAnswer,
+    MediaQuery,
     Owner,
     PageOwners,
     ParticipantsAnswer,
@@ -32,10 +35,10 @@ from shared.contracts.internal import (
 )
 from shared.errors import DependencyUnavailable
 from shared.security.bearer import bearer_token, is_one_of
-from store.core.accounts import page_version
+from store.core.accounts import Interval, page_version
 from store.core.marks import Range
 from store.errors import Unstorable
-from store.repository import accounts, records
+from store.repository import accounts, reading, records
 from store.repository import log as inbox_log
 from store.repository.database import Database
 from store.repository.rendering import LogRow
@@ -51,6 +54,8 @@ MAX_TOPS = 10_000
 MAX_LOOKUPS = 500
 MAX_EXCEPT_PAGES = 1_000
 MAX_LEASE_SECONDS = 3_600.0
+MAX_ATTACHMENTS = 1_000
+"""Of a message: far more than the enricher lets through."""
 _FRAMES_PER_ANSWER = 20_000
 """Over all positions: who is cut short asks again from where the answer ended."""
 _NOBODY = inbox_log.Top(0, 0)
@@ -74,16 +79,7 @@ class InternalApi:
             raise ProblemRaised("not-found", f"There is no platform {platform!r}.")
         async with self._database.reading() as connection:
             known = (await accounts.intervals(connection, [(platform, page_id)])).get((platform, page_id), [])
-        owners = tuple(
-            Owner(
-                user_id=interval.user_id,
-                owned_from=interval.owned_from,
-                owned_until=interval.owned_until,
-                status=interval.status,
-                token_ciphertext=interval.token_ciphertext,
-            )
-            for interval in known
-        )
+        owners = tuple(map(_owner, known))
         return answer(PageOwners(platform=platform, page_id=page_id, version=page_version(known), owners=owners))
 
     async def participants(self, request: Request) -> Response:
@@ -151,6 +147,27 @@ class InternalApi:
             tops = await inbox_log.tops(connection, query.user_ids)
         return answer(TopsAnswer(epoch=epoch, tops={user: tops.get(user, _NOBODY).last_seq for user in query.user_ids}))
 
+    async def media(self, request: Request) -> Response:
+        """Say what an attachment is fetched by, and with which token."""
+        query = await _body(request, MediaQuery)
+        if not (0 <= query.id < 2**63 and 0 <= query.index < MAX_ATTACHMENTS):
+            return answer(MediaAnswer(media=None))
+        async with self._database.reading() as connection:
+            found = await reading.attachment(connection, query.user_id, query.conversation_id, query.id, query.index)
+            if found is None:
+                return answer(MediaAnswer(media=None))
+            page = (found.platform, found.page_id)
+            known = (await accounts.intervals(connection, [page])).get(page, [])
+        owner = next((one for one in known if one.owned_until is None and one.user_id == query.user_id), None)
+        media = Media(
+            platform=found.platform,
+            page_id=found.page_id,
+            attachment=found.attachment,
+            version=page_version(known),
+            owner=None if owner is None else _owner(owner),
+        )
+        return answer(MediaAnswer(media=media))
+
     async def read(self, request: Request) -> Response:
         """Mark a user's conversation as read."""
         query = await _body(request, ReadQuery)
@@ -158,6 +175,16 @@ class InternalApi:
             raise ProblemRaised("invalid-request", "up_to_seq is 0 to 2**63 - 1.")
         marked = await self._desk.mark(query.user_id, query.conversation_id, query.up_to_seq)
         return answer(ReadAnswer(seq=marked.read_seq))
+
+
+def _owner(interval: Interval) -> Owner:
+    return Owner(
+        user_id=interval.user_id,
+        owned_from=interval.owned_from,
+        owned_until=interval.owned_until,
+        status=interval.status,
+        token_ciphertext=interval.token_ciphertext,
+    )
 
 
 def _user_log(user_id: str, after: int, top: inbox_log.Top, rows: Sequence[LogRow], most: int) -> UserLog:
@@ -207,6 +234,7 @@ def internal_app(
             Route("/internal/participants", guarded(api.participants), methods=["POST"]),
             Route("/internal/profile-lookups/claim", guarded(api.claim_lookups), methods=["POST"]),
             Route("/internal/log", guarded(api.log), methods=["POST"]),
+            Route("/internal/media", guarded(api.media), methods=["POST"]),
             Route("/internal/read", guarded(api.read), methods=["POST"]),
             Route("/internal/tops", guarded(api.tops), methods=["POST"]),
         ],

@@ -1,0 +1,169 @@
+"""GET /api/media/{conversation_id}/{id}/{index}: what a customer sent, for the browser of the user whose it is."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from enricher.errors import GraphSilent, GraphUnavailable, MediaTooLarge
+from enricher.media import Handout, MediaDesk
+from enricher.metrics import Metrics
+from enricher.problems import ProblemRaised, on_bug, on_http_exception, on_problem
+from shared.contracts.internal import MediaQuery
+from shared.errors import DependencyUnavailable
+from shared.security.bearer import bearer_token
+from shared.security.user_tokens import InvalidUserToken, UserTokenVerifier
+
+log = structlog.get_logger(__name__)
+
+MEDIA_PATH = "/api/media/{conversation_id}/{id:int}/{index:int}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Of one request."""
+
+    total_seconds: float
+    idle_seconds: float
+    """How long the browser may take nothing."""
+    cache_seconds: int
+    """How long it may keep what it got."""
+
+
+class MediaEndpoint:
+    """The route, as an ASGI application: the medium is open for as long as it is being sent.
+
+    Args:
+        desk: has the media.
+        verifier: of users' tokens.
+        limits: of one request.
+        metrics: count how requests ended.
+        clock: seconds of a monotonic clock.
+    """
+
+    def __init__(
+        self,
+        desk: MediaDesk,
+        verifier: UserTokenVerifier,
+        *,
+        limits: Limits,
+        metrics: Metrics,
+        clock: Callable[[], float],
+    ) -> None:
+        self._desk = desk
+        self._verifier = verifier
+        self._limits = limits
+        self._metrics = metrics
+        self._clock = clock
+
+    def route(self) -> Route:
+        """Return the route."""
+        return Route(MEDIA_PATH, self)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request = Request(scope, receive)
+        if request.method != "GET":
+            raise ProblemRaised("method-not-allowed", headers={"Allow": "GET"})
+        user_id = await self._reader(request)
+        outcome, began = "abandoned", self._clock()
+        try:
+            outcome = await self._answer(user_id, request, send)
+        except ProblemRaised as problem:
+            outcome = problem.name
+            raise
+        finally:
+            self._metrics.media(outcome).inc()
+            self._metrics.media_seconds.observe(self._clock() - began)
+
+    async def _reader(self, request: Request) -> str:
+        """Return whose token it is."""
+        token = bearer_token(request.headers.get("authorization"))
+        if token is None:
+            raise ProblemRaised(
+                "unauthorized", "Send `Authorization: Bearer <token>`.", headers={"WWW-Authenticate": "Bearer"}
+            )
+        try:
+            return (await self._verifier.verify(token)).user_id
+        except InvalidUserToken as error:
+            challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+            raise ProblemRaised("unauthorized", f"The token is not valid: {error}.", headers=challenge) from error
+        except DependencyUnavailable as error:
+            raise ProblemRaised("unavailable", "Try again in a moment.", headers={"Retry-After": "2"}) from error
+
+    async def _answer(self, user_id: str, request: Request, send: Send) -> str:
+        """Send the medium; return how that ended."""
+        asked = request.path_params
+        query = MediaQuery(
+            user_id=user_id, conversation_id=asked["conversation_id"], id=asked["id"], index=asked["index"]
+        )
+        begun = False
+        try:
+            async with asyncio.timeout(self._limits.total_seconds), self._desk.opened(query) as handout:
+                begun = True
+                return await self._pass_on(handout, request, send)
+        except TimeoutError as error:
+            if not begun:
+                raise ProblemRaised("platform-silent", "Try again in a moment.") from error
+            return _cut_off("too slow")
+
+    async def _pass_on(self, handout: Handout, request: Request, send: Send) -> str:
+        """Send an answer, and return how it ended.
+
+        One that cannot be finished is left unfinished: the server then closes the connection, so that the browser knows
+        that something is missing.
+        """
+        await send({"type": "http.response.start", "status": 200, "headers": self._headers(handout)})
+        try:
+            async for piece in handout.pieces:
+                async with asyncio.timeout(self._limits.idle_seconds):
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+                if await request.is_disconnected():
+                    return "abandoned"
+                self._metrics.media_bytes.inc(len(piece))
+        except (GraphSilent, GraphUnavailable, MediaTooLarge) as error:
+            return _cut_off(str(error))
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        return "served"
+
+    def _headers(self, handout: Handout) -> list[tuple[bytes, bytes]]:
+        headers = {
+            "Content-Type": handout.content_type,
+            "Content-Disposition": handout.disposition,
+            # What customers send is shown and never runs, also where somebody opens it by its address.
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+            "X-Content-Type-Options": "nosniff",
+            "Cache-Control": f"private, max-age={self._limits.cache_seconds}, immutable",
+            "Vary": "Authorization",
+            "Accept-Ranges": "none",
+        }
+        if handout.size is not None:
+            headers["Content-Length"] = str(handout.size)
+        return [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+
+
+def enricher_app(routes: Sequence[Route], *, allowed_origins: Sequence[str]) -> Starlette:
+    """Return the ASGI app of everything that the enricher serves."""
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=allowed_origins,
+        allow_methods=["GET"],
+        allow_headers=["Authorization"],
+        expose_headers=["Content-Disposition", "Retry-After"],
+        max_age=600,
+    )
+    handlers = {ProblemRaised: on_problem, HTTPException: on_http_exception, Exception: on_bug}
+    return Starlette(routes=routes, middleware=[cors], exception_handlers=handlers)
+
+
+def _cut_off(reason: str) -> str:
+    log.warning("a medium did not come to its end", reason=reason)
+    return "cut_off"

@@ -1,0 +1,106 @@
+"""What `/internal/media` says of an attachment: whose page it came to, and which token fetches it."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from pydantic import SecretStr
+
+from shared.contracts import UnsendItem, conversation_id
+from shared.contracts.inbox import Attachment
+from shared.contracts.internal import Media, MediaAnswer, MediaQuery
+from shared.security.cipher import TokenCipher
+from tests.integration.store.parts import ENCRYPTION_KEY, Service, at, message
+
+pytestmark = pytest.mark.postgres
+
+PHOTO = Attachment(type="image", media_id="7001", mime_type="image/jpeg")
+PAPER = Attachment(type="document", media_id="7002", title="order.pdf", size=120)
+MINE = conversation_id("whatsapp", "user-1", "person-1")
+THEIRS = conversation_id("whatsapp", "user-2", "person-1")
+
+
+async def asked(service: Service, **changes: Any) -> Media | None:
+    query = MediaQuery(**{"user_id": "user-1", "conversation_id": MINE, "id": 1, "index": 0, **changes})
+    answer = await service.internal.post("/internal/media", content=msgspec.json.encode(query))
+    assert answer.status_code == 200, answer.text
+    return msgspec.json.decode(answer.content, type=MediaAnswer).media
+
+
+async def connect(service: Service, user: str = "user-1", **body: Any) -> None:
+    answer = await service.public.put(
+        "/api/accounts/whatsapp/page-1", headers=service.admin, json={"user_id": user, **body}
+    )
+    assert answer.is_success, answer.text
+
+
+async def photographed(service: Service, user: str = "user-1") -> None:
+    """Let a customer send a photo and a document, as message 1 of an inbox where nothing else is."""
+    await service.broker.publish([message("m-1", user=user, platform="whatsapp", attachments=(PHOTO, PAPER))])
+
+
+async def test_an_attachment_comes_with_its_page_and_the_token_encrypted(service: Service) -> None:
+    await photographed(service)
+    await connect(service, access_token="a-secret-token")
+
+    photo, paper = await asked(service), await asked(service, index=1)
+
+    assert photo is not None
+    assert paper is not None
+    assert (photo.platform, photo.page_id, photo.attachment, photo.version) == ("whatsapp", "page-1", PHOTO, 1)
+    assert paper.attachment == PAPER
+    assert photo.owner is not None
+    assert photo.owner.status == "connected"
+    ciphertext = photo.owner.token_ciphertext
+    assert ciphertext is not None
+    assert "a-secret-token" not in ciphertext
+    assert TokenCipher([SecretStr(ENCRYPTION_KEY)]).decrypt(ciphertext).get_secret_value() == "a-secret-token"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"user_id": "user-2"}, id="another user"),
+        pytest.param({"user_id": "user-2", "conversation_id": THEIRS}, id="another user, in a conversation of theirs"),
+        pytest.param({"conversation_id": THEIRS}, id="another conversation"),
+        pytest.param({"id": 2}, id="no such message"),
+        pytest.param({"index": 2}, id="no such place"),
+        pytest.param({"index": -1}, id="a place before the first"),
+        pytest.param({"index": 2**40}, id="a place that is no integer of Postgres"),
+        pytest.param({"id": 2**70}, id="an id that is no integer of Postgres"),
+    ],
+)
+async def test_nothing_else_is_found(service: Service, changes: dict[str, Any]) -> None:
+    await photographed(service)
+    await connect(service, access_token="a-secret-token")
+
+    assert await asked(service, **changes) is None
+
+
+async def test_what_was_unsent_is_not_found(service: Service) -> None:
+    await photographed(service)
+    assert await asked(service) is not None
+    unsend = message("unsend", platform="whatsapp", item=UnsendItem(message_id="m-1", unsent_at=at(9)))
+    await service.broker.publish([unsend])
+
+    assert await asked(service) is None
+
+
+async def test_the_token_of_a_page_that_is_another_users_by_now_is_not_handed_out(service: Service) -> None:
+    await photographed(service)
+    await connect(service, access_token="a-secret-token")
+    await connect(service, "user-2", access_token="their-secret-token")
+
+    found = await asked(service)
+
+    assert found is not None
+    assert found.attachment == PHOTO
+    assert found.owner is None
+
+
+async def test_a_service_token_is_needed(service: Service) -> None:
+    await photographed(service)
+    query = msgspec.json.encode(MediaQuery(user_id="user-1", conversation_id=MINE, id=1, index=0))
+    for headers in ({"Authorization": ""}, service.admin, service.as_user()):
+        assert (await service.internal.post("/internal/media", content=query, headers=headers)).status_code == 401
+    assert (await service.public.post("/internal/media", content=query, headers=service.admin)).status_code == 404
