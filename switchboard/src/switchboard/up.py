@@ -73,6 +73,7 @@ class Services:
         return {
             "/webhooks": self.ports["ingest"],
             "/api": self.ports["store"],
+            "/api/media": self.ports["enricher"],
             "/ws": self.ports["gateway"],
             "/sse": self.ports["gateway_sse"],
         }

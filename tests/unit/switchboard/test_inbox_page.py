@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import httpx
@@ -87,3 +88,15 @@ def test_origins_are_separated_by_commas() -> None:
     told = {"SWITCHBOARD_EMBEDDING_ORIGINS": "https://a.example, http://127.0.0.1:3000"}
     assert embedding_origins(told) == ("https://a.example", "http://127.0.0.1:3000")
     assert embedding_origins({}) == ()
+
+
+def test_the_front_door_of_compose_says_the_same_policy() -> None:
+    written = Path(__file__).parents[3] / "deploy" / "nginx.conf"
+    [told] = re.findall(r'Content-Security-Policy "([^"]+)"', written.read_text())
+
+    own = content_security_policy("inbox.example:8080", ("https://desk.example",))
+
+    assert (
+        told.replace("$http_host", "inbox.example:8080").replace("${INBOX_EMBEDDING_ORIGINS}", "https://desk.example")
+        == own
+    )

@@ -1,0 +1,367 @@
+"""A browser fetches what a WhatsApp customer sent: over real sockets, from a platform that does as it is told."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import HttpUrl, SecretStr
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from shared.contracts.inbox import Attachment
+from shared.contracts.internal import Media
+from shared.contracts.platform import Platform
+from shared.security.user_tokens import mint
+from shared.serving import serving
+from tests.integration.enricher.worlds import JWT_SECRET, PAGE_TOKEN, World, world
+from tests.recorder import eventually
+
+NUMBER = "1041"
+CONVERSATION = "2f1c7d0a9b3e4f55"
+PHOTO = b"\x89PNG" + bytes(range(256)) * 1000
+EXPIRED = (400, {"error": {"code": 190, "error_subcode": 463, "message": "Session has expired"}})
+GONE = (400, {"error": {"code": 100, "error_subcode": 33, "message": "Object does not exist"}})
+
+
+@dataclass
+class PlatformOfMedia:
+    """The Graph API's media and, at `/files/…`, what its addresses lead to."""
+
+    url: str = ""
+    """Where the file is said to be, instead of at `/files/photo`."""
+    mime_type: str = "image/jpeg"
+    error: tuple[int, Any] | None = None
+    content: bytes = PHOTO
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    silent: str = ""
+    """What never answers: `address` or `file`."""
+    breaks_after: int | None = None
+    """The file's connection ends after so many bytes."""
+    asked: list[httpx.URL] = field(default_factory=list)
+    tokens: list[str | None] = field(default_factory=list)
+    let_go: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def app(self) -> Starlette:
+        return Starlette(routes=[Route("/files/{name}", self._file), Route("/{version}/{id}", self._address)])
+
+    async def _address(self, request: Request) -> Response:
+        self.asked.append(httpx.URL(str(request.url)))
+        self.tokens.append(request.headers.get("authorization"))
+        if self.silent == "address":
+            await self.let_go.wait()
+        if self.error is not None:
+            return JSONResponse(self.error[1], self.error[0])
+        url = self.url or f"{request.base_url}files/photo?hash=secret"
+        return JSONResponse({"url": url, "mime_type": self.mime_type, "file_size": len(self.content), "id": "7001"})
+
+    async def _file(self, request: Request) -> Response:
+        self.tokens.append(request.headers.get("authorization"))
+        if self.silent == "file":
+            await self.let_go.wait()
+        if request.path_params["name"] == "moved":
+            return RedirectResponse("/files/photo")
+        if self.breaks_after is not None:
+            told = {"Content-Length": str(len(self.content))}
+            return StreamingResponse(self._broken(self.breaks_after), headers=told)
+        return StreamingResponse(self._pieces(), self.status, self.headers)
+
+    async def _broken(self, after: int) -> AsyncIterator[bytes]:
+        yield self.content[:after]
+        raise ConnectionResetError
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        for start in range(0, len(self.content), 65536):
+            yield self.content[start : start + 65536]
+
+
+@dataclass
+class Scene:
+    made: World
+    platform: PlatformOfMedia
+    browser: httpx.AsyncClient
+
+    def attach(
+        self, *, user: str = "user-1", platform: Platform = "whatsapp", page_id: str = NUMBER, **what: Any
+    ) -> None:
+        """Put an attachment into the store, as the first of message 1."""
+        owners = self.made.store.owners.get(page_id, [])
+        attachment = Attachment(**{"type": "image", "media_id": "7001", "mime_type": "image/jpeg", **what})
+        self.made.store.media[user, CONVERSATION, 1, 0] = Media(
+            platform=platform,
+            page_id=page_id,
+            attachment=attachment,
+            version=self.made.store.versions.get(page_id, 0),
+            owner=owners[0] if owners else None,
+        )
+
+    def url(self, path: str = f"{CONVERSATION}/1/0") -> str:
+        return f"http://127.0.0.1:{self.made.port}/api/media/{path}"
+
+    async def get(self, path: str = f"{CONVERSATION}/1/0", *, user: str = "user-1", **headers: str) -> httpx.Response:
+        return await self.browser.get(self.url(path), headers=as_user(user) | headers)
+
+    @property
+    def passed_on_bytes(self) -> float:
+        return self.made.registry.get_sample_value("switchboard_enricher_media_bytes_total") or 0
+
+    def ended(self, outcome: str) -> float:
+        name = "switchboard_enricher_media_total"
+        return self.made.registry.get_sample_value(name, {"outcome": outcome}) or 0
+
+
+def as_user(user: str) -> dict[str, str]:
+    token, _ = mint(SecretStr(JWT_SECRET), user, now=datetime.now(UTC), ttl=timedelta(minutes=5))
+    return {"Authorization": f"Bearer {token}"}
+
+
+@asynccontextmanager
+async def scene(**settings: Any) -> AsyncIterator[Scene]:
+    """Start everything; user-1 has a photo, as the only attachment of message 1."""
+    platform = PlatformOfMedia()
+    async with (
+        serving(platform.app(), host="127.0.0.1", port=0, grace_seconds=1) as port,
+        world(graph_url=HttpUrl(f"http://127.0.0.1:{port}"), graph_timeout_seconds=1, **settings) as made,
+        httpx.AsyncClient(timeout=20) as browser,
+    ):
+        set_up = Scene(made, platform, browser)
+        set_up.attach()
+        yield set_up
+        platform.let_go.set()
+
+
+def kind_of(answer: httpx.Response) -> str:
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    problem = answer.json()
+    assert problem["status"] == answer.status_code
+    return str(problem["type"].removeprefix("urn:switchboard:problem:"))
+
+
+async def test_a_photo_comes_whole_with_headers_that_let_nothing_run() -> None:
+    async with scene() as there:
+        answer = await there.get()
+
+        assert (answer.status_code, answer.content) == (200, PHOTO)
+        assert answer.headers["content-type"] == "image/jpeg"
+        assert answer.headers["content-disposition"] == "inline; filename=\"image.jpg\"; filename*=UTF-8''image.jpg"
+        assert answer.headers["content-security-policy"] == "default-src 'none'; sandbox"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["cache-control"] == "private, max-age=3600, immutable"
+        assert "Authorization" in answer.headers["vary"]
+        [asked] = there.platform.asked
+        assert asked.path == "/v25.0/7001"
+        assert asked.params["phone_number_id"] == NUMBER
+        assert len(asked.params["appsecret_proof"]) == 64
+        assert there.platform.tokens == [f"Bearer {PAGE_TOKEN}"] * 2
+        assert there.ended("served") == 1
+        assert there.passed_on_bytes == len(PHOTO)
+
+
+async def test_the_name_that_the_sender_gave_a_document_comes_with_it() -> None:
+    async with scene() as there:
+        there.platform.mime_type = "application/pdf"
+        there.attach(type="document", title="Rechnung über 3 €.pdf")
+
+        told = (await there.get()).headers["content-disposition"]
+
+        assert told.startswith('attachment; filename="Rechnung _ber 3 _.pdf"; filename*=UTF-8')
+
+
+@pytest.mark.parametrize("mime_type", ["image/svg+xml", "text/html", "application/xhtml+xml", ""])
+async def test_what_could_run_is_a_file_of_no_type(mime_type: str) -> None:
+    async with scene() as there:
+        there.platform.mime_type = mime_type
+        there.attach(mime_type=mime_type)
+
+        answer = await there.get()
+
+        assert answer.headers["content-type"] == "application/octet-stream"
+        assert answer.headers["content-disposition"].startswith("attachment;")
+
+
+async def test_nobody_gets_it_without_a_token_or_with_another_users() -> None:
+    async with scene() as there:
+        for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": f"Bearer {PAGE_TOKEN}"}):
+            answer = await there.browser.get(there.url(), headers=headers)
+            assert (answer.status_code, kind_of(answer)) == (401, "unauthorized")
+        in_the_url = await there.browser.get(there.url() + "?token=" + as_user("user-1")["Authorization"][7:])
+        assert in_the_url.status_code == 401
+
+        theirs = await there.get(user="user-2")
+
+        assert (theirs.status_code, kind_of(theirs)) == (404, "not-found")
+        assert there.platform.tokens == []
+
+
+@pytest.mark.parametrize(
+    "path", [f"{CONVERSATION}/2/0", f"{CONVERSATION}/1/1", "0000000000000000/1/0", f"{CONVERSATION}/1/-1", "x", "a/b/c"]
+)
+async def test_what_is_not_there_is_not_found(path: str) -> None:
+    async with scene() as there:
+        answer = await there.get(path)
+
+        assert (answer.status_code, kind_of(answer)) == (404, "not-found")
+
+
+async def test_it_is_read_and_nothing_else() -> None:
+    async with scene() as there:
+        for method in ("HEAD", "POST", "DELETE"):
+            answer = await there.browser.request(method, there.url(), headers=as_user("user-1"))
+            assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+
+
+async def test_an_attachment_of_another_platform_has_an_address_of_its_own() -> None:
+    async with scene() as there:
+        there.attach(platform="facebook", url="https://cdn.example/x", media_id=None)
+
+        answer = await there.get()
+
+        assert (answer.status_code, kind_of(answer)) == (404, "media-elsewhere")
+        there.attach(type="location", media_id=None)
+        assert kind_of(await there.get()) == "not-found"
+
+
+async def test_an_account_without_a_token_has_to_be_connected_again() -> None:
+    async with scene() as there:
+        for page_id, status, token in (("a", "needs_reauthorization", "x"), ("b", "connected", None)):
+            there.made.store.connect(page_id, status=status, token=token)  # type: ignore[arg-type]  # the cases
+            there.attach(page_id=page_id)
+            assert kind_of(await there.get()) == "account-needs-reauthorization"
+        there.attach(page_id="nobodys")
+        assert kind_of(await there.get()) == "account-needs-reauthorization"
+        assert there.platform.tokens == []
+
+
+async def test_a_refused_token_is_told_once_and_not_used_again() -> None:
+    async with scene() as there:
+        there.platform.error = EXPIRED
+
+        answers = [await there.get(), await there.get()]
+
+        assert [(one.status_code, kind_of(one)) for one in answers] == [(409, "account-needs-reauthorization")] * 2
+        await eventually(lambda: len(there.made.refused) == 1)
+        [refused] = there.made.refused
+        assert (refused.platform, refused.page_id, refused.version) == ("whatsapp", NUMBER, 1)
+        assert len(there.platform.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "kind"),
+    [
+        pytest.param({"error": GONE}, 410, "media-gone", id="unknown to the Graph API"),
+        pytest.param({"status": 404}, 410, "media-gone", id="an address that has expired"),
+        pytest.param({"error": (403, {"error": {"code": 10}})}, 502, "platform-refused", id="no permission"),
+        pytest.param({"status": 401}, 502, "platform-refused", id="a token that is refused at the address"),
+        pytest.param({"status": 206}, 502, "platform-refused", id="a part"),
+        pytest.param({"headers": {"Content-Encoding": "gzip"}}, 502, "platform-refused", id="compressed"),
+        pytest.param({"error": (500, {"error": {"code": 2}})}, 503, "unavailable", id="a Graph API that is ill"),
+        pytest.param({"status": 503}, 503, "unavailable", id="an address that is ill"),
+        pytest.param({"error": (400, {"error": {"code": 80007}})}, 503, "unavailable", id="a limit"),
+        pytest.param({"silent": "address"}, 504, "platform-silent", id="a Graph API that is silent"),
+        pytest.param({"silent": "file"}, 504, "platform-silent", id="an address that is silent"),
+        pytest.param({"headers": {"Content-Length": "10000000"}}, 502, "media-too-large", id="too large"),
+    ],
+)
+async def test_the_reason_why_there_is_none_is_said(changes: dict[str, Any], status: int, kind: str) -> None:
+    async with scene(media_idle_seconds=1, media_max_bytes=1_000_000) as there:
+        for name, value in changes.items():
+            setattr(there.platform, name, value)
+
+        answer = await there.get()
+
+        assert (answer.status_code, kind_of(answer)) == (status, kind)
+        assert ("retry-after" in answer.headers) == (status == 503)
+        assert there.ended(kind) == 1
+        assert "secret" not in answer.text
+
+
+async def test_a_store_that_is_away_is_said() -> None:
+    async with scene() as there:
+        there.made.store.is_away = True
+
+        answer = await there.get()
+
+        assert (answer.status_code, kind_of(answer), answer.headers["retry-after"]) == (503, "unavailable", "2")
+
+
+async def test_a_token_goes_to_no_other_host_and_no_redirect_is_followed() -> None:
+    async with scene() as there, serving(there.platform.app(), host="127.0.0.1", port=0, grace_seconds=1) as other:
+        own = there.platform.asked
+        assert (await there.get()).status_code == 200
+        base = f"{own[0].scheme}://127.0.0.1:{own[0].port}"
+        there.platform.tokens.clear()
+
+        for url in (
+            f"http://127.0.0.1:{other}/files/photo",
+            f"{base}@127.0.0.1:{other}/files/photo",
+            f"{base}/files/moved",
+        ):
+            there.platform.url = url
+            answer = await there.get()
+            assert (answer.status_code, kind_of(answer)) == (502, "platform-refused")
+
+        assert len(there.platform.tokens) == 4, "three questions for an address, and one file, which was a redirect"
+
+
+async def test_a_medium_that_breaks_off_is_seen_to_be_incomplete() -> None:
+    async with scene() as there:
+        there.platform.breaks_after = 1000
+
+        with pytest.raises(httpx.RemoteProtocolError):
+            await there.get()
+
+        assert there.ended("cut_off") == 1
+
+
+async def test_a_medium_that_grows_beyond_the_limit_is_cut_off() -> None:
+    async with scene(media_max_bytes=100_000) as there:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await there.get()
+
+        assert there.ended("cut_off") == 1
+
+
+async def test_a_browser_that_reads_nothing_holds_neither_the_whole_medium_nor_its_turn() -> None:
+    async with scene(media_idle_seconds=0.5, media_concurrent_downloads=1) as there:
+        there.platform.content = b"x" * 64_000_000
+        async with there.browser.stream("GET", there.url(), headers=as_user("user-1")) as unread:
+            assert unread.status_code == 200
+            await eventually(lambda: there.ended("cut_off") == 1)
+            assert there.passed_on_bytes < 32_000_000, "what nobody takes is not fetched"
+        there.platform.content = PHOTO
+
+        assert (await there.get()).content == PHOTO
+
+
+async def test_more_than_a_few_at_once_wait_for_their_turn_and_no_longer() -> None:
+    async with scene(media_concurrent_downloads=1, media_turn_seconds=0.2, media_idle_seconds=10) as there:
+        there.platform.silent = "file"
+        first = asyncio.create_task(there.get())
+        await eventually(lambda: len(there.platform.tokens) == 2)
+
+        second = await there.get()
+
+        assert (second.status_code, kind_of(second)) == (503, "unavailable")
+        there.platform.let_go.set()
+        assert (await first).content == PHOTO
+        assert (await there.get()).content == PHOTO
+
+
+async def test_pages_of_the_allowed_origins_may_fetch_it() -> None:
+    async with scene(allowed_origins="https://desk.example") as there:
+        asking = {"Origin": "https://desk.example", "Access-Control-Request-Method": "GET"}
+        asking["Access-Control-Request-Headers"] = "authorization"
+        allowed = await there.browser.options(there.url(), headers=asking)
+        mine = await there.get(Origin="https://desk.example")
+        other = await there.get(Origin="https://evil.example")
+
+        assert allowed.status_code == 200
+        assert mine.headers["access-control-allow-origin"] == "https://desk.example"
+        assert "access-control-allow-origin" not in other.headers
