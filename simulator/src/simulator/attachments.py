@@ -6,6 +6,7 @@ from typing import Any
 
 from simulator import items, whatsapp
 from simulator.bodies import PHONE_APP, Webhook
+from simulator.media import MIME_TYPES, MediaKind, media_id
 from simulator.threads import Thread
 
 _LIKE_STICKER = 369239263222822
@@ -20,13 +21,6 @@ _WITHOUT_PAYLOAD = frozenset({"like_heart", "ephemeral"})
 _BESIDE: dict[str, items.Item] = {
     "location": {"title": "Here I am", "url": "https://maps.example/here"},
     "fallback": {"title": "Opening hours of the museum", "url": "https://museum.example/hours"},
-}
-_MIME_TYPES = {
-    "image": "image/jpeg",
-    "video": "video/mp4",
-    "audio": "audio/ogg; codecs=opus",
-    "document": "application/pdf",
-    "sticker": "image/webp",
 }
 
 
@@ -90,7 +84,8 @@ def _whatsapp_content(rng: Random, thread: Thread, kind: str) -> Any:
         return [{"name": name, "phones": [{"phone": "+1 555 010 0199", "type": "CELL", "wa_id": "15550100199"}]}]
     if kind == "unsupported":
         return {"type": "poll"}
-    media: dict[str, Any] = {"id": str(rng.randrange(10**14, 10**15)), "mime_type": _MIME_TYPES[kind]}
+    of_media: MediaKind = kind  # type: ignore[assignment]  # every other kind has been dealt with
+    media: dict[str, Any] = {"id": media_id(rng, of_media), "mime_type": MIME_TYPES[of_media]}
     if kind == "audio":
         media["voice"] = True
     if kind == "document":

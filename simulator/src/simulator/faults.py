@@ -39,6 +39,10 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """After this long, a call that is met with silence is answered 504 after all."""
     pictures_expired: bool = False
     """Avatars answer 403, as a signed address does after its time."""
+    media_expired: bool = False
+    """Addresses of media answer 404, as they do five minutes after they were given out."""
+    media_gone: bool = False
+    """Media are unknown, as they are some weeks after they were sent."""
 
 
 class FaultSwitch:

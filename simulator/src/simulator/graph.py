@@ -1,6 +1,8 @@
-"""A Graph API for made-up customers: profile look-ups and pictures, with faults. An ASGI application.
+"""A Graph API for made-up customers: profile look-ups, pictures and WhatsApp's media, with faults. An ASGI application.
 
 GET /{version}/{id}?fields=…    the profile
+GET /{version}/{media-id}       where WhatsApp hands out a medium
+GET /whatsapp_business/attachments/?mid={media-id}    the medium, with the token
 GET /avatars/{id}.svg           the picture that the profile names
 GET /media/{name}.svg           pictures that customers send
 GET|POST /_faults               what is wrong with it now; a POST replaces everything, so `{}` heals it
@@ -23,14 +25,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from shared.contracts import derive_id
 from shared.security.bearer import bearer_token
-from simulator import pictures, profiles
+from simulator import media, pictures, profiles
 from simulator.customers import Customer
 from simulator.faults import Faults, FaultSwitch
+from simulator.media import MediaKind
 from simulator.profiles import Answer
 from simulator.signing import appsecret_proof
 
 _VERSION = re.compile(r"v\d{1,2}\.\d")
+_ATTACHMENTS = "/whatsapp_business/attachments/"
 _IDS_COUNTED = 100_000
 _PICTURE_HEADERS = {
     "Cache-Control": "public, max-age=86400",
@@ -101,9 +106,29 @@ class _Graph:
         wrong = profiles.fault(faults.kind) if faults.kind is not None else None
         if wrong is not None:
             return wrong
+        if (kind := media.kind_of(request.path_params["id"])) is not None:
+            return self._medium(request, kind)
         fields = [] if faults.kind == "id_only" else _words(request.query_params.get("fields", "name"))
         origin = request.app.state.public_url or str(request.base_url).rstrip("/")
         return profiles.profile(customer, fields, picture_url=f"{origin}/avatars/{request.path_params['id']}.svg")
+
+    def _medium(self, request: Request, kind: MediaKind) -> Answer:
+        if self._faults.now.media_gone:
+            return profiles.NO_SUCH_OBJECT
+        medium = request.path_params["id"]
+        # Its own address, and not the public one: whoever has the token asks from behind the front door.
+        url = f"{str(request.base_url).rstrip('/')}{_ATTACHMENTS}?mid={medium}&hash={derive_id('hash', medium)}"
+        told = {"url": url, "mime_type": media.MIME_TYPES[kind], "file_size": len(media.content(medium, kind))}
+        return Answer(200, {"messaging_product": "whatsapp", **told, "id": medium})
+
+    async def attachment(self, request: Request) -> Response:
+        token, medium = bearer_token(request.headers.get("authorization")), request.query_params.get("mid", "")
+        if token is None or (self._access.tokens is not None and token not in self._access.tokens):
+            return Response(status_code=401)
+        kind = media.kind_of(medium)
+        if kind is None or self._faults.now.media_expired:
+            raise HTTPException(404)
+        return Response(media.content(medium, kind), 200, media_type=media.MIME_TYPES[kind])
 
     def _refusal(self, request: Request) -> Answer | None:
         token = bearer_token(request.headers.get("authorization")) or request.query_params.get("access_token")
@@ -175,6 +200,7 @@ def graph_app(
             Route("/_calls", graph.calls, methods=["GET", "DELETE"]),
             Route("/avatars/{id}.svg", graph.avatar),
             Route("/media/{name}.svg", graph.media),
+            Route(_ATTACHMENTS, graph.attachment),
             Route("/{version}/{id}", graph.look_up),
         ]
     )

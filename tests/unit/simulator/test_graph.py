@@ -14,6 +14,7 @@ from simulator.customers import Customer
 from simulator.delivery import http_client
 from simulator.faults import FaultKind, Faults, FaultSwitch
 from simulator.graph import Access, graph_app
+from simulator.media import MediaKind, media_id
 from simulator.pages import demo_pages
 from simulator.pictures import initials
 from simulator.playing import cast
@@ -234,3 +235,38 @@ async def test_pictures_expire_and_strangers_have_none() -> None:
 )
 def test_initials_suit_the_script(name: str, expected: str) -> None:
     assert initials(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "begins_with"),
+    [("image", b"\x89PNG"), ("sticker", b"\x89PNG"), ("audio", b"RIFF"), ("document", b"%PDF"), ("video", b"\0\0\0")],
+)
+async def test_a_medium_is_handed_out_where_the_graph_api_says_and_to_a_token_alone(
+    kind: MediaKind, begins_with: bytes
+) -> None:
+    token = {"Authorization": f"Bearer {WHATSAPP.page.access_token}"}
+    identifier = media_id(Random(3), kind)
+    async with graph(access=Access(frozenset({WHATSAPP.page.access_token}))) as http:
+        asked = await http.get(f"/v25.0/{identifier}", headers=token)
+        said = asked.json()
+        answers = [await http.get(said["url"], headers=one) for one in (token, {}, {"Authorization": "Bearer x"})]
+        stranger = (await http.get(f"/v25.0/{identifier}", headers={"Authorization": "Bearer x"})).json()
+
+    assert [one.status_code for one in answers] == [200, 401, 401]
+    assert answers[0].content.startswith(begins_with)
+    assert (len(answers[0].content), answers[0].headers["content-type"]) == (said["file_size"], said["mime_type"])
+    assert said["url"].startswith("http://graph.example/")
+    assert stranger["error"]["code"] == 190
+
+
+async def test_media_are_gone_and_their_addresses_expire_as_told() -> None:
+    identifier, token = media_id(Random(3), "image"), {"Authorization": "Bearer x"}
+    async with graph() as http:
+        url = (await http.get(f"/v25.0/{identifier}")).json()["url"]
+        await http.post("/_faults", json={"media_expired": True})
+        expired = await http.get(url, headers=token)
+        await http.post("/_faults", json={"media_gone": True})
+        gone = (await http.get(f"/v25.0/{identifier}", headers=token)).json()["error"]
+
+    assert expired.status_code == 404
+    assert (gone["code"], gone["error_subcode"]) == (100, 33)
