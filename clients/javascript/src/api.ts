@@ -1,4 +1,4 @@
-/** REST: lists by pages, searching, marking as read. */
+/** REST: lists by pages, searching, marking as read, media. */
 
 import type { Environment } from "./environment.js";
 import { ApiError, asError, NetworkError, reasonOf, SignedOutError } from "./errors.js";
@@ -7,6 +7,8 @@ import { retryAfterMs } from "./retry-after.js";
 import type { Tokens } from "./tokens.js";
 
 const TIMEOUT_MS = 20_000;
+/** A little more than the server gives one. */
+const FILE_TIMEOUT_MS = 130_000;
 
 export type Query = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
@@ -17,6 +19,8 @@ export interface Request {
   readonly signal?: AbortSignal | undefined;
   /** Whether a 401 says that the token is bad, and another one is to be tried. Default true. */
   readonly renews?: boolean;
+  /** Whether the answer is a file and not JSON. */
+  readonly isFile?: boolean;
 }
 
 /** An answer that was read to its end. */
@@ -24,6 +28,8 @@ export interface Answer {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
+  /** The file that was asked for; `text` is empty then. */
+  readonly file: Blob | null;
 }
 
 export class Api {
@@ -54,6 +60,12 @@ export class Api {
     };
   }
 
+  /** Return a file. Throws as `page` does. */
+  async file(path: string, signal: AbortSignal | undefined): Promise<Blob> {
+    const { file } = await this.request(path, { signal, isFile: true });
+    return file ?? new Blob();
+  }
+
   /** Ask, with the user's token; once more with another one where it was refused. Throws as `page` does. */
   async request(path: string, request: Request = {}): Promise<Answer> {
     const token = await this.#tokens.current();
@@ -71,20 +83,21 @@ export class Api {
     return checked(other === token ? response : await this.#send(path, request, other));
   }
 
-  async #send(path: string, { query = {}, body, signal }: Request, token: string): Promise<Answer> {
+  async #send(path: string, { query = {}, body, signal, isFile = false }: Request, token: string): Promise<Answer> {
     const address = `${this.#url}${path}${encoded(query)}`;
     const ends = new AbortController();
     const abort = (): void => {
       ends.abort(signal?.reason);
     };
-    const cancelTimer = this.#environment.after(TIMEOUT_MS, () => {
-      ends.abort(new Error(`There was no answer within ${String(TIMEOUT_MS / 1000)} s.`));
+    const afterMs = isFile ? FILE_TIMEOUT_MS : TIMEOUT_MS;
+    const cancelTimer = this.#environment.after(afterMs, () => {
+      ends.abort(new Error(`There was no answer within ${String(afterMs / 1000)} s.`));
     });
     signal?.addEventListener("abort", abort, { once: true });
     if (signal?.aborted === true) {
       abort();
     }
-    const headers = { Authorization: `Bearer ${token}`, Accept: "application/json" };
+    const headers = { Authorization: `Bearer ${token}`, Accept: isFile ? "*/*" : "application/json" };
     const asPost = { method: "POST", body: JSON.stringify(body), headers: { ...headers, "Content-Type": "application/json" } };
     try {
       const response = await this.#environment.fetch(address, {
@@ -92,7 +105,8 @@ export class Api {
         signal: ends.signal,
         credentials: "omit",
       });
-      return { status: response.status, headers: response.headers, text: await response.text() };
+      const file = isFile && response.ok ? await response.blob() : null;
+      return { status: response.status, headers: response.headers, text: file ? "" : await response.text(), file };
     } catch (thrown) {
       if (signal?.aborted === true) {
         throw thrown;

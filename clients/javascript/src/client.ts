@@ -180,6 +180,16 @@ export class InboxClient {
     return { hits: page.items, next: page.next };
   }
 
+  /** Fetch what the platform hands out by id alone: attachments of WhatsApp, which have a `media_id`.
+   *
+   * `messageId` is the message's `id`, `index` the attachment's place in `attachments`. Throws as `loadConversations`, and
+   * whatever `signal` was aborted with; the `type` of an `ApiError` says why there is none (docs/protocol.md).
+   */
+  media(conversationId: string, messageId: number, index: number, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Blob> {
+    const path = [conversationId, messageId, index].map((part) => encodeURIComponent(part)).join("/");
+    return this.#api.file(`/api/media/${path}`, signal);
+  }
+
   /** Say that messages up to the one with this `id` were read; without it: all that are held. Kept while offline. */
   markRead(conversationId: string, upToId?: number): void {
     this.#saying.read(conversationId, upToId);

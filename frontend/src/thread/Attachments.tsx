@@ -3,14 +3,17 @@
 import { type ReactNode, useState } from "react";
 
 import { addressOf, cardsOf, elementsOf, iconOf, labelOf, mapUrl, shapeOf } from "../core/attachments";
+import { isFetchedById } from "../core/media";
 import { isExpired, safeUrl } from "../core/safeLinks";
 import { sizeText } from "../core/times";
-import type { Attachment } from "../model";
+import type { Attachment, Message } from "../model";
+import { FetchedMedia } from "./Media";
 
-type Props = { readonly attachment: Attachment; readonly nowMs: number };
+type Props = { readonly message: Message; readonly index: number; readonly attachment: Attachment; readonly nowMs: number };
 
-export function AttachmentView({ attachment, nowMs }: Props) {
+export function AttachmentView({ message, index, attachment, nowMs }: Props) {
   const shape = shapeOf(attachment);
+  if (isFetchedById(message, attachment)) return <FetchedMedia message={message} index={index} attachment={attachment} />;
   const expired = isExpired(attachment.expires_at, nowMs);
   const url = expired ? null : safeUrl(attachment.url, window.location.origin);
   const label = labelOf(attachment);
@@ -58,7 +61,7 @@ export function Outside({ href, children, className, label }: { href: string; ch
 
 function Placeholder({ attachment, expired }: { attachment: Attachment; expired: boolean }) {
   const shape = shapeOf(attachment);
-  const why = expired ? "no longer available" : attachment.media_id === null ? "not available" : "not loaded";
+  const why = expired ? "no longer available" : "not available";
   return (
     <span className={`placeholder placeholder-${shape}`}>
       <span aria-hidden="true" className="placeholder-icon">{iconOf(shape)}</span>

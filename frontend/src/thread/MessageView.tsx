@@ -41,7 +41,7 @@ export const MessageView = memo(function MessageView(props: Props) {
           {unsent && <span className="note">{out ? "You unsent this message" : "This message was unsent"}</span>}
           {message.attachments.length > 0 && (
             <div className="attachments">
-              {message.attachments.map((attachment, index) => <AttachmentView key={index} attachment={attachment} nowMs={props.nowMs} />)}
+              {message.attachments.map((attachment, index) => <AttachmentView key={index} message={message} index={index} attachment={attachment} nowMs={props.nowMs} />)}
             </div>
           )}
           {message.kind === "postback" && !unsent && <span className="postback-mark">Pressed a button</span>}

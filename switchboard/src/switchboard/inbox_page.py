@@ -58,8 +58,8 @@ def embedding_origins(environment: Mapping[str, str]) -> tuple[str, ...]:
 def content_security_policy(authority: str, origins: Sequence[str]) -> str:
     """Return the policy of a page on `authority` (host, perhaps with a port): nothing inline, nothing from elsewhere.
 
-    Pictures and media are where platforms keep them, https anywhere, or were fetched with the user's token and are shown
-    from the page's memory (blob). The page's own origin serves the simulated ones.
+    Pictures and media are where platforms keep them, https anywhere, or were fetched with the user's token and are
+    shown from the page's memory (blob). The page's own origin serves the simulated ones.
     """
     sockets = f"ws://{authority} wss://{authority}" if _AUTHORITY.fullmatch(authority) else ""
     return "; ".join(
