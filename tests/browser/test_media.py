@@ -1,0 +1,132 @@
+"""What customers send on WhatsApp is seen, heard and saved; and where it cannot be had, the reason is."""
+
+import os
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from simulator import pages, whatsapp
+from simulator.media import MIME_TYPES, MediaKind, content, media_id
+from tests.browser.inbox import USER, open_conversation, signed_in, told, watched
+from tests.browser.test_access import violations
+from tests.system.running import System, running_system
+from tests.system.surroundings import surroundings
+
+pytestmark = [pytest.mark.browser, pytest.mark.system, pytest.mark.timeout(240)]
+
+NUMBER = pages.Page("whatsapp", "106540352242922", "Blue Things")
+ADA = whatsapp.Contact("Ada Lovelace", "16505551234")
+RNG = Random(11)
+_RECORD_SHIFTS = """() => {
+    window.shift = 0;
+    new PerformanceObserver((list) => { for (const one of list.getEntries()) window.shift += one.value; })
+        .observe({type: 'layout-shift', buffered: true});
+}"""
+
+
+@pytest.fixture
+async def system(tmp_path: Path) -> AsyncIterator[System]:
+    async with surroundings() as environment, running_system(tmp_path, environment=environment) as running:
+        await running.connect_page("whatsapp", NUMBER.page_id, USER, name=NUMBER.name, access_token="a-token")
+        yield running
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return where pictures go: SWITCHBOARD_SCREENSHOTS, to look at them."""
+    return Path(os.environ.get("SWITCHBOARD_SCREENSHOTS") or tmp_path)
+
+
+async def sent(system: System, kind: MediaKind, **more: Any) -> str:
+    """Let Ada send something; return the platform's id of it."""
+    medium = media_id(RNG, kind)
+    said = {"id": medium, "mime_type": MIME_TYPES[kind], **more}
+    value = whatsapp.message(NUMBER, ADA, at=datetime.now(UTC), message_id=f"wamid.{medium}", kind=kind, content=said)
+    change = {"field": "messages", "value": value}
+    entry = {"id": NUMBER.entry_id, "changes": [change]}
+    await told(system, {"object": "whatsapp_business_account", "entry": [entry]}, platform="whatsapp")
+    return medium
+
+
+async def breaks(system: System, **faults: Any) -> None:
+    answer = await system.http.post(f"{system.urls['graph']}/_faults", json=faults)
+    assert answer.is_success, answer.text
+
+
+async def width(page: Page, selector: str) -> int:
+    """Return how wide a picture or a film is itself: 0 until it can be shown."""
+    await expect(page.locator(selector)).to_be_visible()
+    await page.wait_for_function(
+        "(selector) => { const one = document.querySelector(selector);"
+        " return (one.naturalWidth || one.videoWidth || 0) > 0; }",
+        arg=selector,
+    )
+    return int(await page.locator(selector).evaluate("(one) => one.naturalWidth || one.videoWidth"))
+
+
+async def test_photos_are_seen_and_the_rest_is_loaded_when_asked_for(
+    system: System, browser: Browser, folder: Path
+) -> None:
+    await sent(system, "image", caption="The harbour this morning")
+    await sent(system, "sticker")
+    page = await signed_in(browser, system)
+    trouble = watched(page)
+    await page.evaluate(_RECORD_SHIFTS)
+    await open_conversation(page, "Ada")
+
+    assert await width(page, "#thread .media:not(.media-sticker) img") == 320
+    assert await width(page, "#thread .media-sticker img") == 128
+    assert await page.evaluate("shift") < 0.05
+
+    await sent(system, "audio", voice=True)
+    await sent(system, "video")
+    paper = await sent(system, "document", filename="order.pdf")
+    await page.get_by_role("button", name="Load voice message").click()
+    await page.wait_for_function("() => document.querySelector('#thread audio')?.duration === 1.5")
+    await page.get_by_role("button", name="Load video").click()
+    assert await width(page, "#thread video") == 160
+    async with page.expect_download() as saving:
+        await page.get_by_role("button", name="Save order.pdf").click()
+    saved = await saving.value
+    assert saved.suggested_filename == "order.pdf"
+    assert (await saved.path()).read_bytes() == content(paper, "document")
+    await page.screenshot(path=folder / "media.png")
+    assert await violations(page) == []
+    assert trouble == []
+
+
+async def test_a_photo_that_is_seen_again_is_not_fetched_again(system: System, browser: Browser) -> None:
+    await sent(system, "image")
+    page = await signed_in(browser, system)
+    fetched: list[str] = []
+    page.on("request", lambda request: fetched.append(request.url) if "/api/media/" in request.url else None)
+    for _ in range(2):
+        await open_conversation(page, "Ada")
+        assert await width(page, "#thread .media img") == 320
+        await page.keyboard.press("Escape")
+        await expect(page.get_by_role("region", name="Messages with")).to_have_count(0)
+
+    assert len(fetched) == 1
+    assert "token" not in fetched[0]
+
+
+async def test_a_photo_that_cannot_be_had_says_why_and_comes_when_it_can(system: System, browser: Browser) -> None:
+    await breaks(system, kind="server_error")
+    await sent(system, "image")
+    page = await signed_in(browser, system)
+    await open_conversation(page, "Ada")
+    await expect(page.get_by_text("could not be loaded")).to_be_visible()
+    await breaks(system)
+    await page.get_by_role("button", name="Try again").click()
+    assert await width(page, "#thread .media img") == 320
+
+    await breaks(system, media_gone=True)
+    await sent(system, "image")
+    await expect(page.get_by_text("the platform no longer has it")).to_be_visible()
+    await expect(page.get_by_role("button", name="Try again")).to_have_count(0)
+    assert await violations(page) == []
