@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -10,17 +9,15 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from simulator import pages, whatsapp
-from simulator.media import MIME_TYPES, MediaKind, content, media_id
+from simulator.media import MediaKind, content, media_id
 from tests.browser.inbox import USER, open_conversation, signed_in, told, watched
 from tests.browser.test_access import violations
 from tests.system.running import System, running_system
 from tests.system.surroundings import surroundings
+from tests.system.whatsapp_media import NUMBER, sent
 
 pytestmark = [pytest.mark.browser, pytest.mark.system, pytest.mark.timeout(240)]
 
-NUMBER = pages.Page("whatsapp", "106540352242922", "Blue Things")
-ADA = whatsapp.Contact("Ada Lovelace", "16505551234")
 RNG = Random(11)
 _RECORD_SHIFTS = """() => {
     window.shift = 0;
@@ -42,14 +39,10 @@ def folder(tmp_path: Path) -> Path:
     return Path(os.environ.get("SWITCHBOARD_SCREENSHOTS") or tmp_path)
 
 
-async def sent(system: System, kind: MediaKind, **more: Any) -> str:
+async def sends(system: System, kind: MediaKind, **more: Any) -> str:
     """Let Ada send something; return the platform's id of it."""
     medium = media_id(RNG, kind)
-    said = {"id": medium, "mime_type": MIME_TYPES[kind], **more}
-    value = whatsapp.message(NUMBER, ADA, at=datetime.now(UTC), message_id=f"wamid.{medium}", kind=kind, content=said)
-    change = {"field": "messages", "value": value}
-    entry = {"id": NUMBER.entry_id, "changes": [change]}
-    await told(system, {"object": "whatsapp_business_account", "entry": [entry]}, platform="whatsapp")
+    await told(system, sent(kind, medium, **more), platform="whatsapp")
     return medium
 
 
@@ -72,8 +65,8 @@ async def width(page: Page, selector: str) -> int:
 async def test_photos_are_seen_and_the_rest_is_loaded_when_asked_for(
     system: System, browser: Browser, folder: Path
 ) -> None:
-    await sent(system, "image", caption="The harbour this morning")
-    await sent(system, "sticker")
+    await sends(system, "image", caption="The harbour this morning")
+    await sends(system, "sticker")
     page = await signed_in(browser, system)
     trouble = watched(page)
     await page.evaluate(_RECORD_SHIFTS)
@@ -83,9 +76,9 @@ async def test_photos_are_seen_and_the_rest_is_loaded_when_asked_for(
     assert await width(page, "#thread .media-sticker img") == 128
     assert await page.evaluate("shift") < 0.05
 
-    await sent(system, "audio", voice=True)
-    await sent(system, "video")
-    paper = await sent(system, "document", filename="order.pdf")
+    await sends(system, "audio", voice=True)
+    await sends(system, "video")
+    paper = await sends(system, "document", filename="order.pdf")
     await page.get_by_role("button", name="Load voice message").click()
     await page.wait_for_function("() => document.querySelector('#thread audio')?.duration === 1.5")
     await page.get_by_role("button", name="Load video").click()
@@ -101,7 +94,7 @@ async def test_photos_are_seen_and_the_rest_is_loaded_when_asked_for(
 
 
 async def test_a_photo_that_is_seen_again_is_not_fetched_again(system: System, browser: Browser) -> None:
-    await sent(system, "image")
+    await sends(system, "image")
     page = await signed_in(browser, system)
     fetched: list[str] = []
     page.on("request", lambda request: fetched.append(request.url) if "/api/media/" in request.url else None)
@@ -117,7 +110,7 @@ async def test_a_photo_that_is_seen_again_is_not_fetched_again(system: System, b
 
 async def test_a_photo_that_cannot_be_had_says_why_and_comes_when_it_can(system: System, browser: Browser) -> None:
     await breaks(system, kind="server_error")
-    await sent(system, "image")
+    await sends(system, "image")
     page = await signed_in(browser, system)
     await open_conversation(page, "Ada")
     await expect(page.get_by_text("could not be loaded")).to_be_visible()
@@ -126,7 +119,7 @@ async def test_a_photo_that_cannot_be_had_says_why_and_comes_when_it_can(system:
     assert await width(page, "#thread .media img") == 320
 
     await breaks(system, media_gone=True)
-    await sent(system, "image")
+    await sends(system, "image")
     await expect(page.get_by_text("the platform no longer has it")).to_be_visible()
     await expect(page.get_by_role("button", name="Try again")).to_have_count(0)
     assert await violations(page) == []

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -20,18 +20,15 @@ import pytest
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 from sqlalchemy import make_url
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from shared.security.user_tokens import mint
-from shared.serving import serving
+from tests.system.repeating_graph import Graph
 from tests.system.running import System, eventually, listening, running_system
 from tests.system.secrets_in_text import forms, found
+from tests.system.whatsapp_media import NUMBER, sent
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 
@@ -75,35 +72,6 @@ def test_a_secret_is_found_in_every_form() -> None:
     assert found({"it": secret}, {"there": next(basic).headers["Authorization"].encode()}) == ["it in there"]
     assert found({"it": secret}, {"there": secret[:-1].encode()}) == []
     assert min(len(form) for form in forms(secret)) > 20
-
-
-@dataclass
-class Graph:
-    """A Graph API that refuses in every way, and repeats the token that it was asked with."""
-
-    seen: set[str] = field(default_factory=set)
-
-    async def answer(self, request: Request) -> Response:
-        token = request.headers.get("authorization", "").removeprefix("Bearer ")
-        self.seen.add(token)
-        told = f"Error validating access token {token} of {request.url}"
-        match request.path_params["person"].rpartition("-")[2]:
-            case "0":
-                return JSONResponse({"error": {"message": told, "code": 2}}, 500)
-            case "1":
-                return Response(f'{{"name": "{token}', 200, media_type="application/json")
-            case "2":
-                return JSONResponse({"error": {"message": told, "code": 100, "type": "OAuthException"}}, 400)
-            case "3":
-                return JSONResponse([token], 200)
-            case _:
-                return JSONResponse({"error": {"message": told, "code": 190, "type": "OAuthException"}}, 401)
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[str]:
-        app = Starlette(routes=[Route("/{version}/{person}", self.answer)])
-        async with serving(app, host="127.0.0.1", port=0, grace_seconds=1) as port:
-            yield f"http://127.0.0.1:{port}"
 
 
 def message(person: str, number: int) -> dict[str, Any]:
@@ -240,6 +208,30 @@ async def look_up_names(system: System, graph: Graph, access_token: str) -> None
     assert graph.seen == {access_token}
 
 
+async def fetch_media(system: System, graph: Graph, secrets: Secrets, good: str) -> None:
+    """Fetch a photo that comes, and one that is refused in every way, with tokens that are right and wrong."""
+    access_token = secrets.new("access token of the number")
+    await system.connect_page("whatsapp", NUMBER.page_id, USER, access_token=access_token)
+    async with listening(system, USER) as client:
+        assert await system.post("whatsapp", sent("image", "a-medium")) == 200
+        await eventually(lambda: client.messages)
+    [photo] = client.messages
+    url = f"{system.urls['inbox']}/api/media/{photo['conversation_id']}/{photo['id']}/0"
+    signed = secrets.new("signature of an address")
+    expected = {"/200": 200, "/302": 502, "/401": 502, "/404": 410, "/500": 503, "@elsewhere.example/200": 502}
+    for path, status in expected.items():
+        graph.medium = f"{path}?hash={quote(signed)}"
+        answer = await system.http.get(url, headers={"Authorization": f"Bearer {good}"})
+        assert answer.status_code == status, (path, answer.text)
+        assert access_token not in answer.text + str(answer.headers)
+    assert access_token in graph.seen
+    for name, token in list(secrets.values.items()):
+        if name.endswith("user token") and token != good:
+            answer = await system.http.get(url, params={"token": token}, headers={"Authorization": f"Bearer {token}"})
+            assert answer.status_code == 401
+            assert token not in answer.text
+
+
 async def lose_the_store(system: System) -> None:
     """Kill what everybody asks with the service token, and let them ask."""
     before = system.pid("store")
@@ -295,6 +287,7 @@ async def test_no_secret_is_in_logs_output_or_metrics(tmp_path: Path, database_u
         await use_sockets(system, secrets, good)
         await use_event_streams(system, secrets, good)
         await look_up_names(system, graph, access_token)
+        await fetch_media(system, graph, secrets, good)
         texts = await metrics(system)
         await lose_the_store(system)
     assert system.process.stdout is not None
