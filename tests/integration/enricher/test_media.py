@@ -354,6 +354,21 @@ async def test_more_than_a_few_at_once_wait_for_their_turn_and_no_longer() -> No
         assert (await there.get()).content == PHOTO
 
 
+async def test_one_user_leaves_turns_to_the_others() -> None:
+    async with scene(media_concurrent_downloads=2, media_turn_seconds=0.5) as there:
+        there.attach(user="user-2")
+        there.platform.silent = "file"
+        first = asyncio.create_task(there.get())
+        await eventually(lambda: len(there.platform.tokens) == 2)
+
+        assert (await there.get()).status_code == 503
+        there.platform.silent = ""
+        assert (await there.get(user="user-2")).content == PHOTO
+
+        there.platform.let_go.set()
+        assert (await first).content == PHOTO
+
+
 async def test_pages_of_the_allowed_origins_may_fetch_it() -> None:
     async with scene(allowed_origins="https://desk.example") as there:
         asking = {"Origin": "https://desk.example", "Access-Control-Request-Method": "GET"}

@@ -3,9 +3,10 @@
 import asyncio
 import math
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from pydantic import SecretStr
 
@@ -60,7 +61,7 @@ class MediaDesk:
         gate: asks the Graph API.
         graph: how an address is asked for.
         downloads: fetch from it.
-        concurrent_downloads: at once; further ones wait for their turn.
+        concurrent_downloads: at once, half of them for one user; further ones wait for their turn.
         turn_seconds: how long they wait for it.
     """
 
@@ -79,6 +80,8 @@ class MediaDesk:
         self._graph = graph
         self._downloads = downloads
         self._turns = asyncio.Semaphore(concurrent_downloads)
+        self._turns_of_one = max(1, concurrent_downloads // 2)
+        self._turns_of_users: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._turn_seconds = turn_seconds
 
     @asynccontextmanager
@@ -90,7 +93,7 @@ class MediaDesk:
         """
         try:
             media, media_id, token = await self._found(query)
-            async with self._turn():
+            async with self._turn(query.user_id):
                 address, secret = await self._address((media.platform, media.page_id), media_id, token)
                 async with self._downloads.opened(address.url, secret) as download:
                     attached, content_type = media.attachment, shown_type(address.mime_type, media.attachment.mime_type)
@@ -118,16 +121,17 @@ class MediaDesk:
         return media, media.attachment.media_id, token
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(self._turn_seconds):
-                await self._turns.acquire()
-        except TimeoutError as error:
-            raise CallsOnHold("too many media are being fetched", _RETRY_AFTER_SECONDS) from error
-        try:
+    async def _turn(self, user_id: str) -> AsyncIterator[None]:
+        """Wait for a turn, first among the user's own: whoever reads slowly takes no more than half of them."""
+        mine = self._turns_of_users.setdefault(user_id, asyncio.Semaphore(self._turns_of_one))
+        async with AsyncExitStack() as held:
+            try:
+                async with asyncio.timeout(self._turn_seconds):
+                    await held.enter_async_context(mine)
+                    await held.enter_async_context(self._turns)
+            except TimeoutError as error:
+                raise CallsOnHold("too many media are being fetched", _RETRY_AFTER_SECONDS) from error
             yield
-        finally:
-            self._turns.release()
 
     async def _address(self, page: Page, media_id: str, token: PageToken) -> tuple[MediaAddress, SecretStr]:
         """Return where it is handed out, and the opened token, which that place wants too."""

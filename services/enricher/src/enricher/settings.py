@@ -51,7 +51,10 @@ class Settings(UserTokenSettings, ServiceSettings):
     media_max_bytes: PositiveInt = 100 * 1024 * 1024
     """Of one medium. WhatsApp takes documents of 100 MB, and less of everything else."""
     media_concurrent_downloads: PositiveInt = 16
-    """At once, in this process. Fewer than `graph_concurrent_calls`, so that names are still looked up meanwhile."""
+    """At once, in this process, half of them for one user.
+
+    Fewer than `graph_concurrent_calls`, so that names are still looked up meanwhile.
+    """
     media_turn_seconds: PositiveFloat = 5.0
     """How long a further one waits for its turn; then it is answered 503."""
     media_idle_seconds: PositiveFloat = 10.0
