@@ -72,16 +72,25 @@ describe("attachments", () => {
 });
 
 describe("a list that re-orders itself", () => {
+  const list = (...ids: string[]) => ids.map((conversation_id) => ({ conversation_id }));
+  const before = list("a", "b", "c", "d", "e");
   test("stands still while it is held: the new wait, the gone are gone, the next page is there", () => {
-    expect(heldOrder(["a", "b", "c"], ["new", "c", "a", "older"])).toEqual(["a", "c", "older"]);
-    expect(heldOrder(["a", "b", "c"], ["c", "a", "b"])).toEqual(["a", "b", "c"]);
+    expect(heldOrder(list("a", "b", "c"), list("new", "c", "a", "older"))).toEqual(list("a", "c", "older"));
+    expect(heldOrder(list("a", "b", "c"), list("c", "a", "b"))).toEqual(list("a", "b", "c"));
   });
-  test("keeps what was scrolled to in view", () => {
-    const before = ["a", "b", "c", "d", "e"];
-    expect(anchorShift(before, ["new", ...before], 200, 72)).toBe(72);
-    expect(anchorShift(before, ["new", ...before], 0, 72)).toBe(0); // at the top new ones are seen to come in
-    expect(anchorShift(before, ["d", "a", "b", "c", "e"], 144, 72)).toBe(72);
-    expect(anchorShift(before, ["c", "a", "b", "d", "e"], 144, 72)).toBe(0); // the row at the edge left; the next holds
-    expect(anchorShift(before, ["b", "c", "d", "e"], 144, 72)).toBe(-72);
+  test("shows what is there as it is now, also while it is held", () => {
+    expect(heldOrder([{ conversation_id: "a", unread_count: 0 }], [{ conversation_id: "a", unread_count: 1 }])).toEqual([{ conversation_id: "a", unread_count: 1 }]);
+  });
+  test.each([
+    ["one is new", list("new", "a", "b", "c", "d", "e"), 200, 72],
+    ["one is new and the top is watched, where new ones are seen to come in", list("new", "a", "b", "c", "d", "e"), 0, 0],
+    ["one from below moves up", list("d", "a", "b", "c", "e"), 144, 72],
+    ["the row at the edge leaves, and the next one holds", list("c", "a", "b", "d", "e"), 144, 0],
+    ["one above is gone", list("b", "c", "d", "e"), 144, -72],
+    ["the row at the edge is gone, and the next one holds", list("a", "b", "d", "e"), 144, -72],
+    ["many come at once", list("1", "2", "3", "4", "a", "b", "c", "d", "e"), 144, 288],
+    ["everything is another", list("x", "y"), 144, 0],
+  ])("keeps what was scrolled to in view when %s", (_, after, scrollTop, shift) => {
+    expect(anchorShift(before, after, scrollTop, 72)).toBe(shift);
   });
 });

@@ -6,45 +6,35 @@ import type { Clock } from "./times";
 /** Messages of one sender that stand together: less than this apart. */
 const TOGETHER_MS = 5 * 60_000;
 
-export type Row =
-  | { readonly type: "day"; readonly key: string; readonly at: string }
-  | { readonly type: "new"; readonly key: string }
-  | {
-      readonly type: "message";
-      readonly key: string;
-      readonly message: Message;
-      /** Whether it begins or ends what one person said without a pause: names and times stand there. */
-      readonly isFirst: boolean;
-      readonly isLast: boolean;
-    };
+/** How one message stands in its thread. */
+export type Row = {
+  /** Whether it is the first of its day: the day's name stands above it. */
+  readonly isNewDay: boolean;
+  /** Whether "New messages" stands above it. */
+  readonly isFirstNew: boolean;
+  /** Whether it begins or ends what one person said without a pause: names and times stand there. */
+  readonly isFirst: boolean;
+  readonly isLast: boolean;
+};
 
 /**
- * Return the rows of a thread.
+ * Return how a message stands between its neighbours; null where there is none, or none is loaded.
  *
- * @param messages oldest first
  * @param firstNewId `id` of the message above which "New messages" stands
  */
-export function rowsOf(messages: readonly Message[], clock: Pick<Clock, "dayKey">, firstNewId: number | null): Row[] {
-  const rows: Row[] = [];
-  const days = messages.map((message) => clock.dayKey(message.created_at));
-  const breaks = messages.map((message, index) => {
-    const before = messages[index - 1];
-    return before === undefined || days[index] !== days[index - 1] || message.id === firstNewId || !belongs(before, message);
-  });
-  messages.forEach((message, index) => {
-    const day = days[index] ?? "";
-    if (index === 0 || day !== days[index - 1]) rows.push({ type: "day", key: `day ${day}`, at: message.created_at });
-    if (message.id === firstNewId) rows.push({ type: "new", key: "new" });
-    const isLast = index === messages.length - 1 || breaks[index + 1] === true;
-    rows.push({ type: "message", key: `message ${message.id.toString()}`, message, isFirst: breaks[index] === true, isLast });
-  });
-  // Platform times may go back by a zone's hour: a day that comes twice keeps both headings apart.
-  const seen = new Map<string, number>();
-  return rows.map((row) => {
-    const times = seen.get(row.key) ?? 0;
-    seen.set(row.key, times + 1);
-    return times === 0 ? row : { ...row, key: `${row.key} ${times.toString()}` };
-  });
+export function rowOf(before: Message | null, message: Message, after: Message | null, clock: Pick<Clock, "dayKey">, firstNewId: number | null): Row {
+  return {
+    isNewDay: !before || clock.dayKey(before.created_at) !== clock.dayKey(message.created_at),
+    isFirstNew: message.id === firstNewId,
+    isFirst: isBreak(before, message, clock, firstNewId),
+    isLast: !after || isBreak(message, after, clock, firstNewId),
+  };
+}
+
+/** Whether one person's flow of words does not go on from `before` to `after`. */
+function isBreak(before: Message | null, after: Message, clock: Pick<Clock, "dayKey">, firstNewId: number | null): boolean {
+  if (!before || after.id === firstNewId || !belongs(before, after)) return true;
+  return clock.dayKey(before.created_at) !== clock.dayKey(after.created_at);
 }
 
 function belongs(before: Message, after: Message): boolean {

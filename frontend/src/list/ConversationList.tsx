@@ -29,9 +29,7 @@ type Props = {
 export function ConversationList(props: Props) {
   const { conversations, activeId, hasMore, onMore } = props;
   const scrollerRef = useRef<HTMLDivElement>(null);
-  const byId = useMemo(() => new Map(conversations.map((one) => [one.conversation_id, one])), [conversations]);
-  const fresh = useMemo(() => conversations.map((one) => one.conversation_id), [conversations]);
-  const { order, isHeld, pointer } = useSettledOrder(fresh);
+  const { order, isHeld, pointer } = useSettledOrder(conversations);
   useAnchor(scrollerRef, order);
 
   // The compiler of React leaves functions of this library alone, as it has to: they change with the scrolling.
@@ -39,8 +37,7 @@ export function ConversationList(props: Props) {
   const rows = useVirtualizer({
     count: order.length,
     getScrollElement: () => scrollerRef.current,
-    estimateSize: () => ROW_HEIGHT,
-    getItemKey: (index) => order[index] ?? index,
+    estimateSize: () => ROW_HEIGHT, // all are that high, so places need no keys: an order that changes costs nothing here
     overscan: 6,
   });
   const items = rows.getVirtualItems();
@@ -51,7 +48,7 @@ export function ConversationList(props: Props) {
   }, [hasMore, lastShown, order.length, onMore]);
 
   useEffect(() => {
-    const index = activeId === null ? -1 : order.indexOf(activeId);
+    const index = activeId === null ? -1 : order.findIndex((one) => one.conversation_id === activeId);
     if (index >= 0) rows.scrollToIndex(index, { align: "auto" });
     // Only when another row becomes the active one, and not when it moves.
     // eslint-disable-next-line react-hooks/exhaustive-deps
@@ -72,18 +69,18 @@ export function ConversationList(props: Props) {
       id="conversations"
       tabIndex={0}
       aria-label={props.label}
-      aria-activedescendant={activeId !== null && items.some((item) => item.key === activeId) ? `conversation-${activeId}` : undefined}
+      aria-activedescendant={activeId !== null && items.some((item) => order[item.index]?.conversation_id === activeId) ? `conversation-${activeId}` : undefined}
       data-held={isHeld || undefined}
       {...pointer}
     >
       <div role="presentation" className="list-inner" style={{ height: rows.getTotalSize() }}>
         {items.map((item) => {
-          const conversation = byId.get(order[item.index] ?? "");
+          const conversation = order[item.index];
           if (!conversation) return null;
           const id = conversation.conversation_id;
           return (
             <div
-              key={item.key}
+              key={id}
               id={`conversation-${id}`}
               role="option"
               aria-selected={id === props.openId}
@@ -106,7 +103,7 @@ export function ConversationList(props: Props) {
 }
 
 /** The order to show: the newest one, but while a pointer moves over the list what it could hit stays in its place. */
-function useSettledOrder(fresh: readonly string[]) {
+function useSettledOrder(fresh: readonly Conversation[]) {
   const [isHeld, setHeld] = useState(false);
   const [shown, setShown] = useState(fresh);
   const timer = useRef(0);
@@ -126,7 +123,7 @@ function useSettledOrder(fresh: readonly string[]) {
 }
 
 /** Keep what was scrolled to in its place when rows above it come, go or change places. */
-function useAnchor(scrollerRef: React.RefObject<HTMLDivElement | null>, order: readonly string[]): void {
+function useAnchor(scrollerRef: React.RefObject<HTMLDivElement | null>, order: readonly Conversation[]): void {
   const before = useRef(order);
   useLayoutEffect(() => {
     const element = scrollerRef.current;
