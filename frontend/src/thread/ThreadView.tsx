@@ -32,7 +32,8 @@ export function ThreadView(props: Props) {
   const [isAtBottom, setAtBottom] = useState(true);
   const [markedId, setMarkedId] = useState<number | null>(null);
   // The oldest one waits until it is known what stands before it: a row that loses its heading would move what is read.
-  const messages = useMemo(() => (hasOlder && props.messages.length > 1 ? props.messages.slice(1) : props.messages), [hasOlder, props.messages]);
+  const waiting = hasOlder && props.messages.length > 1 ? 1 : 0;
+  const messages = useMemo(() => props.messages.slice(waiting), [waiting, props.messages]);
   const newestId = useMemo(() => messages.reduce((greatest, message) => Math.max(greatest, message.id), 0), [messages]);
   const byPlatformId = useMemo(() => new Map(messages.map((message) => [message.message_id, message])), [messages]);
   const firstNewId = useFirstNew(conversation.unread_count, messages, newestId, isAtBottom);
@@ -82,7 +83,7 @@ export function ThreadView(props: Props) {
                 >
                   <ThreadRow
                     message={message}
-                    before={messages[item.index - 1] ?? null}
+                    before={props.messages[item.index + waiting - 1] ?? null}
                     after={messages[item.index + 1] ?? null}
                     firstNewId={firstNewId}
                     repliedTo={message.reply_to?.message_id ? (byPlatformId.get(message.reply_to.message_id) ?? null) : null}
