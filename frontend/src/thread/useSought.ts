@@ -7,6 +7,8 @@ type Sought = {
   readonly soughtId: number | null;
   /** Whether the message is among those that are loaded. */
   readonly isHere: boolean;
+  /** How many are loaded: a page may have come without anybody having seen that it was waited for. */
+  readonly count: number;
   readonly isLoading: boolean;
   readonly hasOlder: boolean;
   readonly onOlder: () => void;
@@ -14,7 +16,7 @@ type Sought = {
 };
 
 /** Go to a message that was searched for, loading older pages until it is there. */
-export function useSought({ soughtId, isHere, isLoading, hasOlder, onOlder, show }: Sought): void {
+export function useSought({ soughtId, isHere, count, isLoading, hasOlder, onOlder, show }: Sought): void {
   const pages = useRef(0);
   const done = useRef<number | null>(null);
   useEffect(() => {
@@ -27,5 +29,5 @@ export function useSought({ soughtId, isHere, isLoading, hasOlder, onOlder, show
       pages.current += 1;
       onOlder();
     }
-  }, [soughtId, isHere, isLoading, hasOlder, onOlder, show]);
+  }, [soughtId, isHere, count, isLoading, hasOlder, onOlder, show]);
 }
