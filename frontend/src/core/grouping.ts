@@ -15,6 +15,8 @@ export type Row = {
   /** Whether it begins or ends what one person said without a pause: names and times stand there. */
   readonly isFirst: boolean;
   readonly isLast: boolean;
+  /** Whether its time, and how far it got, stand below it: those of the next message are not the same. */
+  readonly isTimed: boolean;
 };
 
 /**
@@ -23,11 +25,13 @@ export type Row = {
  * @param firstNewId `id` of the message above which "New messages" stands
  */
 export function rowOf(before: Message | null, message: Message, after: Message | null, clock: Pick<Clock, "dayKey">, firstNewId: number | null): Row {
+  const isLast = !after || isBreak(message, after, clock, firstNewId);
   return {
     isNewDay: !before || clock.dayKey(before.created_at) !== clock.dayKey(message.created_at),
     isFirstNew: message.id === firstNewId,
     isFirst: isBreak(before, message, clock, firstNewId),
-    isLast: !after || isBreak(message, after, clock, firstNewId),
+    isLast,
+    isTimed: isLast || message.status !== after.status || message.status === "failed",
   };
 }
 

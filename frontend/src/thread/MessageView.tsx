@@ -11,6 +11,8 @@ type Props = {
   readonly message: Message;
   readonly isFirst: boolean;
   readonly isLast: boolean;
+  /** Whether its time and its ticks are seen; they are there for screen readers in any case. */
+  readonly isTimed: boolean;
   /** What it answers, where that is loaded. */
   readonly repliedTo: Message | null;
   readonly senderName: string;
@@ -30,12 +32,13 @@ export const MessageView = memo(function MessageView(props: Props) {
   const { message, isFirst, isLast } = props;
   const out = message.direction === "outgoing";
   const unsent = message.deleted_at !== null;
+  const wasEdited = message.edited_at !== null && !unsent;
   const isEmpty = !unsent && !message.content && message.attachments.length === 0;
   return (
     <div className={`message ${out ? "out" : "in"}${isFirst ? " first" : ""}${isLast ? " last" : ""}${props.isFound ? " found" : ""}`}>
       {isFirst && <span className={out ? "visually-hidden" : "sender"}><bdi dir="auto">{out ? "You" : props.senderName}</bdi></span>}
       <div className="bubble-line">
-        <div className={`bubble${unsent ? " bubble-unsent" : ""}${message.status === "failed" ? " bubble-failed" : ""}`}>
+        <div title={props.isTimed ? undefined : clock.full(message.created_at)} className={`bubble${unsent ? " bubble-unsent" : ""}${message.status === "failed" ? " bubble-failed" : ""}`}>
           {message.referral && !unsent && <ReferralNote message={message} />}
           {message.reply_to && <Quote message={message} repliedTo={props.repliedTo} onQuote={props.onQuote} />}
           {unsent && <span className="note">{out ? "You unsent this message" : "This message was unsent"}</span>}
@@ -50,8 +53,8 @@ export const MessageView = memo(function MessageView(props: Props) {
         </div>
         {message.reactions.length > 0 && <Reactions message={message} senderName={props.senderName} />}
       </div>
-      <div className="meta">
-        {message.edited_at !== null && !unsent && <span title={clock.full(message.edited_at)}>Edited</span>}
+      <div className={props.isTimed || wasEdited ? "meta" : "meta visually-hidden"}>
+        {wasEdited && <span title={clock.full(message.edited_at)}>Edited</span>}
         {out && message.sent_via && SENT_WITH[message.sent_via] && isLast && <span>{SENT_WITH[message.sent_via]}</span>}
         <time dateTime={message.created_at} title={clock.full(message.created_at)}>{clock.time(message.created_at)}</time>
         {out && <Ticks message={message} />}

@@ -27,7 +27,7 @@ export const ThreadRow = memo(function ThreadRow({ message, before, after, first
     <>
       {row.isNewDay && <div className="day"><time dateTime={clock.dayKey(message.created_at)}>{clock.day(message.created_at, shown.nowMs)}</time></div>}
       {row.isFirstNew && <div className="new-divider" id="new-messages"><span>New messages</span></div>}
-      <MessageView message={message} isFirst={row.isFirst} isLast={row.isLast} {...shown} />
+      <MessageView message={message} isFirst={row.isFirst} isLast={row.isLast} isTimed={row.isTimed} {...shown} />
     </>
   );
 });
