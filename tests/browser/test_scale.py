@@ -120,11 +120,13 @@ async def _list(page: Page, meter: Meter, system: System, conversations: int) ->
     async with meter.work() as idle:
         await page.wait_for_timeout(1_000)
     await page.evaluate(_REMEMBER, "#conversations [role=option]")
+    began = time.perf_counter()
     async with meter.work() as events:
         for one in range(5):
             await told(system, text(f"new-{one}", f"m_new_{one}", "hello"))
             await page.wait_for_function(_IS_LISTED, arg=loaded + one + 1)
-    cost_ms = (events.script_ms - idle.script_ms) / 5
+    watching_ms = idle.script_ms * (time.perf_counter() - began)  # the frames are counted by script, too
+    cost_ms = (events.script_ms - watching_ms) / 5
     say(f"one event with {loaded:.0f} held: {cost_ms:.1f} ms of script; idle second {idle.script_ms:.1f} ms")
     assert abs(await page.evaluate(_MOVED)) <= 1
     assert cost_ms < 16

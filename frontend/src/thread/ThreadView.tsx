@@ -49,7 +49,7 @@ export function ThreadView(props: Props) {
     [showIndex, messages],
   );
   const isHere = useMemo(() => soughtId !== null && messages.some((message) => message.id === soughtId), [messages, soughtId]);
-  useSought({ soughtId, isHere, count: messages.length, hasOlder, isLoading, onOlder, show });
+  useSought({ soughtId, isHere, hasOlder, isLoading, onOlder, show });
 
   const onScroll = () => {
     scroll.onScroll();

@@ -7,8 +7,6 @@ type Sought = {
   readonly soughtId: number | null;
   /** Whether the message is among those that are loaded. */
   readonly isHere: boolean;
-  /** How many are loaded: a page may have come without anybody having seen that it was waited for. */
-  readonly count: number;
   readonly isLoading: boolean;
   readonly hasOlder: boolean;
   readonly onOlder: () => void;
@@ -16,7 +14,7 @@ type Sought = {
 };
 
 /** Go to a message that was searched for, loading older pages until it is there. */
-export function useSought({ soughtId, isHere, count, isLoading, hasOlder, onOlder, show }: Sought): void {
+export function useSought({ soughtId, isHere, isLoading, hasOlder, onOlder, show }: Sought): void {
   const pages = useRef(0);
   const done = useRef<number | null>(null);
   useEffect(() => {
@@ -26,8 +24,13 @@ export function useSought({ soughtId, isHere, count, isLoading, hasOlder, onOlde
       pages.current = 0;
       show(soughtId);
     } else if (hasOlder && !isLoading && pages.current < MAX_PAGES_TO_FIND) {
-      pages.current += 1;
-      onOlder();
+      // In a task of its own: while a page is being handed over, the next one cannot be asked for yet.
+      const timer = window.setTimeout(() => {
+        pages.current += 1;
+        onOlder();
+      });
+      return () => window.clearTimeout(timer);
     }
-  }, [soughtId, isHere, count, isLoading, hasOlder, onOlder, show]);
+    return;
+  }, [soughtId, isHere, isLoading, hasOlder, onOlder, show]);
 }
