@@ -15,6 +15,7 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from shared.contracts import InboxEnrichedV1, Profile, conversation_id, derive_id
@@ -105,7 +106,7 @@ def answered() -> Iterator[dict[str, set[int]]]:
 
 
 def test_every_operation_is_tried() -> None:
-    operations = [one.ok().label for one in api.get_all_operations()]
+    operations = [one.ok().label for one in api.get_all_operations() if isinstance(one, Ok)]
     described = [f"{method.upper()} {path}" for path, methods in DOCUMENT["paths"].items() for method in methods]
 
     assert sorted(operations) == sorted(described)
