@@ -24,11 +24,12 @@ _PLANNING = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
     "enable_material": "off",
+    "max_parallel_workers_per_gather": "0",
     "jit": "off",
 }
 """Every statement of ours walks an index by key, in order, and is planned once a connection. Left alone, Postgres plans
-the larger ones anew each time (a quarter of a small batch's time), sorts whole conversations, and keeps plans from when
-tables were empty, which read whole tables."""
+the larger ones anew each time (a quarter of a small batch's time), sorts whole conversations, keeps plans from when
+tables were empty, which read whole tables, and starts processes to read one page (ten milliseconds)."""
 _EPOCH_SECONDS = 10.0
 """How long the epoch is trusted without a new connection: behind a pooler a fail-over breaks none of ours."""
 _EPOCH = Statement(
