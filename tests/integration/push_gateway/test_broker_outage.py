@@ -34,5 +34,6 @@ async def test_while_the_broker_is_away_a_socket_gets_its_log_and_all_go_on_when
 
             assert await receive_seqs(before, 1) == [4]
             assert await receive_seqs(other, 1) == [1]
+            await until(lambda: broker.is_ready, 60)
             await push.push("ada")
             assert await receive_seqs(during, 1) == [5]
