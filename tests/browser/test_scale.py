@@ -112,7 +112,7 @@ async def _list(page: Page, meter: Meter, system: System, conversations: int) ->
             assert loaded > before, f"the list ends at {loaded:.0f}"
     say(f"list to its end: {time.perf_counter() - began:.1f} s; {scrolling}")
     assert await meter.elements() < 1_500
-    assert scrolling.script_ms / (loaded / 50) < 60  # a page of 50, and the drawing of its rows
+    assert scrolling.script_ms / (loaded / 50) < 60  # to take in 50, and to draw their rows
 
     await page.evaluate(
         "{ const one = document.querySelector('#conversations'); one.scrollTop = one.scrollHeight / 2; }"
@@ -143,7 +143,7 @@ async def _thread(page: Page, meter: Meter, system: System, messages: int) -> No
             is_there = await page.evaluate(_SCROLL_THREAD_UP)
     say(f"{messages} messages to the first: {time.perf_counter() - began:.1f} s; {scrolling}")
     assert await meter.elements() < 1_500
-    assert scrolling.script_ms / (messages / 50) < 120  # a page of 50, and the drawing of its rows
+    assert scrolling.script_ms / (messages / 50) < 120  # to take in 50, and to draw their rows
 
     await page.wait_for_timeout(300)
     await page.evaluate(_REMEMBER, "#thread [data-message]")

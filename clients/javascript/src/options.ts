@@ -23,7 +23,7 @@ export interface InboxClientOptions {
   readonly pushUrl?: string | undefined;
   /** What this browser is called to the user's other devices: 1 to 64 letters, digits and `. _ : -`. */
   readonly device?: string | undefined;
-  /** How many conversations or messages one page has; at most 200. Default 50. */
+  /** How many conversations or messages a first page has; further ones have four times as many, at most 200. Default 50. */
   readonly pageSize?: number | undefined;
   /** After how many WebSockets in a row that never got a `hello` server-sent events are tried. Default 3; 0: never. */
   readonly sseAfterFailures?: number | undefined;

@@ -6,6 +6,11 @@ import type { Page, Snapshot } from "./reducer.js";
 import type { ConversationFilter } from "./state.js";
 import type { Account, Conversation, Message } from "./types.js";
 
+/** Whoever goes on from a first page goes far: further pages are longer, so that they come less often. */
+const FURTHER = 4;
+/** The server gives no more at once. */
+const LONGEST = 200;
+
 export class Pages {
   readonly #api: Api;
   readonly #size: number;
@@ -18,7 +23,7 @@ export class Pages {
   /** One page of a list; `cursor` is `null` for the first. Throws as `Api.page`, as all of these. */
   conversations(filter: ConversationFilter, cursor: string | null, signal?: AbortSignal): Promise<Page<Conversation>> {
     const { platform, unread } = filter;
-    const query: Query = { platform, unread: unread === true ? true : null, limit: this.#size, cursor };
+    const query: Query = { platform, unread: unread === true ? true : null, limit: this.#limit(cursor), cursor };
     return this.#api.page<Conversation>("/api/conversations", { query, signal });
   }
 
@@ -26,6 +31,10 @@ export class Pages {
   messages(conversationId: string, cursor: string | null, signal?: AbortSignal): Promise<Page<Message>> {
     const path = `/api/conversations/${encodeURIComponent(conversationId)}/messages`;
     return this.#api.page<Message>(path, { query: { limit: this.#size, cursor }, signal });
+  }
+
+  #limit(cursor: string | null): number {
+    return cursor === null ? this.#size : Math.min(LONGEST, this.#size * FURTHER);
   }
 
   /** The first page of a thread as a part of a snapshot: nothing where there is no such conversation. */

@@ -51,6 +51,20 @@ describe("pages", () => {
     expect(await made.loadMoreConversations()).toBe(false);
   });
 
+  test("that go on from a first one are longer, and no longer than the server gives", async () => {
+    world.answer = ({ url }) =>
+      new URL(url).pathname === "/api/conversations"
+        ? world.list([conversation("c1")], { Link: '</api/conversations?cursor=two>; rel="next"' })
+        : undefined;
+    for (const [pageSize, further] of [[30, 120], [100, 200]] as const) {
+      const made = await world.live({ pageSize });
+      world.requests.length = 0;
+      await made.loadConversations({ platform: "facebook" });
+      await made.loadMoreConversations({ platform: "facebook" });
+      expect(world.requests.map(({ url }) => new URL(url).searchParams.get("limit"))).toEqual([String(pageSize), String(further)]);
+    }
+  });
+
   test("that could not be had say so, and are tried again with the next connection", async () => {
     const made = await world.live();
     world.isDown = true;
