@@ -86,6 +86,7 @@ async def seen(bubble: Locator, shown: Shown) -> None:
 
 async def test_every_kind_of_attachment_is_shown_as_what_it_is(system: System, browser: Browser) -> None:
     page = await signed_in(browser, system)
+    await page.set_viewport_size({"width": 1360, "height": 6000})  # only what is near the screen is drawn
     trouble = watched(page)
     for number, shown in enumerate(DIRECT):
         await told(system, attached("7001", f"m_{number}", shown.kind, shown.payload))

@@ -1,6 +1,8 @@
 """What happens at the platforms is on the screen a moment later, without a reload, and nothing is missing or twice."""
 
+import asyncio
 import os
+import re
 import signal
 import statistics
 import time
@@ -8,7 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from tests.browser.inbox import (
     NO_GRAPH,
@@ -187,12 +189,20 @@ async def test_reading_further_up_is_not_disturbed_and_older_pages_come_without_
     system: System, browser: Browser
 ) -> None:
     page = await signed_in(browser, system)
+    may_come = asyncio.Event()
+
+    async def in_its_time(route: Route) -> None:
+        await may_come.wait()
+        await route.continue_()
+
+    await page.route(re.compile(r"/messages\?.*cursor="), in_its_time)
     begun = int(time.time() * 1000) - 1_000_000
     await told(system, *(text("7001", f"m_{one}", f"number {one}", at_ms=begun + one * 1000) for one in range(160)))
     await open_conversation(page, "7001")
     thread = page.locator("#thread")
     await expect(page.locator("#thread [data-message]").last).to_be_in_viewport()
     height = await thread.evaluate(_SCROLL_AND_REMEMBER_THE_FIRST)
+    may_come.set()
     await eventually(lambda: thread.evaluate(f"one => one.scrollHeight > {height} + 1000"), what="an older page")
     await told(system, text("7001", "m_new", "the newest"))
     await expect(page.get_by_role("button", name="1 new")).to_be_visible()
