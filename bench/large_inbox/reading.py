@@ -119,16 +119,17 @@ class Reader:
         return ask
 
     def _later_pages(self, path: str, **asked: str | int | None) -> Ask:
-        """Return what asks for one page after the other, from the second on, a bounded number of them."""
-        following: list[str] = []
+        """Return what asks for one page after the other, from the second on; begins anew after a bounded number."""
+        second, following = "", list[str]()
 
         async def ask() -> int:
-            if not following:
+            nonlocal second
+            if not second:  # the first time only, which is not measured
                 first = await self._get(path, asked)
                 if "next" not in first.links:
                     return _count(first)
-                following.append(first.links["next"]["url"])
-            page = await self._get(following[-1], {})
+                second = first.links["next"]["url"]
+            page = await self._get(following[-1] if following else second, {})
             if "next" in page.links and len(following) < _DEPTH:
                 following.append(page.links["next"]["url"])
             else:
