@@ -26,7 +26,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml $(addsuffix /pyproject.toml
 	@touch $@
 
 run: install ## Start the whole system in one process and show how to talk to it
-	@$(BIN)/switchboard build-inbox --if-missing
+	@$(BIN)/switchboard build-inbox --if-needed
 	@$(BIN)/switchboard up
 
 inbox: install ## Build the inbox page (with Node, or with one from a Python wheel)

@@ -1,3 +1,5 @@
+import { useEffect } from "react";
+
 import { displayName } from "../core/names";
 import type { SearchHit } from "../model";
 import { Avatar } from "../page/Avatar";
@@ -12,8 +14,11 @@ type Props = {
   readonly onOpen: (hit: SearchHit) => void;
 };
 
-/** What a search has found: people, then messages. */
+/** What a search has found: people, then messages. The keys are the search field's, which has the focus. */
 export function SearchResults({ hits, state, query, activeIndex, nowMs, onOpen }: Props) {
+  useEffect(() => {
+    document.getElementById(`hit-${activeIndex.toString()}`)?.scrollIntoView({ block: "nearest" });
+  }, [activeIndex]);
   const told =
     state === "failed" ? "The search did not answer. Try again in a moment."
     : state === "loading" && hits.length === 0 ? "Searching…"
@@ -23,7 +28,7 @@ export function SearchResults({ hits, state, query, activeIndex, nowMs, onOpen }
     <div className="results">
       <p className={hits.length > 0 ? "visually-hidden" : "list-empty"} role="status">{told}</p>
       {hits.length > 0 && (
-        <div className="list results-list" role="listbox" aria-label="Search results" tabIndex={0} aria-activedescendant={activeIndex >= 0 ? `hit-${activeIndex.toString()}` : undefined}>
+        <div className="list results-list" role="listbox" id="results" aria-label="Search results" tabIndex={-1}>
           {hits.map((hit, index) => (
             <div
               key={`${hit.type} ${hit.conversation.conversation_id} ${hit.message?.id.toString() ?? ""}`}

@@ -101,6 +101,11 @@ export function Inbox({ session }: { session: SessionStore }) {
               placeholder="Search people and messages"
               aria-label="Search people and messages"
               aria-keyshortcuts="/"
+              role="combobox"
+              aria-autocomplete="list"
+              aria-expanded={isSearching && found.hits.length > 0}
+              aria-controls={isSearching && found.hits.length > 0 ? "results" : undefined}
+              aria-activedescendant={isSearching && activeHit >= 0 && activeHit < found.hits.length ? `hit-${activeHit.toString()}` : undefined}
               autoComplete="off"
               spellCheck={false}
               dir="auto"

@@ -18,8 +18,9 @@ from simulator.script import Kinds
 from store.migrations import migrate as migrate_database
 from switchboard import listening, simulating
 from switchboard.book_keeping import conclusion, ignored_kinds, read_books, table
-from switchboard.building import build_inbox, has_inbox
+from switchboard.building import build_inbox, is_built
 from switchboard.parked import ParkedItems
+from switchboard.provision.chromium import choose_chromium
 from switchboard.provision.rabbitmq import choose_server, find_rabbitmq_server
 from switchboard.up import Options
 from switchboard.up import up as run_up
@@ -112,18 +113,18 @@ def migrate(
 @app.command("build-inbox")
 def build_inbox_page(
     *,
-    if_missing: Annotated[
-        bool, typer.Option("--if-missing", help="Only when there is none; failing is no error.")
+    if_needed: Annotated[
+        bool, typer.Option("--if-needed", help="Only when there is none of these sources; failing is no error.")
     ] = False,
 ) -> None:
     """Build the inbox page with the Node that is here, else with one from a Python wheel."""
-    if if_missing and has_inbox():
+    if if_needed and is_built():
         return
     with _sentences():
         try:
             typer.echo(f"The inbox is built: {build_inbox(say=_say)}")
         except StartupRefused as refused:
-            if not if_missing:
+            if not if_needed:
                 raise
             _say(f"{refused}\nGoing on without the inbox page: everything else runs.")
 
@@ -139,6 +140,7 @@ def provision() -> None:
             typer.echo(f"RabbitMQ: {find_rabbitmq_server() or 'none is installed; a container will be run'}.")
         given = os.environ.get("DATABASE_URL")
         typer.echo(f"Postgres: {'DATABASE_URL is set' if given else 'the embedded one'}.")
+        typer.echo(f"Browser: {choose_chromium(may_install=True)}.")
 
 
 @app.command()

@@ -48,9 +48,13 @@ def build_inbox(
     return sources / "dist"
 
 
-def has_inbox(sources: Path = SOURCES) -> bool:
-    """Return whether the page was built before."""
-    return (sources / "dist" / "index.html").is_file()
+def is_built(sources: Path = SOURCES) -> bool:
+    """Return whether the page was built after its sources, and those of the client library, were changed last."""
+    page, library = sources / "dist" / "index.html", sources.parent / "clients" / "javascript" / "src"
+    if not page.is_file():
+        return False
+    parts = [sources / "index.html", sources / "package-lock.json", *sources.glob("src/**/*"), *library.glob("**/*")]
+    return page.stat().st_mtime >= max(path.stat().st_mtime for path in parts if path.is_file())
 
 
 def _has_node(path: str) -> bool:

@@ -20,6 +20,7 @@ from shared.errors import StartupRefused
 from shared.settings import ENV_PREFIX
 
 EMBEDDING_ORIGINS = f"{ENV_PREFIX}EMBEDDING_ORIGINS"
+USER_CLAIM = f"{ENV_PREFIX}JWT_USER_ID_CLAIM"
 FOLDER = f"{ENV_PREFIX}INBOX_DIR"
 _SOURCES = Path(__file__).parents[3] / "frontend"
 _AUTHORITY = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
@@ -86,12 +87,13 @@ class _File:
     """Its name changes with its content."""
 
 
-def inbox_app(folder: Path, *, origins: Sequence[str]) -> Starlette:
+def inbox_app(folder: Path, *, origins: Sequence[str], user_claim: str) -> Starlette:
     """Return the application that serves the page built into `folder`, or a page that says how to build it.
 
     Args:
         folder: what `make inbox` made.
         origins: whose pages may embed it; none when empty.
+        user_claim: which claim of a token names its user, as the services are told.
     """
     files = {path.relative_to(folder).as_posix(): _read(path) for path in sorted(folder.rglob("*")) if path.is_file()}
     index = files.pop("index.html", _File(_NOT_BUILT.encode(), None, "text/html", is_forever=False))
@@ -101,7 +103,8 @@ def inbox_app(folder: Path, *, origins: Sequence[str]) -> Starlette:
         return _answer(request, index, {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer"})
 
     async def config(_: Request) -> Response:
-        return JSONResponse({"embedding_origins": list(origins)}, headers={"Cache-Control": "no-cache"})
+        told = {"embedding_origins": list(origins), "user_claim": user_claim}
+        return JSONResponse(told, headers={"Cache-Control": "no-cache"})
 
     async def file(request: Request) -> Response:
         found = files.get(request.path_params["path"])

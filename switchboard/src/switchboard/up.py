@@ -24,7 +24,7 @@ from store.migrations import migrate
 from switchboard.addresses import DEMO_TOKEN_TTL, DEMO_USER, Addresses, as_json, as_text
 from switchboard.credentials import Credentials, load_or_make, real_credentials, service_settings
 from switchboard.front_door import front_door
-from switchboard.inbox_page import built_inbox, embedding_origins, inbox_app
+from switchboard.inbox_page import USER_CLAIM, built_inbox, embedding_origins, inbox_app
 from switchboard.pid_file import PidFile
 from switchboard.provision.postgres import embedded_postgres
 from switchboard.provision.rabbitmq import private_rabbitmq
@@ -105,7 +105,11 @@ async def _run(options: Options, environment: Mapping[str, str], say: Callable[[
             f"{' and '.join(real)} name real credentials, and made-up customers have no place beside real ones: "
             "add --no-simulator, or unset them."
         )
-    inbox = inbox_app(built_inbox(environment), origins=embedding_origins(environment))
+    inbox = inbox_app(
+        built_inbox(environment),
+        origins=embedding_origins(environment),
+        user_claim=environment.get(USER_CLAIM) or "sub",
+    )
     log_dir(options).mkdir(parents=True, exist_ok=True)
     credentials = load_or_make(options.data_dir, environment)
     pid_file = PidFile(options.data_dir / "pids.json")

@@ -9,7 +9,7 @@ from switchboard.inbox_page import content_security_policy, embedding_origins, i
 
 
 def client(folder: Path, *origins: str) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(inbox_app(folder, origins=origins))
+    transport = httpx.ASGITransport(inbox_app(folder, origins=origins, user_claim="uid"))
     return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080")
 
 
@@ -58,9 +58,12 @@ async def test_a_page_that_is_not_built_says_how_to_build_it(tmp_path: Path) -> 
     assert "make inbox" in answer.text
 
 
-async def test_the_page_is_told_who_may_embed_it(folder: Path) -> None:
+async def test_the_page_is_told_who_may_embed_it_and_where_a_token_names_its_user(folder: Path) -> None:
     async with client(folder, "https://desk.example") as http:
-        assert (await http.get("/config.json")).json() == {"embedding_origins": ["https://desk.example"]}
+        assert (await http.get("/config.json")).json() == {
+            "embedding_origins": ["https://desk.example"],
+            "user_claim": "uid",
+        }
         assert "frame-ancestors https://desk.example;" in (await http.get("/")).headers["content-security-policy"]
 
 

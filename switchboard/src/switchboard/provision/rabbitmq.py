@@ -3,24 +3,22 @@
 import asyncio
 import os
 import shutil
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from shared.errors import StartupRefused
+from switchboard.provision import debian
 from switchboard.provision.rabbitmq_container import ContainerNode, find_container_engine
 from switchboard.provision.rabbitmq_node import PrivateNode
 
-INSTALL_TIMEOUT_SECONDS = 600.0
 _DEBIAN_SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 """Preferred to the one in PATH, which on Debian insists on another user."""
 _NONE_HERE = (
     "There is no RabbitMQ here: set AMQP_URL to a running one, or install rabbitmq-server 3.10 or newer "
     "(Debian and Ubuntu: apt-get install rabbitmq-server; macOS: brew install rabbitmq), or Docker, or Podman."
 )
-_POLICY = Path("/usr/sbin/policy-rc.d")
 
 
 class RabbitServer(Protocol):
@@ -59,33 +57,6 @@ def find_rabbitmq_server() -> Path | None:
     return Path(found) if found else None
 
 
-def install_rabbitmq_server() -> Path | None:
-    """Install `rabbitmq-server` with apt-get where that is possible (as root); return it, or None.
-
-    The package must not start a service of its own: meanwhile, `policy-rc.d` says no (Debian Policy 9.3.3).
-    """
-    apt_get = shutil.which("apt-get")
-    if os.geteuid() != 0 or apt_get is None:
-        return None
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    with _no_services_started():
-        for arguments in (["update"], ["install", "-y", "--no-install-recommends", "rabbitmq-server"]):
-            try:
-                done = subprocess.run(
-                    [apt_get, "-q", *arguments],
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    timeout=INSTALL_TIMEOUT_SECONDS,
-                    check=False,
-                )
-            except subprocess.TimeoutExpired:
-                return None
-            if done.returncode != 0 and arguments != ["update"]:
-                return None
-    return find_rabbitmq_server()
-
-
 def choose_server(data_dir: Path, *, may_install: bool) -> PrivateNode | ContainerNode:
     """Return a broker of our own, not started: what is installed, what can be installed, a container.
 
@@ -96,7 +67,9 @@ def choose_server(data_dir: Path, *, may_install: bool) -> PrivateNode | Contain
     Raises:
         StartupRefused: there is no way to run one here.
     """
-    executable = find_rabbitmq_server() or (install_rabbitmq_server() if may_install else None)
+    executable = find_rabbitmq_server()
+    if executable is None and may_install and debian.install("rabbitmq-server"):
+        executable = find_rabbitmq_server()
     if executable is not None:
         return PrivateNode(executable, data_dir)
     engine = find_container_engine()
@@ -137,16 +110,3 @@ async def private_rabbitmq(data_dir: Path, *, may_install: bool = False) -> Asyn
         await asyncio.shield(asyncio.to_thread(server.stop))
         await asyncio.wait([starting])
         await asyncio.shield(asyncio.to_thread(server.stop))
-
-
-@contextmanager
-def _no_services_started() -> Iterator[None]:
-    if _POLICY.exists():
-        yield
-        return
-    _POLICY.write_text("#!/bin/sh\nexit 101\n")
-    _POLICY.chmod(0o755)
-    try:
-        yield
-    finally:
-        _POLICY.unlink(missing_ok=True)

@@ -1,0 +1,34 @@
+"""A browser for the browser tests: the one that is named, one that is installed, or Debian's."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from shared.errors import StartupRefused
+from shared.settings import ENV_PREFIX
+from switchboard.provision import debian
+
+CHROMIUM = f"{ENV_PREFIX}CHROMIUM"
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+_NONE_HERE = f"There is no Chromium here: apt-get install chromium (Debian, Ubuntu), or name one in {CHROMIUM}."
+
+
+def find_chromium(environment: Mapping[str, str]) -> Path | None:
+    """Return the browser that the environment names, or one of PATH, or None."""
+    found = environment.get(CHROMIUM) or next(filter(None, map(shutil.which, _NAMES)), None)
+    return Path(found) if found else None
+
+
+def choose_chromium(*, may_install: bool) -> Path:
+    """Return a browser; install Debian's where there is none and that is allowed.
+
+    Raises:
+        StartupRefused: there is none.
+    """
+    found = find_chromium(os.environ)
+    if found is None and may_install and debian.install("chromium"):
+        found = find_chromium(os.environ)
+    if found is None:
+        raise StartupRefused(_NONE_HERE)
+    return found
