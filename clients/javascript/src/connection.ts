@@ -184,10 +184,8 @@ function onClosed(state: ConnectionState, event: Extract<ConnectionEvent, { type
       return rest({ ...state, detail }, "stopped", "forbidden");
     case 4400:
       return rest({ ...state, detail }, "stopped", "refused");
-    case 4001: {
-      const refused = { ...calmed(state, at), refusals: state.refusals + 1, detail };
-      return refused.refusals === 1 ? begin(refused) : rest(refused, "stopped", "signed_out");
-    }
+    case 4001:
+      return onRefused({ ...state, refusals: state.refusals + 1, detail }, detail, at);
     case 4009:
       return lost(state, detail, at, { orderedMs: retryAfterMs ?? TOO_MANY_SOCKETS_MS * (1 + at.random / 10) });
     default: {
@@ -195,6 +193,14 @@ function onClosed(state: ConnectionState, event: Extract<ConnectionEvent, { type
       return lost(state, detail, at, { isSilent: !isAnswer, orderedMs: retryAfterMs });
     }
   }
+}
+
+/** The token was refused, or has ended. One that gets a `hello` and is refused again and again is no reason to hurry. */
+function onRefused(state: ConnectionState, detail: string, at: Circumstances): Outcome {
+  if (state.step === "live" && !hasLasted(state, at)) {
+    return lost(state, detail, at);
+  }
+  return state.refusals === 1 ? begin(calmed(state, at)) : rest(state, "stopped", "signed_out");
 }
 
 interface Loss {
@@ -218,7 +224,11 @@ function lost(before: ConnectionState, detail: string, at: Circumstances, loss: 
 
 /** A connection that has lasted makes up for the failures before it. */
 function calmed(state: ConnectionState, at: Circumstances): ConnectionState {
-  return state.step === "live" && at.now - state.liveSince >= LASTING_MS ? { ...state, failures: 0 } : state;
+  return hasLasted(state, at) ? { ...state, failures: 0 } : state;
+}
+
+function hasLasted(state: ConnectionState, at: Circumstances): boolean {
+  return state.step === "live" && at.now - state.liveSince >= LASTING_MS;
 }
 
 function otherTransport(state: ConnectionState, at: Circumstances, isUnheard: boolean): ConnectionState {

@@ -65,7 +65,7 @@ describe("close codes", () => {
   });
 
   test("4001 asks for another token at once, and when that is refused too the user is signed out", () => {
-    const machine = new Machine().live().closed(4001);
+    const machine = new Machine().live().passes(10 * SECOND).closed(4001);
 
     expect(machine.effects).toContainEqual({ type: "getToken", attempt: machine.attempt, reason: "refused" });
     machine.on({ type: "token", attempt: machine.attempt, expiresAt: null }).closed(4001);
@@ -74,11 +74,21 @@ describe("close codes", () => {
   });
 
   test("4001 on each of two connections that were live is not a token that is refused twice", () => {
-    const machine = new Machine().live().closed(4001);
+    const machine = new Machine().live().passes(10 * SECOND).closed(4001);
     machine.on({ type: "token", attempt: machine.attempt, expiresAt: null });
-    machine.on({ type: "opened", attempt: machine.attempt }).frame(hello(1, true)).closed(4001);
+    machine.on({ type: "opened", attempt: machine.attempt }).frame(hello(1, true)).passes(10 * SECOND).closed(4001);
 
     expect(machine.effects).toContainEqual({ type: "getToken", attempt: machine.attempt, reason: "refused" });
+  });
+
+  test("4001 soon after each hello is backed off from, until a connection has lasted", () => {
+    const machine = new Machine().live();
+
+    expect(machine.closed(4001).wait).toBe(250);
+    expect(machine.on({ type: "timer", name: "retry" }).effects).toContainEqual({ type: "getToken", attempt: machine.attempt, reason: "refused" });
+    machine.on({ type: "token", attempt: machine.attempt, expiresAt: null }).on({ type: "opened", attempt: machine.attempt });
+    expect(machine.frame(hello(1, true)).closed(4001).wait).toBe(500);
+    expect(machine.live().passes(10 * SECOND).closed(4001).asked("getToken")).toBe(true);
   });
 
   test.each([

@@ -122,6 +122,7 @@ test("start, stop and start again at once load once, whichever answer comes last
 test("a second token that is refused signs out, and says so", async () => {
   const asked: string[] = [];
   const made = await world.live({ getToken: (reason) => `t${String(asked.push(reason))}` });
+  await world.passes(10_000);
   world.socket.ends(4001, "the token has expired");
   await world.settles();
   expect(world.socket.protocols).toEqual(["bearer", "t2"]);
@@ -132,6 +133,20 @@ test("a second token that is refused signs out, and says so", async () => {
   expect(made.getStatus()).toMatchObject({ phase: "stopped", reason: "signed_out", detail: "4001 the token is forged" });
   expect(world.sockets).toHaveLength(2);
   expect(world.timers).toBe(0);
+});
+
+test("a token that is taken and refused again and again is tried less and less often", async () => {
+  const made = await world.live({ getToken: () => "the same" });
+  const begun = world.time;
+  for (let refusals = 0; refusals < 10; refusals += 1) {
+    world.socket.ends(4001, "the token has expired");
+    await world.passes((made.getStatus().retryAt ?? world.time) - world.time);
+    world.greets();
+    await world.settles();
+  }
+
+  expect(world.sockets).toHaveLength(11);
+  expect(world.time - begun).toBeGreaterThan(60_000);
 });
 
 test("a page that is frozen lets go of its socket, and goes on from where it was when it runs again", async () => {
