@@ -149,13 +149,16 @@ export class InboxClient {
 
   /** Load the first page of a list; nothing where it is here or on its way. It is kept up to date from then on.
    *
+   * While everything has to be loaded it comes with that: then the next attempt is made at once, and this resolves when one
+   * has succeeded or `stop()` was called.
+   *
    * @throws {ApiError | NetworkError | SignedOutError} it could not be had; the list says so too
    */
   loadConversations(filter: ConversationFilter = {}): Promise<void> {
     return this.#loading.firstConversations(filter);
   }
 
-  /** Load the next page of a list; resolves to whether there was one. Throws as `loadConversations`. */
+  /** Load the next page of a list, or its first; resolves to whether there was one. Throws as `loadConversations`. */
   loadMoreConversations(filter: ConversationFilter = {}): Promise<boolean> {
     return this.#loading.moreConversations(filter);
   }

@@ -10,6 +10,8 @@ import { filterKey, type ConversationFilter } from "./state.js";
 
 /** Threads that nobody looks at any more, but may again. */
 const KEPT_THREADS = 20;
+/** A server that wants nobody back for longer is asked all the same: it may have been restarted long before. */
+const LONGEST_PAUSE_MS = 60_000;
 
 export class Loading {
   readonly #pages: Pages;
@@ -20,6 +22,7 @@ export class Loading {
   /** How many look at a conversation, by its id; the last one looked at is the last here. */
   readonly #watched = new Map<string, number>();
   readonly #underway = new Map<string, Promise<boolean>>();
+  #trying: Promise<void> | null = null;
   #reloading: Promise<void> | null = null;
   #isWanted = false;
   #run = new AbortController();
@@ -47,18 +50,13 @@ export class Loading {
   }
 
   /** Load everything that is shown, once; resolves when that was tried. */
-  async tryAll(): Promise<void> {
+  tryAll(): Promise<void> {
     this.#isWanted = true;
-    const { signal } = this.#run;
-    try {
-      await this.#all(signal);
-    } catch (thrown) {
-      if (signal.aborted) {
-        return;
-      }
-      this.#holder.dispatch({ type: "listLoading", filter: {}, error: asError(thrown).message });
-      this.#failed(asError(thrown));
-    }
+    const tried = this.#tryAll(this.#run.signal).finally(() => {
+      this.#trying = this.#trying === tried ? null : this.#trying;
+    });
+    this.#trying = tried;
+    return tried;
   }
 
   /** What is held cannot be continued: an answer has to know every change up to `seq`. */
@@ -109,8 +107,10 @@ export class Loading {
 
   async firstConversations(filter: ConversationFilter): Promise<void> {
     this.#filters.set(filterKey(filter), filter);
-    const isHere = this.#holder.state.lists.get(filterKey(filter))?.loaded === true;
-    if (!isHere && !this.#holder.state.needsReload) {
+    if (!this.#isHere(filter) && this.#holder.state.needsReload) {
+      await this.#everything();
+    }
+    if (!this.#isHere(filter) && !this.#holder.state.needsReload) {
       await this.#conversations(filter, null);
     }
   }
@@ -119,9 +119,13 @@ export class Loading {
     const window = this.#holder.state.lists.get(filterKey(filter));
     if (window?.loaded !== true) {
       await this.firstConversations(filter);
-      return this.#holder.state.lists.get(filterKey(filter))?.loaded === true;
+      return this.#isHere(filter);
     }
     return window.next === null ? false : this.#conversations(filter, window.next);
+  }
+
+  #isHere(filter: ConversationFilter): boolean {
+    return this.#holder.state.lists.get(filterKey(filter))?.loaded === true;
   }
 
   watch(conversationId: string): () => void {
@@ -144,9 +148,12 @@ export class Loading {
 
   /** Load the page of messages before those that are here, or the first one. */
   async moreMessages(conversationId: string): Promise<boolean> {
-    const { threads, needsReload } = this.#holder.state;
-    const thread = threads.get(conversationId);
-    if (needsReload || (thread?.loaded === true && thread.next === null)) {
+    if (this.#holder.state.needsReload) {
+      await this.#everything();
+      return this.#holder.state.threads.get(conversationId)?.loaded === true;
+    }
+    const thread = this.#holder.state.threads.get(conversationId);
+    if (thread?.loaded === true && thread.next === null) {
       return false;
     }
     return this.#messages(conversationId, thread?.loaded === true ? thread.next : null);
@@ -197,6 +204,26 @@ export class Loading {
     return begun;
   }
 
+  /** What is asked for while everything has to be loaded comes with that: now, where it waits for its next attempt. */
+  async #everything(): Promise<void> {
+    if (this.#isWanted) {
+      this.hurry();
+      await (this.#trying ?? this.reload());
+    }
+  }
+
+  async #tryAll(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#all(signal);
+    } catch (thrown) {
+      if (signal.aborted) {
+        return;
+      }
+      this.#holder.dispatch({ type: "listLoading", filter: {}, error: asError(thrown).message });
+      this.#failed(asError(thrown));
+    }
+  }
+
   async #untilTrusted(): Promise<void> {
     for (let failures = 0; this.#isWanted && this.#holder.state.needsReload; failures += 1) {
       let retryAfterMs: number | null = null;
@@ -214,7 +241,7 @@ export class Loading {
         retryAfterMs = thrown instanceof ApiError ? thrown.retryAfterMs : null;
       }
       if (this.#needsMore()) {
-        await this.#pause(retryAfterMs ?? backoff(failures, this.#environment.random()));
+        await this.#pause(Math.min(retryAfterMs ?? backoff(failures, this.#environment.random()), LONGEST_PAUSE_MS));
       }
     }
   }
