@@ -4,6 +4,7 @@ import { Api } from "./api.js";
 import { Emitter } from "./emitter.js";
 import { browserEnvironment, type Environment } from "./environment.js";
 import { Holder } from "./holder.js";
+import { tell, type InboxEvents } from "./inbox-events.js";
 import { LiveConnection } from "./live-connection.js";
 import { Loading } from "./loading.js";
 import type { InboxClientOptions } from "./options.js";
@@ -12,27 +13,9 @@ import { Saying } from "./saying.js";
 import type { ConversationFilter, InboxState } from "./state.js";
 import type { ConnectionStatus } from "./status.js";
 import { Tokens } from "./tokens.js";
-import type { Account, AnyFrame, Conversation, Instant, KnownFrame, Message, MessageFrame, Platform, SearchHit, Who } from "./types.js";
+import type { AnyFrame, KnownFrame, MessageFrame, Platform, SearchHit } from "./types.js";
 
 export type { GetToken, InboxClientOptions, TokenReason } from "./options.js";
-
-/** What `InboxClient.on` tells of, by name. */
-export interface InboxEvents {
-  /** A message that was not there before has come, live or after a lost connection; never told twice. */
-  readonly message: { readonly message: Message; readonly conversation: Conversation };
-  readonly messageUpdated: { readonly message: Message; readonly conversation: Conversation };
-  readonly conversation: { readonly conversation: Conversation };
-  readonly account: { readonly account: Account };
-  readonly typing: { readonly conversation_id: string; readonly who: Who; readonly until: Instant };
-  readonly presence: { readonly who: Who; readonly online: boolean; readonly viewing: string | null };
-  readonly status: ConnectionStatus;
-  /** What was held could not be continued: everything is being loaded anew, and what came meanwhile is only in that. */
-  readonly reset: { readonly reason: string };
-  /** Every frame of the server, as it came. */
-  readonly frame: AnyFrame;
-  /** Something that was tried by itself has failed; it will be tried again. */
-  readonly error: Error;
-}
 
 export interface SearchOptions {
   readonly platform?: Platform | undefined;
@@ -247,7 +230,7 @@ export class InboxClient {
     }
     const isHandled = frame.seq === undefined || after.position !== before.position;
     if (isHandled && !after.reconnect) {
-      this.#tell(frame as KnownFrame);
+      tell(this.#events, frame as KnownFrame);
     }
     if (after.needsReload) {
       if (after.waiting !== before.waiting && after.waiting.length === 0 && after.position !== null) {
@@ -258,33 +241,6 @@ export class InboxClient {
       this.#loading.told((frame as MessageFrame).data.conversation_id);
     }
     return !after.reconnect;
-  }
-
-  #tell(frame: KnownFrame): void {
-    switch (frame.type) {
-      case "new_message":
-        this.#events.emit("message", frame.data);
-        break;
-      case "message_updated":
-        this.#events.emit("messageUpdated", frame.data);
-        break;
-      case "conversation_updated":
-        this.#events.emit("conversation", frame.data);
-        break;
-      case "account_updated":
-        this.#events.emit("account", frame.data);
-        break;
-      case "typing":
-        this.#events.emit("typing", frame.data);
-        break;
-      case "presence":
-        this.#events.emit("presence", frame.data);
-        break;
-      case "reset":
-        this.#events.emit("reset", { reason: frame.data.reason });
-        break;
-      default: // it is about the connection
-    }
   }
 
   /** Let the state's clock go with the server's as far as typing tells, and wake up when the typing is over. */

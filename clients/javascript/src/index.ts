@@ -4,11 +4,11 @@ export { InboxClient } from "./client.js";
 export type {
   GetToken,
   InboxClientOptions,
-  InboxEvents,
   SearchOptions,
   SearchPage,
   TokenReason,
 } from "./client.js";
+export type { InboxEvents } from "./inbox-events.js";
 export { browserEnvironment } from "./environment.js";
 export type { Environment, WebSocketLike } from "./environment.js";
 export type { PageEvent } from "./connection-state.js";
