@@ -79,9 +79,12 @@ export class InboxClient {
       status: (status) => {
         this.#onStatus(status);
       },
+      leaving: () => {
+        this.#saying.hurry();
+      },
       failed,
     });
-    this.#saying = new Saying(this.#connection, this.#api, this.#holder, environment.now, failed);
+    this.#saying = new Saying(this.#connection, this.#api, this.#holder, environment, failed);
     this.#status = this.#connection.status;
   }
 
@@ -112,6 +115,7 @@ export class InboxClient {
       this.#holder.dispatch({ type: "time", now: this.#environment.now() + this.#skewMs + TYPING_MS });
     }
     this.#loading.stop();
+    this.#saying.stop();
     this.#connection.stop();
     this.#onStatus(this.#connection.status);
   }
@@ -176,7 +180,10 @@ export class InboxClient {
     return this.#api.file(`/api/media/${path}`, signal);
   }
 
-  /** Say that messages up to the one with this `id` were read; without it: all that are held. Kept while offline. */
+  /** Say that messages up to the one with this `id` were read; without it: all that are held. Kept while offline.
+   *
+   * Call it for every message that is shown: of a conversation the first mark is said at once, then the greatest every 0.3 s.
+   */
   markRead(conversationId: string, upToId?: number): void {
     this.#saying.read(conversationId, upToId);
   }

@@ -19,6 +19,8 @@ export interface Follower {
   /** Take a frame; returns whether nothing is missing on this connection. */
   readonly frame: (frame: AnyFrame) => boolean;
   readonly status: (status: ConnectionStatus) => void;
+  /** The page is hidden or stops running, and this connection may end with that: what is still to be said is said now. */
+  readonly leaving?: () => void;
   readonly failed: (error: Error) => void;
 }
 
@@ -62,6 +64,9 @@ export class LiveConnection {
 
   start(): void {
     this.#unwatch ??= this.#environment.watch((what) => {
+      if (what === "hidden" || what === "frozen") {
+        this.#follower.leaving?.();
+      }
       this.#on({ type: what });
     });
     this.#on({ type: "start", online: this.#environment.isOnline() });
