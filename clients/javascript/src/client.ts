@@ -85,6 +85,11 @@ export class InboxClient {
       failed,
     });
     this.#saying = new Saying(this.#connection, this.#api, this.#holder, environment, failed);
+    for (const name of ["message", "messageUpdated", "conversation"] as const) {
+      this.#events.on(name, ({ conversation }) => {
+        this.#saying.heard(conversation);
+      });
+    }
     this.#status = this.#connection.status;
   }
 
@@ -180,9 +185,10 @@ export class InboxClient {
     return this.#api.file(`/api/media/${path}`, signal);
   }
 
-  /** Say that messages up to the one with this `id` were read; without it: all that are held. Kept while offline.
+  /** Say that messages up to the one with this `id` were read; without it: all that are held.
    *
    * Call it for every message that is shown: of a conversation the first mark is said at once, then the greatest every 0.3 s.
+   * It is kept, and said again on each new connection, until the server shows that it was taken; of at most 1,000 conversations.
    */
   markRead(conversationId: string, upToId?: number): void {
     this.#saying.read(conversationId, upToId);

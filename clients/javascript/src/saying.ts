@@ -14,15 +14,21 @@ const READ_AGAIN_MS = 5_000;
 /** Whoever scrolls marks message by message: the greatest one of so long is enough. */
 const READ_EVERY_MS = 300;
 const LONGEST_REST_MS = 60_000;
+/** Conversations whose marks are kept until they were taken: the last ones. */
+const MOST_MARKS = 1_000;
 /** Less than half of what the gateway allows ("Limits" in docs/protocol.md): it closes for good whoever sends more. */
 const FRAMES_PER_SECOND = 10;
 const FRAMES_BURST = 40;
 
 /** Up to where a conversation was read. */
 interface Mark {
-  /** The greatest `id`, and the greatest one that was said. */
+  /** The log that it is a number of; `null` where none was known. */
+  readonly epoch: string | null;
+  /** The greatest `id`, and the greatest one that was said on this connection. */
   upTo: number;
   said: number;
+  /** Whether the server has shown that it knows: what was said on a connection that is dead already nobody has heard. */
+  isTaken: boolean;
   /** When it was said last, or tried; milliseconds since 1970. */
   at: number;
   /** How long after that nothing is said. */
@@ -37,7 +43,7 @@ export class Saying {
   readonly #environment: Pick<Environment, "now" | "after">;
   readonly #failed: (error: Error) => void;
   readonly #pace = new Pace(FRAMES_PER_SECOND, FRAMES_BURST);
-  /** By conversation: those that have to be said, and those of the last seconds. */
+  /** By conversation, the last one marked last: those that were not taken yet, and those of the last seconds. */
   readonly #marks = new Map<string, Mark>();
   #typed: { readonly conversationId: string; readonly at: number } | null = null;
   #viewing: string | null = null;
@@ -65,17 +71,19 @@ export class Saying {
     const newest = conversation?.last_message?.id ?? 0;
     const upTo = upToId ?? held.reduce((highest, message) => Math.max(highest, message.id), newest);
     const isUnread = (conversation?.unread_count ?? 1) > 0;
-    this.#forgetSaid();
-    const mark = this.#marks.get(conversationId);
-    if (!isUnread || upTo <= (mark?.upTo ?? 0)) {
-      return;
+    if (isUnread && upTo > 0 && this.#isNews(conversationId, upTo)) {
+      this.#keep(conversationId, upTo);
+      this.#sayDue();
     }
-    if (mark === undefined) {
-      this.#marks.set(conversationId, { upTo, said: 0, at: this.#environment.now(), restMs: 0, isPosting: false });
-    } else {
-      mark.upTo = upTo;
+  }
+
+  /** The server told of a conversation: maybe it was read up to the mark. */
+  heard(conversation: Conversation): void {
+    const mark = this.#marks.get(conversation.conversation_id);
+    if (mark !== undefined && conversation.unread_count === 0 && conversation.last_seq >= mark.upTo) {
+      mark.isTaken = true;
+      mark.said = mark.upTo;
     }
-    this.#sayDue();
   }
 
   typing(conversationId: string): void {
@@ -98,8 +106,15 @@ export class Saying {
     }
   }
 
-  /** A new connection: say what it has to know. */
+  /** A new connection: say what it has to know, and what the last one may not have heard. */
   again(): void {
+    for (const [conversationId, mark] of this.#marks) {
+      const held = this.#holder.state.conversations.get(conversationId);
+      if (held !== undefined) {
+        this.heard(held);
+      }
+      Object.assign(mark, { said: mark.isTaken ? mark.upTo : 0, restMs: 0 });
+    }
     this.#typed = null;
     this.#isViewingDue = this.#viewing !== null;
     this.#sayDue();
@@ -119,6 +134,7 @@ export class Saying {
   /** Say what is due within `earlyMs`, and come back for the next. */
   #sayDue(earlyMs = 0): void {
     this.#cancelLater();
+    this.#forget();
     let nextMs = this.#isViewingDue ? this.#sayViewing() : Infinity;
     for (const [conversationId, mark] of this.#marks) {
       if (mark.said < mark.upTo && !mark.isPosting) {
@@ -174,10 +190,35 @@ export class Saying {
     return phase !== "offline" && phase !== "stopped";
   }
 
-  #forgetSaid(): void {
+  /** Whether a mark says more than the last one, or that one is worth repeating. */
+  #isNews(conversationId: string, upTo: number): boolean {
+    const mark = this.#marks.get(conversationId);
+    if (mark === undefined || upTo > mark.upTo) {
+      return true;
+    }
+    return mark.said === mark.upTo && this.#environment.now() - mark.at >= READ_AGAIN_MS;
+  }
+
+  #keep(conversationId: string, upTo: number): void {
+    const { epoch } = this.#holder.state;
+    const mark = this.#marks.get(conversationId) ?? { epoch, upTo, at: this.#environment.now(), restMs: 0, isPosting: false };
+    this.#marks.delete(conversationId);
+    this.#marks.set(conversationId, Object.assign(mark, { upTo: Math.max(upTo, mark.upTo), said: 0, isTaken: false }));
+    for (const id of this.#marks.keys()) {
+      if (this.#marks.size <= MOST_MARKS) {
+        break;
+      }
+      this.#marks.delete(id);
+    }
+  }
+
+  /** Of a mark that was taken only its time matters; in another log the same number is another message. */
+  #forget(): void {
     const now = this.#environment.now();
-    for (const [conversationId, { upTo, said, at }] of this.#marks) {
-      if (said === upTo && now - at >= READ_AGAIN_MS) {
+    const { epoch } = this.#holder.state;
+    for (const [conversationId, mark] of this.#marks) {
+      const isOver = mark.isTaken && now - mark.at >= READ_AGAIN_MS;
+      if (isOver || (mark.epoch !== null && mark.epoch !== epoch)) {
         this.#marks.delete(conversationId);
       }
     }
@@ -191,7 +232,7 @@ export class Saying {
       const path = `/api/conversations/${encodeURIComponent(conversationId)}/read`;
       const response = await this.#api.request(path, { body: { up_to_seq: upTo } });
       const conversation = bodyOf(response) as Conversation;
-      mark.said = upTo;
+      settle(mark, upTo);
       if (response.headers.get("Inbox-Epoch") === epoch) {
         this.#holder.dispatch({ type: "told", generation, conversation });
       }
@@ -199,7 +240,7 @@ export class Saying {
       this.#failed(asError(thrown));
       const wantedMs = thrown instanceof ApiError ? thrown.retryAfterMs : null;
       if (thrown instanceof ApiError && thrown.status < 500 && wantedMs === null) {
-        mark.said = upTo; // it would be refused again
+        settle(mark, upTo); // it would be refused again
       }
       mark.restMs = Math.min(Math.max(wantedMs ?? 0, READ_AGAIN_MS), LONGEST_REST_MS);
     } finally {
@@ -207,4 +248,10 @@ export class Saying {
       this.#sayDue();
     }
   }
+}
+
+/** The server has answered: nothing of it is left to say, unless more was read meanwhile. */
+function settle(mark: Mark, upTo: number): void {
+  mark.said = upTo;
+  mark.isTaken = mark.upTo === upTo;
 }

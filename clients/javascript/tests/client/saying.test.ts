@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import type { AnyFrame, ClientFrame } from "../../src/types.js";
 import { conversation, hello, newMessage, tokenUntil } from "../world.js";
 import { ClientWorld } from "./fixture.js";
 
@@ -117,4 +118,106 @@ test("a mark that is under way over REST is not sent a second time beside it", a
     "/api/conversations/c1/read",
     "/api/conversations/c2/read",
   ]);
+});
+
+describe("a mark that was said", () => {
+  function marks(): [string, number][] {
+    return world.socket.sent.map((text) => JSON.parse(text) as ClientFrame).flatMap((frame) => (frame.type === "read" ? [[frame.conversation_id, frame.up_to_seq]] : []));
+  }
+
+  /** The connection is lost and comes back; REST was not asked meanwhile. */
+  async function comesBack(epoch?: string): Promise<void> {
+    world.socket.ends(1006);
+    await world.passes(5_000);
+    world.socket.open();
+    world.socket.says(hello(world.rows.seq, true, epoch));
+    await world.settles();
+    expect(world.requests.filter(({ method }) => method === "POST")).toHaveLength(0);
+  }
+
+  function told(seq: number, unread_count: number): AnyFrame {
+    world.rows.seq = seq;
+    return { type: "conversation_updated", seq, data: { conversation: conversation("c1", { unread_count, last_seq: seq }) } };
+  }
+
+  test("on a socket that was dead already is said again on the next one, and again until it was taken", async () => {
+    const made = await world.live();
+    made.markRead("c1", 1);
+    await comesBack();
+    expect(marks()).toEqual([["c1", 1]]);
+    await comesBack();
+    expect(marks()).toEqual([["c1", 1]]);
+
+    world.socket.says(told(2, 0));
+    await comesBack();
+    expect(marks()).toEqual([]);
+  });
+
+  test("is not taken for taken by what the server knew before it", async () => {
+    const made = await world.live();
+    made.markRead("c1", 5);
+    world.socket.says(told(2, 0));
+    await comesBack();
+
+    expect(marks()).toEqual([["c1", 5]]);
+  });
+
+  test("and was taken is not said again when another message has come since", async () => {
+    const made = await world.live();
+    made.markRead("c1", 1);
+    world.socket.says(told(2, 0));
+    world.socket.says(newMessage(3));
+    world.rows.seq = 3;
+    await comesBack();
+
+    expect(marks()).toEqual([]);
+  });
+
+  test("and was taken as an answer of REST shows is not said again", async () => {
+    const made = await world.live();
+    made.markRead("c1", 1);
+    const hit = { type: "person", conversation: conversation("c1", { unread_count: 0, last_seq: 2 }), message: null, snippet: [] };
+    world.answer = ({ url }) => (url.includes("/api/search") ? world.list([hit]) : undefined);
+    await made.search("Ada");
+    await comesBack();
+
+    expect(marks()).toEqual([]);
+  });
+
+  test("is repeated when somebody looks again, but not within five seconds", async () => {
+    const made = await world.live();
+    made.markRead("c1", 1);
+    await world.passes(4_900);
+    made.markRead("c1", 1);
+    expect(marks()).toHaveLength(1);
+    await world.passes(200);
+    made.markRead("c1", 1);
+    expect(marks()).toHaveLength(2);
+  });
+
+  test("means nothing in another log, where the same number is another message", async () => {
+    const made = await world.live();
+    made.markRead("c1", 1);
+    world.rows.epoch = "91ab03cc";
+    await comesBack("91ab03cc");
+
+    expect(marks()).toEqual([]);
+  });
+
+  test("is kept of the last thousand conversations", async () => {
+    const made = await world.live();
+    world.happens("offline");
+    for (let index = 0; index < 1_001; index += 1) {
+      made.markRead(`d${String(index)}`, 1);
+    }
+    world.happens("online");
+    await world.settles();
+    world.greets();
+    for (let beat = 0; beat < 7; beat += 1) {
+      await world.passes(20_000);
+      world.socket.says({ type: "heartbeat", data: { seq: 1 } });
+    }
+
+    expect(new Set(marks().map(([id]) => id))).toEqual(new Set(Array.from({ length: 1_000 }, (_, index) => `d${String(index + 1)}`)));
+  });
 });
