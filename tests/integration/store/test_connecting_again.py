@@ -1,4 +1,4 @@
-"""Connecting a page again: what changes nothing takes no number and tells nobody; what changes something takes one."""
+"""Connecting a page again: what changes nothing takes no number and tells no user; what changes something takes one."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,8 +9,10 @@ import pytest
 from pydantic import SecretStr
 
 from shared.contracts import AccountChangedV1, InboxPersistedV1
+from shared.errors import DependencyUnavailable
 from shared.messaging.topology import ENRICHER_ACCOUNTS, GATEWAY_INBOX
 from shared.security.cipher import TokenCipher
+from tests.builders import account_changed
 from tests.integration.store.parts import Parts, Service
 from tests.recorder import Listener, eventually
 
@@ -21,6 +23,10 @@ AS_IT_IS: dict[str, Any] = {"name": "Shop", "access_token": "token-1"}
 
 async def seqs(parts: Parts) -> dict[str, int]:
     return {str(user): int(seq) for user, seq in await parts.rows("SELECT user_id, last_seq FROM inboxes")}
+
+
+def versions(owners: Listener) -> list[int]:
+    return [event.version for event in owners.seen if isinstance(event, AccountChangedV1)]
 
 
 async def version(parts: Parts) -> int:
@@ -42,11 +48,11 @@ async def test_what_changes_nothing_takes_no_number(service: Service, parts: Par
 
     assert (first.status_code, again.status_code) == (201, 200)
     assert again.json() == first.json()
-    assert (await seqs(parts), await version(parts)) == ({"user-1": 1}, 1)
+    assert (await seqs(parts), await version(parts)) == ({"user-1": 1}, 2 if "access_token" in body else 1)
     assert await parts.rows("SELECT count(*) FROM inbox_log") == [(1,)]
 
 
-async def test_what_changes_nothing_is_published_to_nobody(service: Service) -> None:
+async def test_the_same_token_is_told_to_enrichers_alone_and_nothing_to_nobody(service: Service) -> None:
     inboxes, owners = Listener(), Listener()
     async with (
         service.broker.tail(GATEWAY_INBOX, inboxes, on_gap=inboxes.on_gap) as inbox_tail,
@@ -56,15 +62,17 @@ async def test_what_changes_nothing_is_published_to_nobody(service: Service) -> 
             await inbox_tail.bind(shard)
         await owner_tail.bind(0)
         await service.connect(**AS_IT_IS)
+        await eventually(lambda: versions(owners) == [1], within_seconds=5)
+        await service.connect(**AS_IT_IS)
+        await eventually(lambda: versions(owners) == [1, 2], within_seconds=5)
         for _ in range(3):
-            await service.connect(**AS_IT_IS)
+            await service.connect(name="Shop")
         await service.connect(name="The Shop")
-        await eventually(lambda: len(inboxes.seen) >= 2 and len(owners.seen) >= 2, within_seconds=5)
+        await eventually(lambda: len(inboxes.seen) >= 2 and len(owners.seen) >= 3, within_seconds=5)
 
     told = [event for event in inboxes.seen if isinstance(event, InboxPersistedV1)]
-    changed = [event for event in owners.seen if isinstance(event, AccountChangedV1)]
     assert [event.seq for event in told] == [1, 2], "what comes last is heard after whatever came before it"
-    assert len(changed) == 2
+    assert versions(owners) == [1, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -85,20 +93,20 @@ async def test_what_changes_something_takes_one_number_of_everybody_concerned(
         await service.connect(**body)
 
     assert await seqs(parts) == found
-    assert await version(parts) == 2
+    assert await version(parts) == (4 if "access_token" in body else 2), "a token that is given may be asked for anew"
 
 
 async def test_the_same_said_by_many_at_once_is_said_once(service: Service, parts: Parts) -> None:
     answers = await asyncio.gather(*(service.connect(**AS_IT_IS) for _ in range(12)))
     assert sorted(answer.status_code for answer in answers) == [200] * 11 + [201]
-    assert await seqs(parts) == {"user-1": 1}
+    assert (await seqs(parts), await version(parts)) == ({"user-1": 1}, 12)
 
     await asyncio.gather(*(service.connect(name=f"Shop {n % 2}") for n in range(12)))
     names = [frame["data"]["account"]["name"] for frame in (await service.get("/api/events")).json()]
-    assert len(names) == (await seqs(parts))["user-1"] == await version(parts)
+    assert len(names) == (await seqs(parts))["user-1"] == await version(parts) - 11
 
     await asyncio.gather(*(service.connect(access_token="token-2") for _ in range(6)))
-    assert await version(parts) == len(names) + 1
+    assert (await seqs(parts), await version(parts)) == ({"user-1": len(names) + 1}, len(names) + 11 + 6)
 
 
 async def test_a_disconnected_page_is_connected_anew_by_the_same_words(service: Service, parts: Parts) -> None:
@@ -108,6 +116,21 @@ async def test_a_disconnected_page_is_connected_anew_by_the_same_words(service: 
 
     assert again.status_code == 201
     assert await seqs(parts) == {"user-1": 3}
+
+
+async def test_a_token_given_again_is_told_although_the_broker_was_away(parts: Parts) -> None:
+    given = account_changed(version=7)
+    parts.changes.tell_of_token(given)
+    parts.changes.tell_of_token(account_changed(version=6))
+    parts.publisher.away = True
+    with pytest.raises(DependencyUnavailable):
+        await parts.changes.scan()
+    parts.publisher.away = False
+
+    await parts.changes.scan()
+    await parts.changes.scan()
+
+    assert parts.publisher.events == [given]
 
 
 async def test_connecting_again_encrypts_with_the_first_key(

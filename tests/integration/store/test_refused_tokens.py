@@ -150,6 +150,20 @@ async def test_the_user_is_told_and_only_a_new_token_ends_it(service: Service) -
     assert [one["status"] for one in await world.accounts()] == ["connected"], "neither is the token of now"
 
 
+async def test_the_same_token_given_again_is_not_marked_by_a_refusal_that_it_has_overtaken(service: Service) -> None:
+    world = World(service)
+    await service.connect(access_token="one")
+    answer = await service.connect(access_token="one")
+    await service.broker.publish([refused(1)])
+
+    assert answer.json()["status"] == "connected"
+    assert await world.accounts() == [answer.json()]
+    assert len(await world.updates()) == 1
+
+    await service.broker.publish([refused(2)])
+    assert [one["status"] for one in await world.accounts()] == ["needs_reauthorization"], "it is refused still"
+
+
 async def test_every_replica_hears_of_it(start: Callable[..., AbstractAsyncContextManager[Service]]) -> None:
     listener = Listener()
     async with start() as service:

@@ -22,6 +22,7 @@ def desk(parts: Parts) -> AccountDesk:
         clock=now,
         nudge_publisher=parts.changes.nudge,
         nudge_releaser=lambda: None,
+        tell_of_token=parts.changes.tell_of_token,
     )
 
 

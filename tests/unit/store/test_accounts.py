@@ -92,8 +92,19 @@ def test_only_what_is_other_than_it_was_is_news(told: dict[str, Any], *, is_news
 
     assert (change.is_news, change.user_ids) == (is_news, ["user-1"] if is_news else [])
     [kept] = change.intervals
-    assert kept.version == (2 if is_news else 1)
+    assert kept.version == (2 if is_news or "token_ciphertext" in told else 1)
     assert kept.token_ciphertext == told.get("token_ciphertext", "one")
+
+
+def test_a_refusal_that_the_same_token_has_overtaken_is_passed_over() -> None:
+    intervals: list[Interval] = []
+    put(intervals, "user-1", 10, token="one")
+    again = connect(intervals, user_id="user-1", name=None, token_ciphertext="anew", is_same_token=True, now=at(20))
+    keep(intervals, again)
+
+    assert not again.is_news
+    assert refuse_token(intervals, version=1, reason="Refused.") is None
+    assert refuse_token(intervals, version=2, reason="Refused.") is not None
 
 
 def test_the_token_that_was_refused_ends_the_refusal_when_it_is_given_again() -> None:

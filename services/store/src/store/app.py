@@ -198,6 +198,7 @@ def create_app(
         clock=_now,
         nudge_publisher=work.nudge,
         nudge_releaser=work.releaser.nudge,
+        tell_of_token=work.changes.tell_of_token,
     )
     reads = ReadDesk(database, clock=_now, nudge_publisher=work.nudge)
     app.include_router(inbox_router(database, access, seal, rendering=conversations_rendering()))

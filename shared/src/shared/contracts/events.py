@@ -159,7 +159,7 @@ class AccountChangedV1(Event, frozen=True, kw_only=True, tag="account.changed.v1
     platform: Platform
     page_id: str
     version: int
-    """Grows with every change of the page's ownership or token."""
+    """Grows with every change of the page's ownership, and whenever a token is given, be it the same one."""
 
 
 class TokenRefusedV1(Event, frozen=True, kw_only=True, tag="token.refused.v1"):

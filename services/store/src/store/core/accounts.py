@@ -42,7 +42,7 @@ class Ownership(msgspec.Struct, frozen=True, kw_only=True):
     created: bool
     """Whether somebody owns the page now who did not before."""
     is_news: bool = True
-    """Whether anything is other than it was, but for how a token is encrypted."""
+    """Whether anything is other than it was, but for the version and how a token is encrypted."""
 
     @property
     def user_ids(self) -> list[str]:
@@ -89,7 +89,8 @@ def connect(
 ) -> Ownership:
     """Return what makes `user_id` the owner from now on; its own name and token stay where none is given.
 
-    So does what is wrong with its token: only a token that is given ends that.
+    So does what is wrong with its token: only a token that is given ends that. It raises the version even where it is
+    the same one and nothing is news, so that a refusal which it has overtaken does not meet it.
 
     Args:
         intervals: of the page, oldest first.
@@ -102,17 +103,7 @@ def connect(
     version = page_version(intervals) + 1
     current = present_owner(intervals)
     if current is not None and current.user_id == user_id:
-        kept = replace(
-            current,
-            name=name if name is not None else current.name,
-            token_ciphertext=token_ciphertext if token_ciphertext is not None else current.token_ciphertext,
-            status="connected" if token_ciphertext is not None else current.status,
-            reason=None if token_ciphertext is not None else current.reason,
-        )
-        known = replace(current, token_ciphertext=kept.token_ciphertext) if is_same_token else current
-        if kept == known:
-            return Ownership(intervals=(kept,), created=False, is_news=False)
-        return Ownership(intervals=(replace(kept, version=version),), created=False)
+        return _connect_again(current, version, name, token_ciphertext, is_same_token=is_same_token)
     closed = [] if current is None else [_closed(current, version, now, "Another user has connected this page.")]
     ends = [interval.owned_until for interval in (*intervals, *closed) if interval.owned_until is not None]
     opened = Interval(
@@ -127,6 +118,19 @@ def connect(
         connected_at=now,
     )
     return Ownership(intervals=(*closed, opened), created=True)
+
+
+def _connect_again(
+    current: Interval, version: int, name: str | None, token_ciphertext: str | None, *, is_same_token: bool
+) -> Ownership:
+    kept = current if name is None else replace(current, name=name)
+    if token_ciphertext is not None:
+        kept = replace(kept, token_ciphertext=token_ciphertext, status="connected", reason=None)
+    known = replace(current, token_ciphertext=kept.token_ciphertext) if is_same_token else current
+    is_news = kept != known
+    if is_news or token_ciphertext is not None:
+        kept = replace(kept, version=version)
+    return Ownership(intervals=(kept,), created=False, is_news=is_news)
 
 
 def refuse_token(intervals: Sequence[Interval], *, version: int, reason: str) -> Ownership | None:

@@ -59,6 +59,7 @@ class ChangePublisher:
         self._marks = PublishedMarks()
         self._stuck: dict[Range, int] = {}
         self._nudged: set[str] = set()
+        self._tokens: dict[tuple[str, str], AccountChangedV1] = {}
         self._woken = asyncio.Event()
 
     async def announce(self, ranges: Sequence[Range], causes: Mapping[str, Event]) -> None:
@@ -99,6 +100,15 @@ class ChangePublisher:
             self._nudged.update(user_ids)
         self._woken.set()
 
+    def tell_of_token(self, event: AccountChangedV1) -> None:
+        """Publish this with the next scan that can, unless the process ends before: no row of the log tells it."""
+        page = (event.platform, event.page_id)
+        known = self._tokens.get(page)
+        has_room = len(self._tokens) < _NUDGED_LIMIT
+        if (known is None and has_room) or (known is not None and known.version < event.version):
+            self._tokens[page] = event
+        self._woken.set()
+
     async def keep_scanning(self) -> None:
         """Publish what was committed and not published, until cancelled."""
         while True:
@@ -123,10 +133,19 @@ class ChangePublisher:
             if nudged:
                 published += await self._catch_up(before=now, user_ids=sorted(nudged))
                 nudged = set()
+            await self._publish_tokens()
             published += await self._catch_up(before=now - _SCAN_AFTER, user_ids=None)
         finally:
             self._nudged |= nudged
         return published
+
+    async def _publish_tokens(self) -> None:
+        """Publish what was told of tokens; what came meanwhile for the same page stays."""
+        while events := dict(islice(self._tokens.items(), _CHANGES_PER_PUBLISH)):
+            await self._publisher.publish(list(events.values()))
+            for page, event in events.items():
+                if self._tokens.get(page) is event:
+                    del self._tokens[page]
 
     async def _catch_up(self, *, before: datetime, user_ids: Sequence[str] | None) -> int:
         """Publish what is behind; a user for whom that fails is passed over until the next scan."""

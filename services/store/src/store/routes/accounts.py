@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import SecretStr
 from starlette.responses import Response
 
-from shared.contracts import Platform
+from shared.contracts import AccountChangedV1, Platform, derive_id
 from shared.contracts.inbox import Account
 from shared.security.cipher import TokenCipher, Undecryptable
 from shared.security.user_tokens import mint
@@ -47,6 +47,7 @@ class AccountDesk:
     Args:
         nudge_publisher: called with the users whose inbox has changed.
         nudge_releaser: called when items may have been released.
+        tell_of_token: called with what is to be told of a token that was given again and is no news.
     """
 
     def __init__(
@@ -57,17 +58,22 @@ class AccountDesk:
         clock: Callable[[], datetime],
         nudge_publisher: Callable[[Sequence[str]], None],
         nudge_releaser: Callable[[], None],
+        tell_of_token: Callable[[AccountChangedV1], None],
     ) -> None:
         self._database = database
         self._cipher = cipher
         self._clock = clock
         self._nudge_publisher = nudge_publisher
         self._nudge_releaser = nudge_releaser
+        self._tell_of_token = tell_of_token
 
     async def connect(self, platform: Platform, page_id: str, body: AccountBody) -> tuple[Interval, bool]:
         """Make the user the page's owner from now on; return the ownership and whether it is new.
 
-        Said again it changes nothing, and nobody is told; the token is encrypted anew, with the first key.
+        Said again it changes nothing, and no user is told; the token is encrypted anew, with the first key. It has a
+        new version all the same, of which enrichers are told: an older refusal does not meet it, and they try it again.
+        There is no row of the log for that, whose numbers users see. So it is told from memory; where that fails with
+        this process, enrichers find out when what they remember of the page expires.
         """
         token = body.access_token
         ciphertext = None if token is None else self._cipher.encrypt(token.get_secret_value())
@@ -90,6 +96,8 @@ class AccountDesk:
             if change.is_news and ciphertext is not None and platform != "whatsapp":
                 await records.resume_lookups(transaction, body.user_id, platform, page_id, now=now)
         self._tell(change)
+        if token is not None and not change.is_news:
+            self._tell_of_token(_token_given(page, owned, now))
         self._nudge_releaser()
         return owned, change.created
 
@@ -134,7 +142,7 @@ def accounts_router(database: Database, desk: AccountDesk, access: Access, seal:
     async def connect_account(platform: Platform, page_id: PageId, body: AccountBody) -> Response:
         """Connect a page to a user; again for the same user, change its name or token. 201 when it was not theirs.
 
-        What changes nothing takes no number, and nobody is told.
+        What changes nothing takes no number, and no user is told.
         """
         owned, created = await desk.connect(platform, page_id, body)
         return answer(_account(platform, page_id, owned), status_code=201 if created else 200)
@@ -221,4 +229,17 @@ def _account(platform: Platform, page_id: str, interval: Interval) -> Account:
         status=interval.status,
         reason=interval.reason,
         connected_at=interval.connected_at,
+    )
+
+
+def _token_given(page: tuple[Platform, str], owned: Interval, now: datetime) -> AccountChangedV1:
+    platform, page_id = page
+    return AccountChangedV1(
+        id=derive_id("account-token", platform, page_id, str(owned.version)),
+        occurred_at=now,
+        received_at=now,
+        user_id=owned.user_id,
+        platform=platform,
+        page_id=page_id,
+        version=owned.version,
     )
