@@ -1,21 +1,138 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
+import store.migrations
 from store.migrations import expected_revision, migrate
 from store.repository.database import open_engine
 from store.tables import metadata
+
+WAIT_SECONDS = 20
+_FILL = """
+    INSERT INTO conversations (user_id, conversation_id, platform, participant_id, last_message_id, last_message_at,
+                               unread_count, last_seq, created_at)
+    SELECT 'user-' || n % 3, lpad(to_hex(n), 16, '0'), 'facebook', 'person-' || n, n, now(), n % 2, n, now()
+    FROM generate_series(1, 5000) n
+"""
+_WRITE = "UPDATE conversations SET unread_count = unread_count + 1 WHERE participant_id = $1"
+_INDEXES = """
+    SELECT c.relname, i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+    WHERE c.relname LIKE 'conversations\\_platform%' ORDER BY 1
+"""
+_IS_BUILDING = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND query ILIKE '%create index%' AND wait_event_type = 'Lock'
+      AND pid <> pg_backend_pid()
+"""
 
 
 def _differences(connection: Connection) -> object:
     return compare_metadata(MigrationContext.configure(connection, opts={"compare_server_default": True}), metadata)
 
 
+def _to(revision: str) -> Callable[[Connection], None]:
+    """Return what brings a database to an older version's schema, of which `migrate` knows nothing."""
+
+    def upgrade(connection: Connection) -> None:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(Path(store.migrations.__file__).parent))
+        command.upgrade(config, revision)
+
+    return upgrade
+
+
+async def _on_engine(url: str, work: Callable[[Connection], object]) -> object:
+    engine = open_engine(url, pool_size=1, command_timeout_seconds=10)
+    try:
+        async with engine.connect() as connection:
+            found = await connection.run_sync(work)
+            await connection.commit()
+            return found
+    finally:
+        await engine.dispose()
+
+
+@asynccontextmanager
+async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(url, timeout=WAIT_SECONDS, command_timeout=WAIT_SECONDS)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+async def older_database_url(empty_database_url: str) -> str:
+    """Return the address of a database that has rows, and not yet the indexes of the lists of one platform."""
+    await _on_engine(empty_database_url, _to("0004_search"))
+    async with _connected(empty_database_url) as connection:
+        await connection.execute(_FILL)
+    return empty_database_url
+
+
 async def test_migrating_an_empty_database_makes_exactly_the_tables_of_the_code(empty_database_url: str) -> None:
     steps: list[str] = []
     assert await migrate(empty_database_url, progress=steps.append) == expected_revision()
     assert steps
-    engine = open_engine(empty_database_url, pool_size=1, command_timeout_seconds=10)
-    async with engine.connect() as connection:
-        assert await connection.run_sync(_differences) == []
-    await engine.dispose()
+    assert await _on_engine(empty_database_url, _differences) == []
+
+
+async def test_conversations_are_written_while_a_migration_indexes_them(older_database_url: str) -> None:
+    async with (
+        _connected(older_database_url) as earlier,
+        _connected(older_database_url) as later,
+        _connected(older_database_url) as observer,
+    ):
+        unfinished = earlier.transaction()
+        await unfinished.start()
+        await earlier.execute(_WRITE, "person-1")
+        migration = asyncio.create_task(migrate(older_database_url))
+        await _until(observer, _IS_BUILDING)
+
+        await later.execute("SET lock_timeout = '1s'")
+        assert await later.execute(_WRITE, "person-2") == "UPDATE 1"
+
+        await unfinished.commit()
+        assert await asyncio.wait_for(migration, WAIT_SECONDS) == expected_revision()
+        assert await observer.fetchval("SELECT unread_count FROM conversations WHERE participant_id = 'person-2'") == 1
+        assert await _indexes(observer) == _ALL_VALID
+    assert await _on_engine(older_database_url, _differences) == []
+
+
+async def test_what_a_migration_that_was_broken_off_left_of_an_index_is_made_anew(older_database_url: str) -> None:
+    async with _connected(older_database_url) as earlier, _connected(older_database_url) as broken:
+        async with earlier.transaction():
+            await earlier.execute(_WRITE, "person-1")
+            await broken.execute("SET lock_timeout = '50ms'")
+            with pytest.raises(asyncpg.LockNotAvailableError):
+                await broken.execute("CREATE INDEX CONCURRENTLY conversations_platform_idx ON conversations (user_id)")
+        assert await _indexes(broken) == {"conversations_platform_idx": False}
+
+        await migrate(older_database_url)
+
+        assert await _indexes(broken) == _ALL_VALID
+    assert await _on_engine(older_database_url, _differences) == []
+
+
+_ALL_VALID = {"conversations_platform_idx": True, "conversations_platform_unread_idx": True}
+
+
+async def _indexes(connection: asyncpg.Connection) -> dict[str, bool]:
+    return {row[0]: row[1] for row in await connection.fetch(_INDEXES)}
+
+
+async def _until(observer: asyncpg.Connection, query: str) -> None:
+    async with asyncio.timeout(WAIT_SECONDS):
+        while True:
+            if await observer.fetchval(query):
+                return
+            await asyncio.sleep(0.02)

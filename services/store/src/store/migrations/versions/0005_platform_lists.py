@@ -1,31 +1,41 @@
 """Lists of one platform's conversations come from an index of their own, however few of the user's they are.
 
-The statements are frozen: `store.tables` goes on, this step does not. It only adds; conversations wait to be written
-while it reads them, a second for some hundred thousand.
+The statements are frozen: `store.tables` goes on, this step does not. It only adds, and conversations are written while
+it does: outside of a transaction, so each index stands alone. Begun again, it goes on where it was broken off.
 """
 
 from alembic import op
+from sqlalchemy import text
 
 revision = "0005_platform_lists"
 down_revision = "0004_search"
 branch_labels = None
 depends_on = None
 
-_STATEMENTS = (
-    """
-    CREATE INDEX conversations_platform_idx
-        ON conversations (user_id, platform, last_message_at DESC, conversation_id DESC)
+_INDEXES = {
+    "conversations_platform_idx": """
+        CREATE INDEX CONCURRENTLY IF NOT EXISTS conversations_platform_idx
+            ON conversations (user_id, platform, last_message_at DESC, conversation_id DESC)
     """,
-    """
-    CREATE INDEX conversations_platform_unread_idx
-        ON conversations (user_id, platform, last_message_at DESC, conversation_id DESC) WHERE unread_count > 0
+    "conversations_platform_unread_idx": """
+        CREATE INDEX CONCURRENTLY IF NOT EXISTS conversations_platform_unread_idx
+            ON conversations (user_id, platform, last_message_at DESC, conversation_id DESC) WHERE unread_count > 0
     """,
-)
+}
+_IS_INVALID = text("SELECT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass(:name) AND NOT indisvalid)")
 
 
 def upgrade() -> None:
-    for statement in _STATEMENTS:
-        op.execute(statement)
+    with op.get_context().autocommit_block():
+        connection = op.get_bind()
+        lock_timeout = connection.scalar(text("SHOW lock_timeout"))
+        # Building waits for transactions that began before, for minutes if need be, and nobody waits behind it.
+        op.execute("SET lock_timeout = 0")
+        for name, create in _INDEXES.items():
+            if connection.scalar(_IS_INVALID, {"name": name}):
+                op.execute(f"DROP INDEX CONCURRENTLY {name}")
+            op.execute(create)
+        op.execute(f"SET lock_timeout = '{lock_timeout}'")
 
 
 def downgrade() -> None:
