@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from shared.contracts import InboxEnrichedV1, Profile, conversation_id
@@ -275,3 +276,5 @@ def _arrivals(draw: st.DrawFn) -> Arrival:
 
 
 histories = st.lists(_arrivals(), max_size=14).map(numbered)
+however_long_it_takes = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""For tests of histories: each takes some hundred draws, and how slow they are on a busy machine says nothing here."""

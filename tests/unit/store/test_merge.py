@@ -8,7 +8,7 @@ from shared.contracts import Profile
 from store.core.facts import Arrival
 from store.core.merge import later_profile
 from store.core.rows import ConversationKey, ParticipantKey
-from tests.unit.store.facts import USERS, Memory, arrival, at, histories, message, profile
+from tests.unit.store.facts import USERS, Memory, arrival, at, histories, however_long_it_takes, message, profile
 
 
 def only_conversation(memory: Memory) -> Any:
@@ -16,6 +16,7 @@ def only_conversation(memory: Memory) -> Any:
     return row
 
 
+@however_long_it_takes
 @given(histories, st.data())
 def test_any_order_repetition_and_batching_leave_the_same_facts(history: list[Arrival], data: st.DataObject) -> None:
     one, other = Memory(), Memory()
@@ -31,6 +32,7 @@ def test_any_order_repetition_and_batching_leave_the_same_facts(history: list[Ar
     assert not one.refused
 
 
+@however_long_it_takes
 @given(histories, st.integers(1, 5))
 def test_numbers_have_no_holes_and_rows_point_at_their_last_change(history: list[Arrival], size: int) -> None:
     memory = Memory()
@@ -50,6 +52,7 @@ def test_numbers_have_no_holes_and_rows_point_at_their_last_change(history: list
                 assert conversation.last_seq == touching[-1]
 
 
+@however_long_it_takes
 @given(histories)
 def test_what_came_already_changes_nothing(history: list[Arrival]) -> None:
     memory = Memory()
@@ -61,6 +64,7 @@ def test_what_came_already_changes_nothing(history: list[Arrival]) -> None:
     assert not changes.new_messages
 
 
+@however_long_it_takes
 @given(histories)
 def test_unread_counts_the_incoming_messages_that_are_not_unsent(history: list[Arrival]) -> None:
     memory = Memory()
