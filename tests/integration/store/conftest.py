@@ -10,9 +10,11 @@ from prometheus_client import CollectorRegistry
 from shared.messaging.local import LocalBroker
 from shared.settings import load
 from store.app import running
+from store.indexing import SearchIndexer
 from store.repository.database import Database
 from store.settings import Settings
 from tests.integration.store.parts import ADMIN, SECRETS, SERVICE, Parts, Service
+from tests.integration.store.searched import Searched
 
 pytestmark = pytest.mark.postgres
 
@@ -55,3 +57,16 @@ def start(database_url: str) -> Callable[..., AbstractAsyncContextManager[Servic
 async def service(start: Callable[..., AbstractAsyncContextManager[Service]]) -> AsyncIterator[Service]:
     async with start() as running_service:
         yield running_service
+
+
+@pytest.fixture
+def indexer(parts: Parts) -> SearchIndexer:
+    return SearchIndexer(parts.database, metrics=parts.metrics)
+
+
+@pytest.fixture
+async def searched(
+    start: Callable[..., AbstractAsyncContextManager[Service]], parts: Parts, indexer: SearchIndexer
+) -> AsyncIterator[Searched]:
+    async with start() as service:
+        yield Searched(service, parts, indexer)

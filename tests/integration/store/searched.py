@@ -1,0 +1,38 @@
+"""A service whose inboxes are searched."""
+
+from typing import Any
+
+import httpx
+
+from store.indexing import SearchIndexer
+from tests.integration.store.parts import Parts, Service, at, message
+
+
+class Searched:
+    """A service whose own indexer is joined by the test's, so that no test waits for a clock."""
+
+    def __init__(self, service: Service, parts: Parts, indexer: SearchIndexer) -> None:
+        self.service, self.parts, self.indexer = service, parts, indexer
+
+    async def store(self, *events: Any) -> None:
+        await self.parts.inbox(list(events))
+        await self.indexer.catch_up()
+
+    async def write(self, **contents: str) -> None:
+        await self.store(
+            *(message(mid, content=content, created_at=at(n)) for n, (mid, content) in enumerate(contents.items()))
+        )
+
+    async def answer(self, q: str, **parameters: Any) -> httpx.Response:
+        found = await self.service.get("/api/search", q=q, **parameters)
+        assert found.status_code == 200, found.text
+        return found
+
+    async def ids(self, q: str, **parameters: Any) -> list[str]:
+        hits = (await self.answer(q, type="message", **parameters)).json()
+        return [hit["message"]["message_id"] for hit in hits]
+
+    async def people(self, q: str, **parameters: Any) -> list[str]:
+        return [
+            hit["conversation"]["participant_id"] for hit in (await self.answer(q, type="person", **parameters)).json()
+        ]

@@ -1,0 +1,151 @@
+"""Indexing: the search finds what is in the inbox as it is now, whatever became of the log, and nobody waits for it."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, suppress
+from typing import Any
+
+import pytest
+
+from shared.contracts.items import UnsendItem
+from shared.errors import DependencyUnavailable
+from store.indexing import SearchIndexer
+from store.repository import search_indexing
+from store.repository.database import Database
+from store.repository.statements import Statement
+from tests.builders import inbox_enriched
+from tests.integration.store.parts import Parts, Service, at, message
+from tests.integration.store.searched import Searched
+
+pytestmark = pytest.mark.postgres
+
+
+async def test_what_was_unsent_is_not_found_even_before_it_is_indexed(searched: Searched) -> None:
+    await searched.write(secret="the secret word", other="no")
+    assert await searched.ids("secret") == ["secret"]
+
+    await searched.parts.inbox([inbox_enriched(item=UnsendItem(message_id="secret", unsent_at=at(60)))])
+    assert await searched.ids("secret") == []
+    await searched.indexer.catch_up()
+    assert await searched.ids("secret") == []
+    assert await searched.parts.rows("SELECT 1 FROM message_search WHERE terms LIKE '%secret%'") == []
+
+
+async def test_a_text_that_has_changed_is_not_found_by_what_it_said(searched: Searched) -> None:
+    await searched.write(a="before")
+    await searched.parts.inbox([message("a", id="another", content="after", created_at=at(50))])
+
+    assert await searched.ids("before") == [], "the row is read again, and no longer matches"
+    await searched.indexer.catch_up()
+    assert await searched.ids("after") == ["a"]
+    assert await searched.ids("before") == []
+
+
+async def test_a_log_that_no_longer_reaches_back_is_made_good_from_the_messages(searched: Searched) -> None:
+    await searched.parts.inbox([message(f"m-{n}", content=f"word{n}", created_at=at(n)) for n in range(9)])
+    await searched.parts.execute("DELETE FROM inbox_log WHERE seq <= 5")
+    await searched.parts.execute("UPDATE inboxes SET floor_seq = 5")
+    while (await search_indexing.index(searched.parts.database, ["user-1"], per_user=2, most_users=5)).behind:
+        pass
+
+    for n in range(9):
+        assert await searched.ids(f"word{n}") == [f"m-{n}"]
+
+
+async def test_two_indexers_leave_the_same_as_one(searched: Searched, parts: Parts) -> None:
+    await parts.inbox([message(f"m-{n}", user=f"user-{n % 3}", content=f"word{n}") for n in range(30)])
+    other = SearchIndexer(parts.database, metrics=parts.metrics)
+    await searched.indexer.catch_up()
+    await other.catch_up()
+
+    [(rows,)] = await parts.rows("SELECT count(*) FROM message_search")
+    assert rows == 30
+
+
+async def test_a_user_whom_another_indexer_reads_is_tried_again(parts: Parts) -> None:
+    await parts.inbox([message("m-1"), message("m-2", user="user-2")])
+    await search_indexing.index(parts.database, ["user-1"], per_user=1, most_users=9)
+    await parts.inbox([message("m-3", created_at=at(9))])
+    async with parts.database.transaction() as transaction:
+        await transaction.execute(Statement("SELECT 1 FROM search_positions WHERE user_id = 'user-1' FOR UPDATE"))
+        done = await search_indexing.index(parts.database, ["user-1", "user-2"], per_user=9, most_users=9)
+
+    assert done == (1, ["user-1"])
+    assert await search_indexing.index(parts.database, ["user-1", "user-2"], per_user=9, most_users=9) == (1, [])
+
+
+async def test_the_running_store_indexes_what_it_stores(
+    start: Callable[..., AbstractAsyncContextManager[Service]],
+) -> None:
+    async with start() as service:
+        await service.broker.publish([message("m-1", content="needle")])
+        found = await service.get("/api/search", q="needle")
+        for _ in range(200):
+            if found.headers["Search-Seq"] == "1":
+                break
+            await asyncio.sleep(0.02)
+            found = await service.get("/api/search", q="needle")
+        assert [hit["message"]["message_id"] for hit in found.json()] == ["m-1"]
+        assert found.headers["Inbox-Seq"] == "1"
+
+
+async def test_the_search_knows_of_a_read_mark_soon_as_well(
+    start: Callable[..., AbstractAsyncContextManager[Service]],
+) -> None:
+    async with start() as service:
+        await service.broker.publish([message("m-1", content="needle")])
+        await _until_known(service)
+        path = f"/api/conversations/{message('m-1').conversation_id}/read"
+        read = await service.public.post(path, headers=service.as_user(), json={"up_to_seq": 1})
+
+        assert read.json()["last_seq"] == 2
+        await _until_known(service)
+
+
+async def _until_known(service: Service) -> None:
+    async with asyncio.timeout(5):
+        while True:
+            found = await service.get("/api/search", q="needle")
+            if found.headers["Search-Seq"] == found.headers["Inbox-Seq"] != "0":
+                return
+            await asyncio.sleep(0.02)
+
+
+async def test_long_texts_are_indexed_in_smaller_rounds_when_they_take_too_long(
+    parts: Parts, database_url: str
+) -> None:
+    await parts.inbox([message(f"m-{n}", content=_novel(n), created_at=at(n)) for n in range(40)])
+    impatient = Database(database_url, pool_size=1, command_timeout_seconds=0.15)
+    indexer = SearchIndexer(impatient, metrics=parts.metrics)
+    indexer.nudge(["user-1"])
+    indexed = 0
+    for _ in range(40):
+        with suppress(DependencyUnavailable):
+            indexed += await indexer.index_some()
+    await impatient.close()
+
+    assert indexed == 40
+
+
+async def test_other_work_gets_its_turn_while_long_texts_are_indexed_and_searched(searched: Searched) -> None:
+    await searched.parts.inbox([message(f"m-{n}", content=_novel(n), created_at=at(n)) for n in range(40)])
+
+    assert await _share_of_the_longest_turn(searched.indexer.catch_up()) < 0.5
+    assert await _share_of_the_longest_turn(searched.answer(_novel(0)[0], limit=100)) < 0.5
+
+
+async def _share_of_the_longest_turn(work: Coroutine[Any, Any, Any]) -> float:
+    loop = asyncio.get_running_loop()
+    task = asyncio.create_task(work)
+    began, longest_seconds = loop.time(), 0.0
+    while not task.done():
+        started = loop.time()
+        await asyncio.sleep(0.001)
+        longest_seconds = max(longest_seconds, loop.time() - started)
+    await task
+    return longest_seconds / (loop.time() - began)
+
+
+def _novel(number: int) -> str:
+    """Return 4,000 characters of Han of which no two pairs are alike."""
+    return "".join(chr(0x4E00 + (n * (number + 3) * 7919) % 20_000) for n in range(4_000))
