@@ -112,14 +112,7 @@ class _Work:
 
 
 def _work(settings: Settings, database: Database, broker: Broker, metrics: Metrics, *, indexing: Database) -> _Work:
-    changes = ChangePublisher(
-        database,
-        broker,
-        clock=_now,
-        metrics=metrics,
-        scan_interval_seconds=settings.scan_interval_seconds,
-        mark_interval_seconds=settings.mark_interval_seconds,
-    )
+    changes = _changes(settings, database, broker, metrics)
     indexer = SearchIndexer(indexing, metrics=metrics)
 
     async def announce(ranges: Sequence[Range], causes: Mapping[str, Event]) -> None:
@@ -153,6 +146,17 @@ def _work(settings: Settings, database: Database, broker: Broker, metrics: Metri
         housekeeping=Housekeeping(database, clock=_now, metrics=metrics, retention=_retention(settings)),
         indexer=indexer,
         nudge=nudge,
+    )
+
+
+def _changes(settings: Settings, database: Database, broker: Broker, metrics: Metrics) -> ChangePublisher:
+    return ChangePublisher(
+        database,
+        broker,
+        clock=_now,
+        metrics=metrics,
+        scan_interval_seconds=settings.scan_interval_seconds,
+        mark_interval_seconds=settings.mark_interval_seconds,
     )
 
 

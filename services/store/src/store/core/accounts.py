@@ -100,12 +100,11 @@ def connect(
         is_same_token: whether that is the token which the page has.
         now: where a new interval starts, unless an older one reaches further.
     """
-    version = page_version(intervals) + 1
-    current = present_owner(intervals)
+    version, current = page_version(intervals) + 1, present_owner(intervals)
     if current is not None and current.user_id == user_id:
         return _connect_again(current, version, name, token_ciphertext, is_same_token=is_same_token)
     closed = [] if current is None else [_closed(current, version, now, "Another user has connected this page.")]
-    ends = [interval.owned_until for interval in (*intervals, *closed) if interval.owned_until is not None]
+    ends = [end for interval in (*intervals, *closed) if (end := interval.owned_until) is not None]
     opened = Interval(
         user_id=user_id,
         owned_from=max(ends, default=BEGINNING),
