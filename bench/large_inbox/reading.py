@@ -62,8 +62,12 @@ class Reader:
 
     async def timings(self, *, runs: int) -> "list[Timing]":
         """Ask everything `runs` times, kind by kind."""
-        lists = [await _timed(name, ask, runs, LIST_P95_SECONDS) for name, ask in self._lists()]
-        return lists + [await _timed(name, ask, runs, SEARCH_P95_SECONDS) for name, ask in self._searches()]
+        return [await _timed(name, ask, runs, allowed_seconds) for name, ask, allowed_seconds in self.kinds()]
+
+    def kinds(self) -> Iterator[tuple[str, Ask, float]]:
+        """Yield everything that can be asked: its name, what asks, and the seconds it may take."""
+        yield from ((name, ask, LIST_P95_SECONDS) for name, ask in self._lists())
+        yield from ((name, ask, SEARCH_P95_SECONDS) for name, ask in self._searches())
 
     def _lists(self) -> Iterator[tuple[str, Ask]]:
         for platform in (None, "facebook", "whatsapp", "instagram"):

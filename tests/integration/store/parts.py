@@ -143,6 +143,12 @@ class Parts:
             await transaction.execute(Statement(statement), arguments)
 
 
+def as_user(user_id: str) -> dict[str, str]:
+    """Return headers with a token of the user's."""
+    token, _ = mint(SecretStr(JWT_SECRET), user_id, now=now(), ttl=timedelta(minutes=5))
+    return {"Authorization": f"Bearer {token}"}
+
+
 @dataclass
 class Service:
     """The whole service, and clients of its two ports."""
@@ -153,8 +159,7 @@ class Service:
     admin: dict[str, str]
 
     def as_user(self, user_id: str = "user-1") -> dict[str, str]:
-        token, _ = mint(SecretStr(JWT_SECRET), user_id, now=now(), ttl=timedelta(minutes=5))
-        return {"Authorization": f"Bearer {token}"}
+        return as_user(user_id)
 
     async def get(self, path: str, user_id: str = "user-1", /, **parameters: Any) -> httpx.Response:
         return await self.public.get(path, headers=self.as_user(user_id), params=parameters)
