@@ -29,7 +29,17 @@ class Searched:
         return found
 
     async def ids(self, q: str, **parameters: Any) -> list[str]:
-        hits = (await self.answer(q, type="message", **parameters)).json()
+        found = await self.answer(q, type="message", **parameters)
+        return [hit["message"]["message_id"] for hit in found.json()]
+
+    async def ids_of_all_pages(self, q: str) -> list[str]:
+        """Where there is much to look through, a page of a busy machine may end before anything is found."""
+        found = await self.answer(q, type="message")
+        hits = found.json()
+        while "next" in found.links:
+            found = await self.service.public.get(found.links["next"]["url"], headers=self.service.as_user())
+            assert found.status_code == 200, found.text
+            hits += found.json()
         return [hit["message"]["message_id"] for hit in hits]
 
     async def people(self, q: str, **parameters: Any) -> list[str]:
