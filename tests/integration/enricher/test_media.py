@@ -1,147 +1,22 @@
 """A browser fetches what a WhatsApp customer sent: over real sockets, from a platform that does as it is told."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
-from pydantic import HttpUrl, SecretStr
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
-from starlette.routing import Route
 
-from shared.contracts.inbox import Attachment
-from shared.contracts.internal import Media
-from shared.contracts.platform import Platform
-from shared.security.user_tokens import mint
 from shared.serving import serving
-from tests.integration.enricher.worlds import JWT_SECRET, PAGE_TOKEN, World, world
+from tests.integration.enricher.media_scene import (
+    CONVERSATION,
+    EXPIRED,
+    GONE,
+    NUMBER,
+    PHOTO,
+    as_user,
+    kind_of,
+    scene,
+)
+from tests.integration.enricher.worlds import PAGE_TOKEN
 from tests.recorder import eventually
-
-NUMBER = "1041"
-CONVERSATION = "2f1c7d0a9b3e4f55"
-PHOTO = b"\x89PNG" + bytes(range(256)) * 1000
-EXPIRED = (400, {"error": {"code": 190, "error_subcode": 463, "message": "Session has expired"}})
-GONE = (400, {"error": {"code": 100, "error_subcode": 33, "message": "Object does not exist"}})
-
-
-@dataclass
-class PlatformOfMedia:
-    """The Graph API's media and, at `/files/…`, what its addresses lead to."""
-
-    url: str = ""
-    """Where the file is said to be, instead of at `/files/photo`."""
-    mime_type: str = "image/jpeg"
-    error: tuple[int, Any] | None = None
-    content: bytes = PHOTO
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
-    silent: str = ""
-    """What never answers: `address` or `file`."""
-    breaks_after: int | None = None
-    """The file's connection ends after so many bytes."""
-    asked: list[httpx.URL] = field(default_factory=list)
-    tokens: list[str | None] = field(default_factory=list)
-    let_go: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def app(self) -> Starlette:
-        return Starlette(routes=[Route("/files/{name}", self._file), Route("/{version}/{id}", self._address)])
-
-    async def _address(self, request: Request) -> Response:
-        self.asked.append(httpx.URL(str(request.url)))
-        self.tokens.append(request.headers.get("authorization"))
-        if self.silent == "address":
-            await self.let_go.wait()
-        if self.error is not None:
-            return JSONResponse(self.error[1], self.error[0])
-        url = self.url or f"{request.base_url}files/photo?hash=secret"
-        return JSONResponse({"url": url, "mime_type": self.mime_type, "file_size": len(self.content), "id": "7001"})
-
-    async def _file(self, request: Request) -> Response:
-        self.tokens.append(request.headers.get("authorization"))
-        if self.silent == "file":
-            await self.let_go.wait()
-        if request.path_params["name"] == "moved":
-            return RedirectResponse("/files/photo")
-        if self.breaks_after is not None:
-            told = {"Content-Length": str(len(self.content))}
-            return StreamingResponse(self._broken(self.breaks_after), headers=told)
-        return StreamingResponse(self._pieces(), self.status, self.headers)
-
-    async def _broken(self, after: int) -> AsyncIterator[bytes]:
-        yield self.content[:after]
-        raise ConnectionResetError
-
-    async def _pieces(self) -> AsyncIterator[bytes]:
-        for start in range(0, len(self.content), 65536):
-            yield self.content[start : start + 65536]
-
-
-@dataclass
-class Scene:
-    made: World
-    platform: PlatformOfMedia
-    browser: httpx.AsyncClient
-
-    def attach(
-        self, *, user: str = "user-1", platform: Platform = "whatsapp", page_id: str = NUMBER, **what: Any
-    ) -> None:
-        """Put an attachment into the store, as the first of message 1."""
-        owners = self.made.store.owners.get(page_id, [])
-        attachment = Attachment(**{"type": "image", "media_id": "7001", "mime_type": "image/jpeg", **what})
-        self.made.store.media[user, CONVERSATION, 1, 0] = Media(
-            platform=platform,
-            page_id=page_id,
-            attachment=attachment,
-            version=self.made.store.versions.get(page_id, 0),
-            owner=owners[0] if owners else None,
-        )
-
-    def url(self, path: str = f"{CONVERSATION}/1/0") -> str:
-        return f"http://127.0.0.1:{self.made.port}/api/media/{path}"
-
-    async def get(self, path: str = f"{CONVERSATION}/1/0", *, user: str = "user-1", **headers: str) -> httpx.Response:
-        return await self.browser.get(self.url(path), headers=as_user(user) | headers)
-
-    @property
-    def passed_on_bytes(self) -> float:
-        return self.made.registry.get_sample_value("switchboard_enricher_media_bytes_total") or 0
-
-    def ended(self, outcome: str) -> float:
-        name = "switchboard_enricher_media_total"
-        return self.made.registry.get_sample_value(name, {"outcome": outcome}) or 0
-
-
-def as_user(user: str) -> dict[str, str]:
-    token, _ = mint(SecretStr(JWT_SECRET), user, now=datetime.now(UTC), ttl=timedelta(minutes=5))
-    return {"Authorization": f"Bearer {token}"}
-
-
-@asynccontextmanager
-async def scene(**settings: Any) -> AsyncIterator[Scene]:
-    """Start everything; user-1 has a photo, as the only attachment of message 1."""
-    platform = PlatformOfMedia()
-    async with (
-        serving(platform.app(), host="127.0.0.1", port=0, grace_seconds=1) as port,
-        world(graph_url=HttpUrl(f"http://127.0.0.1:{port}"), graph_timeout_seconds=1, **settings) as made,
-        httpx.AsyncClient(timeout=20) as browser,
-    ):
-        set_up = Scene(made, platform, browser)
-        set_up.attach()
-        yield set_up
-        platform.let_go.set()
-
-
-def kind_of(answer: httpx.Response) -> str:
-    assert answer.headers["content-type"] == "application/problem+json", answer.text
-    problem = answer.json()
-    assert problem["status"] == answer.status_code
-    return str(problem["type"].removeprefix("urn:switchboard:problem:"))
 
 
 async def test_a_photo_comes_whole_with_headers_that_let_nothing_run() -> None:
@@ -308,65 +183,6 @@ async def test_a_token_goes_to_no_other_host_and_no_redirect_is_followed() -> No
             assert (answer.status_code, kind_of(answer)) == (502, "platform-refused")
 
         assert len(there.platform.tokens) == 4, "three questions for an address, and one file, which was a redirect"
-
-
-async def test_a_medium_that_breaks_off_is_seen_to_be_incomplete() -> None:
-    async with scene() as there:
-        there.platform.breaks_after = 1000
-
-        with pytest.raises(httpx.RemoteProtocolError):
-            await there.get()
-
-        assert there.ended("cut_off") == 1
-
-
-async def test_a_medium_that_grows_beyond_the_limit_is_cut_off() -> None:
-    async with scene(media_max_bytes=100_000) as there:
-        with pytest.raises(httpx.RemoteProtocolError):
-            await there.get()
-
-        assert there.ended("cut_off") == 1
-
-
-async def test_a_browser_that_reads_nothing_holds_neither_the_whole_medium_nor_its_turn() -> None:
-    async with scene(media_idle_seconds=0.5, media_concurrent_downloads=1) as there:
-        there.platform.content = b"x" * 64_000_000
-        async with there.browser.stream("GET", there.url(), headers=as_user("user-1")) as unread:
-            assert unread.status_code == 200
-            await eventually(lambda: there.ended("cut_off") == 1)
-            assert there.passed_on_bytes < 32_000_000, "what nobody takes is not fetched"
-        there.platform.content = PHOTO
-
-        assert (await there.get()).content == PHOTO
-
-
-async def test_more_than_a_few_at_once_wait_for_their_turn_and_no_longer() -> None:
-    async with scene(media_concurrent_downloads=1, media_turn_seconds=0.2, media_idle_seconds=10) as there:
-        there.platform.silent = "file"
-        first = asyncio.create_task(there.get())
-        await eventually(lambda: len(there.platform.tokens) == 2)
-
-        second = await there.get()
-
-        assert (second.status_code, kind_of(second)) == (503, "unavailable")
-        there.platform.let_go.set()
-        assert (await first).content == PHOTO
-        assert (await there.get()).content == PHOTO
-
-
-async def test_one_user_leaves_turns_to_the_others() -> None:
-    async with scene(media_concurrent_downloads=2, media_turn_seconds=0.5) as there:
-        there.attach(user="user-2")
-        there.platform.silent = "file"
-        first = asyncio.create_task(there.get())
-        await eventually(lambda: len(there.platform.tokens) == 2)
-
-        assert (await there.get()).status_code == 503
-        there.platform.silent = ""
-        assert (await there.get(user="user-2")).content == PHOTO
-
-        there.platform.let_go.set()
-        assert (await first).content == PHOTO
 
 
 async def test_pages_of_the_allowed_origins_may_fetch_it() -> None:

@@ -1,0 +1,142 @@
+"""A platform that hands out media as it is told, and a browser that fetches them through the enricher."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+from pydantic import HttpUrl, SecretStr
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from shared.contracts.inbox import Attachment
+from shared.contracts.internal import Media
+from shared.contracts.platform import Platform
+from shared.security.user_tokens import mint
+from shared.serving import serving
+from tests.integration.enricher.worlds import JWT_SECRET, World, world
+
+NUMBER = "1041"
+CONVERSATION = "2f1c7d0a9b3e4f55"
+PHOTO = b"\x89PNG" + bytes(range(256)) * 1000
+EXPIRED = (400, {"error": {"code": 190, "error_subcode": 463, "message": "Session has expired"}})
+GONE = (400, {"error": {"code": 100, "error_subcode": 33, "message": "Object does not exist"}})
+
+
+@dataclass
+class PlatformOfMedia:
+    """The Graph API's media and, at `/files/…`, what its addresses lead to."""
+
+    url: str = ""
+    """Where the file is said to be, instead of at `/files/photo`."""
+    mime_type: str = "image/jpeg"
+    error: tuple[int, Any] | None = None
+    content: bytes = PHOTO
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    silent: str = ""
+    """What never answers: `address` or `file`."""
+    breaks_after: int | None = None
+    """The file's connection ends after so many bytes."""
+    asked: list[httpx.URL] = field(default_factory=list)
+    tokens: list[str | None] = field(default_factory=list)
+    let_go: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def app(self) -> Starlette:
+        return Starlette(routes=[Route("/files/{name}", self._file), Route("/{version}/{id}", self._address)])
+
+    async def _address(self, request: Request) -> Response:
+        self.asked.append(httpx.URL(str(request.url)))
+        self.tokens.append(request.headers.get("authorization"))
+        if self.silent == "address":
+            await self.let_go.wait()
+        if self.error is not None:
+            return JSONResponse(self.error[1], self.error[0])
+        url = self.url or f"{request.base_url}files/photo?hash=secret"
+        return JSONResponse({"url": url, "mime_type": self.mime_type, "file_size": len(self.content), "id": "7001"})
+
+    async def _file(self, request: Request) -> Response:
+        self.tokens.append(request.headers.get("authorization"))
+        if self.silent == "file":
+            await self.let_go.wait()
+        if request.path_params["name"] == "moved":
+            return RedirectResponse("/files/photo")
+        if self.breaks_after is not None:
+            told = {"Content-Length": str(len(self.content))}
+            return StreamingResponse(self._broken(self.breaks_after), headers=told)
+        return StreamingResponse(self._pieces(), self.status, self.headers)
+
+    async def _broken(self, after: int) -> AsyncIterator[bytes]:
+        yield self.content[:after]
+        raise ConnectionResetError
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        for start in range(0, len(self.content), 65536):
+            yield self.content[start : start + 65536]
+
+
+@dataclass
+class Scene:
+    made: World
+    platform: PlatformOfMedia
+    browser: httpx.AsyncClient
+
+    def attach(
+        self, *, user: str = "user-1", platform: Platform = "whatsapp", page_id: str = NUMBER, **what: Any
+    ) -> None:
+        """Put an attachment into the store, as the first of message 1."""
+        owners = self.made.store.owners.get(page_id, [])
+        attachment = Attachment(**{"type": "image", "media_id": "7001", "mime_type": "image/jpeg", **what})
+        self.made.store.media[user, CONVERSATION, 1, 0] = Media(
+            platform=platform,
+            page_id=page_id,
+            attachment=attachment,
+            version=self.made.store.versions.get(page_id, 0),
+            owner=owners[0] if owners else None,
+        )
+
+    def url(self, path: str = f"{CONVERSATION}/1/0") -> str:
+        return f"http://127.0.0.1:{self.made.port}/api/media/{path}"
+
+    async def get(self, path: str = f"{CONVERSATION}/1/0", *, user: str = "user-1", **headers: str) -> httpx.Response:
+        return await self.browser.get(self.url(path), headers=as_user(user) | headers)
+
+    @property
+    def passed_on_bytes(self) -> float:
+        return self.made.registry.get_sample_value("switchboard_enricher_media_bytes_total") or 0
+
+    def ended(self, outcome: str) -> float:
+        name = "switchboard_enricher_media_total"
+        return self.made.registry.get_sample_value(name, {"outcome": outcome}) or 0
+
+
+def as_user(user: str) -> dict[str, str]:
+    token, _ = mint(SecretStr(JWT_SECRET), user, now=datetime.now(UTC), ttl=timedelta(minutes=5))
+    return {"Authorization": f"Bearer {token}"}
+
+
+@asynccontextmanager
+async def scene(**settings: Any) -> AsyncIterator[Scene]:
+    """Start everything; user-1 has a photo, as the only attachment of message 1."""
+    platform = PlatformOfMedia()
+    async with (
+        serving(platform.app(), host="127.0.0.1", port=0, grace_seconds=1) as port,
+        world(graph_url=HttpUrl(f"http://127.0.0.1:{port}"), graph_timeout_seconds=1, **settings) as made,
+        httpx.AsyncClient(timeout=20) as browser,
+    ):
+        set_up = Scene(made, platform, browser)
+        set_up.attach()
+        yield set_up
+        platform.let_go.set()
+
+
+def kind_of(answer: httpx.Response) -> str:
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    problem = answer.json()
+    assert problem["status"] == answer.status_code
+    return str(problem["type"].removeprefix("urn:switchboard:problem:"))
