@@ -101,7 +101,10 @@ class Scene:
         )
 
     def url(self, path: str = f"{CONVERSATION}/1/0") -> str:
-        return f"http://127.0.0.1:{self.made.port}/api/media/{path}"
+        return self.url_of(f"/api/media/{path}")
+
+    def url_of(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.made.port}{path}"
 
     async def get(self, path: str = f"{CONVERSATION}/1/0", *, user: str = "user-1", **headers: str) -> httpx.Response:
         return await self.browser.get(self.url(path), headers=as_user(user) | headers)

@@ -5,8 +5,11 @@ import asyncio
 import httpx
 import pytest
 
+from enricher.turns import WAITING_PER_TURN
 from tests.integration.enricher.media_scene import PHOTO, as_user, kind_of, scene
+from tests.integration.enricher.worlds import received
 from tests.recorder import eventually
+from tests.unit.enricher.bodies import event, page
 
 
 async def test_a_medium_that_breaks_off_is_seen_to_be_incomplete() -> None:
@@ -37,6 +40,24 @@ async def test_a_browser_that_reads_nothing_holds_neither_the_whole_medium_nor_i
         there.platform.content = PHOTO
 
         assert (await there.get()).content == PHOTO
+
+
+async def test_a_flood_of_requests_for_media_leaves_the_store_to_webhooks() -> None:
+    async with scene(media_concurrent_downloads=2) as there:
+        store = there.made.store
+        store.media_held = asyncio.Event()
+        flood = [asyncio.create_task(there.get()) for _ in range(60)]
+        await eventually(lambda: there.ended("unavailable") >= 60 - 1 - WAITING_PER_TURN)
+        await eventually(lambda: "/internal/media" in store.asked)
+
+        await there.made.broker.publish([received(page(event()))])
+
+        assert len(there.made.inbox) == 1
+        assert store.asked.count("/internal/media") == 1, "who has no turn asks for nothing"
+        assert (await there.browser.get(there.url_of("/readyz"))).status_code == 200
+        store.media_held.set()
+        answers = await asyncio.gather(*flood)
+        assert sum(answer.status_code == 200 for answer in answers) == 1 + WAITING_PER_TURN
 
 
 async def test_more_than_a_few_at_once_wait_for_their_turn_and_no_longer() -> None:

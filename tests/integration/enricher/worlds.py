@@ -58,6 +58,7 @@ from tests.recorder import eventually
 KEY = Fernet.generate_key().decode()
 PAGE_TOKEN = "EAAB-page-token"
 APP_SECRET = "app-secret"
+_OK = 200
 JWT_SECRET = "0123456789abcdef0123456789abcdef"
 
 
@@ -71,6 +72,9 @@ class FakeStore:
     due: list[Lookup] = field(default_factory=list)
     media: dict[tuple[str, str, int, int], Media] = field(default_factory=dict)
     """By user, conversation, message and place."""
+    media_status: int = 200
+    media_held: asyncio.Event | None = None
+    """Until it is set, questions for media wait."""
     is_away: bool = False
     asked: list[str] = field(default_factory=list)
 
@@ -124,7 +128,10 @@ class FakeStore:
     async def _media(self, request: Request) -> Response:
         query = msgspec.json.decode(await request.body(), type=MediaQuery)
         found = self.media.get((query.user_id, query.conversation_id, query.id, query.index))
-        return self._answer(request, MediaAnswer(media=found))
+        answer = self._answer(request, MediaAnswer(media=found))
+        if self.media_held is not None:
+            await self.media_held.wait()
+        return answer if self.media_status == _OK else Response(status_code=self.media_status)
 
     async def _claim(self, request: Request) -> Response:
         claim = msgspec.json.decode(await request.body(), type=LookupsClaim)

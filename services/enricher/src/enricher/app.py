@@ -28,6 +28,7 @@ from enricher.refusals import Refusals
 from enricher.routes import Limits, MediaEndpoint, enricher_app
 from enricher.settings import Settings
 from enricher.store import StoreClient
+from enricher.turns import Turns
 from enricher.worker import LookupWorker
 from shared.errors import DependencyUnavailable
 from shared.messaging.ports import Broker, Tail
@@ -65,12 +66,15 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
             total_seconds=settings.graph_timeout_seconds, connections=settings.graph_concurrent_calls
         ) as graph_http,
         http.client(
+            total_seconds=settings.store_timeout_seconds, connections=settings.media_concurrent_downloads
+        ) as media_store_http,
+        http.client(
             total_seconds=settings.media_idle_seconds, connections=settings.media_concurrent_downloads
         ) as media_http,
     ):
         metrics = Metrics(registry)
         parts = _assemble(settings, broker, metrics, store_http=store_http, graph_http=graph_http)
-        media = _media(settings, parts, metrics, media_http)
+        media = _media(settings, parts, metrics, store_http=media_store_http, media_http=media_http)
 
         async def problems() -> Sequence[str]:
             broker_problem = None if broker.is_ready else "The broker is away: webhooks wait there."
@@ -134,25 +138,11 @@ def _assemble(
     graph_http: httpx.AsyncClient,
 ) -> _Parts:
     clock = asyncio.get_running_loop().time
-    store = StoreClient(
-        store_http,
-        url=str(settings.store_internal_url),
-        token=settings.service_tokens[0],
-        timeout_seconds=settings.store_timeout_seconds,
-    )
+    store = _store(settings, store_http)
     refusals = Refusals(broker, now=_now)
     budgets = _budgets(settings, metrics)
     graph = _graph(settings, graph_http, budgets)
-    gate = GraphGate(
-        graph,
-        cipher=TokenCipher(settings.encryption_keys),
-        breaker=Breaker(failures_to_open=BREAKER_FAILURES, open_seconds=settings.graph_breaker_seconds),
-        budgets=budgets,
-        on_refused_token=refusals.report,
-        concurrent_calls=settings.graph_concurrent_calls,
-        clock=clock,
-        metrics=metrics,
-    )
+    gate = _gate(settings, graph, budgets, refusals, metrics)
     accounts = AccountCache(store, clock=clock, metrics=metrics)
     profiles = ProfileDirectory(store, gate, clock=clock, now=_now, metrics=metrics)
     handler = WebhookHandler(
@@ -167,6 +157,28 @@ def _assemble(
     )
     worker = LookupWorker(store, accounts=accounts, profiles=profiles, publisher=broker, jitter=random.random, now=_now)
     return _Parts(store, accounts, profiles, graph, gate, refusals, handler, worker)
+
+
+def _store(settings: Settings, store_http: httpx.AsyncClient) -> StoreClient:
+    return StoreClient(
+        store_http,
+        url=str(settings.store_internal_url),
+        token=settings.service_tokens[0],
+        timeout_seconds=settings.store_timeout_seconds,
+    )
+
+
+def _gate(settings: Settings, graph: GraphClient, budgets: Budgets, refusals: Refusals, metrics: Metrics) -> GraphGate:
+    return GraphGate(
+        graph,
+        cipher=TokenCipher(settings.encryption_keys),
+        breaker=Breaker(failures_to_open=BREAKER_FAILURES, open_seconds=settings.graph_breaker_seconds),
+        budgets=budgets,
+        on_refused_token=refusals.report,
+        concurrent_calls=settings.graph_concurrent_calls,
+        clock=asyncio.get_running_loop().time,
+        metrics=metrics,
+    )
 
 
 def _budgets(settings: Settings, metrics: Metrics) -> Budgets:
@@ -193,7 +205,14 @@ def _graph(settings: Settings, graph_http: httpx.AsyncClient, budgets: Budgets) 
     )
 
 
-def _media(settings: Settings, parts: _Parts, metrics: Metrics, media_http: httpx.AsyncClient) -> MediaEndpoint:
+def _media(
+    settings: Settings,
+    parts: _Parts,
+    metrics: Metrics,
+    *,
+    store_http: httpx.AsyncClient,
+    media_http: httpx.AsyncClient,
+) -> MediaEndpoint:
     downloads = Downloads(
         media_http,
         hosts=AllowedHosts(settings.media_hosts, str(settings.graph_url)),
@@ -201,12 +220,13 @@ def _media(settings: Settings, parts: _Parts, metrics: Metrics, media_http: http
         max_bytes=settings.media_max_bytes,
     )
     desk = MediaDesk(
-        parts.store,
+        # A client of its own: what media cost takes no connection of webhooks, and how they fare is no news of the
+        # store to readiness.
+        _store(settings, store_http),
         gate=parts.gate,
         graph=parts.graph,
         downloads=downloads,
-        concurrent_downloads=settings.media_concurrent_downloads,
-        turn_seconds=settings.media_turn_seconds,
+        turns=Turns(settings.media_concurrent_downloads, wait_seconds=settings.media_turn_seconds),
     )
     limits = Limits(
         total_seconds=settings.media_timeout_seconds,

@@ -1,12 +1,10 @@
 """Media that the platform hands out by id: found in the store, asked for at the Graph API, passed on as they come."""
 
-import asyncio
 import math
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
-from weakref import WeakValueDictionary
 
 from pydantic import SecretStr
 
@@ -24,6 +22,7 @@ from enricher.errors import (
 from enricher.graph import GraphClient
 from enricher.graph_gate import GraphGate
 from enricher.problems import ProblemRaised
+from enricher.turns import Turns
 from shared.contracts.internal import Media, MediaQuery
 from shared.errors import DependencyUnavailable, SwitchboardError
 
@@ -61,8 +60,7 @@ class MediaDesk:
         gate: asks the Graph API.
         graph: how an address is asked for.
         downloads: fetch from it.
-        concurrent_downloads: at once, half of them for one user; further ones wait for their turn.
-        turn_seconds: how long they wait for it.
+        turns: who has none asks for nothing, not even the store.
     """
 
     def __init__(
@@ -72,17 +70,13 @@ class MediaDesk:
         gate: GraphGate,
         graph: GraphClient,
         downloads: Downloads,
-        concurrent_downloads: int,
-        turn_seconds: float,
+        turns: Turns,
     ) -> None:
         self._attachments = attachments
         self._gate = gate
         self._graph = graph
         self._downloads = downloads
-        self._turns = asyncio.Semaphore(concurrent_downloads)
-        self._turns_of_one = max(1, concurrent_downloads // 2)
-        self._turns_of_users: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
-        self._turn_seconds = turn_seconds
+        self._turns = turns
 
     @asynccontextmanager
     async def opened(self, query: MediaQuery) -> AsyncIterator[Handout]:
@@ -92,8 +86,8 @@ class MediaDesk:
             ProblemRaised: there is none, for whatever reason; the text is for the person who asked.
         """
         try:
-            media, media_id, token = await self._found(query)
-            async with self._turn(query.user_id):
+            async with self._turns.taken(query.user_id):
+                media, media_id, token = await self._found(query)
                 address, secret = await self._address((media.platform, media.page_id), media_id, token)
                 async with self._downloads.opened(address.url, secret) as download:
                     attached, content_type = media.attachment, shown_type(address.mime_type, media.attachment.mime_type)
@@ -119,19 +113,6 @@ class MediaDesk:
         if token is None:
             raise ProblemRaised("account-needs-reauthorization", _REAUTHORIZE)
         return media, media.attachment.media_id, token
-
-    @asynccontextmanager
-    async def _turn(self, user_id: str) -> AsyncIterator[None]:
-        """Wait for a turn, first among the user's own: whoever reads slowly takes no more than half of them."""
-        mine = self._turns_of_users.setdefault(user_id, asyncio.Semaphore(self._turns_of_one))
-        async with AsyncExitStack() as held:
-            try:
-                async with asyncio.timeout(self._turn_seconds):
-                    await held.enter_async_context(mine)
-                    await held.enter_async_context(self._turns)
-            except TimeoutError as error:
-                raise CallsOnHold("too many media are being fetched", _RETRY_AFTER_SECONDS) from error
-            yield
 
     async def _address(self, page: Page, media_id: str, token: PageToken) -> tuple[MediaAddress, SecretStr]:
         """Return where it is handed out, and the opened token, which that place wants too."""

@@ -56,7 +56,7 @@ class Settings(UserTokenSettings, ServiceSettings):
     Fewer than `graph_concurrent_calls`, so that names are still looked up meanwhile.
     """
     media_turn_seconds: PositiveFloat = 5.0
-    """How long a further one waits for its turn; then it is answered 503."""
+    """How long a further one waits for its turn; then it is answered 503, and at once where too many wait already."""
     media_idle_seconds: PositiveFloat = 10.0
     """How long nothing may come from the platform, or be taken by the browser."""
     media_timeout_seconds: PositiveFloat = 120.0
