@@ -85,6 +85,42 @@ async def test_what_is_not_there_is_not_found(path: str) -> None:
         assert (answer.status_code, kind_of(answer)) == (404, "not-found")
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "a%00b/1/0",
+        f"{CONVERSATION}%0a/1/0",
+        f"{CONVERSATION.upper()}/1/0",
+        f"{CONVERSATION}0/1/0",
+        f"{CONVERSATION}/{2**63}/0",
+        f"{CONVERSATION}/01/0",
+        f"{CONVERSATION}/1/²",
+        pytest.param(f"{CONVERSATION}/1/{'9' * 5000}", id="a number of 5000 digits"),
+        f"{CONVERSATION}/1/0/",
+    ],
+)
+async def test_what_cannot_be_there_is_asked_for_nowhere(path: str) -> None:
+    async with scene() as there:
+        for user in ({}, as_user("user-1")):
+            answer = await there.browser.get(there.url(path), headers=user)
+            assert (answer.status_code, kind_of(answer)) == (404, "not-found")
+
+        assert "/internal/media" not in there.made.store.asked
+        assert (await there.browser.get(there.url_of("/readyz"))).status_code == 200
+
+
+async def test_a_store_that_takes_a_question_for_wrong_is_a_bug_and_not_an_outage() -> None:
+    async with scene() as there:
+        for there.made.store.media_status in (400, 413, 422):
+            answer = await there.get()
+            assert (answer.status_code, kind_of(answer)) == (500, "internal-error")
+        assert there.ended("internal-error") == 3
+
+        there.made.store.media_status = 503
+        assert (await there.get()).status_code == 503
+        assert (await there.browser.get(there.url_of("/readyz"))).status_code == 200, "webhooks have what they need"
+
+
 async def test_it_is_read_and_nothing_else() -> None:
     async with scene() as there:
         for method in ("HEAD", "POST", "DELETE"):

@@ -1,6 +1,8 @@
 """What can be wrong with a webhook, with a call to the Graph API, and with what it hands out.
 
 SwitchboardError
+├── DependencyUnavailable
+│   └── StoreRefuses        the store takes a question for wrong
 ├── TransientError
 │   ├── GraphUnavailable    no answer, or one that says "later"
 │   │   └── GraphSilent     no answer within the time
@@ -17,7 +19,14 @@ SwitchboardError
     └── MediaTooLarge       it is larger than what is passed on
 """
 
-from shared.errors import PermanentError, TransientError
+from shared.errors import DependencyUnavailable, PermanentError, TransientError
+
+
+class StoreRefuses(DependencyUnavailable):
+    """The store takes the question itself for wrong: a bug, here or there.
+
+    To a webhook that is as if the store were away: nothing is lost while it waits for a version without the bug.
+    """
 
 
 class UnreadableBody(PermanentError):

@@ -17,6 +17,7 @@ from enricher.errors import (
     GraphUnavailable,
     MediaGone,
     MediaTooLarge,
+    StoreRefuses,
     TokenDead,
 )
 from enricher.graph import GraphClient
@@ -28,6 +29,14 @@ from shared.errors import DependencyUnavailable, SwitchboardError
 
 _RETRY_AFTER_SECONDS = 2.0
 _REAUTHORIZE = "Connect the account again: the platform does not take its access token, or it has none."
+_LATER = "Try again in a moment."
+_PROBLEMS: dict[type[SwitchboardError], tuple[str, str]] = {
+    TokenDead: ("account-needs-reauthorization", _REAUTHORIZE),
+    MediaGone: ("media-gone", "The platform keeps media for some weeks only."),
+    MediaTooLarge: ("media-too-large", ""),
+    GraphSilent: ("platform-silent", _LATER),
+    StoreRefuses: ("internal-error", ""),
+}
 
 
 class Attachments(Protocol):
@@ -37,7 +46,7 @@ class Attachments(Protocol):
         """Return an attachment with what fetches it; None when the user has no such one.
 
         Raises:
-            DependencyUnavailable: it cannot be asked at the moment.
+            StoreRefuses, DependencyUnavailable: it takes the question for wrong, or cannot be asked at the moment.
         """
 
 
@@ -125,19 +134,9 @@ class MediaDesk:
 
 def _problem(error: SwitchboardError) -> ProblemRaised:
     """Return what an error means to the person who asked."""
-    match error:
-        case TokenDead():
-            return ProblemRaised("account-needs-reauthorization", _REAUTHORIZE)
-        case MediaGone():
-            return ProblemRaised("media-gone", "The platform keeps media for some weeks only.")
-        case MediaTooLarge():
-            return ProblemRaised("media-too-large")
-        case GraphSilent():
-            return ProblemRaised("platform-silent", "Try again in a moment.")
-        case CallsOnHold() | GraphUnavailable() | DependencyUnavailable():
-            seconds = error.hold_seconds if isinstance(error, CallsOnHold) else _RETRY_AFTER_SECONDS
-            return ProblemRaised(
-                "unavailable", "Try again in a moment.", headers={"Retry-After": str(math.ceil(seconds))}
-            )
-        case _:
-            return ProblemRaised("platform-refused")
+    if type(error) in _PROBLEMS:
+        return ProblemRaised(*_PROBLEMS[type(error)])
+    if isinstance(error, CallsOnHold | GraphUnavailable | DependencyUnavailable):
+        seconds = error.hold_seconds if isinstance(error, CallsOnHold) else _RETRY_AFTER_SECONDS
+        return ProblemRaised("unavailable", _LATER, headers={"Retry-After": str(math.ceil(seconds))})
+    return ProblemRaised("platform-refused")

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from enricher.core.media import place_of
 from enricher.errors import GraphSilent, GraphUnavailable, MediaTooLarge
 from enricher.media import Handout, MediaDesk
 from enricher.metrics import Metrics
@@ -24,7 +25,7 @@ from shared.security.user_tokens import InvalidUserToken, UserTokenVerifier
 
 log = structlog.get_logger(__name__)
 
-MEDIA_PATH = "/api/media/{conversation_id}/{id:int}/{index:int}"
+MEDIA_PATH = "/api/media/{conversation_id}/{id}/{index}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,16 +74,26 @@ class MediaEndpoint:
         request = Request(scope, receive)
         if request.method != "GET":
             raise ProblemRaised("method-not-allowed", headers={"Allow": "GET"})
-        user_id = await self._reader(request)
+        query = await self._query(request)
         outcome, began = "abandoned", self._clock()
         try:
-            outcome = await self._answer(user_id, request, send)
+            outcome = await self._answer(query, request, send)
         except ProblemRaised as problem:
             outcome = problem.name
             raise
         finally:
             self._metrics.media(outcome).inc()
             self._metrics.media_seconds.observe(self._clock() - began)
+
+    async def _query(self, request: Request) -> MediaQuery:
+        """Return what is asked for, and by whom."""
+        asked = request.path_params
+        place = place_of(asked["conversation_id"], asked["id"], asked["index"])
+        if place is None:
+            raise ProblemRaised("not-found")
+        conversation_id, message_id, index = place
+        user_id = await self._reader(request)
+        return MediaQuery(user_id=user_id, conversation_id=conversation_id, id=message_id, index=index)
 
     async def _reader(self, request: Request) -> str:
         """Return whose token it is."""
@@ -99,12 +110,8 @@ class MediaEndpoint:
         except DependencyUnavailable as error:
             raise ProblemRaised("unavailable", "Try again in a moment.", headers={"Retry-After": "2"}) from error
 
-    async def _answer(self, user_id: str, request: Request, send: Send) -> str:
+    async def _answer(self, query: MediaQuery, request: Request, send: Send) -> str:
         """Send the medium; return how that ended."""
-        asked = request.path_params
-        query = MediaQuery(
-            user_id=user_id, conversation_id=asked["conversation_id"], id=asked["id"], index=asked["index"]
-        )
         begun = False
         try:
             async with asyncio.timeout(self._limits.total_seconds), self._desk.opened(query) as handout:
@@ -161,7 +168,9 @@ def enricher_app(routes: Sequence[Route], *, allowed_origins: Sequence[str]) -> 
         max_age=600,
     )
     handlers = {ProblemRaised: on_problem, HTTPException: on_http_exception, Exception: on_bug}
-    return Starlette(routes=routes, middleware=[cors], exception_handlers=handlers)
+    app = Starlette(routes=routes, middleware=[cors], exception_handlers=handlers)
+    app.router.redirect_slashes = False
+    return app
 
 
 def _cut_off(reason: str) -> str:

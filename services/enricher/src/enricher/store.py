@@ -5,9 +5,11 @@ from typing import TypeVar
 
 import httpx
 import msgspec
+import structlog
 from pydantic import SecretStr
 
 from enricher.core.lookups import Page, Wanted
+from enricher.errors import StoreRefuses
 from enricher.http import Answer, CallFailed, call
 from shared.contracts import Platform, Profile
 from shared.contracts.internal import (
@@ -25,9 +27,12 @@ from shared.contracts.internal import (
 )
 from shared.errors import DependencyUnavailable
 
+log = structlog.get_logger(__name__)
+
 MAX_PARTICIPANTS = 500
 """Keys in one query."""
 _OK = 200
+_WRONG_QUESTION = (400, 413, 422)
 T = TypeVar("T")
 
 
@@ -84,7 +89,7 @@ class StoreClient:
         """Return an attachment with what fetches it; None when the user has no such one.
 
         Raises:
-            DependencyUnavailable: the store cannot be asked.
+            StoreRefuses, DependencyUnavailable: the store takes the question for wrong, or cannot be asked.
         """
         return (await self._ask("POST", "/internal/media", query, MediaAnswer)).media
 
@@ -104,11 +109,17 @@ class StoreClient:
         except CallFailed as error:
             self.problem = f"The store does not answer: {error}."
             raise DependencyUnavailable(self.problem) from error
+        except StoreRefuses as error:
+            self.problem = f"The store takes a question for wrong: {error}."
+            log.exception("the store takes a question for wrong: this is a bug", answer=kind.__name__)
+            raise
         self.problem = None
         return found
 
 
 def _read(answer: Answer, kind: type[T]) -> T:
+    if answer.status in _WRONG_QUESTION:
+        raise StoreRefuses(f"HTTP {answer.status}")
     if answer.status != _OK:
         raise CallFailed(f"HTTP {answer.status}")
     try:

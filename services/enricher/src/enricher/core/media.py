@@ -25,6 +25,10 @@ _MAX_NAME_CHARACTERS = 120
 _EXTENSIONS = {"image/jpeg": "jpg", "audio/mpeg": "mp3", "audio/x-wav": "wav", "video/quicktime": "mov"}
 _PLAIN_ADDRESS = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+([/?#][!-\[\]-~]*)?")
 """Nothing that two readers of addresses could understand in two ways: no user names, backslashes or blanks."""
+_CONVERSATION_ID = re.compile(r"[0-9a-f]{16}")
+_MESSAGE_ID = re.compile(r"0|[1-9][0-9]{0,17}")
+"""What fits into 64 bits, whatever the digits."""
+_INDEX = re.compile(r"0|[1-9][0-9]{0,3}")
 _NOT_IN_NAMES = re.compile(r'[\\/:*?"<>|]')
 
 
@@ -68,6 +72,15 @@ def is_fetched_by_id(media: Media) -> bool:
     WhatsApp does. Where it names an address too, that address wants the token as well.
     """
     return media.platform == "whatsapp"
+
+
+def place_of(conversation_id: str, message_id: str, index: str) -> tuple[str, int, int] | None:
+    """Return which attachment the parts of a path name; None when there cannot be such a one."""
+    if not (
+        _CONVERSATION_ID.fullmatch(conversation_id) and _MESSAGE_ID.fullmatch(message_id) and _INDEX.fullmatch(index)
+    ):
+        return None
+    return conversation_id, int(message_id), int(index)
 
 
 def shown_type(*told: str | None) -> str:
