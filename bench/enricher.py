@@ -99,6 +99,7 @@ async def main(webhooks: int) -> None:
         warm,
         cipher=cipher,
         breaker=Breaker(failures_to_open=5, open_seconds=10),
+        media_breaker=lambda: Breaker(failures_to_open=5, open_seconds=10),
         budgets=Budgets(
             Ceilings(page_per_second=20, page_per_hour=5000, app_per_second=100), clock=clock, metrics=metrics
         ),

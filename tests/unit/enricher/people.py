@@ -51,6 +51,7 @@ class People:
             self,
             cipher=cipher,
             breaker=self.breaker,
+            media_breaker=lambda: self.breaker,
             budgets=self.budgets,
             on_refused_token=lambda *refusal: self.refused.append(refusal),
             concurrent_calls=5,

@@ -13,6 +13,7 @@ from enricher.core.breaker import Breaker
 from enricher.core.lookups import Answer, Found, Nobody, NotNow, Page, PageToken, Wanted
 from enricher.core.usage import Usage
 from enricher.errors import (
+    CallsOnHold,
     GraphRefused,
     GraphSilent,
     GraphUnavailable,
@@ -31,6 +32,8 @@ from tests.builders import NOON
 ADA = Profile(name="Ada", fetched_at=NOON + timedelta(seconds=1))
 WHO = Wanted("user-1", "facebook", "page-1", "person-1")
 OTHER = WHO._replace(page_id="page-2")
+NUMBER: Page = ("whatsapp", "number-1")
+OTHER_NUMBER: Page = ("whatsapp", "number-2")
 KEY = SecretStr(Fernet.generate_key().decode())
 
 
@@ -57,6 +60,7 @@ class Bench:
     def __init__(self, **ceilings: float) -> None:
         self.source = Source()
         self.seconds = 0.0
+        self.media_calls = 0
         self.refused: list[tuple[Page, int, str]] = []
         self.registry = CollectorRegistry()
         metrics = Metrics(self.registry)
@@ -66,6 +70,7 @@ class Bench:
             self.source,
             cipher=TokenCipher([KEY]),
             breaker=Breaker(failures_to_open=2, open_seconds=10),
+            media_breaker=lambda: Breaker(failures_to_open=2, open_seconds=10),
             budgets=self.budgets,
             on_refused_token=lambda *refusal: self.refused.append(refusal),
             concurrent_calls=5,
@@ -76,6 +81,17 @@ class Bench:
 
     async def ask(self, wanted: Wanted = WHO, *, version: int = 1) -> Answer:
         return await self.gate.look_up(wanted, self.token._replace(version=version))
+
+    async def ask_medium(self, page: Page = NUMBER, result: Exception | None = None) -> str:
+        """Ask for a medium, and have it answered so; return with which token."""
+
+        async def call(secret: SecretStr) -> str:
+            self.media_calls += 1
+            if result is not None:
+                raise result
+            return secret.get_secret_value()
+
+        return await self.gate.ask_at_once(page, self.token, call)
 
     def counted(self, name: str, **labels: str) -> float | None:
         return self.registry.get_sample_value(f"switchboard_enricher_{name}", labels)
@@ -205,3 +221,45 @@ async def test_a_dead_token_is_reported_once_and_never_used_again_while_a_new_on
     bench.source.result = ADA
     assert await bench.ask(version=2) == Found(ADA)
     assert isinstance(await bench.ask(version=1), NotNow), "an outdated answer about the page still names the old one"
+
+
+async def test_a_medium_that_cannot_be_had_stops_the_media_of_its_page_alone(bench: Bench) -> None:
+    for _ in range(4):
+        with pytest.raises(GraphUnavailable):
+            await bench.ask_medium(result=GraphUnavailable("HTTP 500"))
+
+    assert bench.media_calls == 3, "two failures, of which the first was tried again"
+    assert bench.gate.is_usable
+    assert await bench.ask() == Found(ADA)
+    assert await bench.ask_medium(OTHER_NUMBER) == "secret-token"
+    bench.seconds = 10
+    assert await bench.ask_medium() == "secret-token"
+
+
+async def test_what_is_not_called_costs_nothing() -> None:
+    bench = Bench(page_per_second=5)
+    for _ in range(20):
+        with pytest.raises(GraphUnavailable):
+            await bench.ask_medium(result=GraphUnavailable("HTTP 500"))
+
+    assert bench.media_calls == 3
+    bench.seconds = 10
+    assert [await bench.ask_medium() for _ in range(2)] == ["secret-token"] * 2
+
+
+async def test_media_leave_half_of_the_apps_calls_to_names() -> None:
+    bench = Bench(app_per_second=10)
+    assert [await bench.ask_medium() for _ in range(5)] == ["secret-token"] * 5
+
+    with pytest.raises(CallsOnHold):
+        await bench.ask_medium()
+    assert [await bench.gate.admits_at_once(WHO, bench.token) for _ in range(5)] == [True] * 5
+
+
+@pytest.mark.parametrize("error", [PolicyBlocked("stop that"), RateLimited("slow down"), TokenDead("expired")])
+async def test_what_an_answer_says_of_the_page_holds_for_all_its_calls(bench: Bench, error: Exception) -> None:
+    with pytest.raises((CallsOnHold, TokenDead)):
+        await bench.ask_medium(WHO.page, error)
+
+    assert isinstance(await bench.ask(), NotNow)
+    assert bench.source.tokens == []

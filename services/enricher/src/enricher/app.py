@@ -169,10 +169,14 @@ def _store(settings: Settings, store_http: httpx.AsyncClient) -> StoreClient:
 
 
 def _gate(settings: Settings, graph: GraphClient, budgets: Budgets, refusals: Refusals, metrics: Metrics) -> GraphGate:
+    def breaker() -> Breaker:
+        return Breaker(failures_to_open=BREAKER_FAILURES, open_seconds=settings.graph_breaker_seconds)
+
     return GraphGate(
         graph,
         cipher=TokenCipher(settings.encryption_keys),
-        breaker=Breaker(failures_to_open=BREAKER_FAILURES, open_seconds=settings.graph_breaker_seconds),
+        breaker=breaker(),
+        media_breaker=breaker,
         budgets=budgets,
         on_refused_token=refusals.report,
         concurrent_calls=settings.graph_concurrent_calls,

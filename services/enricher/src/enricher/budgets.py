@@ -85,15 +85,21 @@ class Budgets:
         await known.second.acquire(min(known.allowance.cost(now), known.second.max_rate))
         await self._app_second.acquire(min(self._app.cost(now), self._app_second.max_rate))
 
-    async def take_at_once(self, page: Page) -> bool:
-        """Count a call if it may be made now; return whether it may. Does not wait."""
+    async def take_at_once(self, page: Page, *, leaves: float = 0.0) -> bool:
+        """Count a call if it may be made now; return whether it may. Does not wait.
+
+        Args:
+            page: whose call it is.
+            leaves: the share of the app's ceiling a second that must be left to others.
+        """
         if self.hold_seconds(page) > 0:
             return False
         known, now = self._page(page), self._clock()
+        of_app = self._app.cost(now) + leaves * self._app_second.max_rate
         if not (
             known.hour.has_capacity()
             and known.second.has_capacity(min(known.allowance.cost(now), known.second.max_rate))
-            and self._app_second.has_capacity(min(self._app.cost(now), self._app_second.max_rate))
+            and self._app_second.has_capacity(min(of_app, self._app_second.max_rate))
         ):
             return False
         await self.take(page)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import stamina
 import structlog
@@ -38,6 +38,10 @@ UNOPENED_TOKEN_HOLD_SECONDS = 900.0
 """Somebody has to give this service the right key, or the page a new token."""
 POLICY_HOLD_SECONDS = 3_600.0
 MAX_DEAD_PAGES = 10_000
+MAX_MEDIA_PAGES = 10_000
+MEDIA_LEAVE = 0.5
+"""The share of the app's calls a second that media leave to names."""
+_FAILING = "the Graph API is failing"
 _WARNING_SECONDS = 600.0
 _WARNED_PAGES = 1_000
 _OUTCOMES: dict[type[Exception], str] = {
@@ -56,6 +60,14 @@ Call = Callable[[SecretStr], Awaitable[T]]
 """What is done with an opened token."""
 
 
+class _Lane(NamedTuple):
+    """What one kind of calls goes by, for itself."""
+
+    breaker: Breaker
+    leaves: float
+    """As `Budgets.take_at_once` has it."""
+
+
 class ProfileSource(Protocol):
     """Where profiles come from."""
 
@@ -69,7 +81,9 @@ class GraphGate:
     Args:
         source: where `look_up` looks; it and every other call that is made here end within a bounded time.
         cipher: opens the pages' tokens.
-        breaker: shared by all pages.
+        breaker: of look-ups, shared by all pages.
+        media_breaker: makes one for a page's media: a medium that the platform cannot hand out is no news of look-ups,
+            nor of other pages. What an answer says of a token or a limit holds for both.
         budgets: how many calls there may be.
         on_refused_token: called with the page, the version of its account and a sentence for the user.
         concurrent_calls: at once; further calls wait for their turn.
@@ -82,6 +96,7 @@ class GraphGate:
         *,
         cipher: TokenCipher,
         breaker: Breaker,
+        media_breaker: Callable[[], Breaker],
         budgets: Budgets,
         on_refused_token: Callable[[Page, int, str], None],
         concurrent_calls: int,
@@ -90,7 +105,9 @@ class GraphGate:
     ) -> None:
         self._source = source
         self._cipher = cipher
-        self._breaker = breaker
+        self._look_ups = _Lane(breaker, leaves=0.0)
+        self._media: LRUCache[Page, _Lane] = LRUCache(MAX_MEDIA_PAGES)
+        self._media_breaker = media_breaker
         self._budgets = budgets
         self._on_refused_token = on_refused_token
         self._turns = asyncio.Semaphore(concurrent_calls)
@@ -101,14 +118,14 @@ class GraphGate:
 
     @property
     def is_usable(self) -> bool:
-        """Whether calls are made at all at the moment."""
-        return not self._breaker.is_open(self._clock()) and self._budgets.app_hold_seconds == 0
+        """Whether anybody is looked up at all at the moment."""
+        return not self._look_ups.breaker.is_open(self._clock()) and self._budgets.app_hold_seconds == 0
 
     def room(self, calls: int) -> int:
         """Return how many of `calls` look-ups should be begun: while nobody knows whether it works again, one."""
         if not self.is_usable:
             return 0
-        return min(calls, 1) if self._breaker.is_recovering else calls
+        return min(calls, 1) if self._look_ups.breaker.is_recovering else calls
 
     def exhausted(self, *, calls: int, most: int) -> list[Page]:
         """Return at most `most` pages for which `calls` calls cannot be made soon."""
@@ -129,7 +146,7 @@ class GraphGate:
             is_counted: whether the budgets have counted it already; else it waits until they admit it.
         """
         try:
-            profile = await self.ask(wanted.page, token, partial(self._source.profile, wanted), is_counted=is_counted)
+            profile = await self._profile(wanted, token, is_counted=is_counted)
         except TokenDead as error:
             return NotNow(str(error), DEAD_TOKEN_HOLD_SECONDS)
         except CallsOnHold as error:
@@ -141,42 +158,51 @@ class GraphGate:
         return Nobody("an empty profile") if profile.is_empty else Found(profile)
 
     async def ask_at_once(self, page: Page, token: PageToken, call: Call[T]) -> T:
-        """Return what `call` does, as `ask` does, for somebody who waits for it: without waiting for the budgets.
+        """Return what `call` does, which is given the opened token, for somebody who waits to see a medium.
 
-        Raises:
-            CallsOnHold: also where the budgets would have it wait.
-        """
-        self._refuse_dead(page, token)
-        if not await self._budgets.take_at_once(page):
-            raise CallsOnHold("no more calls at once", max(1.0, self._budgets.hold_seconds(page)))
-        return await self.ask(page, token, call, is_counted=True)
-
-    async def ask(self, page: Page, token: PageToken, call: Call[T], *, is_counted: bool) -> T:
-        """Return what `call` does, which is given the opened token.
+        It is made at once or not at all, and leaves a share of the budgets to look-ups.
 
         Raises:
             CallsOnHold: it was not made, or its answer says that none should be for a while.
             TokenDead: the page has to be connected again.
-            GraphUnavailable, GraphSilent: it failed, or everything does.
+            GraphUnavailable, GraphSilent: it failed, or all do.
             PermissionMissing, PersonUnreadable, GraphRefused, MediaGone: as the answer says.
         """
-        self._refuse_dead(page, token)
-        try:
-            secret = self._cipher.decrypt(token.ciphertext)
-        except Undecryptable as error:
-            self._dead[page] = token.version
-            log.warning("token cannot be opened", platform=page[0], page_id=page[1], reason=str(error))
-            raise CallsOnHold("the token cannot be opened", UNOPENED_TOKEN_HOLD_SECONDS) from error
+        secret = self._opened(page, token)
+        lane = self._media.get(page)
+        if lane is None:
+            lane = self._media[page] = _Lane(self._media_breaker(), leaves=MEDIA_LEAVE)
+        if lane.breaker.is_open(self._clock()):
+            raise GraphUnavailable(_FAILING)
+        if not await self._budgets.take_at_once(page, leaves=lane.leaves):
+            raise CallsOnHold("no more calls at once", max(1.0, self._budgets.hold_seconds(page)))
+        return await self._ask(lane, page, token, partial(call, secret))
+
+    async def _profile(self, wanted: Wanted, token: PageToken, *, is_counted: bool) -> Profile:
+        secret = self._opened(wanted.page, token)
         if not is_counted:
-            self._refuse_held(page)
-            await self._budgets.take(page)
+            self._refuse_held(wanted.page)
+            await self._budgets.take(wanted.page)
+        return await self._ask(self._look_ups, wanted.page, token, partial(self._source.profile, wanted, secret))
+
+    async def _ask(self, lane: _Lane, page: Page, token: PageToken, call: Callable[[], Awaitable[T]]) -> T:
         async with self._turns:
             # Decided when its turn has come.
             self._refuse_dead(page, token)
             self._refuse_held(page)
-            if not self._breaker.admits(self._clock()):
-                raise GraphUnavailable("the Graph API is failing")
-            return await self._call(page, token, partial(call, secret))
+            if not lane.breaker.admits(self._clock()):
+                raise GraphUnavailable(_FAILING)
+            return await self._call(lane, page, token, call)
+
+    def _opened(self, page: Page, token: PageToken) -> SecretStr:
+        """Return what calls are made with; raise when there is nothing to call with."""
+        self._refuse_dead(page, token)
+        try:
+            return self._cipher.decrypt(token.ciphertext)
+        except Undecryptable as error:
+            self._dead[page] = token.version
+            log.warning("token cannot be opened", platform=page[0], page_id=page[1], reason=str(error))
+            raise CallsOnHold("the token cannot be opened", UNOPENED_TOKEN_HOLD_SECONDS) from error
 
     def _refuse_dead(self, page: Page, token: PageToken) -> None:
         if self._is_dead(page, token):
@@ -189,26 +215,26 @@ class GraphGate:
     def _is_dead(self, page: Page, token: PageToken) -> bool:
         return token.version <= self._dead.get(page, -1)
 
-    async def _call(self, page: Page, token: PageToken, call: Callable[[], Awaitable[T]]) -> T:
+    async def _call(self, lane: _Lane, page: Page, token: PageToken, call: Callable[[], Awaitable[T]]) -> T:
         try:
-            result = await self._try(page, call)
+            result = await self._try(lane, page, call)
         except GraphUnavailable:
-            self._breaker.failed(self._clock())
+            lane.breaker.failed(self._clock())
             raise
         except (RateLimited, PolicyBlocked, TokenDead) as error:
             # It answers, so the breaker has nothing against the others.
-            self._breaker.succeeded()
+            lane.breaker.succeeded()
             self._hold(page, token, error)
             raise
         except (PersonUnreadable, PermissionMissing, GraphRefused, MediaGone) as error:
-            self._breaker.succeeded()
+            lane.breaker.succeeded()
             if not isinstance(error, PersonUnreadable | MediaGone):
                 self._warn(page, error)
             raise
-        self._breaker.succeeded()
+        lane.breaker.succeeded()
         return result
 
-    async def _try(self, page: Page, call: Callable[[], Awaitable[T]]) -> T:
+    async def _try(self, lane: _Lane, page: Page, call: Callable[[], Awaitable[T]]) -> T:
         """Call, and once more where the first answer was a passing failure.
 
         In an outage nothing is asked twice: from the first look-up that has failed on, the next ones have one try.
@@ -225,7 +251,11 @@ class GraphGate:
                 try:
                     return await self._once(call)
                 except GraphUnavailable:
-                    counted_again = not self._breaker.has_failures and await self._budgets.take_at_once(page)
+                    counted_again = (
+                        attempt.num == 1
+                        and not lane.breaker.has_failures
+                        and await self._budgets.take_at_once(page, leaves=lane.leaves)
+                    )
                     raise
         raise AssertionError("the last attempt returns or raises")
 
