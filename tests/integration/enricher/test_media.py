@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 
 from shared.serving import serving
 from tests.integration.enricher.media_scene import (
@@ -148,6 +149,21 @@ async def test_an_account_without_a_token_has_to_be_connected_again() -> None:
         there.attach(page_id="nobodys")
         assert kind_of(await there.get()) == "account-needs-reauthorization"
         assert there.platform.tokens == []
+
+
+async def test_a_token_that_cannot_be_opened_is_no_reason_to_connect_again() -> None:
+    async with scene() as there:
+        there.made.store.connect(NUMBER, key=Fernet.generate_key().decode())
+        there.attach()
+        for _ in range(2):
+            answer = await there.get()
+            assert (answer.status_code, kind_of(answer), answer.headers["retry-after"]) == (503, "unavailable", "900")
+
+        there.made.store.versions[NUMBER] -= 1
+        there.made.store.connect(NUMBER)
+        there.attach()
+
+        assert (await there.get()).content == PHOTO, "the same token at the same version, with a key that opens it"
 
 
 async def test_a_refused_token_is_told_once_and_not_used_again() -> None:

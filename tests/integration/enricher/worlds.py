@@ -85,8 +85,9 @@ class FakeStore:
         *,
         token: str | None = PAGE_TOKEN,
         status: Literal["connected", "needs_reauthorization"] = "connected",
+        key: str = KEY,
     ) -> None:
-        ciphertext = None if token is None else TokenCipher([SecretStr(KEY)]).encrypt(token)
+        ciphertext = None if token is None else TokenCipher([SecretStr(key)]).encrypt(token)
         owner = Owner(
             user_id=user_id,
             owned_from=datetime(1970, 1, 1, tzinfo=UTC),

@@ -121,6 +121,22 @@ async def test_a_token_that_no_key_opens_costs_no_call_and_no_look_up(bench: Ben
     assert (bench.source.tokens, bench.refused) == ([], [])
 
 
+async def test_a_token_that_no_key_opens_is_on_hold_until_it_is_encrypted_anew(bench: Bench) -> None:
+    other = TokenCipher([SecretStr(Fernet.generate_key().decode())]).encrypt("secret-token")
+    good, bench.token = bench.token, PageToken(other, 1)
+    for _ in range(2):
+        assert await bench.ask() == NotNow("the token cannot be opened", UNOPENED_TOKEN_HOLD_SECONDS)
+        with pytest.raises(CallsOnHold, match="cannot be opened"):
+            await bench.ask_medium(WHO.page)
+        assert not await bench.gate.admits_at_once(WHO, bench.token)
+
+    bench.token = good
+    assert await bench.gate.admits_at_once(WHO, bench.token)
+    assert await bench.ask() == Found(ADA)
+    assert await bench.ask_medium(WHO.page) == "secret-token"
+    assert bench.refused == []
+
+
 @pytest.mark.parametrize("error", [PersonUnreadable("x"), PermissionMissing("x"), GraphRefused("x")])
 async def test_a_refusal_is_no_reason_to_try_again_nor_to_stop(bench: Bench, error: Exception) -> None:
     bench.source.result = error

@@ -41,6 +41,7 @@ MAX_DEAD_PAGES = 10_000
 MAX_MEDIA_PAGES = 10_000
 MEDIA_LEAVE = 0.5
 """The share of the app's calls a second that media leave to names."""
+_UNOPENED = "the token cannot be opened"
 _FAILING = "the Graph API is failing"
 _WARNING_SECONDS = 600.0
 _WARNED_PAGES = 1_000
@@ -114,6 +115,8 @@ class GraphGate:
         self._clock = clock
         self._metrics = metrics
         self._dead: LRUCache[Page, int] = LRUCache(MAX_DEAD_PAGES)
+        # By ciphertext: the same token, encrypted with another key, is no new version of the page's account.
+        self._unopened: LRUCache[Page, str] = LRUCache(MAX_DEAD_PAGES)
         self._warned: TTLCache[Page, None] = TTLCache(_WARNED_PAGES, _WARNING_SECONDS, timer=clock)
 
     @property
@@ -133,9 +136,10 @@ class GraphGate:
 
     async def admits_at_once(self, wanted: Wanted, token: PageToken) -> bool:
         """Count a call that a message waits for, if it may be made without waiting; return whether it may."""
-        return (
-            self.is_usable and not self._is_dead(wanted.page, token) and await self._budgets.take_at_once(wanted.page)
-        )
+        page = wanted.page
+        if not self.is_usable or self._is_dead(page, token) or self._unopened.get(page) == token.ciphertext:
+            return False
+        return await self._budgets.take_at_once(page)
 
     async def look_up(self, wanted: Wanted, token: PageToken, *, is_counted: bool = False) -> Answer:
         """Return how the look-up ended; raises nothing.
@@ -197,12 +201,14 @@ class GraphGate:
     def _opened(self, page: Page, token: PageToken) -> SecretStr:
         """Return what calls are made with; raise when there is nothing to call with."""
         self._refuse_dead(page, token)
+        if self._unopened.get(page) == token.ciphertext:
+            raise CallsOnHold(_UNOPENED, UNOPENED_TOKEN_HOLD_SECONDS)
         try:
             return self._cipher.decrypt(token.ciphertext)
         except Undecryptable as error:
-            self._dead[page] = token.version
+            self._unopened[page] = token.ciphertext
             log.warning("token cannot be opened", platform=page[0], page_id=page[1], reason=str(error))
-            raise CallsOnHold("the token cannot be opened", UNOPENED_TOKEN_HOLD_SECONDS) from error
+            raise CallsOnHold(_UNOPENED, UNOPENED_TOKEN_HOLD_SECONDS) from error
 
     def _refuse_dead(self, page: Page, token: PageToken) -> None:
         if self._is_dead(page, token):
