@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, MutableMapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 _HEAD_SECONDS = 10.0
 """A connection that has not sent the whole head of its request by then is closed."""
+_ABORT = "switchboard.abort"
 
 
 class _Protocol(HttpToolsProtocol):
@@ -24,6 +25,7 @@ class _Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope["extensions"] = {_ABORT: {"call": self.transport.abort}}
         self._await_head()
 
     def on_headers_complete(self) -> None:
@@ -41,6 +43,14 @@ class _Protocol(HttpToolsProtocol):
     def _forget_head(self) -> None:
         if self._head_due is not None:
             self._head_due.cancel()
+
+
+def abort(scope: MutableMapping[str, Any]) -> None:
+    """Drop a request's connection at once, with what has been sent and not taken; `http.disconnect` follows.
+
+    For an answer that has begun and cannot be finished. The client is told by a reset.
+    """
+    scope["extensions"][_ABORT]["call"]()
 
 
 class _Server(uvicorn.Server):

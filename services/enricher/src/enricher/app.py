@@ -89,6 +89,7 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
                 host=settings.bind_host,
                 port=settings.enricher_port,
                 grace_seconds=settings.shutdown_grace_seconds / 4,
+                unread_seconds=settings.media_idle_seconds,
             ) as port,
             _working(parts, broker),
         ):

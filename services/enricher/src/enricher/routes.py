@@ -1,8 +1,9 @@
 """GET /api/media/{conversation_id}/{id}/{index}: what a customer sent, for the browser of the user whose it is."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import structlog
 from starlette.applications import Starlette
@@ -22,9 +23,11 @@ from shared.contracts.internal import MediaQuery
 from shared.errors import DependencyUnavailable
 from shared.security.bearer import bearer_token
 from shared.security.user_tokens import InvalidUserToken, UserTokenVerifier
+from shared.serving import abort
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
 MEDIA_PATH = "/api/media/{conversation_id}/{id}/{index}"
 
 
@@ -75,15 +78,22 @@ class MediaEndpoint:
         if request.method != "GET":
             raise ProblemRaised("method-not-allowed", headers={"Allow": "GET"})
         query = await self._query(request)
-        outcome, began = "abandoned", self._clock()
+        outcome, began = "internal-error", self._clock()
         try:
-            outcome = await self._answer(query, request, send)
+            outcome = await unless_left(receive, self._answer(query, send)) or "abandoned"
         except ProblemRaised as problem:
             outcome = problem.name
+            raise
+        except asyncio.CancelledError:
+            outcome = "abandoned"
             raise
         finally:
             self._metrics.media(outcome).inc()
             self._metrics.media_seconds.observe(self._clock() - began)
+        if outcome == "cut_off":
+            # A browser that reads nothing would keep the connection, and one that reads take a part for the whole.
+            abort(scope)
+            await left(receive)
 
     async def _query(self, request: Request) -> MediaQuery:
         """Return what is asked for, and by whom."""
@@ -110,31 +120,28 @@ class MediaEndpoint:
         except DependencyUnavailable as error:
             raise ProblemRaised("unavailable", "Try again in a moment.", headers={"Retry-After": "2"}) from error
 
-    async def _answer(self, query: MediaQuery, request: Request, send: Send) -> str:
+    async def _answer(self, query: MediaQuery, send: Send) -> str:
         """Send the medium; return how that ended."""
         begun = False
         try:
             async with asyncio.timeout(self._limits.total_seconds), self._desk.opened(query) as handout:
                 begun = True
-                return await self._pass_on(handout, request, send)
+                return await self._pass_on(handout, send)
         except TimeoutError as error:
             if not begun:
                 raise ProblemRaised("platform-silent", "Try again in a moment.") from error
             return _cut_off("too slow")
 
-    async def _pass_on(self, handout: Handout, request: Request, send: Send) -> str:
+    async def _pass_on(self, handout: Handout, send: Send) -> str:
         """Send an answer, and return how it ended.
 
-        One that cannot be finished is left unfinished: the server then closes the connection, so that the browser knows
-        that something is missing.
+        One that cannot be finished is left unfinished.
         """
         await send({"type": "http.response.start", "status": 200, "headers": self._headers(handout)})
         try:
             async for piece in handout.pieces:
                 async with asyncio.timeout(self._limits.idle_seconds):
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
-                if await request.is_disconnected():
-                    return "abandoned"
                 self._metrics.media_bytes.inc(len(piece))
         except (GraphSilent, GraphUnavailable, MediaTooLarge) as error:
             return _cut_off(str(error))
@@ -155,6 +162,24 @@ class MediaEndpoint:
         if handout.size is not None:
             headers["Content-Length"] = str(handout.size)
         return [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+
+
+async def unless_left(receive: Receive, work: Coroutine[Any, Any, T]) -> T | None:
+    """Return what `work` returns, or raise what it raises; None when the client leaves first, which cancels it."""
+    leaving, working = asyncio.create_task(left(receive)), asyncio.create_task(work)
+    try:
+        await asyncio.wait((leaving, working), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        leaving.cancel()
+        working.cancel()
+        await asyncio.wait((leaving, working))
+    return None if working.cancelled() else working.result()
+
+
+async def left(receive: Receive) -> None:
+    """Return when the client has left."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def enricher_app(routes: Sequence[Route], *, allowed_origins: Sequence[str]) -> Starlette:
