@@ -39,12 +39,15 @@ class PlatformOfMedia:
     content: bytes = PHOTO
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    cookie: str = ""
+    """What every answer sets."""
     silent: str = ""
     """What never answers: `address` or `file`."""
     breaks_after: int | None = None
     """The file's connection ends after so many bytes."""
     asked: list[httpx.URL] = field(default_factory=list)
     tokens: list[str | None] = field(default_factory=list)
+    cookies: list[str | None] = field(default_factory=list)
     let_go: asyncio.Event = field(default_factory=asyncio.Event)
 
     def app(self) -> Starlette:
@@ -53,15 +56,18 @@ class PlatformOfMedia:
     async def _address(self, request: Request) -> Response:
         self.asked.append(httpx.URL(str(request.url)))
         self.tokens.append(request.headers.get("authorization"))
+        self.cookies.append(request.headers.get("cookie"))
         if self.silent == "address":
             await self.let_go.wait()
         if self.error is not None:
             return JSONResponse(self.error[1], self.error[0])
         url = self.url or f"{request.base_url}files/photo?hash=secret"
-        return JSONResponse({"url": url, "mime_type": self.mime_type, "file_size": len(self.content), "id": "7001"})
+        told = {"url": url, "mime_type": self.mime_type, "file_size": len(self.content), "id": "7001"}
+        return JSONResponse(told, headers=self._set_cookie)
 
     async def _file(self, request: Request) -> Response:
         self.tokens.append(request.headers.get("authorization"))
+        self.cookies.append(request.headers.get("cookie"))
         if self.silent == "file":
             await self.let_go.wait()
         if request.path_params["name"] == "moved":
@@ -69,7 +75,11 @@ class PlatformOfMedia:
         if self.breaks_after is not None:
             told = {"Content-Length": str(len(self.content))}
             return StreamingResponse(self._broken(self.breaks_after), headers=told)
-        return StreamingResponse(self._pieces(), self.status, self.headers)
+        return StreamingResponse(self._pieces(), self.status, self.headers | self._set_cookie)
+
+    @property
+    def _set_cookie(self) -> dict[str, str]:
+        return {"Set-Cookie": self.cookie} if self.cookie else {}
 
     async def _broken(self, after: int) -> AsyncIterator[bytes]:
         yield self.content[:after]

@@ -218,6 +218,16 @@ async def test_a_store_that_is_away_is_said() -> None:
         assert (answer.status_code, kind_of(answer), answer.headers["retry-after"]) == (503, "unavailable", "2")
 
 
+async def test_cookies_of_one_users_medium_do_not_go_out_with_anothers() -> None:
+    async with scene() as there:
+        there.platform.cookie = "who=user-1; Path=/"
+        there.attach(user="user-2")
+
+        assert [(await there.get(user=user)).status_code for user in ("user-1", "user-2")] == [200, 200]
+
+        assert there.platform.cookies == [None] * 4
+
+
 async def test_a_token_goes_to_no_other_host_and_no_redirect_is_followed() -> None:
     async with scene() as there, serving(there.platform.app(), host="127.0.0.1", port=0, grace_seconds=1) as other:
         own = there.platform.asked

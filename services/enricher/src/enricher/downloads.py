@@ -1,23 +1,21 @@
 """Fetching a medium from where the platform hands it out, a piece at a time."""
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import aiohttp
 import httpx
 from pydantic import SecretStr
 
 from enricher.core.media import AllowedHosts
 from enricher.errors import GraphRefused, GraphSilent, GraphUnavailable, MediaGone, MediaTooLarge
+from enricher.http import FAILURES, is_silence, reason_of
 
 _OK = 200
 _GONE = (404, 410)
 _LATER = 429
 _SERVER_ERRORS = 500
-_BROKEN = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, aiohttp.ClientError, ssl.SSLError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +60,8 @@ class Downloads:
         try:
             async with asyncio.timeout(self._idle_seconds):
                 response = await self._http.send(request, stream=True)
-        except (TimeoutError, httpx.TimeoutException) as error:
-            raise GraphSilent(f"no medium within {self._idle_seconds:g} s") from error
-        except _BROKEN as error:
-            raise GraphUnavailable(type(error).__name__) from error
+        except FAILURES as error:
+            raise self._failed(error) from error
         try:
             yield Download(self._size(response), self._pieces(response))
         finally:
@@ -93,13 +89,16 @@ class Downloads:
             try:
                 async with asyncio.timeout(self._idle_seconds):
                     piece = await anext(pieces, None)
-            except (TimeoutError, httpx.TimeoutException) as error:
-                raise GraphSilent(f"nothing more of a medium within {self._idle_seconds:g} s") from error
-            except _BROKEN as error:
-                raise GraphUnavailable(type(error).__name__) from error
+            except FAILURES as error:
+                raise self._failed(error) from error
             if piece is None:
                 return
             received += len(piece)
             if received > self._max_bytes:
                 raise MediaTooLarge(f"a medium of more than {self._max_bytes} bytes")
             yield piece
+
+    def _failed(self, error: Exception) -> GraphUnavailable:
+        if is_silence(error):
+            return GraphSilent(f"nothing of a medium within {self._idle_seconds:g} s")
+        return GraphUnavailable(f"a medium broke off: {reason_of(error)}")

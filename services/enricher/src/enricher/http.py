@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import aiohttp
@@ -11,6 +12,10 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 _CONNECT_SECONDS = 1.0
+_KEPT_SECONDS = 5.0
+"""How long a connection that nobody uses is kept."""
+FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, aiohttp.ClientError, ssl.SSLError, OSError)
+"""What a call may fail with; `TimeoutError` is among them."""
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 
 
@@ -33,12 +38,38 @@ class Answer:
 
 
 def client(*, total_seconds: float, connections: int) -> httpx.AsyncClient:
-    """Return a client that follows no redirects and takes no proxy from the environment; the caller closes it."""
+    """Return a client that follows no redirects and takes no proxy from the environment; the caller closes it.
+
+    Nor does it keep cookies: what one user's call is given is not sent with another's.
+    """
+    ssl_context = httpx.create_ssl_context()
+
+    def session() -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(limit=connections, ssl=ssl_context, keepalive_timeout=_KEPT_SECONDS)
+        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+
     return httpx.AsyncClient(
-        transport=AiohttpTransport(limits=httpx.Limits(max_connections=connections)),
+        transport=AiohttpTransport(verify=ssl_context, client=session),
         timeout=httpx.Timeout(total_seconds, connect=_CONNECT_SECONDS, pool=_CONNECT_SECONDS),
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         follow_redirects=False,
     )
+
+
+def reason_of(error: Exception) -> str:
+    """Return what a call failed with, without what it was made with."""
+    cause = error.__cause__ if isinstance(error, httpx.TimeoutException) else None
+    return type(cause or error).__name__
+
+
+def is_silence(error: Exception) -> bool:
+    """Whether a call failed for the time it took.
+
+    The transport calls connections that are refused or dropped timeouts, too: what it was told itself is the cause.
+    """
+    if isinstance(error, httpx.TimeoutException):
+        return error.__cause__ is None or isinstance(error.__cause__, TimeoutError)
+    return isinstance(error, TimeoutError)
 
 
 async def call(
@@ -61,9 +92,7 @@ async def call(
                 if len(body) > MAX_ANSWER_BYTES:
                     raise CallFailed(f"an answer of more than {MAX_ANSWER_BYTES} bytes")
             return Answer(response.status_code, bytes(body), response.headers)
-    except TimeoutError as error:
-        raise NoAnswerInTime(f"no answer within {total_seconds:g} s") from error
-    except httpx.TimeoutException as error:
-        raise NoAnswerInTime(type(error).__name__) from error
-    except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, ssl.SSLError, OSError) as error:
-        raise CallFailed(type(error).__name__) from error
+    except FAILURES as error:
+        if is_silence(error):
+            raise NoAnswerInTime(f"no answer within {total_seconds:g} s") from error
+        raise CallFailed(reason_of(error)) from error

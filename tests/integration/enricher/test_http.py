@@ -1,0 +1,70 @@
+"""Calls that fail say how: who is silent is not asked again at once, who hangs up is."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from enricher import http
+from enricher.core.media import AllowedHosts
+from enricher.downloads import Downloads
+from enricher.errors import GraphSilent, GraphUnavailable
+from enricher.http import CallFailed, NoAnswerInTime
+
+PIECE = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nx"
+
+
+@asynccontextmanager
+async def peer(does: str) -> AsyncIterator[str]:
+    """Yield the address of somebody who is `silent`, `hangs up` at once or `in the middle`, or does `not listen`."""
+    over = asyncio.Event()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        if does == "in the middle":
+            writer.write(PIECE)
+            await writer.drain()
+        if does == "silent":
+            await over.wait()
+        writer.close()
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        if does == "not listen":
+            yield f"http://127.0.0.1:{port}"
+            return
+    async with await asyncio.start_server(handle, "127.0.0.1", port):
+        yield f"http://127.0.0.1:{port}"
+        over.set()
+
+
+async def downloaded(client: httpx.AsyncClient, url: str) -> None:
+    downloads = Downloads(client, hosts=AllowedHosts((), url), idle_seconds=0.3, max_bytes=10_000)
+    async with downloads.opened(url, SecretStr("token")) as download:
+        async for _ in download.pieces:
+            pass
+
+
+@pytest.mark.parametrize(
+    ("does", "is_silent"), [("silent", True), ("hangs up", False), ("in the middle", False), ("not listen", False)]
+)
+async def test_only_who_does_not_answer_is_silent(does: str, *, is_silent: bool) -> None:
+    async with peer(does) as url, http.client(total_seconds=5, connections=2) as client:
+        with pytest.raises(CallFailed) as failed:
+            await http.call(client, "GET", url, total_seconds=0.3, headers={})
+        with pytest.raises(GraphUnavailable) as unavailable:
+            await downloaded(client, url)
+
+    assert isinstance(failed.value, NoAnswerInTime) is is_silent
+    assert isinstance(unavailable.value, GraphSilent) is is_silent
+
+
+async def test_a_client_that_gives_up_by_itself_has_met_silence_too() -> None:
+    async with peer("silent") as url, http.client(total_seconds=0.2, connections=2) as client:
+        with pytest.raises(NoAnswerInTime):
+            await http.call(client, "GET", url, total_seconds=5, headers={})
