@@ -258,3 +258,13 @@ async def test_pages_of_the_allowed_origins_may_fetch_it() -> None:
         assert allowed.status_code == 200
         assert mine.headers["access-control-allow-origin"] == "https://desk.example"
         assert "access-control-allow-origin" not in other.headers
+        refused = await there.browser.get(there.url(), headers={"Origin": "https://desk.example"})
+        assert (refused.status_code, kind_of(refused)) == (401, "unauthorized")
+        assert refused.headers["access-control-allow-origin"] == "https://desk.example", "the page may read why"
+
+
+async def test_pages_read_media_and_nothing_else_of_the_enricher() -> None:
+    async with scene(allowed_origins="*") as there:
+        for path in ("/metrics", "/readyz", "/healthz"):
+            answer = await there.browser.get(there.url_of(path), headers={"Origin": "https://desk.example"})
+            assert (answer.status_code, "access-control-allow-origin" in answer.headers) == (200, False)

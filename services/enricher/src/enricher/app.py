@@ -81,8 +81,8 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
             return [problem for problem in (broker_problem, parts.store.problem, parts.worker.problem) if problem]
 
         readiness = Readiness(problems)
-        routes = [media.route(), *operations_routes(readiness, registry)]
-        app = enricher_app(routes, allowed_origins=settings.allowed_origins)
+        route = media.route(allowed_origins=settings.allowed_origins)
+        app = enricher_app([route, *operations_routes(readiness, registry)])
         async with (
             serving(
                 app,

@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -68,9 +69,18 @@ class MediaEndpoint:
         self._metrics = metrics
         self._clock = clock
 
-    def route(self) -> Route:
-        """Return the route."""
-        return Route(MEDIA_PATH, self)
+    def route(self, *, allowed_origins: Sequence[str]) -> Route:
+        """Return the route, which pages of the allowed origins may read, problems included."""
+        cors = Middleware(
+            CORSMiddleware,
+            allow_origins=allowed_origins,
+            allow_methods=["GET"],
+            allow_headers=["Authorization"],
+            expose_headers=["Content-Disposition", "Retry-After"],
+            max_age=600,
+        )
+        problems = Middleware(ExceptionMiddleware, handlers={ProblemRaised: on_problem})
+        return Route(MEDIA_PATH, self, middleware=[cors, problems])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -182,18 +192,9 @@ async def left(receive: Receive) -> None:
         pass
 
 
-def enricher_app(routes: Sequence[Route], *, allowed_origins: Sequence[str]) -> Starlette:
+def enricher_app(routes: Sequence[Route]) -> Starlette:
     """Return the ASGI app of everything that the enricher serves."""
-    cors = Middleware(
-        CORSMiddleware,
-        allow_origins=allowed_origins,
-        allow_methods=["GET"],
-        allow_headers=["Authorization"],
-        expose_headers=["Content-Disposition", "Retry-After"],
-        max_age=600,
-    )
-    handlers = {ProblemRaised: on_problem, HTTPException: on_http_exception, Exception: on_bug}
-    app = Starlette(routes=routes, middleware=[cors], exception_handlers=handlers)
+    app = Starlette(routes=routes, exception_handlers={HTTPException: on_http_exception, Exception: on_bug})
     app.router.redirect_slashes = False
     return app
 
