@@ -9,6 +9,8 @@ import jsonschema_rs
 import msgspec
 import pytest
 
+from enricher.problems import TITLES
+from enricher.routes import MEDIA_PATH
 from push_gateway.frames import BadFrame, CloseCode, read_client_frame
 from shared.contracts import Event, InboxPersistedV1, Wire, encode
 from store.routes.problems import KINDS
@@ -83,6 +85,17 @@ def test_the_protocol_tells_of_every_rest_call_and_of_every_problem_with_its_sta
     rows = dict(re.findall(r"^\| `([a-z-]+)` \| (\d{3}) \|", told, flags=re.MULTILINE))
 
     assert rows == {name: str(kind.status) for name, kind in KINDS.items()}
+
+
+def test_the_protocol_tells_of_media_and_of_every_problem_with_its_status() -> None:
+    told = (DOCS / "protocol.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d{3}) \| (`[a-z-]+`(?:, `[a-z-]+`)*) \|", told, flags=re.MULTILINE)
+    of_media = {(name, int(status)) for status, names in rows for name in re.findall(r"[a-z-]+", names)}
+    of_all = {(name, kind.status) for name, kind in KINDS.items()}
+
+    assert f"| `GET {MEDIA_PATH}` |" in told, "the table of docs/protocol.md lacks it"
+    answered = {(name, status) for name, (status, _) in TITLES.items()}
+    assert of_media <= answered <= of_media | of_all
 
 
 def test_the_asyncapi_document_is_a_valid_one() -> None:

@@ -37,8 +37,7 @@ look-ups of its page. Short, because a new token may have come while such a look
 UNOPENED_TOKEN_HOLD_SECONDS = 900.0
 """Somebody has to give this service the right key, or the page a new token."""
 POLICY_HOLD_SECONDS = 3_600.0
-MAX_DEAD_PAGES = 10_000
-MAX_MEDIA_PAGES = 10_000
+MAX_PAGES = 10_000
 MEDIA_LEAVE = 0.5
 """The share of the app's calls a second that media leave to names."""
 _UNOPENED = "the token cannot be opened"
@@ -107,16 +106,16 @@ class GraphGate:
         self._source = source
         self._cipher = cipher
         self._look_ups = _Lane(breaker, leaves=0.0)
-        self._media: LRUCache[Page, _Lane] = LRUCache(MAX_MEDIA_PAGES)
+        self._media: LRUCache[Page, _Lane] = LRUCache(MAX_PAGES)
         self._media_breaker = media_breaker
         self._budgets = budgets
         self._on_refused_token = on_refused_token
         self._turns = asyncio.Semaphore(concurrent_calls)
         self._clock = clock
         self._metrics = metrics
-        self._dead: LRUCache[Page, int] = LRUCache(MAX_DEAD_PAGES)
+        self._dead: LRUCache[Page, int] = LRUCache(MAX_PAGES)
         # By ciphertext: the same token, encrypted with another key, is no new version of the page's account.
-        self._unopened: LRUCache[Page, str] = LRUCache(MAX_DEAD_PAGES)
+        self._unopened: LRUCache[Page, str] = LRUCache(MAX_PAGES)
         self._warned: TTLCache[Page, None] = TTLCache(_WARNED_PAGES, _WARNING_SECONDS, timer=clock)
 
     @property
@@ -162,15 +161,13 @@ class GraphGate:
         return Nobody("an empty profile") if profile.is_empty else Found(profile)
 
     async def ask_at_once(self, page: Page, token: PageToken, call: Call[T]) -> T:
-        """Return what `call` does, which is given the opened token, for somebody who waits to see a medium.
-
-        It is made at once or not at all, and leaves a share of the budgets to look-ups.
+        """Return what `call` does with the opened token, for a medium that somebody waits for: at once or not at all.
 
         Raises:
             CallsOnHold: it was not made, or its answer says that none should be for a while.
             TokenDead: the page has to be connected again.
             GraphUnavailable, GraphSilent: it failed, or all do.
-            PermissionMissing, PersonUnreadable, GraphRefused, MediaGone: as the answer says.
+            PermissionMissing, GraphRefused, MediaGone: as the answer says.
         """
         secret = self._opened(page, token)
         lane = self._media.get(page)

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 log = structlog.get_logger(__name__)
 
-_TITLES = {
+TITLES = {
     "bad-request": (400, "The request cannot be understood."),
     "unauthorized": (401, "A valid bearer token is needed."),
     "not-found": (404, "There is no such thing."),
@@ -23,6 +23,7 @@ _TITLES = {
     "unavailable": (503, "It cannot be fetched at this moment."),
     "platform-silent": (504, "The platform took too long."),
 }
+"""Status and title by name."""
 _NAME_OF_STATUS = {404: "not-found", 405: "method-not-allowed"}
 
 
@@ -61,7 +62,7 @@ async def on_bug(request: Request, error: Exception) -> Response:
 
 
 def _response(problem: ProblemRaised) -> Response:
-    status, title = _TITLES[problem.name]
+    status, title = TITLES[problem.name]
     body = {"type": f"urn:switchboard:problem:{problem.name}", "title": title, "status": status}
     if problem.detail:
         body["detail"] = problem.detail
