@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { firstUnread, rowOf } from "../src/core/grouping";
+import { rowOf } from "../src/core/grouping";
 import { clockOf } from "../src/core/times";
 import type { Message } from "../src/model";
 import { message } from "./messages";
@@ -38,19 +38,4 @@ test("a time stands where the next message has another one, or did not get as fa
 test("new messages begin a group, and a day that comes back is named again", () => {
   const thread = [said(1, "2026-11-22T10:00:00Z"), said(2, "2026-11-22T10:00:01Z"), said(3, "2026-11-21T10:00:00Z"), said(4, "2026-11-22T10:00:02Z")];
   expect(drawn(thread, 2)).toEqual(["day", "1 first last", "new", "2 first last", "day", "3 first last", "day", "4 first last"]);
-});
-
-test("unread messages are counted from the last one, by arrival, without what was unsent or is ours", () => {
-  const thread = [
-    said(1, "2026-11-22T10:00:00Z"),
-    said(9, "2026-11-22T10:01:00Z"), // came last, was written early
-    said(3, "2026-11-22T10:02:00Z", { direction: "outgoing" }),
-    said(4, "2026-11-22T10:03:00Z", { deleted_at: "2026-11-22T10:04:00Z" }),
-    said(5, "2026-11-22T10:05:00Z"),
-  ];
-  expect(firstUnread(thread, 0)).toBeNull();
-  expect(firstUnread(thread, 1)).toBe(9);
-  expect(firstUnread(thread, 2)).toBe(5);
-  expect(firstUnread(thread, 3)).toBe(1);
-  expect(firstUnread(thread, 4)).toBeNull(); // older than what is loaded
 });

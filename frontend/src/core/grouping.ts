@@ -49,19 +49,3 @@ function belongs(before: Message, after: Message): boolean {
     Date.parse(after.created_at) - Date.parse(before.created_at) < TOGETHER_MS
   );
 }
-
-/**
- * Return the `id` of the first unread message: the one that the last `unread` incoming ones begin with; null where all
- * are read, or where it is older than what is loaded.
- */
-export function firstUnread(messages: readonly Message[], unread: number): number | null {
-  if (unread <= 0) return null;
-  let left = unread;
-  const byArrival = [...messages].sort((one, other) => other.id - one.id);
-  for (const message of byArrival) {
-    if (message.direction !== "incoming" || message.deleted_at) continue;
-    left -= 1;
-    if (left === 0) return message.id;
-  }
-  return null;
-}

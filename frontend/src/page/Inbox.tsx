@@ -49,7 +49,7 @@ export function Inbox({ session }: { session: SessionStore }) {
 
   const open = useCallback(
     (id: string | null, hit: SearchHit | null = null) => {
-      setPicked(hit);
+      setPicked(hit && { ...hit }); // another one each time: the same hit is gone to again
       setOpen(id);
       if (id !== null) setActiveId(id);
       // After the thread is there; from a list, by key or by hand, reading goes on in it.

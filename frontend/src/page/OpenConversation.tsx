@@ -25,6 +25,7 @@ export function OpenConversation({ id, hit, nowMs, showsPerson, setShowsPerson, 
   const { accounts } = useInbox();
   const given = hit?.conversation.conversation_id === id ? hit : null;
   const conversation = view.conversation ?? given?.conversation ?? null;
+  const sought = useMemo(() => (given?.message ? { id: given.message.id } : null), [given]);
   const { markRead } = view;
   const onSeen = useCallback((upToId: number) => markRead(upToId), [markRead]);
   const names = view.typing.map((who) => who.name ?? "A colleague");
@@ -61,7 +62,7 @@ export function OpenConversation({ id, hit, nowMs, showsPerson, setShowsPerson, 
           error={view.error}
           typing={typing}
           nowMs={nowMs}
-          soughtId={given?.message?.id ?? null}
+          sought={sought}
           onOlder={view.loadOlder}
           onSeen={onSeen}
         />

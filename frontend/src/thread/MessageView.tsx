@@ -18,7 +18,8 @@ type Props = {
   readonly senderName: string;
   readonly nowMs: number;
   readonly isFound: boolean;
-  readonly onQuote: (id: number) => void;
+  /** Show what it answers, by the platform's id. */
+  readonly onQuote: (messageId: string) => void;
 };
 
 const SENT_WITH: Readonly<Record<string, string>> = {
@@ -72,7 +73,7 @@ function Text({ text }: { text: string }) {
   );
 }
 
-function Quote({ message, repliedTo, onQuote }: { message: Message; repliedTo: Message | null; onQuote: (id: number) => void }) {
+function Quote({ message, repliedTo, onQuote }: { message: Message; repliedTo: Message | null; onQuote: (messageId: string) => void }) {
   if (message.reply_to?.story) {
     const url = message.reply_to.story["url"];
     const safe = typeof url === "string" ? safeUrl(url, window.location.origin) : null;
@@ -80,7 +81,7 @@ function Quote({ message, repliedTo, onQuote }: { message: Message; repliedTo: M
   }
   if (!repliedTo) return <span className="quote"><span className="quote-text note">Replied to an earlier message</span></span>;
   return (
-    <button type="button" className="quote" onClick={() => onQuote(repliedTo.id)}>
+    <button type="button" className="quote" onClick={() => onQuote(repliedTo.message_id)}>
       <span className="quote-name"><bdi dir="auto">{repliedTo.direction === "outgoing" ? "You" : (repliedTo.sender_name ?? "Customer")}</bdi></span>
       <span className="quote-text" dir="auto">{previewOf(repliedTo).text}</span>
     </button>

@@ -17,7 +17,8 @@ type Props = {
   readonly senderName: string;
   readonly nowMs: number;
   readonly isFound: boolean;
-  readonly onQuote: (id: number) => void;
+  /** Show what it answers, by the platform's id. */
+  readonly onQuote: (messageId: string) => void;
 };
 
 /** One message with what stands above it. Drawn again only when it or a neighbour changes, not when the thread is scrolled. */

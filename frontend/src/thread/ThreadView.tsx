@@ -1,14 +1,16 @@
-import { useCallback, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, type PointerEvent, useMemo, useRef, useState } from "react";
 
+import { greatestId } from "../core/firstNew";
 import { displayName } from "../core/names";
 import type { Conversation, Message } from "../model";
 import { DownIcon } from "../page/Icons";
 import { ThreadRow } from "./ThreadRow";
 import { useFirstNew } from "./useFirstNew";
-import { useSought } from "./useSought";
+import { type Sought, useSought } from "./useSought";
 import { useThreadScroll } from "./useThreadScroll";
 
 const AHEAD_PX = 1500;
+const SCROLLING_KEYS: ReadonlySet<string> = new Set(["PageUp", "PageDown", "Home", "End", "ArrowUp", "ArrowDown", " "]);
 
 type Props = {
   readonly conversation: Conversation;
@@ -19,50 +21,51 @@ type Props = {
   readonly error: string | null;
   readonly typing: string | null;
   readonly nowMs: number;
-  /** A message to show, by `id`. */
-  readonly soughtId: number | null;
+  /** A message to show; another object each time. */
+  readonly sought: Sought | null;
   readonly onOlder: () => void;
   readonly onSeen: (upToId: number) => void;
 };
 
 /** The messages of one conversation; made anew (by `key`) for another one. */
 export function ThreadView(props: Props) {
-  const { conversation, hasOlder, isLoading, onOlder, soughtId } = props;
+  const { conversation, hasOlder, isLoading, error, onOlder } = props;
   const scrollerRef = useRef<HTMLDivElement>(null);
   const [isAtBottom, setAtBottom] = useState(true);
-  const [markedId, setMarkedId] = useState<number | null>(null);
   // The oldest one waits until it is known what stands before it: a row that loses its heading would move what is read.
   const waiting = hasOlder && props.messages.length > 1 ? 1 : 0;
   const messages = useMemo(() => props.messages.slice(waiting), [waiting, props.messages]);
-  const newestId = useMemo(() => messages.reduce((greatest, message) => Math.max(greatest, message.id), 0), [messages]);
+  const newestId = useMemo(() => greatestId(messages), [messages]);
   const byPlatformId = useMemo(() => new Map(messages.map((message) => [message.message_id, message])), [messages]);
-  const firstNewId = useFirstNew(conversation.unread_count, messages, newestId, isAtBottom);
-  const scroll = useThreadScroll(scrollerRef, { messages, newestId, firstNewId, isAtBottom, setAtBottom, onSeen: props.onSeen });
+  const pages = { isLoading, hasOlder, error, onOlder };
+  const firstNew = useFirstNew(conversation.unread_count, messages, isAtBottom, pages);
+  const isSeeking = props.sought !== null;
+  const scroll = useThreadScroll(scrollerRef, { messages, newestId, firstNew, isSeeking, pages, isAtBottom, setAtBottom, onSeen: props.onSeen });
+  const found = useSought(props.sought, messages, pages, scroll.showIndex);
   const name = displayName(conversation);
-
-  const { showIndex } = scroll;
-  const show = useCallback(
-    (id: number) => {
-      showIndex(messages.findIndex((message) => message.id === id));
-      setMarkedId(id);
-    },
-    [showIndex, messages],
-  );
-  const isHere = useMemo(() => soughtId !== null && messages.some((message) => message.id === soughtId), [messages, soughtId]);
-  useSought({ soughtId, isHere, hasOlder, isLoading, onOlder, show });
 
   const onScroll = () => {
     scroll.onScroll();
     const element = scrollerRef.current;
-    if (element && element.scrollTop < AHEAD_PX && hasOlder && !isLoading) onOlder();
+    if (element && element.scrollTop < AHEAD_PX && hasOlder && !isLoading && error === null) onOlder();
+  };
+  const moving = {
+    onWheel: scroll.letGo,
+    onTouchMove: scroll.letGo,
+    onKeyDown: (event: KeyboardEvent) => {
+      if (SCROLLING_KEYS.has(event.key)) scroll.letGo();
+    },
+    onPointerDown: (event: PointerEvent) => {
+      if (event.target === scrollerRef.current) scroll.letGo(); // its scrollbar
+    },
   };
 
   return (
     <div className="thread-frame">
-      <div className="thread" ref={scrollerRef} onScroll={onScroll} tabIndex={0} role="region" aria-label={`Messages with ${name}`} id="thread">
+      <div className="thread" ref={scrollerRef} onScroll={onScroll} {...moving} tabIndex={0} role="region" aria-label={`Messages with ${name}`} id="thread">
         <div className="thread-inner">
           <div className="thread-top">
-            {props.error !== null ? <span role="alert">{props.error} <button type="button" className="link" onClick={onOlder}>Try again</button></span>
+            {error !== null ? <span role="alert">{error} <button type="button" className="link" onClick={onOlder}>Try again</button></span>
               : hasOlder || isLoading ? <span className="note">Loading older messages…</span>
               : <span className="note">This is where the conversation begins</span>}
           </div>
@@ -85,12 +88,12 @@ export function ThreadView(props: Props) {
                     message={message}
                     before={props.messages[item.index + waiting - 1] ?? null}
                     after={messages[item.index + 1] ?? null}
-                    firstNewId={firstNewId}
+                    firstNewId={firstNew.id}
                     repliedTo={message.reply_to?.message_id ? (byPlatformId.get(message.reply_to.message_id) ?? null) : null}
                     senderName={message.direction === "incoming" ? name : (message.sender_name ?? "You")}
                     nowMs={props.nowMs}
-                    isFound={message.id === markedId}
-                    onQuote={show}
+                    isFound={message.id === found.markedId}
+                    onQuote={found.seek}
                   />
                 </li>
               );

@@ -1,36 +1,52 @@
-import { useEffect, useRef } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 
-/** How many pages are looked through for a message that a search has found. */
+import type { Message } from "../model";
+import { type Pages, useOlderUntil } from "./useOlderUntil";
+
+/** How many pages are looked through for a message that a search has found, or that another one answers. */
 const MAX_PAGES_TO_FIND = 400;
+/** As long as the animation of `.found` takes, and a little more. */
+const MARKED_MS = 3_000;
 
-type Sought = {
-  readonly soughtId: number | null;
-  /** Whether the message is among those that are loaded. */
-  readonly isHere: boolean;
-  readonly isLoading: boolean;
-  readonly hasOlder: boolean;
-  readonly onOlder: () => void;
-  readonly show: (id: number) => void;
-};
+/** A message to show: another object each time that it is wanted. */
+export type Sought = { readonly id: number } | { readonly messageId: string };
 
-/** Go to a message that was searched for, loading older pages until it is there. */
-export function useSought({ soughtId, isHere, isLoading, hasOlder, onOlder, show }: Sought): void {
-  const pages = useRef(0);
-  const done = useRef<number | null>(null);
+/** Go to the message that is sought, loading older pages until it is there, and mark it for a moment. */
+export function useSought(picked: Sought | null, messages: readonly Message[], pages: Pages, showIndex: (index: number) => void) {
+  const [quoted, setQuoted] = useState<{ readonly after: Sought | null; readonly sought: Sought } | null>(null);
+  const [reached, setReached] = useState<Sought | null>(null);
+  const [markedId, setMarkedId] = useState<number | null>(null);
+  const sought = quoted !== null && quoted.after === picked ? quoted.sought : picked; // what was asked for last
+  const index = useMemo(() => (sought === null ? -1 : messages.findIndex((message) => isSought(message, sought))), [sought, messages]);
+  const progress = useOlderUntil(sought === reached ? null : sought, index >= 0, pages, MAX_PAGES_TO_FIND);
+  const message = messages[index];
+  if (message && reached !== sought) {
+    setReached(sought);
+    setMarkedId(message.id);
+  }
+
+  const shown = useRef<Sought | null>(null);
   useEffect(() => {
-    if (soughtId === null || done.current === soughtId) return;
-    if (isHere) {
-      done.current = soughtId;
-      pages.current = 0;
-      show(soughtId);
-    } else if (hasOlder && !isLoading && pages.current < MAX_PAGES_TO_FIND) {
-      // In a task of its own: while a page is being handed over, the next one cannot be asked for yet.
-      const timer = window.setTimeout(() => {
-        pages.current += 1;
-        onOlder();
-      });
-      return () => window.clearTimeout(timer);
-    }
-    return;
-  }, [soughtId, isHere, isLoading, hasOlder, onOlder, show]);
+    if (reached === null || shown.current === reached || index < 0) return;
+    shown.current = reached;
+    showIndex(index);
+  }, [reached, index, showIndex]);
+  useEffect(() => {
+    if (reached === null) return undefined;
+    const timer = window.setTimeout(() => setMarkedId(null), MARKED_MS);
+    return () => window.clearTimeout(timer);
+  }, [reached]);
+
+  const quotedId = sought !== null && "messageId" in sought ? sought.messageId : null;
+  return {
+    markedId,
+    /** The platform's id of what a quote leads to, while it is looked for, and where it was not found. */
+    awaitedId: progress === "going" || progress === "stuck" ? quotedId : null,
+    missingId: progress === "missing" ? quotedId : null,
+    seek: useCallback((messageId: string) => setQuoted({ after: picked, sought: { messageId } }), [picked]),
+  };
+}
+
+function isSought(message: Message, sought: Sought): boolean {
+  return "id" in sought ? message.id === sought.id : message.message_id === sought.messageId;
 }

@@ -1,22 +1,26 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { type RefObject, useCallback, useEffect, useRef } from "react";
 
+import { firstOnScreen } from "../core/reading";
 import type { Message } from "../model";
+import type { Pages } from "./useOlderUntil";
+import { usePlace } from "./usePlace";
+import { useSeen } from "./useSeen";
 
 const AT_BOTTOM_PX = 48;
 /** What stands above the first row: `.thread-top` and the padding around it. */
 const ABOVE_PX = 58;
 /** A line of text with its time; what a row really takes is measured when it is drawn. */
 const USUAL_ROW_PX = 58;
-/** A message that only begins to show has not been seen. */
-const PEEPING_PX = 16;
 
 type Scrolled = {
   /** Those that have a row, oldest first. */
   readonly messages: readonly Message[];
   /** The greatest `id` of them; 0 while there are none. */
   readonly newestId: number;
-  readonly firstNewId: number | null;
+  readonly firstNew: { readonly id: number | null; readonly isKnown: boolean; readonly isFound: boolean };
+  readonly isSeeking: boolean;
+  readonly pages: Pages;
   readonly isAtBottom: boolean;
   readonly setAtBottom: (isAtBottom: boolean) => void;
   readonly onSeen: (upToId: number) => void;
@@ -27,11 +31,60 @@ type Scrolled = {
  * read stays where it is, whatever changes around it.
  */
 export function useThreadScroll(scrollerRef: RefObject<HTMLDivElement | null>, scrolled: Scrolled) {
-  const { messages, newestId, firstNewId, isAtBottom, setAtBottom } = scrolled;
+  const { messages, newestId, isAtBottom, setAtBottom } = scrolled;
+  const rows = useRows(scrollerRef, messages);
+  const { isPlacedRef, readRef, isLost, letGo } = usePlace(rows, scrolled);
+  const items = rows.getVirtualItems();
+  const drawn = () => rows.getVirtualItems().map(({ index, start, end }) => ({ id: messages[index]?.id ?? 0, start, end }));
+  const seen = useSeen(scrollerRef, () => isPlacedRef.current && !isLost, drawn, scrolled.onSeen);
+
+  const look = () => {
+    const element = scrollerRef.current;
+    if (!element || isLost) return;
+    if (isPlacedRef.current) readRef.current = isAtEnd(element) ? null : firstOnScreen(drawn(), element.scrollTop);
+    seen.lookAgain();
+  };
+  const latest = useRef(look);
+  useEffect(() => {
+    latest.current = look;
+  });
+  useEffect(() => {
+    latest.current(); // what comes is seen without any scrolling, and rows are drawn only after it
+  }, [items, newestId, isLost]);
+  useStayingAtTheEnd(scrollerRef, isAtBottom, () => {
+    if (isPlacedRef.current) rows.scrollToEnd();
+  });
+
+  return {
+    rows,
+    abovePx: ABOVE_PX,
+    newBelow: isAtBottom ? 0 : newBelow(messages, newestId, seen.id),
+    letGo,
+    toBottom: () => {
+      letGo();
+      rows.scrollToEnd();
+    },
+    showIndex: useCallback(
+      (index: number) => {
+        letGo();
+        rows.scrollToIndex(index, { align: "center" });
+      },
+      [rows, letGo],
+    ),
+    onScroll: () => {
+      const element = scrollerRef.current;
+      if (!element || isLost) return;
+      setAtBottom(isAtEnd(element));
+      look();
+    },
+  };
+}
+
+function useRows(scrollerRef: RefObject<HTMLDivElement | null>, messages: readonly Message[]) {
   const getItemKey = useCallback((index: number) => messages[index]?.id ?? index, [messages]);
   // The compiler of React leaves functions of this library alone, as it has to: they change with the scrolling.
   // eslint-disable-next-line react-hooks/incompatible-library
-  const rows = useVirtualizer<HTMLDivElement, HTMLLIElement>({
+  return useVirtualizer<HTMLDivElement, HTMLLIElement>({
     count: messages.length,
     getScrollElement: () => scrollerRef.current,
     estimateSize: () => USUAL_ROW_PX,
@@ -42,77 +95,23 @@ export function useThreadScroll(scrollerRef: RefObject<HTMLDivElement | null>, s
     scrollMargin: ABOVE_PX,
     overscan: 8,
   });
+}
 
-  const isPlaced = useRef(false);
-  const hasAny = messages.length > 0;
-  useLayoutEffect(() => {
-    if (isPlaced.current || !hasAny) return;
-    isPlaced.current = true;
-    const firstNew = messages.findIndex((message) => message.id === firstNewId);
-    if (firstNew >= 0) rows.scrollToIndex(firstNew, { align: "start" });
-    else rows.scrollToEnd();
-  }, [rows, hasAny, messages, firstNewId]);
-
-  const seenId = useSeen(scrollerRef, scrolled, (edgePx) =>
-    rows.getVirtualItems().reduce((lowest, item) => (item.start < edgePx ? Math.max(lowest, messages[item.index]?.id ?? 0) : lowest), 0),
-  );
-
-  // What does not scroll but takes away room: a keyboard, a window made smaller.
-  const stays = useRef(isAtBottom);
+/** What does not scroll but takes away room, a keyboard, a window made smaller: whoever is at the end stays there. */
+function useStayingAtTheEnd(scrollerRef: RefObject<HTMLDivElement | null>, isAtBottom: boolean, toEnd: () => void): void {
+  const latest = useRef({ isAtBottom, toEnd });
   useEffect(() => {
-    stays.current = isAtBottom;
-  }, [isAtBottom]);
+    latest.current = { isAtBottom, toEnd };
+  });
   useEffect(() => {
     const element = scrollerRef.current;
-    if (!element) return;
+    if (!element) return undefined;
     const observer = new ResizeObserver(() => {
-      if (stays.current && isPlaced.current) rows.scrollToEnd();
+      if (latest.current.isAtBottom) latest.current.toEnd();
     });
     observer.observe(element);
     return () => observer.disconnect();
-  }, [scrollerRef, rows]);
-
-  return {
-    rows,
-    abovePx: ABOVE_PX,
-    newBelow: isAtBottom ? 0 : newBelow(messages, newestId, seenId.id),
-    toBottom: () => rows.scrollToEnd(),
-    showIndex: useCallback((index: number) => rows.scrollToIndex(index, { align: "center" }), [rows]),
-    onScroll: () => {
-      const element = scrollerRef.current;
-      if (!element) return;
-      setAtBottom(isAtEnd(element));
-      seenId.look();
-    },
-  };
-}
-
-/** What was on the screen, by the `id` up to which messages have been seen; `lowestAt` tells it for a place in the thread. */
-function useSeen(scrollerRef: RefObject<HTMLDivElement | null>, { newestId, onSeen }: Scrolled, lowestAt: (edgePx: number) => number) {
-  const [id, setId] = useState(0);
-  const told = useRef(0);
-  const look = () => {
-    const element = scrollerRef.current;
-    if (!element || document.visibilityState !== "visible" || element.clientHeight === 0) return;
-    const seen = isAtEnd(element) ? newestId : lowestAt(element.scrollTop + element.clientHeight - PEEPING_PX);
-    if (seen <= told.current) return;
-    told.current = seen;
-    setId(seen);
-    onSeen(seen);
-  };
-  const latest = useRef(look);
-  useEffect(() => {
-    latest.current = look;
-  });
-  useEffect(() => {
-    latest.current(); // what comes at the bottom is seen without any scrolling
-  }, [newestId]);
-  useEffect(() => {
-    const again = () => latest.current();
-    document.addEventListener("visibilitychange", again);
-    return () => document.removeEventListener("visibilitychange", again);
-  }, []);
-  return { id, look };
+  }, [scrollerRef]);
 }
 
 function isAtEnd(element: HTMLElement): boolean {

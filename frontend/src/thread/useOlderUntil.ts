@@ -1,0 +1,40 @@
+import { useEffect, useRef, useState } from "react";
+
+export type Pages = {
+  readonly isLoading: boolean;
+  readonly hasOlder: boolean;
+  readonly error: string | null;
+  readonly onOlder: () => void;
+};
+
+/** `stuck`: a page could not be had, and it goes on once one is there again; `missing`: it was not found. */
+type Progress = "idle" | "going" | "stuck" | "reached" | "missing";
+
+/**
+ * Load older pages, one after another, until something is there; return how far that is.
+ *
+ * @param goal what is wanted, the same object or text while it is; null where nothing is
+ * @param mostPages how many are asked for before it counts as missing
+ */
+export function useOlderUntil(goal: unknown, isHere: boolean, { isLoading, hasOlder, error, onOlder }: Pages, mostPages: number): Progress {
+  const asked = useRef<{ goal: unknown; pages: number }>({ goal: null, pages: 0 });
+  const [spentGoal, setSpentGoal] = useState<unknown>(null);
+  const isSpent = !isLoading && (!hasOlder || spentGoal === goal);
+  const progress = goal === null ? "idle" : isHere ? "reached" : error !== null ? "stuck" : isSpent ? "missing" : "going";
+  const isNext = progress === "going" && !isLoading;
+  useEffect(() => {
+    if (!isNext) return;
+    // In a task of its own: while a page is being handed over, the next one cannot be asked for yet.
+    const timer = window.setTimeout(() => {
+      if (asked.current.goal !== goal) asked.current = { goal, pages: 0 };
+      if (asked.current.pages >= mostPages) {
+        setSpentGoal(goal);
+      } else {
+        asked.current.pages += 1;
+        onOlder();
+      }
+    });
+    return () => window.clearTimeout(timer);
+  }, [isNext, goal, mostPages, onOlder]);
+  return progress;
+}

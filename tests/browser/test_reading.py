@@ -1,0 +1,214 @@
+"""Reading a thread: where it begins, what counts as read, and what stays where it is while things come, go and fail."""
+
+import json
+import re
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Locator, Page, Route, WebSocketRoute, expect
+
+from tests.browser.inbox import NO_GRAPH, PAGE_ID, USER, echo, open_conversation, signed_in, text, told
+from tests.system.running import System, eventually, running_system
+from tests.system.surroundings import surroundings
+
+pytestmark = [pytest.mark.browser, pytest.mark.system, pytest.mark.timeout(240)]
+
+_OLDER_PAGES = re.compile(r"/messages\?.*cursor=")
+_FIRST_ON_SCREEN = """() => {
+  const edge = document.querySelector('#thread').getBoundingClientRect().top;
+  const rows = [...document.querySelectorAll('#thread [data-message]')];
+  return rows.find((row) => row.getBoundingClientRect().bottom > edge + 1).querySelector('.text').textContent;
+}"""
+
+
+@pytest.fixture
+async def system(tmp_path: Path) -> AsyncIterator[System]:
+    async with surroundings() as environment, running_system(tmp_path, *NO_GRAPH, environment=environment) as running:
+        await running.connect_page("facebook", PAGE_ID, USER, name="Blue Things")
+        yield running
+
+
+def history(numbers: range, *, begun_ms: int, customer: str = "7001") -> dict[str, Any]:
+    """Return one webhook of messages a second apart: "number 0" is of `begun_ms`."""
+    bodies = [text(customer, f"m_{one}", f"number {one}", at_ms=begun_ms + one * 1000) for one in numbers]
+    for body in bodies[1:]:
+        bodies[0]["entry"][0]["messaging"] += body["entry"][0]["messaging"]
+    return bodies[0]
+
+
+def minutes_ago(minutes: int) -> int:
+    return int(time.time() * 1000) - minutes * 60_000
+
+
+def badge(page: Page, name: str = "7001") -> Locator:
+    return page.get_by_role("option").filter(has_text=name).locator(".badge")
+
+
+async def _read(page: Page, system: System, numbers: range, begun_ms: int) -> None:
+    """Let a thread have messages that were all read, and be closed."""
+    await told(system, history(numbers, begun_ms=begun_ms))
+    await open_conversation(page, "7001")
+    await eventually(lambda: _is_read_to_the_end(page), what="everything to be read")
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("region", name="Messages with")).to_have_count(0)
+
+
+async def _is_read_to_the_end(page: Page) -> bool:
+    await page.locator("#thread").evaluate("(one) => { one.scrollTop = one.scrollHeight; }")
+    return await badge(page).count() == 0
+
+
+async def test_more_unread_messages_than_a_page_holds_are_read_from_their_first_one(
+    system: System, browser: Browser
+) -> None:
+    page = await signed_in(browser, system)
+    begun_ms = minutes_ago(30)
+    await _read(page, system, range(20), begun_ms)
+    await told(system, history(range(20, 95), begun_ms=begun_ms))
+    await expect(page).to_have_title("(75) Inbox")
+    await open_conversation(page, "7001")
+    await expect(page.locator("#new-messages")).to_be_in_viewport()
+    first = page.locator("#thread li").filter(has=page.locator("#new-messages"))
+    await expect(first.locator(".text")).to_have_text("number 20")
+    await expect(page).not_to_have_title("(75) Inbox")  # those on the screen are read now
+    assert 30 < await _unread(page) < 75
+    await expect(page.get_by_role("button", name=re.compile("^[0-9]+ new$"))).to_be_visible()
+
+
+async def _unread(page: Page) -> int:
+    title = re.match(r"\((\d+)\) ", await page.title())
+    return int(title[1]) if title else 0
+
+
+async def test_where_the_first_unread_message_cannot_be_loaded_nothing_unseen_is_read(
+    system: System, browser: Browser
+) -> None:
+    page = await signed_in(browser, system)
+    await told(system, history(range(80), begun_ms=minutes_ago(30)))
+    await expect(page).to_have_title("(80) Inbox")
+    await page.route(_OLDER_PAGES, lambda route: route.abort())
+    await open_conversation(page, "7001")
+    await expect(page.get_by_role("button", name="Try again")).to_be_visible()
+    await expect(page.locator("#new-messages")).to_be_in_viewport()
+    await expect(page).to_have_title("(80) Inbox")
+    await page.unroute(_OLDER_PAGES)
+    await page.get_by_role("button", name="Try again").click()
+    first = page.locator("#thread li").filter(has=page.locator("#new-messages"))
+    await expect(first.locator(".text")).to_have_text("number 0")
+    await expect(page.locator("#new-messages")).to_be_in_viewport()
+    await expect(page).not_to_have_title("(80) Inbox")
+    assert 30 < await _unread(page) < 80
+
+
+async def test_what_comes_late_above_the_screen_marks_nothing_below_it_as_read(
+    system: System, browser: Browser
+) -> None:
+    page = await signed_in(browser, system)
+    begun_ms = minutes_ago(30)
+    await _read(page, system, range(30), begun_ms)
+    await told(system, history(range(30, 75), begun_ms=begun_ms))
+    await expect(page).to_have_title("(45) Inbox")
+    await open_conversation(page, "7001")
+    await expect(page.locator("#new-messages")).to_be_in_viewport()
+    await expect(page).not_to_have_title("(45) Inbox")  # those on the screen are read
+    left = await _unread(page)
+    assert 5 < left < 45
+    await told(system, echo("7001", "m_late", "written long ago", at_ms=begun_ms + 28_500))
+    await expect(page.locator("#thread").get_by_text("written long ago")).to_have_count(1)  # drawn, above the screen
+    await expect(page.locator("#thread").get_by_text("written long ago")).not_to_be_in_viewport()
+    await told(system, text("7001", "m_75", "number 75"))
+    await expect(page.get_by_role("button", name=f"{left + 1} new")).to_be_visible()
+    await expect(page).to_have_title(f"({left + 1}) Inbox")
+
+
+async def test_after_a_reset_reading_goes_on_where_it_was_and_nothing_is_read_by_it(
+    system: System, browser: Browser
+) -> None:
+    page = await signed_in(browser, system)
+    sockets: list[WebSocketRoute] = []
+    said: list[str] = []
+    await page.route_web_socket(re.compile("/ws"), lambda socket: _between(socket, sockets, said))
+    await page.reload()
+    await expect(page.get_by_test_id("connection")).to_have_text("Live")
+    begun_ms = minutes_ago(30)
+    await _read(page, system, range(250), begun_ms)
+    await open_conversation(page, "7001")
+    await eventually(lambda: _is_up_at(page, 3_000), what="four older pages")
+    await page.locator("#thread").evaluate("(one) => { one.scrollTop = 3000; }")
+    await told(system, text("7001", "m_unseen", "unseen"))
+    await expect(page.get_by_role("button", name="1 new")).to_be_visible()
+    reading = await page.evaluate(_FIRST_ON_SCREEN)
+
+    hello = next(json.loads(frame)["data"] for frame in said if '"hello"' in frame)
+    reset = {"seq": hello["seq"], "epoch": hello["epoch"], "reason": "expired"}
+    async with page.expect_response(_OLDER_PAGES):
+        sockets[-1].send(json.dumps({"type": "reset", "data": reset}))
+    await eventually(lambda: _reads(page, reading), what="the same message at the top of the screen")
+    await expect(page.get_by_role("button", name="1 new")).to_be_visible()
+    assert await _unread(page) == 1
+    await page.get_by_role("button", name="1 new").click()
+    await expect(page.get_by_text("unseen", exact=True).last).to_be_in_viewport()
+
+
+def _between(socket: WebSocketRoute, sockets: list[WebSocketRoute], said: list[str]) -> None:
+    """Stand between the page and the gateway: hear what it says, and be able to say more."""
+    server = socket.connect_to_server()
+    sockets.append(socket)
+
+    def from_server(frame: str | bytes) -> None:
+        said.append(str(frame))
+        socket.send(frame)
+
+    server.on_message(from_server)
+
+
+async def _is_up_at(page: Page, at_least_px: int) -> bool:
+    await page.locator("#thread").evaluate("(one) => { one.scrollTop = 0; }")
+    return bool(await page.evaluate(f"document.querySelector('#thread').scrollHeight > {at_least_px * 3}"))
+
+
+async def _reads(page: Page, reading: str) -> bool:
+    return bool(await page.evaluate(_FIRST_ON_SCREEN) == reading)
+
+
+async def test_a_page_that_fails_is_not_asked_for_again_until_somebody_tries(system: System, browser: Browser) -> None:
+    page = await signed_in(browser, system)
+    await told(system, text("7001", "m_lighthouse", "the lighthouse", at_ms=minutes_ago(60)))
+    await told(system, history(range(120), begun_ms=minutes_ago(30)))
+    await page.get_by_role("option").first.click()
+    await expect(page.locator("#new-messages")).to_be_in_viewport()
+    await page.reload()
+    asked: list[str] = []
+
+    async def fails(route: Route) -> None:
+        asked.append(route.request.url)
+        await route.abort()
+
+    await page.route(_OLDER_PAGES, fails)
+    await page.keyboard.press("/")
+    await page.keyboard.type("lighthouse")
+    await page.locator("#hit-0").click()
+    await expect(page.get_by_role("button", name="Try again")).to_be_visible()
+    await page.wait_for_timeout(500)  # in which nothing is to happen
+    assert len(asked) <= 2, asked
+    await page.unroute(_OLDER_PAGES)
+    await page.get_by_role("button", name="Try again").click()
+    await expect(page.locator("#thread .found .text")).to_have_text("the lighthouse")
+    await expect(page.locator("#thread .found")).to_be_in_viewport()
+
+
+async def test_the_same_hit_is_gone_to_each_time_and_marked_for_a_moment(system: System, browser: Browser) -> None:
+    page = await signed_in(browser, system)
+    await told(system, text("7001", "m_lighthouse", "the lighthouse", at_ms=minutes_ago(60)))
+    await told(system, history(range(40), begun_ms=minutes_ago(30)))
+    await page.keyboard.press("/")
+    await page.keyboard.type("lighthouse")
+    for _ in range(2):
+        await page.locator("#hit-0").click()
+        await expect(page.locator("#thread .found")).to_be_in_viewport()
+        await expect(page.locator("#thread .found")).to_have_count(0)
+        await page.get_by_role("button", name=re.compile("new")).click()
+        await expect(page.get_by_text("number 39", exact=True).last).to_be_in_viewport()
