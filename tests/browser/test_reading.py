@@ -212,3 +212,28 @@ async def test_the_same_hit_is_gone_to_each_time_and_marked_for_a_moment(system:
         await expect(page.locator("#thread .found")).to_have_count(0)
         await page.get_by_role("button", name=re.compile("new")).click()
         await expect(page.get_by_text("number 39", exact=True).last).to_be_in_viewport()
+
+
+async def test_a_quote_leads_to_what_it_answers_also_far_up_and_says_where_that_is_not_found(
+    system: System, browser: Browser
+) -> None:
+    page = await signed_in(browser, system)
+    begun_ms = minutes_ago(30)
+    await _read(page, system, range(160), begun_ms)
+    await page.reload()  # so that nothing of the thread is loaded
+    await expect(page.get_by_test_id("connection")).to_have_text("Live")
+    await told(
+        system,
+        text("7001", "m_nothing", "to nothing", reply_to={"mid": "m_never"}),
+        text("7001", "m_answer", "to the third", reply_to={"mid": "m_3"}),
+    )
+    await open_conversation(page, "7001")
+    row = page.locator("#thread li").filter(has_text="to the third")
+    await row.get_by_role("button", name="Replied to an earlier message").click()
+    await expect(page.locator("#thread .found .text")).to_have_text("number 3")
+    await expect(page.locator("#thread .found")).to_be_in_viewport()
+
+    await page.reload()
+    row = page.locator("#thread li").filter(has_text="to nothing")
+    await row.get_by_role("button", name="Replied to an earlier message").click()
+    await expect(row.get_by_role("status")).to_have_text("The message was not found")

@@ -7,6 +7,9 @@ import { TickIcon, TicksIcon, WarningIcon } from "../page/Icons";
 import { clock } from "../page/useNow";
 import { AttachmentView, Outside } from "./Attachments";
 
+/** Whether what a message answers is being looked for, or was not found. */
+export type Quoting = "awaited" | "missing" | null;
+
 type Props = {
   readonly message: Message;
   readonly isFirst: boolean;
@@ -18,6 +21,7 @@ type Props = {
   readonly senderName: string;
   readonly nowMs: number;
   readonly isFound: boolean;
+  readonly quoting: Quoting;
   /** Show what it answers, by the platform's id. */
   readonly onQuote: (messageId: string) => void;
 };
@@ -41,7 +45,7 @@ export const MessageView = memo(function MessageView(props: Props) {
       <div className="bubble-line">
         <div title={props.isTimed ? undefined : clock.full(message.created_at)} className={`bubble${unsent ? " bubble-unsent" : ""}${message.status === "failed" ? " bubble-failed" : ""}`}>
           {message.referral && !unsent && <ReferralNote message={message} />}
-          {message.reply_to && <Quote message={message} repliedTo={props.repliedTo} onQuote={props.onQuote} />}
+          {message.reply_to && <Quote message={message} repliedTo={props.repliedTo} quoting={props.quoting} onQuote={props.onQuote} />}
           {unsent && <span className="note">{out ? "You unsent this message" : "This message was unsent"}</span>}
           {message.attachments.length > 0 && (
             <div className="attachments">
@@ -73,13 +77,18 @@ function Text({ text }: { text: string }) {
   );
 }
 
-function Quote({ message, repliedTo, onQuote }: { message: Message; repliedTo: Message | null; onQuote: (messageId: string) => void }) {
+function Quote({ message, repliedTo, quoting, onQuote }: Pick<Props, "message" | "repliedTo" | "quoting" | "onQuote">) {
   if (message.reply_to?.story) {
     const url = message.reply_to.story["url"];
     const safe = typeof url === "string" ? safeUrl(url, window.location.origin) : null;
     return <span className="quote"><span className="quote-name">{message.direction === "incoming" ? "Replied to your story" : "Replied to their story"}</span>{safe && <Outside href={safe}>Open the story</Outside>}</span>;
   }
-  if (!repliedTo) return <span className="quote"><span className="quote-text note">Replied to an earlier message</span></span>;
+  const id = message.reply_to?.message_id;
+  if (!repliedTo) {
+    const text = quoting === "missing" ? "The message was not found" : quoting === "awaited" ? "Looking for the message…" : "Replied to an earlier message";
+    const said = <span className="quote-text note" role={quoting === null ? undefined : "status"}>{text}</span>;
+    return id ? <button type="button" className="quote" onClick={() => onQuote(id)}>{said}</button> : <span className="quote">{said}</span>;
+  }
   return (
     <button type="button" className="quote" onClick={() => onQuote(repliedTo.message_id)}>
       <span className="quote-name"><bdi dir="auto">{repliedTo.direction === "outgoing" ? "You" : (repliedTo.sender_name ?? "Customer")}</bdi></span>

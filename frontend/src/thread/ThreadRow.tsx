@@ -3,7 +3,7 @@ import { memo } from "react";
 import { rowOf } from "../core/grouping";
 import type { Message } from "../model";
 import { clock } from "../page/useNow";
-import { MessageView } from "./MessageView";
+import { MessageView, type Quoting } from "./MessageView";
 
 type Props = {
   readonly message: Message;
@@ -17,6 +17,7 @@ type Props = {
   readonly senderName: string;
   readonly nowMs: number;
   readonly isFound: boolean;
+  readonly quoting: Quoting;
   /** Show what it answers, by the platform's id. */
   readonly onQuote: (messageId: string) => void;
 };

@@ -4,6 +4,7 @@ import { greatestId } from "../core/firstNew";
 import { displayName } from "../core/names";
 import type { Conversation, Message } from "../model";
 import { DownIcon } from "../page/Icons";
+import type { Quoting } from "./MessageView";
 import { ThreadRow } from "./ThreadRow";
 import { useFirstNew } from "./useFirstNew";
 import { type Sought, useSought } from "./useSought";
@@ -93,6 +94,7 @@ export function ThreadView(props: Props) {
                     senderName={message.direction === "incoming" ? name : (message.sender_name ?? "You")}
                     nowMs={props.nowMs}
                     isFound={message.id === found.markedId}
+                    quoting={quoting(message, found)}
                     onQuote={found.seek}
                   />
                 </li>
@@ -110,4 +112,9 @@ export function ThreadView(props: Props) {
       )}
     </div>
   );
+}
+
+function quoting({ reply_to }: Message, { awaitedId, missingId }: { awaitedId: string | null; missingId: string | null }): Quoting {
+  const id = reply_to?.message_id ?? null;
+  return id === null ? null : id === awaitedId ? "awaited" : id === missingId ? "missing" : null;
 }
