@@ -1,8 +1,10 @@
 """Reading a thread: where it begins, what counts as read, and what stays where it is while things come, go and fail."""
 
+import io
 import json
 import re
 import time
+import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Locator, Page, Route, WebSocketRoute, expect
 
-from tests.browser.inbox import NO_GRAPH, PAGE_ID, USER, echo, open_conversation, signed_in, text, told
+from tests.browser.inbox import NO_GRAPH, PAGE_ID, USER, attached, echo, open_conversation, signed_in, text, told
 from tests.system.running import System, eventually, running_system
 from tests.system.surroundings import surroundings
 
@@ -212,6 +214,7 @@ async def test_the_same_hit_is_gone_to_each_time_and_marked_for_a_moment(system:
         await expect(page.locator("#thread .found")).to_have_count(0)
         await page.get_by_role("button", name=re.compile("new")).click()
         await expect(page.get_by_text("number 39", exact=True).last).to_be_in_viewport()
+        await expect(page.locator("#thread")).to_be_focused()
 
 
 async def test_a_quote_leads_to_what_it_answers_also_far_up_and_says_where_that_is_not_found(
@@ -237,3 +240,45 @@ async def test_a_quote_leads_to_what_it_answers_also_far_up_and_says_where_that_
     row = page.locator("#thread li").filter(has_text="to nothing")
     await row.get_by_role("button", name="Replied to an earlier message").click()
     await expect(row.get_by_role("status")).to_have_text("The message was not found")
+
+
+async def test_a_row_that_plays_or_has_the_focus_stays_however_far_away_it_is(system: System, browser: Browser) -> None:
+    page = await signed_in(browser, system)
+    await page.route("https://voices.example/long.wav", _a_minute_of_silence)
+    await _read(page, system, range(100), minutes_ago(30))
+    await told(
+        system,
+        attached("7001", "m_voice", "audio", {"url": "https://voices.example/long.wav"}),
+        text("7001", "m_link", "https://example.com/here"),
+    )
+    await open_conversation(page, "7001")
+    await page.locator("#thread audio").evaluate("(one) => one.play()")
+    await page.get_by_role("link", name="example.com/here").focus()
+    await eventually(lambda: _pages_up(page), what="the beginning of the thread")
+    audio = page.locator("#thread audio")
+    assert await audio.evaluate("(one) => !one.paused && one.currentTime > 0")
+    await expect(page.get_by_role("link", name="example.com/here")).to_be_focused()
+    await audio.evaluate("(one) => one.pause()")
+    await page.locator("#thread").focus()
+    await page.keyboard.press("PageDown")
+    await expect(audio).to_have_count(0)  # only as long as there is a reason
+
+
+async def _pages_up(page: Page) -> bool:
+    await page.keyboard.press("PageUp")
+    return bool(
+        await page.evaluate(
+            "document.querySelector('#thread').scrollTop === 0"
+            " && document.querySelector('#thread').textContent.includes('This is where the conversation begins')"
+        )
+    )
+
+
+async def _a_minute_of_silence(route: Route) -> None:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(1)
+        sound.setframerate(8_000)
+        sound.writeframes(b"\x80" * 8_000 * 60)
+    await route.fulfill(body=file.getvalue(), content_type="audio/wav")

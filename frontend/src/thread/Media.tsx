@@ -45,7 +45,7 @@ function Video({ mediaKey, attachment }: Props) {
   const [isWanted, setWanted] = useState(false);
   const media = useMedia(mediaKey, isWanted);
   return (
-    <span className="media">
+    <span className="media" data-loading={media.isLoading || undefined}>
       {media.loaded ? <video src={media.loaded.url} controls autoPlay playsInline aria-label={labelOf(attachment)} onError={media.fail} />
         : <Waiting attachment={attachment} media={media}><LoadButton attachment={attachment} onPress={() => setWanted(true)} /></Waiting>}
     </span>
@@ -56,7 +56,7 @@ function Audio({ mediaKey, attachment }: Props) {
   const [isWanted, setWanted] = useState(false);
   const media = useMedia(mediaKey, isWanted);
   return (
-    <span className="audio">
+    <span className="audio" data-loading={media.isLoading || undefined}>
       <span className="audio-label">🎧 {labelOf(attachment)}</span>
       <span className="audio-box">
         {media.loaded ? <audio src={media.loaded.url} controls autoPlay aria-label={labelOf(attachment)} onError={media.fail} />
@@ -77,7 +77,7 @@ function File({ mediaKey, attachment }: Props) {
   }, [url]);
   const about = [attachment.mime_type?.split(";")[0]?.split("/").at(-1)?.toUpperCase(), attachment.size === null ? null : sizeText(attachment.size)];
   return (
-    <span className="card">
+    <span className="card" data-loading={media.isLoading || undefined}>
       <span aria-hidden="true" className="card-icon">📄</span>
       <span className="card-text">
         <bdi dir="auto" className="card-title">{labelOf(attachment)}</bdi>

@@ -1,8 +1,9 @@
-import { useVirtualizer } from "@tanstack/react-virtual";
+import { defaultRangeExtractor, type Range, useVirtualizer } from "@tanstack/react-virtual";
 import { type RefObject, useCallback, useEffect, useRef } from "react";
 
 import { firstOnScreen } from "../core/reading";
 import type { Message } from "../model";
+import { idsInUse } from "./inUse";
 import type { Pages } from "./useOlderUntil";
 import { usePlace } from "./usePlace";
 import { useSeen } from "./useSeen";
@@ -27,8 +28,8 @@ type Scrolled = {
 };
 
 /**
- * Only the rows around what is being read are drawn. At the bottom the view follows what comes; anywhere else what is being
- * read stays where it is, whatever changes around it.
+ * Only the rows around what is being read are drawn, and those that are in use. At the bottom the view follows what comes;
+ * anywhere else what is being read stays where it is, whatever changes around it.
  */
 export function useThreadScroll(scrollerRef: RefObject<HTMLDivElement | null>, scrolled: Scrolled) {
   const { messages, newestId, isAtBottom, setAtBottom } = scrolled;
@@ -63,6 +64,7 @@ export function useThreadScroll(scrollerRef: RefObject<HTMLDivElement | null>, s
     toBottom: () => {
       letGo();
       rows.scrollToEnd();
+      scrollerRef.current?.focus({ preventScroll: true }); // the button goes, and keys are to go on
     },
     showIndex: useCallback(
       (index: number) => {
@@ -82,6 +84,14 @@ export function useThreadScroll(scrollerRef: RefObject<HTMLDivElement | null>, s
 
 function useRows(scrollerRef: RefObject<HTMLDivElement | null>, messages: readonly Message[]) {
   const getItemKey = useCallback((index: number) => messages[index]?.id ?? index, [messages]);
+  const rangeExtractor = useCallback(
+    (range: Range) => {
+      const near = defaultRangeExtractor(range);
+      const kept = idsInUse(scrollerRef.current).map((id) => messages.findIndex((message) => message.id === id));
+      return [...new Set([...near, ...kept.filter((index) => index >= 0)])].sort((one, other) => one - other);
+    },
+    [scrollerRef, messages],
+  );
   // The compiler of React leaves functions of this library alone, as it has to: they change with the scrolling.
   // eslint-disable-next-line react-hooks/incompatible-library
   return useVirtualizer<HTMLDivElement, HTMLLIElement>({
@@ -89,6 +99,7 @@ function useRows(scrollerRef: RefObject<HTMLDivElement | null>, messages: readon
     getScrollElement: () => scrollerRef.current,
     estimateSize: () => USUAL_ROW_PX,
     getItemKey,
+    rangeExtractor,
     anchorTo: "end",
     followOnAppend: true,
     scrollEndThreshold: AT_BOTTOM_PX,
