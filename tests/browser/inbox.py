@@ -5,6 +5,7 @@ from typing import Any
 
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
+from shared.contracts import conversation_id
 from tests.system.running import System
 
 USER = "agent"
@@ -77,6 +78,15 @@ def item(sender: str, recipient: str, *, at_ms: int | None = None, **what: Any) 
 async def told(system: System, *bodies: dict[str, Any], platform: str = "facebook") -> None:
     for body in bodies:
         assert await system.post(platform, body) == 200
+
+
+async def all_read(system: System, customer: str) -> None:
+    """Let another device have read everything that a Messenger customer of USER's has written."""
+    path = f"{system.urls['api']}/conversations/{conversation_id('facebook', USER, customer)}/read"
+    headers = {"Authorization": f"Bearer {await system.token(USER)}"}
+    answer = await system.http.post(path, json={"up_to_seq": 1_000_000}, headers=headers)
+    assert answer.is_success, answer.text
+    assert answer.json()["unread_count"] == 0
 
 
 async def open_conversation(page: Page, name: str) -> None:

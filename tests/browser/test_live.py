@@ -16,6 +16,7 @@ from tests.browser.inbox import (
     NO_GRAPH,
     PAGE_ID,
     USER,
+    all_read,
     attached,
     contents,
     echo,
@@ -198,6 +199,9 @@ async def test_reading_further_up_is_not_disturbed_and_older_pages_come_without_
     await page.route(re.compile(r"/messages\?.*cursor="), in_its_time)
     begun = int(time.time() * 1000) - 1_000_000
     await told(system, *(text("7001", f"m_{one}", f"number {one}", at_ms=begun + one * 1000) for one in range(160)))
+    await expect(page.get_by_role("option").filter(has_text="number 159")).to_be_visible()
+    await all_read(system, "7001")
+    await expect(page.locator(".badge")).to_have_count(0)
     await open_conversation(page, "7001")
     thread = page.locator("#thread")
     await expect(page.locator("#thread [data-message]").last).to_be_in_viewport()
