@@ -14,7 +14,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from tests.system.ledger import assert_balanced
-from tests.system.running import COMMAND, eventually, running_system
+from tests.system.running import COMMAND, System, eventually, running_system
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 
@@ -59,7 +59,7 @@ async def test_every_client_hears_through_the_front_door_when_to_come_back(
         async for line in lines:
             if line == "event: hello":
                 break
-        clients.callback((await _never_reading(front, f"/ws/ada?token={token}")).close)
+        clients.callback((await _sent(front, _upgrade(f"/ws/ada?token={token}"))).close)
         began = time.monotonic()
         system.process.send_signal(signal.SIGTERM)
 
@@ -75,16 +75,50 @@ async def test_every_client_hears_through_the_front_door_when_to_come_back(
     assert took < 10
 
 
-async def _never_reading(netloc: str, path: str) -> sockets_of_the_system.socket:
-    """Ask for a socket, and take not even the answer."""
+@pytest.mark.parametrize("arguments", [[], ["--processes"]], ids=["one process", "four processes"])
+async def test_clients_that_never_end_what_they_began_do_not_delay_the_end(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    """Requests without their bodies, and a socket that never answers."""
+    async with running_system(tmp_path, "--no-simulator", *arguments) as system, AsyncExitStack() as clients:
+        front = urlsplit(system.urls["inbox"]).netloc
+        token = await system.token("ada")
+        for path in ("/webhooks/facebook", "/api/tokens"):
+            head = f"POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n\r\n"
+            clients.callback((await _sent(front, head + "the beginning")).close)
+        clients.callback((await _sent(front, _upgrade(f"/ws/ada?token={token}"))).close)
+        await _is_open(system)
+        began = time.monotonic()
+        system.process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(system.process.wait(), 20) == 0
+        took = time.monotonic() - began
+
+    assert took < 10
+
+
+async def _is_open(system: System) -> None:
+    """Return once the gateway has a socket; what was sent through the front door before is on its way."""
+
+    async def has_one() -> bool:
+        metrics = await system.http.get(f"{system.urls['operations']['push-gateway']}/metrics")
+        return "switchboard_gateway_sockets 1.0" in metrics.text
+
+    await eventually(has_one, what="the socket")
+
+
+def _upgrade(path: str) -> str:
+    head = "Host: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    return f"GET {path} HTTP/1.1\r\n{head}Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+
+
+async def _sent(netloc: str, text: str) -> sockets_of_the_system.socket:
+    """Connect, say `text`, and never read."""
     host, _, port = netloc.partition(":")
     raw = sockets_of_the_system.socket()
     raw.settimeout(0)
     loop = asyncio.get_running_loop()
     await loop.sock_connect(raw, (host, int(port)))
-    head = "Host: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-    key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-    await loop.sock_sendall(raw, f"GET {path} HTTP/1.1\r\n{head}{key}\r\n".encode())
+    await loop.sock_sendall(raw, text.encode())
     return raw
 
 

@@ -72,6 +72,8 @@ def service_settings(
         "database_url": database_url,
         "graph_url": graph_url,
         "log_format": "json",
+        # Broker and database are stopped after the services, and all together have ten seconds.
+        "shutdown_grace_seconds": "5",
         **{variable.lower(): getattr(credentials, name) for name, variable in _VARIABLES.items()},
         **{
             name.removeprefix(ENV_PREFIX).lower(): value

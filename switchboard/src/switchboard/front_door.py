@@ -7,7 +7,7 @@ as they came.
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 
 from shared.serving import listening_socket
@@ -37,70 +37,116 @@ def rewritten(head: bytes) -> bytes:
     return _CONNECTION_HEADER.sub(b"", head).removesuffix(b"\r\n\r\n") + b"\r\nConnection: close\r\n\r\n"
 
 
-@asynccontextmanager
-async def front_door(routes: Routes, *, host: str, port: int) -> AsyncIterator[int]:
-    """Listen on `host:port` and pass every request on while the context lasts; yields the port.
+class FrontDoor:
+    """The open front door."""
 
-    To be entered before the services that it leads to, so that it is left after them: then what they say at their end,
-    such as a socket's close code, still reaches its client. As long as `routes` is empty it answers 503.
-    """
-    connections: set[asyncio.Task[None]] = set()
+    def __init__(self, routes: Routes) -> None:
+        self._routes = routes
+        self._server: asyncio.Server | None = None
+        self._is_stopping = False
+        self._connections: dict[asyncio.Task[None], int | None] = {}
+        """Each with the port that it leads to, as soon as that is known."""
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def open(self, host: str, port: int) -> int:
+        """Listen; return the port."""
+        sock = listening_socket(host, port)
+        self._server = await asyncio.start_server(self._serve, sock=sock, limit=_HEAD_LIMIT_BYTES)
+        return int(sock.getsockname()[1])
+
+    def stop(self, *, all_but: Collection[int] = ()) -> None:
+        """Take no more connections, and cut at once those that lead to none of the ports `all_but`.
+
+        What is cut is not answered any more, and the service behind it does not wait for the rest of the request.
+        """
+        self._is_stopping = True
+        if self._server is not None:
+            self._server.close()
+        for task, port in self._connections.items():
+            if port not in all_but:
+                task.cancel()
+
+    async def close(self) -> None:
+        """Cut whatever is left."""
+        self.stop()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        connections.add(task)
+        self._connections[task] = None
         try:
-            await _pass_on(reader, writer, routes)
+            if not self._is_stopping:  # it may have been accepted just before
+                await self._pass_on(task, reader, writer)
         except (OSError, asyncio.CancelledError):
             pass  # either side hung up, or we are stopping: closing is all that is left to do
         finally:
-            connections.discard(task)
+            del self._connections[task]
             writer.close()
 
-    server = await asyncio.start_server(
-        serve, sock=listening_socket(host, port), limit=_HEAD_LIMIT_BYTES, start_serving=True
-    )
+    async def _pass_on(
+        self, task: asyncio.Task[None], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        head = await _head(reader, writer)
+        if head is None or (port := await _port(head, self._routes, writer)) is None:
+            return
+        self._connections[task] = port
+        try:
+            async with asyncio.timeout(_CONNECT_TIMEOUT_SECONDS):
+                back_reader, back_writer = await asyncio.open_connection("127.0.0.1", port)
+        except (TimeoutError, OSError):
+            text = "the service behind this path is restarting"
+            await _answer(writer, "503 Service Unavailable", text, "Retry-After: 1")
+            return
+        try:
+            back_writer.write(rewritten(head))
+            await _copy_both_ways((reader, writer), (back_reader, back_writer))
+        except asyncio.CancelledError:
+            back_writer.transport.abort()  # a service that does not read must not be waited for
+            raise
+        finally:
+            back_writer.close()
+
+
+@asynccontextmanager
+async def front_door(routes: Routes, *, host: str, port: int) -> AsyncIterator[tuple[FrontDoor, int]]:
+    """Listen on `host:port` and pass every request on while the context lasts; yields the front door and its port.
+
+    To be entered before the services that it leads to, so that it is left after them: then what they say at their end,
+    such as a socket's close code, still reaches its client. `FrontDoor.stop` is for the moment before they are left.
+    As long as `routes` is empty it answers 503.
+    """
+    door = FrontDoor(routes)
     try:
-        yield server.sockets[0].getsockname()[1]
+        yield door, await door.open(host, port)
     finally:
-        server.close()
-        for task in list(connections):
-            task.cancel()
-        await asyncio.gather(*connections, return_exceptions=True)
+        await door.close()
 
 
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, routes: Routes) -> None:
+async def _head(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes | None:
+    """Return a request's head; None where there is none, which is answered as far as it can be."""
     try:
         async with asyncio.timeout(_HEAD_TIMEOUT_SECONDS):
-            head = await reader.readuntil(b"\r\n\r\n")
+            return await reader.readuntil(b"\r\n\r\n")
     except (TimeoutError, asyncio.IncompleteReadError):
-        return
+        pass
     except asyncio.LimitOverrunError:
         await _answer(writer, "431 Request Header Fields Too Large", "the request's headers are too large")
-        return
+    return None
+
+
+async def _port(head: bytes, routes: Routes, writer: asyncio.StreamWriter) -> int | None:
+    """Return the port that a request is for; None where there is none, which is answered."""
     request_line = _REQUEST_LINE.match(head)
     if request_line is None:
         await _answer(writer, "400 Bad Request", "this is not an HTTP/1.1 request")
-        return
+        return None
     if not routes:
         await _answer(writer, "503 Service Unavailable", "the services are starting", "Retry-After: 1")
-        return
+        return None
     port = route(request_line[1].decode("latin-1"), routes)
     if port is None:
         await _answer(writer, "404 Not Found", f"nothing is served here; paths begin with {', '.join(sorted(routes))}")
-        return
-    try:
-        async with asyncio.timeout(_CONNECT_TIMEOUT_SECONDS):
-            back_reader, back_writer = await asyncio.open_connection("127.0.0.1", port)
-    except (TimeoutError, OSError):
-        await _answer(writer, "503 Service Unavailable", "the service behind this path is restarting", "Retry-After: 1")
-        return
-    try:
-        back_writer.write(rewritten(head))
-        await _copy_both_ways((reader, writer), (back_reader, back_writer))
-    finally:
-        back_writer.close()
+    return port
 
 
 async def _copy_both_ways(

@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -78,6 +78,11 @@ class Services:
             "/sse": self.ports["gateway_sse"],
         }
 
+    @property
+    def says_good_bye(self) -> Collection[int]:
+        """The ports whose connections last, and whose service tells each client when to come back."""
+        return self.ports["gateway"], self.ports["gateway_sse"]
+
 
 async def up(options: Options, environment: Mapping[str, str], *, say: Callable[[str], None]) -> None:
     """Run the system until SIGINT or SIGTERM; `say` gets progress, a sentence at a time.
@@ -129,9 +134,10 @@ async def _run(options: Options, environment: Mapping[str, str], say: Callable[[
             say=say,
         )
         routes: dict[str, int] = {}
-        front_port = await stack.enter_async_context(front_door(routes, host="127.0.0.1", port=options.port))
+        door, front_port = await stack.enter_async_context(front_door(routes, host="127.0.0.1", port=options.port))
         inbox_port = await stack.enter_async_context(_serving(inbox))
         services = await _enter_services(stack, launch)
+        stack.callback(door.stop, all_but=services.says_good_bye)
         routes |= services.routes | {"/": inbox_port}
         routes |= {"/avatars": graph_port, "/media": graph_port} if graph_port else {}
         addresses = _addresses(services, front_port, launch)
