@@ -18,13 +18,13 @@ USERS_PER_QUERY = 64
 
 
 def assert_cheap(sockets: int, crowded: Crowded, resumed: Resumed) -> None:
-    """Queries are bounded by the users, and those for several of them by the clock and by how many fit into one."""
+    """Queries are bounded by the clock and by how many users fit into one, however the users come."""
     assert crowded.rss_kib_per_socket < MOST_KIB_PER_SOCKET
     assert crowded.queries_while_opening <= sockets
     assert resumed.faults == 0, "a hole, a repetition or a reset"
-    assert resumed.log_queries <= resumed.users_read <= sockets * 1.1, "once each, but for who gave up and came again"
+    assert resumed.users_read <= sockets * 1.1, "once each, but for who gave up and came again"
     by_the_clock = resumed.seconds_from_listening / GATHER_SECONDS
-    assert resumed.log_queries_for_several <= by_the_clock + sockets / USERS_PER_QUERY + 2
+    assert resumed.log_queries <= by_the_clock + sockets / USERS_PER_QUERY + 3
 
 
 @pytest.mark.timeout(2 * LONGEST_WAIT_SECONDS)

@@ -1,12 +1,13 @@
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
+import pytest
 
 from push_gateway.catch_up import CatchUp
 from push_gateway.core import Page
-from push_gateway.store_api import StoreRefused
+from push_gateway.store_api import REFUSED_PAUSE_SECONDS, StoreRefused
 from shared.contracts.internal import LogAnswer, LogFrame, TopsAnswer, UserLog
 from shared.errors import DependencyUnavailable
 
@@ -19,9 +20,18 @@ class FakeLog:
         self.asked_tops: list[Sequence[str]] = []
         self.open = asyncio.Event()
         self.errors: list[Exception] = []
+        self._something = asyncio.Event()
+
+    async def wait_for(self, count: int) -> None:
+        """Return once it was asked `count` times."""
+        async with asyncio.timeout(5):
+            while len(self.asked) < count:
+                self._something.clear()
+                await self._something.wait()
 
     async def log(self, positions: Mapping[str, int]) -> LogAnswer:
         self.asked.append(dict(positions))
+        self._something.set()
         await self.open.wait()
         if self.errors:
             raise self.errors.pop(0)
@@ -57,6 +67,13 @@ class Pages:
                 await self._something.wait()
 
 
+async def until(condition: Callable[[], object]) -> None:
+    """Return when `condition` holds; it is the state of another task, so there is nothing to be woken by."""
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - see above
+            await asyncio.sleep(0.001)
+
+
 async def test_who_begins_to_wait_together_is_read_together_from_the_earliest_position() -> None:
     log, pages = FakeLog(), Pages()
     log.open.set()
@@ -87,10 +104,10 @@ async def test_no_user_is_asked_for_twice_at_once_and_a_later_wish_is_read_later
     log, pages = FakeLog(), Pages()
     reading = CatchUp(log, pages)
     reading.want("ada", 1)
-    await asyncio.sleep(0.01)
+    await log.wait_for(1)
     reading.want("ada", 2)
     reading.want("bob", 0)
-    await asyncio.sleep(0.01)
+    await log.wait_for(2)
 
     assert log.asked == [{"ada": 1}, {"bob": 0}]
     log.open.set()
@@ -103,7 +120,7 @@ async def test_a_tab_far_behind_does_not_hold_up_the_users_other_tabs() -> None:
     log, pages = FakeLog(), Pages()
     reading = CatchUp(log, pages)
     reading.want("ada", 0)
-    await asyncio.sleep(0.01)
+    await log.wait_for(1)
     reading.want("ada", 200)
     reading.want("ada", 9_000)
     reading.want("ada", 9_001)
@@ -121,7 +138,9 @@ async def test_many_wait_while_few_requests_are_in_flight() -> None:
     reading = CatchUp(log, pages, users_per_request=2, requests_in_flight=2)
     for number in range(7):
         reading.want(f"user-{number}", 0)
-    await asyncio.sleep(0.01)
+    await log.wait_for(2)
+    for _ in range(10):
+        await asyncio.sleep(0)  # whatever else there is to do is done
 
     assert [len(batch) for batch in log.asked] == [2, 2]
     log.open.set()
@@ -135,10 +154,9 @@ async def test_a_wish_outlives_an_outage_of_the_store() -> None:
     log.errors = [DependencyUnavailable("away"), DependencyUnavailable("away")]
     reading = CatchUp(log, pages)
     reading.want("ada", 0)
-    await asyncio.sleep(0.01)
+    await until(lambda: reading.is_away)
     reading.want("bob", 0)
     assert log.asked == [{"ada": 0}]
-    assert reading.is_away
     await pages.wait_for(2)
 
     assert log.asked == [{"ada": 0}, {"ada": 0, "bob": 0}, {"ada": 0, "bob": 0}], "together, one at a time"
@@ -152,14 +170,29 @@ async def test_a_wish_outlives_a_refusal_and_is_repeated_slowly() -> None:
     log.errors = [StoreRefused("mend the token", status=401)]
     reading = CatchUp(log, pages)
     reading.want("ada", 0)
-    await asyncio.sleep(0.01)
+    await until(lambda: reading.is_away)
+    refused_at = time.monotonic()
     reading.want("bob", 0)
-    await asyncio.sleep(0.5)
 
-    assert log.asked == [{"ada": 0}]
-    assert pages.seen == []
     await pages.wait_for(2, seconds=8)
+    assert time.monotonic() - refused_at > REFUSED_PAUSE_SECONDS - 0.1
     assert log.asked == [{"ada": 0}, {"ada": 0, "bob": 0}]
+    await reading.close()
+
+
+async def test_an_answer_ends_the_rest_after_a_refusal() -> None:
+    """One of several stores may refuse us while the others do not."""
+    log, pages = FakeLog(), Pages()
+    log.errors = [StoreRefused("mend the token", status=401)]
+    reading = CatchUp(log, pages, gather_seconds=0.0)
+    reading.want("ada", 0)
+    await log.wait_for(1)
+    reading.want("bob", 0)
+    await log.wait_for(2)
+    log.open.set()
+
+    await pages.wait_for(2, seconds=REFUSED_PAUSE_SECONDS / 2)
+    assert log.asked == [{"ada": 0}, {"bob": 0}, {"ada": 0}]
     await reading.close()
 
 
@@ -188,7 +221,7 @@ async def test_who_has_gone_is_not_asked_for_and_not_asked_for_again() -> None:
     reading = CatchUp(log, pages)
     reading.want("ada", 0)
     reading.want("bob", 0)
-    await asyncio.sleep(0.01)
+    await log.wait_for(1)
     reading.want("eve", 0)
     reading.forget("ada")
     reading.forget("eve")
@@ -196,9 +229,8 @@ async def test_who_has_gone_is_not_asked_for_and_not_asked_for_again() -> None:
 
     await pages.wait_for(1)
     assert log.asked == [{"ada": 0, "bob": 0}, {"bob": 0}]
-    await asyncio.sleep(0.01)
+    await until(lambda: not reading._in_flight)
     assert reading._wanted == {}
-    assert reading._in_flight == {}
     await reading.close()
 
 
@@ -206,26 +238,40 @@ async def test_a_quiet_gateway_does_not_gather() -> None:
     log, pages = FakeLog(), Pages()
     log.open.set()
     reading = CatchUp(log, pages, gather_seconds=60.0)
-    for count in range(1, 6):
-        reading.want(f"user-{count}", 0)
-        await pages.wait_for(count)
+    reading.want("ada", 0)
+    await pages.wait_for(1)
 
-    assert [len(batch) for batch in log.asked] == [1] * 5
+    assert log.asked == [{"ada": 0}]
     await reading.close()
 
 
-async def test_in_a_storm_users_are_read_together_as_they_come() -> None:
+async def test_a_lone_wish_long_after_the_last_request_goes_at_once() -> None:
+    log, pages = FakeLog(), Pages()
+    log.open.set()
+    reading = CatchUp(log, pages, gather_seconds=0.2)
+    for count in (1, 2):
+        began = time.monotonic()
+        reading.want(f"user-{count}", 0)
+        await pages.wait_for(count)
+        assert time.monotonic() - began < 0.15
+        await asyncio.sleep(0.25)  # it is the time itself that must go by
+    await reading.close()
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+async def test_in_a_storm_users_are_read_together_as_they_come(at_once: int) -> None:
+    """Also where the store answers before the next one comes."""
     log, pages = FakeLog(), Pages()
     log.open.set()
     reading = CatchUp(log, pages, gather_seconds=0.05)
     began = time.monotonic()
-    for number in range(0, 200, 2):  # two come at once, then the next two, long before fifty milliseconds are over
-        reading.want(f"user-{number}", 0)
-        reading.want(f"user-{number + 1}", 0)
-        await asyncio.sleep(0.001)
+    for number in range(0, 200, at_once):
+        for another in range(at_once):
+            reading.want(f"user-{number + another}", 0)
+        await asyncio.sleep(0.002)
     await pages.wait_for(200)
 
-    assert len(log.asked) < (time.monotonic() - began) / 0.05 + 3, "by the clock, however many come"
+    assert len(log.asked) < (time.monotonic() - began) / 0.05 + 200 / 64 + 3, "by the clock, however many come"
     assert sum(len(batch) for batch in log.asked) == 200
     await reading.close()
 

@@ -30,9 +30,8 @@ _Batch = dict[str, int | None]
 class CatchUp:
     """Gathers who waits while few requests are in flight; no user is asked for twice at once.
 
-    A quiet gateway asks at once. Where a request served several users, the next one goes `gather_seconds` after it at
-    the earliest, or when it is full: in a storm of reconnects, in which a new user comes before the store has
-    answered for the last one, they go together.
+    A quiet gateway asks at once. After every request the next one goes `gather_seconds` after it began at the earliest,
+    or when it is full: in a storm of reconnects whoever comes meanwhile goes together, however fast the store answers.
 
     A wish stays until it is fulfilled or forgotten: a store that is away, or refuses us, is asked again, with one
     request at a time and growing pauses, and everybody waits together. What waits is bounded by the number of users
@@ -43,6 +42,8 @@ class CatchUp:
         on_page: gets every user's page as it comes.
         users_per_request: most users in one request.
         requests_in_flight: most requests at once.
+        gather_seconds: least time from one request to the next, unless that is full. It is what a user may have to wait
+            longer, and what bounds the number of requests by the clock.
     """
 
     def __init__(
@@ -115,7 +116,7 @@ class CatchUp:
             if not_before > self._loop.time():
                 self._pump_at(not_before)
                 return
-            self._gathers_until = self._loop.time() + (self._gather_seconds if len(users) > 1 else 0.0)
+            self._gathers_until = self._loop.time() + self._gather_seconds
             batch = {user: self._take_wish(user) for user in users}
             self._in_flight.update(dict.fromkeys(users, batch))
             request = self._loop.create_task(self._request(batch))
@@ -159,7 +160,7 @@ class CatchUp:
             self._rest(REFUSED_PAUSE_SECONDS)
             log.warning("sockets wait until the store does not refuse us", users=len(batch))
             return
-        self._pause_seconds = 0.0
+        self._pause_seconds = self._rests_until = 0.0
         for user_id, page in pages.items():
             batch.pop(user_id, None)
             self._on_page(user_id, page)
