@@ -238,7 +238,8 @@ async def crowd(port: int, sockets: int) -> AsyncIterator[Crowd]:
         yield Crowd(processes, sockets)
     finally:
         for client in processes:
-            client.process.kill()
+            if client.process.returncode is None:
+                client.process.kill()
             await client.process.wait()
         await asyncio.gather(*following)
 
