@@ -7,7 +7,6 @@ itself, of which an earlier state is restored.
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -18,7 +17,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from prometheus_client import CollectorRegistry
 
-from push_gateway import frames
 from push_gateway.core import Effect, FetchLog, Limits, Page, Send, Session
 from push_gateway.frames import Frame, Notice
 from push_gateway.metrics import Metrics
@@ -26,106 +24,13 @@ from push_gateway.registry import Feed, Registry
 from shared.contracts import InboxPersistedV1
 from tests.builders import inbox_persisted
 from tests.unit.push_gateway.wire import payloads
+from tests.unit.push_gateway.world import Database, Screen
 
 USER = "ada"
 TABS = 3
 ROWS = 4
 ROOM = 10_000
 LIMITS = Limits(held_frames=3, held_bytes=300, drained_room_bytes=ROOM)
-
-Row = tuple[int, str]
-"""`seq` of its last change, and what that wrote."""
-
-
-@dataclass
-class Database:
-    """Rows, and a log of references to them."""
-
-    life: int = 1
-    floor: int = 0
-    changes: list[tuple[int, str]] = field(default_factory=list)
-    """By `seq` - 1: which row was changed, and into what."""
-
-    @property
-    def epoch(self) -> str:
-        return f"e{self.life}"
-
-    @property
-    def top(self) -> int:
-        return len(self.changes)
-
-    @property
-    def rows(self) -> dict[int, Row]:
-        return {row: (seq, text) for seq, (row, text) in enumerate(self.changes, start=1)}
-
-    def commit(self, row: int) -> int:
-        self.changes.append((row, f"{self.epoch}.{self.top + 1}" + "x" * (self.top % 5) * 20))
-        return self.top
-
-    def restore(self, top: int) -> None:
-        del self.changes[top:]
-        self.floor = min(self.floor, top)
-        self.life += 1
-
-    def data(self, seq: int, *, by: str) -> bytes:
-        """Render a change as the store does: the whole row, as it is now."""
-        row = self.changes[seq - 1][0]
-        return json.dumps({"row": row, "is": self.rows[row], "by": by, "life": self.life}).encode()
-
-    def frames(self, after: int, top: int, limit: int) -> Sequence[Frame]:
-        if after < self.floor:
-            return ()
-        seqs = range(after + 1, min(after + limit, top) + 1)
-        return [frames.sequenced("message_updated", seq, msgspec.Raw(self.data(seq, by="log"))) for seq in seqs]
-
-
-@dataclass
-class Screen:
-    """What a tab shows; it survives its connections, and keeps the rules of docs/protocol.md."""
-
-    database: Database
-    position: int | None = None
-    epoch: str | None = None
-    rows: dict[int, Row] = field(default_factory=dict)
-
-    def receive(self, message: Any) -> None:
-        data = message.get("data")
-        match message["type"]:
-            case "hello" if self.position is None:
-                self.load(data)
-            case "reset":
-                self.assert_needed(data["reason"])
-                self.load(data)
-            case "heartbeat":
-                assert data["seq"] == self.position
-            case "message_updated":
-                assert self.position is not None, "a change before hello"
-                assert message["seq"] == self.position + 1, "a hole, or a repetition"
-                life = int((self.epoch or "e0")[1:])
-                # An event may be newer than what the gateway knows of the database; it is noticed within a heartbeat.
-                assert data["life"] == life or (data["by"] == "event" and data["life"] > life), "of another life"
-                self.position += 1
-                self.show(data["row"], (data["is"][0], data["is"][1]))
-
-    def assert_needed(self, reason: str) -> None:
-        assert self.position is not None
-        match reason:
-            case "log_pruned":
-                assert self.position < self.database.floor or self.epoch != self.database.epoch
-            case "epoch_changed":
-                assert self.epoch != self.database.epoch
-            case _:
-                raise AssertionError(f"{reason}: this position was the server's own")
-
-    def load(self, data: Any) -> None:
-        """Load everything over REST."""
-        self.position, self.epoch = data["seq"], data["epoch"]
-        self.rows = dict(self.database.rows)
-
-    def show(self, row: int, what: Row) -> None:
-        """Of two versions of the same object the one with the higher `seq` is the newer one."""
-        if row not in self.rows or self.rows[row][0] <= what[0]:
-            self.rows[row] = what
 
 
 @dataclass
