@@ -91,6 +91,8 @@ class Streams:
         granted = await self._admission.verified(asked.user_id, asked.token.get_secret_value() if asked.token else "")
         if isinstance(granted, Refusal):
             return granted
+        if self._is_stopping:  # since we have asked for the keys that the token is verified with
+            return COME_BACK
         return await self._stream(request, send, asked, granted)
 
     async def _stream(self, request: Request, send: Send, asked: SessionRequest, granted: Granted) -> Refusal | None:
