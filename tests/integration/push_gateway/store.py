@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from shared.contracts import InboxPersistedV1, derive_id
 from shared.contracts.internal import (
+    NO_SUCH_CONVERSATION,
     LogAnswer,
     LogFrame,
     LogQuery,
@@ -38,6 +39,7 @@ class FakeStore:
         self.epoch = "e1"
         self.is_away = False
         self.service_token = SERVICE_TOKEN
+        self.knows_the_log = True
         self.queries: list[LogQuery] = []
         self.tops_queries: list[TopsQuery] = []
         self.read: list[ReadQuery] = []
@@ -52,6 +54,8 @@ class FakeStore:
         return inbox_persisted(id=derive_id(user_id, str(seq)), user_id=user_id, seq=seq, kind="new_message", data=data)
 
     async def log(self, request: Request) -> Response:
+        if not self.knows_the_log:
+            return Response(status_code=404)
         query = msgspec.json.decode(await request.body(), type=LogQuery)
         self.queries.append(query)
         users = tuple(self._read(position.user_id, position.after, query.limit) for position in query.positions)
@@ -66,7 +70,7 @@ class FakeStore:
     async def mark_read(self, request: Request) -> Response:
         query = msgspec.json.decode(await request.body(), type=ReadQuery)
         if query.conversation_id == "unknown":
-            return Response(status_code=404)
+            return Response(msgspec.json.encode({"type": NO_SUCH_CONVERSATION}), 404)
         answer = await self._answer(request, ReadAnswer(seq=query.up_to_seq))
         if answer.status_code == 200:
             self.read.append(query)

@@ -150,6 +150,20 @@ async def test_a_store_that_refuses_us_is_named_with_what_to_mend_and_sockets_wa
         assert (await operations.get("/readyz")).status_code == 200
 
 
+async def test_a_refusal_of_the_log_alone_is_named_until_it_is_over_though_nobody_waits_any_more() -> None:
+    async with gateway() as push, httpx.AsyncClient(base_url=f"http://127.0.0.1:{push.operations_port}") as operations:
+        push.store.append("ada")
+        push.store.knows_the_log = False
+        async with push.connect("ada", after=0):
+            await until(lambda: push.metric("store_calls_total", call="log", outcome="refused"))
+        refused = await operations.get("/readyz")
+        assert refused.status_code == 503
+        assert "The store does not know /internal/log" in refused.text
+
+        push.store.knows_the_log = True
+        assert (await operations.get("/readyz")).status_code == 200
+
+
 async def test_readiness_names_a_task_that_has_ended_by_a_bug() -> None:
     async with (
         gateway(broker=BrokenBroker()) as push,

@@ -177,6 +177,7 @@ async def test_what_is_read_is_told_to_the_store_once_it_is_there_the_greatest_a
 
         await until(lambda: len(push.store.read) >= 2)
         assert ReadQuery(user_id="ada", conversation_id="c1", up_to_seq=5) in push.store.read
+        assert push.metric("store_calls_total", call="read", outcome="refused") == 0, "nobody has to mend anything"
         assert ReadQuery(user_id="ada", conversation_id="c2", up_to_seq=5) in push.store.read
         assert await is_silent(laptop)
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from shared.contracts import conversation_id
+from shared.contracts.internal import NO_SUCH_CONVERSATION
 from shared.contracts.items import UnsendItem
 from store.repository import read_marks
 from store.repository.read_marks import ReadMark
@@ -175,6 +176,9 @@ async def test_gateways_mark_as_read_over_internal(service: Service) -> None:
     [conversation] = (await service.get("/api/conversations")).json()
     assert conversation["unread_count"] == 0
     missing = await service.internal.post("/internal/read", json=query | {"user_id": "user-2"})
-    assert missing.status_code == 404
+    assert (missing.status_code, missing.json()["type"]) == (404, NO_SUCH_CONVERSATION)
+    nowhere = await service.internal.post("/internal/reed", json=query)
+    assert nowhere.status_code == 404
+    assert nowhere.json()["type"] != NO_SUCH_CONVERSATION, "a gateway must tell them apart"
     unasked = await service.internal.post("/internal/read", json=query, headers={"Authorization": "Bearer no"})
     assert unasked.status_code == 401

@@ -1,11 +1,12 @@
 import asyncio
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from push_gateway.background import Background
 from push_gateway.metrics import Metrics
 from push_gateway.read_marks import ReadMarks, ReadRefused
-from push_gateway.store_api import StoreRefused
+from push_gateway.store_api import REFUSED_PAUSE_SECONDS, StoreRefused
 from shared.contracts.internal import ReadQuery
 from shared.errors import DependencyUnavailable
 
@@ -16,8 +17,10 @@ class FakePositions:
     def __init__(self, *errors: Exception) -> None:
         self.errors = list(errors)
         self.told: asyncio.Queue[ReadQuery] = asyncio.Queue()
+        self.called_at: list[float] = []
 
     async def advance(self, query: ReadQuery) -> None:
+        self.called_at.append(asyncio.get_running_loop().time())
         if self.errors:
             raise self.errors.pop(0)
         self.told.put_nowait(query)
@@ -48,12 +51,69 @@ async def test_it_waits_for_the_store_and_gives_up_what_is_refused() -> None:
     assert positions.told.empty()
 
 
-async def test_it_waits_for_a_store_that_refuses_us() -> None:
-    positions = FakePositions(StoreRefused("mend the token", status=401))
+@pytest.mark.parametrize(
+    ("error", "pause_seconds"),
+    [
+        pytest.param(DependencyUnavailable("away"), 0.2, id="away"),
+        pytest.param(StoreRefused("mend the token", status=401), REFUSED_PAUSE_SECONDS, id="refused"),
+    ],
+)
+async def test_nobody_asks_a_store_that_cannot_take_a_mark_before_the_pause_is_over(
+    error: Exception, pause_seconds: float
+) -> None:
+    """Neither the workers that had nothing to do, nor for marks that come meanwhile."""
+    positions = FakePositions(error)
     reading = marks(positions)
-    async with reading.running(Background(Metrics(CollectorRegistry()))), asyncio.timeout(8):
+    async with reading.running(Background(Metrics(CollectorRegistry()))), asyncio.timeout(10):
+        await asyncio.sleep(0)  # every worker waits for the first mark
         reading.mark("ada", "c1", 1)
-        assert (await positions.told.get()).up_to_seq == 1
+        while not positions.called_at:  # noqa: ASYNC110 - nothing wakes us for that
+            await asyncio.sleep(0)
+        reading.mark("bob", "c1", 1)
+        await positions.told.get()
+        await positions.told.get()
+
+    first, *others = positions.called_at
+    assert len(others) == 2
+    assert min(others) - first >= pause_seconds
+
+
+async def test_pauses_grow_by_the_round_and_not_by_the_worker() -> None:
+    """Four workers that fail together have found out one thing."""
+
+    class Slow(FakePositions):
+        async def advance(self, query: ReadQuery) -> None:
+            await asyncio.sleep(0.01)  # so that all four ask before the first one has failed
+            await super().advance(query)
+
+    positions = Slow(*(DependencyUnavailable("away") for _ in range(8)))
+    reading = marks(positions)
+    async with reading.running(Background(Metrics(CollectorRegistry()))), asyncio.timeout(10):
+        for number in range(4):
+            reading.mark(f"user-{number}", "c1", 1)
+        for _ in range(4):
+            await positions.told.get()
+
+    assert positions.called_at[-1] - positions.called_at[0] < 1.0, "0.2 s and 0.4 s"
+
+
+async def test_a_mark_that_is_taken_ends_the_pause() -> None:
+    """One of several stores may refuse us while the others do not."""
+
+    class OneOfTwo(FakePositions):
+        async def advance(self, query: ReadQuery) -> None:
+            if query.user_id == "ada" and not self.called_at:
+                self.called_at.append(asyncio.get_running_loop().time())
+                raise StoreRefused("mend the token", status=401)
+            await asyncio.sleep(0.01)
+            self.told.put_nowait(query)
+
+    positions = OneOfTwo()
+    reading = marks(positions)
+    reading.mark("bob", "c1", 1)
+    reading.mark("ada", "c1", 1)
+    async with reading.running(Background(Metrics(CollectorRegistry()))), asyncio.timeout(REFUSED_PAUSE_SECONDS / 2):
+        assert {(await positions.told.get()).user_id for _ in range(2)} == {"ada", "bob"}
 
 
 async def test_a_newer_mark_is_kept_while_an_older_one_waits_for_the_store() -> None:

@@ -17,7 +17,7 @@ from push_gateway.admission import Admission
 from push_gateway.background import Background
 from push_gateway.catch_up import CatchUp
 from push_gateway.core import TokenBucket
-from push_gateway.log_reader import LogReader, StoreLogReader
+from push_gateway.log_reader import LOG_PATH, LogReader, StoreLogReader
 from push_gateway.metrics import Metrics
 from push_gateway.outlets import CLOSE_WAIT_SECONDS, Connection, Openings
 from push_gateway.read_marks import ReadMarks, StoreReadPositions
@@ -65,14 +65,7 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
     metrics = Metrics(registry)
     users = _users(settings, metrics)
     async with AsyncExitStack() as stack:
-        http = await stack.enter_async_context(
-            store_client(
-                str(settings.store_internal_url),
-                settings.service_tokens[0],
-                timeout_seconds=settings.store_timeout_seconds,
-            )
-        )
-        store, background = StoreApi(http, metrics), Background(metrics)
+        store, background = await _store(stack, settings, metrics), Background(metrics)
         log_reader = StoreLogReader(store)
         catch_up = CatchUp(log_reader, users.on_page)
         stack.push_async_callback(catch_up.close)
@@ -83,7 +76,7 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
         await stack.enter_async_context(upkeep.running(shards, background))
         read_marks = ReadMarks(StoreReadPositions(store), metrics)
         await stack.enter_async_context(read_marks.running(background))
-        readiness = Readiness(lambda: _problems(broker, log_reader, background))
+        readiness = Readiness(lambda: _problems(broker, store, log_reader, background))
         operations = Starlette(routes=operations_routes(readiness, registry))
         operations_port = await stack.enter_async_context(
             serving(operations, host=settings.bind_host, port=settings.gateway_operations_port, grace_seconds=1)
@@ -102,6 +95,12 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
         )
         ports = await stack.enter_async_context(_listening(settings, admission, metrics, readiness))
         yield {**ports, "gateway_operations": operations_port}
+
+
+async def _store(stack: AsyncExitStack, settings: Settings, metrics: Metrics) -> StoreApi:
+    url, token = str(settings.store_internal_url), settings.service_tokens[0]
+    client = store_client(url, token, timeout_seconds=settings.store_timeout_seconds)
+    return StoreApi(await stack.enter_async_context(client), metrics)
 
 
 def _users(settings: Settings, metrics: Metrics) -> Registry:
@@ -198,13 +197,16 @@ async def _serve(settings: Settings, sockets: Sockets, metrics: Metrics) -> Serv
     )
 
 
-async def _problems(broker: Broker, log_reader: LogReader, background: Background) -> Sequence[str]:
+async def _problems(broker: Broker, store: StoreApi, log_reader: LogReader, background: Background) -> Sequence[str]:
     problems = [] if broker.is_ready else ["The message broker is away: changes come late."]
     try:
         async with asyncio.timeout(_READY_SECONDS):
             await log_reader.tops(())
+            if LOG_PATH in store.refusals:  # it may be that nobody waits for the log any more, and so nobody asks
+                await log_reader.log({})
     except (DependencyUnavailable, TimeoutError):
         problems.append("The store does not answer: new sockets wait.")
-    except StoreRefused as error:
-        problems.append(str(error))
+    except StoreRefused:
+        pass  # it is among the refusals
+    problems += store.refusals.values()
     return [*problems, *(f"A task has ended by a bug, restart this process: {name}." for name in background.ended)]

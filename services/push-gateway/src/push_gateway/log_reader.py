@@ -8,6 +8,7 @@ import msgspec
 from push_gateway.store_api import StoreApi
 from shared.contracts.internal import LogAnswer, LogQuery, Position, TopsAnswer, TopsQuery
 
+LOG_PATH = "/internal/log"
 MAX_USERS_PER_TOPS_QUERY = 10_000
 """What the store answers at once (`TopsQuery`)."""
 
@@ -48,14 +49,19 @@ class StoreLogReader:
         """See `LogReader`."""
         asked = tuple(Position(user_id=user_id, after=after) for user_id, after in positions.items())
         query = LogQuery(positions=asked, limit=self._frames_per_user)
-        answer = await self._store.ask("/internal/log", query, self._log_answers)
-        if [log.user_id for log in answer.users] != list(positions):
-            raise self._store.not_understood("/internal/log", "it is about other users than were asked for")
-        return answer
+
+        def objection(answer: LogAnswer) -> str | None:
+            is_meant = [log.user_id for log in answer.users] == list(positions)
+            return None if is_meant else "it is about other users than were asked for"
+
+        return await self._store.ask(LOG_PATH, query, self._log_answers, objection=objection)
 
     async def tops(self, user_ids: Sequence[str]) -> TopsAnswer:
         """See `LogReader`."""
-        answer = await self._store.ask("/internal/tops", TopsQuery(user_ids=tuple(user_ids)), self._tops_answers)
-        if not answer.tops.keys() >= set(user_ids):
-            raise self._store.not_understood("/internal/tops", "it is about fewer users than were asked for")
-        return answer
+
+        def objection(answer: TopsAnswer) -> str | None:
+            is_meant = answer.tops.keys() >= set(user_ids)
+            return None if is_meant else "it is about fewer users than were asked for"
+
+        query = TopsQuery(user_ids=tuple(user_ids))
+        return await self._store.ask("/internal/tops", query, self._tops_answers, objection=objection)

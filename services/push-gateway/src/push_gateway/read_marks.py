@@ -10,8 +10,8 @@ import structlog
 
 from push_gateway.background import Background
 from push_gateway.metrics import Metrics
-from push_gateway.store_api import REFUSED_PAUSE_SECONDS, StoreApi, StoreRefused
-from shared.contracts.internal import ReadAnswer, ReadQuery
+from push_gateway.store_api import REFUSED_PAUSE_SECONDS, StoreApi, StoreObjected, StoreRefused
+from shared.contracts.internal import NO_SUCH_CONVERSATION, ReadAnswer, ReadQuery
 from shared.errors import DependencyUnavailable, PermanentError
 
 log = structlog.get_logger(__name__)
@@ -21,8 +21,6 @@ _USERS = 5_000
 _WORKERS = 4
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
-_ABOUT_THE_MARK = (404, 422)
-"""Answers about what was asked, and not about who asks: there is no such conversation, or no such number."""
 
 
 class ReadRefused(PermanentError):
@@ -52,15 +50,16 @@ class StoreReadPositions:
     async def advance(self, query: ReadQuery) -> None:
         """See `ReadPositions`."""
         try:
-            await self._store.ask("/internal/read", query, self._answers)
-        except StoreRefused as error:
-            if error.status in _ABOUT_THE_MARK:
-                raise ReadRefused(f"status {error.status}") from error
-            raise
+            await self._store.ask("/internal/read", query, self._answers, problems=[NO_SUCH_CONVERSATION])
+        except StoreObjected as error:
+            raise ReadRefused(str(error)) from error
 
 
 class ReadMarks:
-    """Bounded: a user's conversations, and users. The greatest `seq` of a conversation stands for all before it."""
+    """Bounded: a user's conversations, and users. The greatest `seq` of a conversation stands for all before it.
+
+    Where the store is away, or refuses us, nobody asks before the pause is over or another call has been answered.
+    """
 
     def __init__(self, positions: ReadPositions, metrics: Metrics) -> None:
         self._positions = positions
@@ -68,6 +67,7 @@ class ReadMarks:
         self._waiting: dict[str, dict[str, int]] = {}
         self._something = asyncio.Event()
         self._pause_seconds = 0.0
+        self._rests_until = 0.0
 
     def mark(self, user_id: str, conversation_id: str, up_to_seq: int) -> None:
         """Have it told to the store soon; beyond the bounds it is dropped, as the client will say it again."""
@@ -90,7 +90,11 @@ class ReadMarks:
             yield
 
     async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
+            if (left_seconds := self._rests_until - loop.time()) > 0:
+                await asyncio.sleep(left_seconds)
+                continue
             query = self._next()
             if query is None:
                 self._something.clear()
@@ -98,22 +102,23 @@ class ReadMarks:
                 continue
             try:
                 await self._positions.advance(query)
-                self._pause_seconds = 0.0
-                self._metrics.read_marks.labels("stored").inc()
             except ReadRefused as error:
                 self._metrics.read_marks.labels("refused").inc()
                 log.info("a read position was refused", reason=str(error))
             except DependencyUnavailable as error:
                 log.info("a read position waits for the store", reason=str(error))
-                self._pause_seconds = min(max(self._pause_seconds * 2, _FIRST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS)
-                await self._again(query)
+                self._again(query, loop.time(), max(self._pause_seconds * 2, _FIRST_PAUSE_SECONDS))
             except StoreRefused:
-                self._pause_seconds = REFUSED_PAUSE_SECONDS
-                await self._again(query)
+                self._again(query, loop.time(), REFUSED_PAUSE_SECONDS)
+            else:
+                self._pause_seconds = self._rests_until = 0.0
+                self._metrics.read_marks.labels("stored").inc()
 
-    async def _again(self, query: ReadQuery) -> None:
+    def _again(self, query: ReadQuery, now: float, pause_seconds: float) -> None:
         self.mark(query.user_id, query.conversation_id, query.up_to_seq)
-        await asyncio.sleep(self._pause_seconds)
+        if self._rests_until <= now:  # otherwise another worker has found out the same a moment before
+            self._pause_seconds = min(pause_seconds, _LONGEST_PAUSE_SECONDS)
+            self._rests_until = now + self._pause_seconds
 
     def _next(self) -> ReadQuery | None:
         """Take one conversation of the user whose turn it is."""

@@ -4,7 +4,7 @@ A store that is away is waited for. A store that refuses us will do so until a p
 error of its own, which says what to mend; whoever waits goes on waiting all the same, and nothing is skipped.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import TypeVar
@@ -50,22 +50,72 @@ class StoreRefused(PermanentError):
         self.status = status
 
 
+class StoreObjected(PermanentError):
+    """The store has understood us, and says a problem that the caller has asked for by name. `str()` is its type."""
+
+
+class _Problem(msgspec.Struct):
+    type: str = ""
+
+
 class StoreApi:
     """Asks, and tells refusals from outages. `http` carries address, service token and time limit."""
 
     def __init__(self, http: httpx.AsyncClient, metrics: Metrics) -> None:
         self._http = http
         self._metrics = metrics
+        self._problems = msgspec.json.Decoder(_Problem)
+        self._refusals: dict[str, str] = {}
 
-    async def ask(self, path: str, query: msgspec.Struct, answers: msgspec.json.Decoder[AnswerT]) -> AnswerT:
-        """Return the answer to `query`.
+    @property
+    def refusals(self) -> Mapping[str, str]:
+        """What to mend, by path: of every path that was refused the last time that the store said anything of it."""
+        return dict(self._refusals)
+
+    async def ask(
+        self,
+        path: str,
+        query: msgspec.Struct,
+        answers: msgspec.json.Decoder[AnswerT],
+        *,
+        objection: Callable[[AnswerT], str | None] = lambda _: None,
+        problems: Collection[str] = (),
+    ) -> AnswerT:
+        """Return the answer to `query`. Every call is counted once.
+
+        Args:
+            path: where to.
+            query: what is asked.
+            answers: reads the answer.
+            objection: says why an answer cannot be meant for this question; None: it can.
+            problems: types of problem details (RFC 9457) that are answers too, as any client's wish may lead to them.
 
         Raises:
+            StoreObjected: the answer is one of `problems`.
             DependencyUnavailable: the store did not answer, or is not able to.
             StoreRefused: asking again will not help.
         """
+        response = await self._post(path, msgspec.json.encode(query))
+        if not response.is_success:
+            if (problem := self._problem(response)) in problems:
+                self._answered(path)
+                raise StoreObjected(problem)
+            status = response.status_code
+            what_to_mend = _WHAT_TO_MEND.get(status, _OTHER_VERSION)
+            raise self._refused(path, what_to_mend.format(path=path, status=status), status)
         try:
-            response = await self._http.post(path, content=msgspec.json.encode(query))
+            answer = answers.decode(response.content)
+        except msgspec.MsgspecError as error:
+            raise self._refused(path, _NOT_UNDERSTOOD.format(path=path, why=error), HTTPStatus.OK) from error
+        if (why := objection(answer)) is not None:
+            raise self._refused(path, _NOT_UNDERSTOOD.format(path=path, why=why), HTTPStatus.OK)
+        self._answered(path)
+        return answer
+
+    async def _post(self, path: str, content: bytes) -> httpx.Response:
+        """Return an answer that is one: anything else is an outage."""
+        try:
+            response = await self._http.post(path, content=content)
         except (httpx.HTTPError, OSError, TimeoutError) as error:
             self._count(path, "unavailable")
             raise DependencyUnavailable(f"the store did not answer {path}: {type(error).__name__} {error}") from error
@@ -73,21 +123,20 @@ class StoreApi:
         if response.is_server_error or status in _TIMES_OF_NEED:
             self._count(path, "unavailable")
             raise DependencyUnavailable(f"the store answered {path} with {status}")
-        if not response.is_success:
-            what_to_mend = _WHAT_TO_MEND.get(status, _OTHER_VERSION)
-            raise self._refused(path, what_to_mend.format(path=path, status=status), status)
-        try:
-            answer = answers.decode(response.content)
-        except msgspec.MsgspecError as error:
-            raise self.not_understood(path, str(error)) from error
-        self._count(path, "answered")
-        return answer
+        return response
 
-    def not_understood(self, path: str, why: str) -> StoreRefused:
-        """Return the error for an answer that cannot be meant for our question."""
-        return self._refused(path, _NOT_UNDERSTOOD.format(path=path, why=why), HTTPStatus.OK)
+    def _problem(self, response: httpx.Response) -> str:
+        try:
+            return self._problems.decode(response.content).type
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return ""
+
+    def _answered(self, path: str) -> None:
+        self._refusals.pop(path, None)
+        self._count(path, "answered")
 
     def _refused(self, path: str, what_to_mend: str, status: int) -> StoreRefused:
+        self._refusals[path] = what_to_mend
         self._count(path, "refused")
         log.error("the store refuses us", what_to_mend=what_to_mend)
         return StoreRefused(what_to_mend, status=status)

@@ -165,10 +165,15 @@ class MediaAnswer(msgspec.Struct, frozen=True, kw_only=True):
     media: Media | None
 
 
+NO_SUCH_CONVERSATION = "urn:switchboard:problem:no-such-conversation"
+"""`type` of the problem that answers a `ReadQuery` for a conversation that the user does not have."""
+
+
 class ReadQuery(msgspec.Struct, frozen=True, kw_only=True):
     """`POST /internal/read`: `user_id` has read the conversation up to `up_to_seq`; answered with `ReadAnswer`.
 
-    Idempotent: never moves back, nor past the conversation's top. 404 for a conversation that the user does not have.
+    Idempotent: never moves back, nor past the conversation's top. For a conversation that the user does not have, 404
+    with the problem `NO_SUCH_CONVERSATION`; any other 404 says that the path leads nowhere.
     """
 
     user_id: str

@@ -174,6 +174,8 @@ class InternalApi:
         if not 0 <= query.up_to_seq < 2**63:
             raise ProblemRaised("invalid-request", "up_to_seq is 0 to 2**63 - 1.")
         marked = await self._desk.mark(query.user_id, query.conversation_id, query.up_to_seq)
+        if marked is None:
+            raise ProblemRaised("no-such-conversation", "The user has no such conversation.")
         return answer(ReadAnswer(seq=marked.read_seq))
 
 

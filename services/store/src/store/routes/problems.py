@@ -35,6 +35,7 @@ KINDS: Mapping[str, Kind] = {
     "unauthorized": Kind(401, "A valid bearer token is needed.", "Send `Authorization: Bearer <token>`."),
     "forbidden": Kind(403, "This is not yours.", "The token is that of another user."),
     "not-found": Kind(404, "There is no such thing.", "You have no such conversation."),
+    "no-such-conversation": Kind(404, "There is no such conversation.", "The user has no such conversation."),
     "method-not-allowed": Kind(405, "This cannot be done here.", "Method Not Allowed"),
     "minting-unavailable": Kind(409, "Tokens are minted elsewhere.", "Users' tokens come from the identity provider."),
     "events-gone": Kind(410, "The event log no longer reaches back that far.", "It holds what came after 41873."),
@@ -44,7 +45,7 @@ KINDS: Mapping[str, Kind] = {
     "internal-error": Kind(500, "Something went wrong here.", ""),
     "unavailable": Kind(503, "The store cannot answer at this moment.", "Try again in a moment."),
 }
-"""By the last part of `type`. docs/protocol.md tells of each."""
+"""By the last part of `type`. docs/protocol.md tells of each, but for `no-such-conversation`: that is /internal's."""
 _NAME_OF_STATUS = {
     400: "bad-request",
     401: "unauthorized",

@@ -36,11 +36,10 @@ class ReadDesk:
         self._clock = clock
         self._nudge_publisher = nudge_publisher
 
-    async def mark(self, user_id: str, conversation_id: str, up_to_seq: int) -> ReadMark:
-        """Mark messages with ids up to `up_to_seq` as read; again changes nothing.
+    async def mark(self, user_id: str, conversation_id: str, up_to_seq: int) -> ReadMark | None:
+        """Mark messages with ids up to `up_to_seq` as read; again changes nothing. None: there is no such conversation.
 
         Raises:
-            ProblemRaised: `not-found`, when the user has no such conversation.
             DependencyUnavailable: Postgres is away.
         """
         marked = await read_marks.mark_read(
@@ -51,9 +50,7 @@ class ReadDesk:
             cause_id=uuid4().hex,
             now=self._clock(),
         )
-        if marked is None:
-            raise ProblemRaised("not-found", "You have no such conversation.")
-        if marked.is_news:
+        if marked is not None and marked.is_news:
             self._nudge_publisher([user_id])
         return marked
 
@@ -80,7 +77,8 @@ def read_marks_router(database: Database, desk: ReadDesk, access: Access) -> API
         """
         if body.user_id is not None and body.user_id != user_id:
             raise ProblemRaised("forbidden", "The token is that of another user.")
-        await desk.mark(user_id, conversation_id, body.up_to_seq)
+        if await desk.mark(user_id, conversation_id, body.up_to_seq) is None:
+            raise ProblemRaised("not-found", "You have no such conversation.")
         epoch = await database.epoch()
         async with database.reading() as connection:
             _, headers = await position(connection, user_id, epoch)
