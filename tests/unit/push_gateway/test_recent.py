@@ -76,12 +76,12 @@ def test_another_epoch_makes_everything_worthless() -> None:
     assert kept.page(5) is None
 
 
-def test_events_that_came_before_the_first_page_are_kept() -> None:
+def test_events_that_came_before_any_epoch_was_known_are_not_kept() -> None:
     kept = Recent(10_000, SharedBudget(10_000))
     kept.add(frame(8))
 
     kept.learn(page(6, 7))
     kept.is_current = True
 
-    assert kept.top == 8
-    assert seqs(kept.page(7)) == [8]
+    assert kept.top == 7
+    assert seqs(kept.page(6)) == [7]

@@ -119,6 +119,7 @@ def test_a_user_is_heard_for_a_while_after_the_last_socket_went() -> None:
 def test_a_page_is_handed_on_with_what_was_heard_while_it_was_read() -> None:
     users, socket = registry(), Recorder()
     users.join("ada", socket)
+    users.on_tops("e1", {"ada": 5})
     users.on_events([event("ada", 8)])
 
     users.on_page("ada", page(5, 6, 7))

@@ -1,3 +1,5 @@
+import pytest
+
 from push_gateway.core import Close, Effect, FetchLog, Limits, Noted, Occasion, Session, Told, VerifyToken
 from push_gateway.frames import CloseCode, Typing
 from tests.unit.push_gateway.wire import frame, page, sent, seqs
@@ -45,12 +47,27 @@ def test_with_a_position_a_socket_gets_everything_after_it() -> None:
 
 
 def test_events_that_come_before_the_log_are_sent_after_it() -> None:
-    opening = session(5)
+    opening = session(5, "e1")
     opening.open()
 
     assert opening.event(frame(8), 0.0, ROOM) == []
     assert opening.event(frame(7), 0.0, ROOM) == []
     assert seqs(opening.page(page(5, 6, 7), 0.0, ROOM)) == [6, 7, 8]
+
+
+@pytest.mark.parametrize(("after", "epoch"), [(None, None), (5, None), (5, "e0")])
+def test_events_that_may_be_of_a_former_life_of_the_log_are_read_from_this_one(
+    after: int | None, epoch: str | None
+) -> None:
+    opening = session(after, epoch)
+    opening.open()
+    opening.event(frame(8), 0.0, ROOM)
+
+    effects = opening.page(page(7) if after is None else page(5, 6, 7), 0.0, ROOM)
+
+    assert 8 not in seqs(effects)
+    assert opening.sent == 7
+    assert fetches(effects) + fetches(opening.tick(1.0, ROOM)) == [7]
 
 
 def test_a_long_log_is_read_page_by_page() -> None:

@@ -81,8 +81,11 @@ class Recent:
                 self.add(frame)
 
     def learn_top(self, epoch: str, top: int) -> None:
-        """Take in where the log stands; in another epoch nothing that is kept means anything."""
-        if self.epoch and epoch != self.epoch:
+        """Take in where the log stands; in another epoch nothing that is kept means anything.
+
+        What came before any epoch was known may be of a former one, too.
+        """
+        if epoch != self.epoch:
             self.clear()
             self.top = top
         self.epoch = epoch

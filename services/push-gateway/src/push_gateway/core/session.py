@@ -216,6 +216,8 @@ class Session:
             return []
         if page.seq < self._sent != page.after:  # it may have been read before the client was where it is
             return [FetchLog(self._sent)]
+        if page.epoch != self._asked_epoch:
+            self._held.clear()  # it may be of a former life of the log, which has what is of this one
         refusal = None if self._starts_at_top else page.why_not_after(self._sent, self._asked_epoch)
         resumed = not self._starts_at_top and refusal is None
         self._phase = _Phase.LIVE
