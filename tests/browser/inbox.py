@@ -70,7 +70,7 @@ def attached(customer: str, message_id: str, kind: str, payload: Any, **more: An
 
 def item(sender: str, recipient: str, *, at_ms: int | None = None, **what: Any) -> dict[str, Any]:
     at = int(time.time() * 1000) if at_ms is None else at_ms
-    page_id = recipient if recipient == PAGE_ID else sender
+    page_id = sender if sender == PAGE_ID else recipient
     one = {"sender": {"id": sender}, "recipient": {"id": recipient}, "timestamp": at, **what}
     return {"object": "page", "entry": [{"id": page_id, "time": at, "messaging": [one]}]}
 

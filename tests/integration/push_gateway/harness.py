@@ -25,7 +25,7 @@ JWT_SECRET = "a-secret-of-at-least-thirty-two-bytes"
 WAIT_SECONDS = 10.0
 
 
-def token(user_id: str, seconds: float = 600.0, secret: str = JWT_SECRET) -> str:
+def token(user_id: str, seconds: float = 7200.0, secret: str = JWT_SECRET) -> str:
     return mint(SecretStr(secret), user_id, now=datetime.now(UTC), ttl=timedelta(seconds=seconds))[0]
 
 

@@ -165,8 +165,9 @@ class Registry:
         feed = self._feeds.get(user_id)
         if feed is None:
             return
+        is_sure = feed.recent.knows_life_of(page.seq)
         feed.recent.learn(page)
-        feed.recent.is_current = feed.is_heard
+        feed.recent.is_current = feed.is_heard and is_sure
         # A socket that joined while the page was read must know what its neighbours heard meanwhile.
         page = Page(page.after, page.epoch, max(page.seq, feed.recent.top), page.floor_seq, page.frames)
         for listener in tuple(feed.listeners):
@@ -178,8 +179,9 @@ class Registry:
             top = tops.get(feed.user_id)
             if top is None:
                 continue
+            is_sure = feed.recent.knows_life_of(top)
             feed.recent.learn_top(epoch, top)
-            feed.recent.is_current = feed.is_heard
+            feed.recent.is_current = feed.is_heard and is_sure
             for listener in tuple(feed.listeners):
                 listener.top(epoch, top)
 

@@ -72,6 +72,10 @@ class Recent:
         if self._budget.used_bytes > self._budget.limit_bytes:
             self.clear()
 
+    def knows_life_of(self, top: int) -> bool:
+        """Whether nothing above `top` was heard of while no epoch was known: such a thing only the store can tell."""
+        return bool(self.epoch) or self.top <= top
+
     def learn(self, page: Page) -> None:
         """Take in what the store says; frames only where they continue or complete what is kept."""
         self.learn_top(page.epoch, page.seq)

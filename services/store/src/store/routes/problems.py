@@ -45,7 +45,9 @@ KINDS: Mapping[str, Kind] = {
     "internal-error": Kind(500, "Something went wrong here.", ""),
     "unavailable": Kind(503, "The store cannot answer at this moment.", "Try again in a moment."),
 }
-"""By the last part of `type`. docs/protocol.md tells of each, but for `no-such-conversation`: that is /internal's."""
+"""By the last part of `type`. docs/protocol.md tells of each that is not among `INTERNAL`."""
+INTERNAL = frozenset({"no-such-conversation"})
+"""Those that only services are told, under /internal."""
 _NAME_OF_STATUS = {
     400: "bad-request",
     401: "unauthorized",
