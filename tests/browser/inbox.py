@@ -6,7 +6,7 @@ from typing import Any
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from shared.contracts import conversation_id
-from tests.system.running import System
+from tests.system.running import System, eventually
 
 USER = "agent"
 PAGE_ID = "1001"
@@ -92,6 +92,22 @@ async def all_read(system: System, customer: str) -> None:
 async def open_conversation(page: Page, name: str) -> None:
     await page.get_by_role("option").filter(has_text=name).first.click()
     await expect(page.get_by_role("region", name="Messages with")).to_be_visible()
+
+
+async def search_for(page: Page, word: str) -> None:
+    """Return once something is found: searches see a message a moment after the inbox does, and ask once a word."""
+    field = page.get_by_role("combobox", name="Search people and messages")
+
+    async def is_found() -> bool:
+        await field.fill("")
+        await field.fill(word)
+        try:
+            await expect(page.locator("#hit-0")).to_be_visible(timeout=2_000)
+        except AssertionError:
+            return False
+        return True
+
+    await eventually(is_found, what=f"a hit for {word}")
 
 
 async def contents(page: Page) -> list[str]:

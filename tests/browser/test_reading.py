@@ -12,7 +12,18 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Locator, Page, Route, WebSocketRoute, expect
 
-from tests.browser.inbox import NO_GRAPH, PAGE_ID, USER, attached, echo, open_conversation, signed_in, text, told
+from tests.browser.inbox import (
+    NO_GRAPH,
+    PAGE_ID,
+    USER,
+    attached,
+    echo,
+    open_conversation,
+    search_for,
+    signed_in,
+    text,
+    told,
+)
 from tests.system.running import System, eventually, running_system
 from tests.system.surroundings import surroundings
 
@@ -190,8 +201,7 @@ async def test_a_page_that_fails_is_not_asked_for_again_until_somebody_tries(sys
         await route.abort()
 
     await page.route(_OLDER_PAGES, fails)
-    await page.keyboard.press("/")
-    await page.keyboard.type("lighthouse")
+    await search_for(page, "lighthouse")
     await page.locator("#hit-0").click()
     await expect(page.get_by_role("button", name="Try again")).to_be_visible()
     await page.wait_for_timeout(500)  # in which nothing is to happen
@@ -206,8 +216,7 @@ async def test_the_same_hit_is_gone_to_each_time_and_marked_for_a_moment(system:
     page = await signed_in(browser, system)
     await told(system, text("7001", "m_lighthouse", "the lighthouse", at_ms=minutes_ago(60)))
     await told(system, history(range(40), begun_ms=minutes_ago(30)))
-    await page.keyboard.press("/")
-    await page.keyboard.type("lighthouse")
+    await search_for(page, "lighthouse")
     for _ in range(2):
         await page.locator("#hit-0").click()
         await expect(page.locator("#thread .found")).to_be_in_viewport()
