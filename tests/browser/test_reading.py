@@ -36,6 +36,12 @@ _FIRST_ON_SCREEN = """() => {
   return rows.find((row) => row.getBoundingClientRect().bottom > edge + 1).querySelector('.text').textContent;
 }"""
 
+_PICTURES_ARE_RARE = """{
+  const after = window.setTimeout;
+  window.setTimeout = (work, ms, ...more) => after(work, ms === 16 ? 700 : ms, ...more);
+}"""
+"""The client tells of changes at most every 16 ms; here what is told together is what an overloaded tab sees at once."""
+
 
 @pytest.fixture
 async def system(tmp_path: Path) -> AsyncIterator[System]:
@@ -44,9 +50,9 @@ async def system(tmp_path: Path) -> AsyncIterator[System]:
         yield running
 
 
-def history(numbers: range, *, begun_ms: int, customer: str = "7001") -> dict[str, Any]:
+def history(numbers: range, *, begun_ms: int, customer: str = "7001", called: str = "m") -> dict[str, Any]:
     """Return one webhook of messages a second apart: "number 0" is of `begun_ms`."""
-    bodies = [text(customer, f"m_{one}", f"number {one}", at_ms=begun_ms + one * 1000) for one in numbers]
+    bodies = [text(customer, f"{called}_{one}", f"number {one}", at_ms=begun_ms + one * 1000) for one in numbers]
     for body in bodies[1:]:
         bodies[0]["entry"][0]["messaging"] += body["entry"][0]["messaging"]
     return bodies[0]
@@ -249,6 +255,21 @@ async def test_a_quote_leads_to_what_it_answers_also_far_up_and_says_where_that_
     row = page.locator("#thread li").filter(has_text="to nothing")
     await row.get_by_role("button", name="Replied to an earlier message").click()
     await expect(row.get_by_role("status")).to_have_text("The message was not found")
+
+
+async def test_pages_that_come_between_two_pictures_are_followed_by_the_next_ones(
+    system: System, browser: Browser
+) -> None:
+    await told(system, text("7001", "m_lighthouse", "the lighthouse", at_ms=minutes_ago(60)))
+    for begun_ms in (minutes_ago(30), minutes_ago(20)):
+        await told(system, history(range(300), begun_ms=begun_ms, called=str(begun_ms)))
+    context = await browser.new_context()
+    await context.add_init_script(_PICTURES_ARE_RARE)
+    page = await signed_in(context, system)
+    await search_for(page, "lighthouse")
+    await page.locator("#hit-0").click()
+    await expect(page.locator("#thread .found .text")).to_have_text("the lighthouse", timeout=30_000)
+    await expect(page.locator("#thread .found")).to_be_in_viewport()
 
 
 async def test_a_row_that_plays_or_has_the_focus_stays_however_far_away_it_is(system: System, browser: Browser) -> None:

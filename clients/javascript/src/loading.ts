@@ -160,46 +160,46 @@ export class Loading {
   }
 
   #conversations(filter: ConversationFilter, after: string | null): Promise<boolean> {
-    return this.#once(`list ${filterKey(filter)}`, async () => {
+    return this.#once(`list ${filterKey(filter)}`, async (ended) => {
       const { generation } = this.#holder.state;
       this.#holder.dispatch({ type: "listLoading", filter });
       try {
-        const page = await this.#pages.conversations(filter, after);
+        const page = await this.#pages.conversations(filter, after).finally(ended);
         this.#holder.dispatch({ type: "conversations", filter, generation, after, page });
-        this.#holder.dispatch({ type: "listLoading", filter, error: null });
         return true;
       } catch (thrown) {
-        this.#holder.dispatch({ type: "listLoading", filter, error: asError(thrown).message });
+        this.#holder.dispatch({ type: "listFailed", filter, error: asError(thrown).message });
         throw thrown;
       }
     });
   }
 
   #messages(conversationId: string, after: string | null): Promise<boolean> {
-    return this.#once(`thread ${conversationId}`, async () => {
+    return this.#once(`thread ${conversationId}`, async (ended) => {
       const { generation } = this.#holder.state;
       this.#holder.dispatch({ type: "threadLoading", conversationId });
       try {
-        const page = await this.#pages.messages(conversationId, after);
+        const page = await this.#pages.messages(conversationId, after).finally(ended);
         this.#holder.dispatch({ type: "messages", conversationId, generation, after, page });
-        this.#holder.dispatch({ type: "threadLoading", conversationId, error: null });
         return true;
       } catch (thrown) {
-        this.#holder.dispatch({ type: "threadLoading", conversationId, error: asError(thrown).message });
+        this.#holder.dispatch({ type: "threadFailed", conversationId, error: asError(thrown).message });
         throw thrown;
       }
     });
   }
 
-  /** Who asks for what is under way already gets the same answer. */
-  #once(key: string, load: () => Promise<boolean>): Promise<boolean> {
+  /**
+   * Who asks for what is under way already gets the same answer.
+   *
+   * @param load calls what it is given when it has its answer: whoever is told of a page may ask for the next one at once
+   */
+  #once(key: string, load: (ended: () => void) => Promise<boolean>): Promise<boolean> {
     const underway = this.#underway.get(key);
     if (underway !== undefined) {
       return underway;
     }
-    const begun = load().finally(() => {
-      this.#underway.delete(key);
-    });
+    const begun = load(() => this.#underway.delete(key));
     this.#underway.set(key, begun);
     return begun;
   }
@@ -219,7 +219,7 @@ export class Loading {
       if (signal.aborted) {
         return;
       }
-      this.#holder.dispatch({ type: "listLoading", filter: {}, error: asError(thrown).message });
+      this.#holder.dispatch({ type: "listFailed", filter: {}, error: asError(thrown).message });
       this.#failed(asError(thrown));
     }
   }

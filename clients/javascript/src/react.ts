@@ -147,7 +147,8 @@ export interface InboxView {
   /** Why the last load failed; `null` where it did not. */
   readonly error: string | null;
   readonly hasMore: boolean;
-  readonly loadMore: () => void;
+  /** Resolves to whether a further page has come; never rejects, `error` says why there is none. */
+  readonly loadMore: () => Promise<boolean>;
   /** Of all conversations that are held. */
   readonly unreadCount: number;
   readonly accounts: readonly Account[];
@@ -167,9 +168,7 @@ export function useInbox(filter: ConversationFilter = {}): InboxView {
     client.loadConversations(stable).catch(ignored);
   }, [client, stable]);
 
-  const loadMore = useCallback(() => {
-    client.loadMoreConversations(stable).catch(ignored);
-  }, [client, stable]);
+  const loadMore = useCallback(() => client.loadMoreConversations(stable).catch(nothing), [client, stable]);
 
   return {
     conversations,
@@ -193,7 +192,8 @@ export interface ConversationView {
   readonly loaded: boolean;
   readonly error: string | null;
   readonly hasOlder: boolean;
-  readonly loadOlder: () => void;
+  /** Resolves to whether an older page has come; never rejects, `error` says why there is none. */
+  readonly loadOlder: () => Promise<boolean>;
   /** Up to the message with this `id`; without it: all. */
   readonly markRead: (upToId?: number) => void;
   /** Call it on every key. */
@@ -225,7 +225,7 @@ export function useConversation(conversationId: string | null): ConversationView
     loaded: thread?.loaded ?? false,
     error: thread?.error ?? null,
     hasOlder: thread !== undefined && thread.next !== null,
-    loadOlder: useCallback(() => { client.loadOlderMessages(id).catch(ignored); }, [client, id]),
+    loadOlder: useCallback(() => client.loadOlderMessages(id).catch(nothing), [client, id]),
     markRead: useCallback((upToId?: number) => { client.markRead(id, upToId); }, [client, id]),
     sendTyping: useCallback(() => { client.typing(id); }, [client, id]),
     typing,
@@ -250,3 +250,4 @@ function useSlice<Slice>(client: InboxClient, select: (state: InboxState) => Sli
 
 /** The state says so too: a list or a thread carries why it could not be loaded. */
 const ignored = (): void => undefined;
+const nothing = (): boolean => false;

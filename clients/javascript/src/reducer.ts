@@ -60,9 +60,12 @@ export type InboxEvent =
   | { readonly type: "accounts"; readonly generation: number; readonly accounts: readonly Account[] }
   /** A whole conversation that some other answer contained. */
   | { readonly type: "told"; readonly generation: number; readonly conversation: Conversation }
-  /** A page was asked for, or could not be had. */
-  | { readonly type: "listLoading"; readonly filter: ConversationFilter; readonly error?: string | null }
-  | { readonly type: "threadLoading"; readonly conversationId: string; readonly error?: string | null }
+  /** A page was asked for. */
+  | { readonly type: "listLoading"; readonly filter: ConversationFilter }
+  | { readonly type: "threadLoading"; readonly conversationId: string }
+  /** A page could not be had. */
+  | { readonly type: "listFailed"; readonly filter: ConversationFilter; readonly error: string }
+  | { readonly type: "threadFailed"; readonly conversationId: string; readonly error: string }
   /** Nobody looks at it: its messages may go. */
   | { readonly type: "forgotten"; readonly conversationId: string }
   /** It is now that late, milliseconds since 1970. */
@@ -70,6 +73,8 @@ export type InboxEvent =
 
 /** While REST is away a log goes on: more frames than these are not kept. */
 const MOST_WAITING = 5_000;
+const ASKED = { loading: true, error: null } as const;
+const ANSWERED = { loading: false, error: null } as const;
 
 /** Return the state after `event`; `state` itself where nothing has changed. */
 export function reduce(state: InboxState, event: InboxEvent): InboxState {
@@ -83,9 +88,13 @@ export function reduce(state: InboxState, event: InboxEvent): InboxState {
     case "loaded":
       return loaded(state, event.snapshot);
     case "conversations":
-      return fits(state, event) ? withConversations(state, event.filter, event.page, event.after) : state;
+      return fits(state, event)
+        ? withConversations(state, event.filter, event.page, event.after)
+        : withList(state, event.filter, ANSWERED);
     case "messages":
-      return fits(state, event) ? withMessages(state, event.conversationId, event.page, event.after) : state;
+      return fits(state, event)
+        ? withMessages(state, event.conversationId, event.page, event.after)
+        : withThread(state, event.conversationId, ANSWERED);
     case "accounts":
       return event.generation === state.generation && !state.needsReload
         ? event.accounts.reduce(holdAccount, state)
@@ -95,12 +104,13 @@ export function reduce(state: InboxState, event: InboxEvent): InboxState {
         ? holdConversation(state, event.conversation)
         : state;
     case "listLoading":
-      return withList(state, event.filter, { loading: event.error === undefined, error: event.error ?? null });
+      return withList(state, event.filter, ASKED);
     case "threadLoading":
-      return withThread(state, event.conversationId, {
-        loading: event.error === undefined,
-        error: event.error ?? null,
-      });
+      return withThread(state, event.conversationId, ASKED);
+    case "listFailed":
+      return withList(state, event.filter, { loading: false, error: event.error });
+    case "threadFailed":
+      return withThread(state, event.conversationId, { loading: false, error: event.error });
     case "forgotten":
       return forgotten(state, event.conversationId);
     case "time":
@@ -219,22 +229,22 @@ function withConversations(
   const held = holdConversations(state, page.items);
   const window = state.lists.get(filterKey(filter));
   if (after !== (window?.next ?? null) && after !== null) {
-    return held; // it was asked for twice: the list goes on from another place by now
+    return withList(held, filter, ANSWERED); // it was asked for twice: the list goes on from another place by now
   }
   const last = page.items.at(-1);
   const until = page.next === null ? null : last === undefined ? (window?.until ?? null) : positionOf(last);
-  return withList(held, filter, { loaded: true, loading: false, error: null, next: page.next, until });
+  return withList(held, filter, { ...ANSWERED, loaded: true, next: page.next, until });
 }
 
 function withMessages(state: InboxState, conversationId: string, page: Page<Message>, after: string | null): InboxState {
   const held = page.items.reduce(holdMessage, state);
   const thread = held.threads.get(conversationId) ?? emptyThread(conversationId);
   if (after !== null && after !== thread.next) {
-    return held;
+    return withThread(held, conversationId, ANSWERED);
   }
   const oldest = page.items.at(-1);
   const since = page.next === null ? null : (oldest ?? thread.since);
-  return withThread(held, conversationId, { loaded: true, loading: false, error: null, next: page.next, since });
+  return withThread(held, conversationId, { ...ANSWERED, loaded: true, next: page.next, since });
 }
 
 function withList(state: InboxState, filter: ConversationFilter, change: Partial<ConversationWindow>): InboxState {

@@ -20,7 +20,7 @@ type Props = {
   readonly isLoading: boolean;
   readonly label: string;
   readonly emptyText: string;
-  readonly onMore: () => void;
+  readonly onMore: () => Promise<boolean>;
   readonly onOpen: (id: string) => void;
   readonly onActive: (id: string) => void;
 };
@@ -44,7 +44,7 @@ export function ConversationList(props: Props) {
 
   const lastShown = items.at(-1)?.index ?? -1;
   useEffect(() => {
-    if (hasMore && lastShown >= order.length - AHEAD_ROWS) onMore();
+    if (hasMore && lastShown >= order.length - AHEAD_ROWS) void onMore();
   }, [hasMore, lastShown, order.length, onMore]);
 
   useEffect(() => {

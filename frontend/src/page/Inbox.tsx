@@ -127,7 +127,7 @@ export function Inbox({ session }: { session: SessionStore }) {
             <SearchResults hits={found.hits} state={found.state} query={found.query} activeIndex={activeHit} nowMs={nowMs} onOpen={openHit} />
           ) : (
             <>
-              {inbox.error !== null && <p className="list-error" role="alert">{inbox.error} <button type="button" className="link" onClick={inbox.loadMore}>Try again</button></p>}
+              {inbox.error !== null && <p className="list-error" role="alert">{inbox.error} <button type="button" className="link" onClick={() => void inbox.loadMore()}>Try again</button></p>}
               <ConversationList
                 key={`${platform ?? "all"} ${unreadOnly ? "unread" : "any"}`}
                 conversations={conversations}

@@ -24,7 +24,7 @@ type Props = {
   readonly nowMs: number;
   /** A message to show; another object each time. */
   readonly sought: Sought | null;
-  readonly onOlder: () => void;
+  readonly onOlder: () => Promise<boolean>;
   readonly onSeen: (upToId: number) => void;
 };
 
@@ -48,7 +48,7 @@ export function ThreadView(props: Props) {
   const onScroll = () => {
     scroll.onScroll();
     const element = scrollerRef.current;
-    if (element && element.scrollTop < AHEAD_PX && hasOlder && !isLoading && error === null) onOlder();
+    if (element && element.scrollTop < AHEAD_PX && hasOlder && !isLoading && error === null) void onOlder();
   };
   const moving = {
     onWheel: scroll.letGo,
@@ -66,7 +66,7 @@ export function ThreadView(props: Props) {
       <div className="thread" ref={scrollerRef} onScroll={onScroll} {...moving} tabIndex={0} role="region" aria-label={`Messages with ${name}`} id="thread">
         <div className="thread-inner">
           <div className="thread-top">
-            {error !== null ? <span role="alert">{error} <button type="button" className="link" onClick={onOlder}>Try again</button></span>
+            {error !== null ? <span role="alert">{error} <button type="button" className="link" onClick={() => void onOlder()}>Try again</button></span>
               : hasOlder || isLoading ? <span className="note">Loading older messages…</span>
               : <span className="note">This is where the conversation begins</span>}
           </div>

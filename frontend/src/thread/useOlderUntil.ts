@@ -4,7 +4,8 @@ export type Pages = {
   readonly isLoading: boolean;
   readonly hasOlder: boolean;
   readonly error: string | null;
-  readonly onOlder: () => void;
+  /** Resolves to whether a page has come. */
+  readonly onOlder: () => Promise<boolean>;
 };
 
 /** `stuck`: a page could not be had, and it goes on once one is there again; `missing`: it was not found. */
@@ -19,22 +20,22 @@ type Progress = "idle" | "going" | "stuck" | "reached" | "missing";
 export function useOlderUntil(goal: unknown, isHere: boolean, { isLoading, hasOlder, error, onOlder }: Pages, mostPages: number): Progress {
   const asked = useRef<{ goal: unknown; pages: number }>({ goal: null, pages: 0 });
   const [spentGoal, setSpentGoal] = useState<unknown>(null);
+  const [pagesCome, setPagesCome] = useState(0);
   const isSpent = !isLoading && (!hasOlder || spentGoal === goal);
   const progress = goal === null ? "idle" : isHere ? "reached" : error !== null ? "stuck" : isSpent ? "missing" : "going";
   const isNext = progress === "going" && !isLoading;
   useEffect(() => {
     if (!isNext) return;
-    // In a task of its own: while a page is being handed over, the next one cannot be asked for yet.
-    const timer = window.setTimeout(() => {
-      if (asked.current.goal !== goal) asked.current = { goal, pages: 0 };
-      if (asked.current.pages >= mostPages) {
-        setSpentGoal(goal);
-      } else {
-        asked.current.pages += 1;
-        onOlder();
-      }
-    });
-    return () => window.clearTimeout(timer);
-  }, [isNext, goal, mostPages, onOlder]);
+    if (asked.current.goal !== goal) asked.current = { goal, pages: 0 };
+    if (asked.current.pages >= mostPages) {
+      setSpentGoal(goal);
+    } else {
+      asked.current.pages += 1;
+      // A page may come so quickly that it was never seen loading: that it has come says it.
+      void onOlder().then((hasCome) => {
+        if (hasCome) setPagesCome((count) => count + 1);
+      });
+    }
+  }, [isNext, pagesCome, goal, mostPages, onOlder]);
   return progress;
 }

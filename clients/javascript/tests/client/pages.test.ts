@@ -32,6 +32,26 @@ describe("pages", () => {
     expect(await made.loadOlderMessages("c1")).toBe(false);
   });
 
+  test("can be asked for by whoever is being told of the one before", async () => {
+    const asked: ((page: Response) => void)[] = [];
+    world.answer = ({ url }) => url.includes("/messages") ? new Promise((answered) => { asked.push(answered); }) : undefined;
+    const made = await world.live();
+    made.watchConversation("c1");
+    await world.passes(100); // what happens now is told at once
+    const stop = made.subscribe(() => {
+      stop();
+      void made.loadOlderMessages("c1");
+    });
+    asked.shift()?.(world.list([message(2)], { Link: '</messages?limit=50&cursor=older>; rel="next"' }));
+    await world.settles();
+    expect(asked).toHaveLength(1);
+    expect(made.getState().threads.get("c1")?.loading).toBe(true);
+    asked.shift()?.(world.list([message(1)]));
+    await world.settles();
+    expect(texts(made)).toEqual(["text 1", "text 2"]);
+    expect(made.getState().threads.get("c1")).toMatchObject({ loading: false, next: null });
+  });
+
   test("of conversations follow their list's cursor, and the filter", async () => {
     const old = conversation("c9", { last_message_at: "2026-11-20T10:00:00Z", unread_count: 0 });
     world.answer = ({ url }) => {
