@@ -9,6 +9,8 @@ CODE := $(MEMBERS) tests bench
 PACKAGES := clients/javascript frontend
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(foreach m,shared ingest enricher store push-gateway simulator cli,--no-emit-package switchboard-$(m))
 T ?=
+# Each has a Postgres and a RabbitMQ of its own; many tests wait more than they work.
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install run inbox check check-python check-javascript format test test-python test-javascript property acceptance browser soak bench contracts lock env image clean
@@ -57,7 +59,8 @@ test: $(if $(T),,test-javascript) test-python ## Run every test: real RabbitMQ, 
 
 test-python: install
 	$(BIN)/switchboard provision
-	$(BIN)/pytest $(T)
+	$(if $(T),,$(BIN)/switchboard build-inbox --if-needed)
+	$(BIN)/pytest $(if $(T),$(T),-n $(WORKERS) --dist worksteal)
 
 test-javascript: install $(PACKAGES:%=%/node_modules/.package-lock.json)
 	for package in $(PACKAGES); do (cd $$package && npm run --silent build && npm run --silent test) || exit 1; done

@@ -1,3 +1,3 @@
-"""Where fixtures come from; each plugin provides one outside part for real."""
+"""Where fixtures come from; each plugin provides an outside part for real."""
 
-pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.rabbitmq"]
+pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.rabbitmq", "tests.fixtures.systems"]

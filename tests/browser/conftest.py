@@ -9,6 +9,8 @@ from playwright.async_api import Browser, async_playwright
 
 from switchboard.building import SOURCES, build_inbox, is_built
 from switchboard.provision.chromium import choose_chromium
+from tests.browser.inbox import NO_GRAPH, PAGE_ID, USER
+from tests.system.running import System, running_system
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +33,12 @@ async def browser(chromium: Path, built_inbox: Path) -> AsyncIterator[Browser]:
         running = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield running
         await running.close()
+
+
+@pytest.fixture
+async def system(tmp_path: Path, environment: dict[str, str], request: pytest.FixtureRequest) -> AsyncIterator[System]:
+    """Run a system in which USER has one page, and nobody writes but the test; parameters are more arguments of it."""
+    arguments = getattr(request, "param", ())
+    async with running_system(tmp_path, *NO_GRAPH, *arguments, environment=environment) as running:
+        await running.connect_page("facebook", PAGE_ID, USER, name="Blue Things")
+        yield running

@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,19 +15,11 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from switchboard.building import SOURCES
-from tests.browser.inbox import NO_GRAPH, PAGE_ID, USER, contents, open_conversation, signed_in, text, told, watched
+from tests.browser.inbox import NO_GRAPH, USER, contents, open_conversation, signed_in, text, told, watched
 from tests.system.running import System, running_system
-from tests.system.surroundings import surroundings
 
 pytestmark = [pytest.mark.browser, pytest.mark.system, pytest.mark.timeout(240)]
 _AXE = SOURCES / "node_modules" / "axe-core" / "axe.min.js"
-
-
-@pytest.fixture
-async def system(tmp_path: Path) -> AsyncIterator[System]:
-    async with surroundings() as environment, running_system(tmp_path, *NO_GRAPH, environment=environment) as running:
-        await running.connect_page("facebook", PAGE_ID, USER, name="Blue Things")
-        yield running
 
 
 async def violations(page: Page) -> list[str]:
@@ -180,13 +172,12 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-async def test_only_a_page_on_the_list_may_embed_the_inbox_and_sign_it_in(tmp_path: Path, browser: Browser) -> None:
+async def test_only_a_page_on_the_list_may_embed_the_inbox_and_sign_it_in(
+    tmp_path: Path, environment: dict[str, str], browser: Browser
+) -> None:
     port = free_port()
     listed = {"SWITCHBOARD_EMBEDDING_ORIGINS": f"http://127.0.0.1:{port}"}
-    async with (
-        surroundings() as environment,
-        running_system(tmp_path, *NO_GRAPH, environment={**environment, **listed}) as system,
-    ):
+    async with running_system(tmp_path, *NO_GRAPH, environment={**environment, **listed}) as system:
         token = await system.token(USER)
         with embedding(system.urls["inbox"], token, port) as origin:
             page = await browser.new_page()

@@ -17,7 +17,6 @@ from switchboard.addresses import DEMO_USER
 from tests.browser.inbox import PAGE_ID, USER, signed_in, text, told, watched
 from tests.browser.test_access import violations
 from tests.system.running import eventually, running_system
-from tests.system.surroundings import surroundings
 
 pytestmark = [pytest.mark.browser, pytest.mark.system, pytest.mark.timeout(240)]
 
@@ -32,11 +31,10 @@ async def graph_that_takes(token: str) -> AsyncIterator[str]:
 
 
 async def test_a_refused_token_is_a_banner_until_there_is_a_new_one_and_the_name_is_filled_in(
-    tmp_path: Path, browser: Browser
+    tmp_path: Path, environment: dict[str, str], browser: Browser
 ) -> None:
     async with (
         graph_that_takes("good") as graph,
-        surroundings() as environment,
         running_system(tmp_path, "--no-simulator", "--graph-url", graph, environment=environment) as system,
     ):
         await system.connect_page("facebook", PAGE_ID, USER, name="Blue Things", access_token="dead")
@@ -57,8 +55,10 @@ async def test_a_refused_token_is_a_banner_until_there_is_a_new_one_and_the_name
         assert trouble == []
 
 
-async def test_pictures_that_have_expired_leave_initials_and_no_broken_image(tmp_path: Path, browser: Browser) -> None:
-    async with surroundings() as environment, running_system(tmp_path, environment=environment) as system:
+async def test_pictures_that_have_expired_leave_initials_and_no_broken_image(
+    tmp_path: Path, environment: dict[str, str], browser: Browser
+) -> None:
+    async with running_system(tmp_path, environment=environment) as system:
         faults = f"{system.urls['graph']}/_faults"
         assert (await system.http.post(faults, json={"pictures_expired": True})).is_success
         page = await signed_in(browser, system, DEMO_USER)

@@ -10,7 +10,6 @@ from playwright.async_api import Browser, Locator, expect
 
 from tests.browser.inbox import NO_GRAPH, PAGE_ID, USER, attached, item, open_conversation, signed_in, told, watched
 from tests.system.running import System, running_system
-from tests.system.surroundings import surroundings
 
 pytestmark = [pytest.mark.browser, pytest.mark.system, pytest.mark.timeout(240)]
 _PHONE, _NUMBER = "15551107123", "2001"
@@ -19,8 +18,8 @@ _CARD = {"title": "Blue shirt", "subtitle": "19 €", "buttons": [{"type": "web_
 
 
 @pytest.fixture
-async def system(tmp_path: Path) -> AsyncIterator[System]:
-    async with surroundings() as environment, running_system(tmp_path, *NO_GRAPH, environment=environment) as running:
+async def system(tmp_path: Path, environment: dict[str, str]) -> AsyncIterator[System]:
+    async with running_system(tmp_path, *NO_GRAPH, environment=environment) as running:
         await running.connect_page("facebook", PAGE_ID, USER, name="Blue Things")
         await running.connect_page("whatsapp", _NUMBER, USER, name="Blue number")
         yield running

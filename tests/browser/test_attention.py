@@ -5,16 +5,14 @@ import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.browser.inbox import NO_GRAPH, PAGE_ID, USER, open_conversation, signed_in, text, told, watched
-from tests.system.running import System, eventually, running_system
-from tests.system.surroundings import surroundings
+from tests.browser.inbox import USER, open_conversation, signed_in, text, told, watched
+from tests.system.running import System, eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.system, pytest.mark.timeout(240)]
 
@@ -34,13 +32,6 @@ Object.defineProperty(document, 'visibilityState', {get: () => isHidden ? 'hidde
 window.hide = (hidden) => { isHidden = hidden; document.dispatchEvent(new Event('visibilitychange')); };
 """
 """Headless, a page is never hidden and no desktop shows notifications: what the page asks of both is kept instead."""
-
-
-@pytest.fixture
-async def system(tmp_path: Path) -> AsyncIterator[System]:
-    async with surroundings() as environment, running_system(tmp_path, *NO_GRAPH, environment=environment) as running:
-        await running.connect_page("facebook", PAGE_ID, USER, name="Blue Things")
-        yield running
 
 
 async def recorded(page: Page) -> Page:

@@ -6,16 +6,12 @@ import re
 import signal
 import statistics
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Route, expect
 
 from tests.browser.inbox import (
-    NO_GRAPH,
     PAGE_ID,
-    USER,
     all_read,
     attached,
     contents,
@@ -27,8 +23,7 @@ from tests.browser.inbox import (
     told,
     watched,
 )
-from tests.system.running import System, eventually, running_system
-from tests.system.surroundings import surroundings
+from tests.system.running import System, eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.system, pytest.mark.timeout(240)]
 
@@ -51,17 +46,6 @@ _RECORD_PAINTS = """() => {
   };
   new MutationObserver(look).observe(document.querySelector('#thread'), {subtree: true, childList: true});
 }"""
-
-
-@pytest.fixture
-async def system(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[System]:
-    arguments = getattr(request, "param", ())
-    async with (
-        surroundings() as environment,
-        running_system(tmp_path, *NO_GRAPH, *arguments, environment=environment) as running,
-    ):
-        await running.connect_page("facebook", PAGE_ID, USER, name="Blue Things")
-        yield running
 
 
 async def test_a_message_appears_and_changes_without_a_reload(system: System, browser: Browser) -> None:

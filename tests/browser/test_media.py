@@ -13,7 +13,6 @@ from simulator.media import MediaKind, content, media_id
 from tests.browser.inbox import USER, open_conversation, signed_in, told, watched
 from tests.browser.test_access import violations
 from tests.system.running import System, running_system
-from tests.system.surroundings import surroundings
 from tests.system.whatsapp_media import NUMBER, sent
 
 pytestmark = [pytest.mark.browser, pytest.mark.system, pytest.mark.timeout(240)]
@@ -27,8 +26,8 @@ _RECORD_SHIFTS = """() => {
 
 
 @pytest.fixture
-async def system(tmp_path: Path) -> AsyncIterator[System]:
-    async with surroundings() as environment, running_system(tmp_path, environment=environment) as running:
+async def system(tmp_path: Path, environment: dict[str, str]) -> AsyncIterator[System]:
+    async with running_system(tmp_path, environment=environment) as running:
         await running.connect_page("whatsapp", NUMBER.page_id, USER, name=NUMBER.name, access_token="a-token")
         yield running
 

@@ -14,7 +14,6 @@ from switchboard.addresses import DEMO_USER
 from tests.browser.inbox import open_conversation, signed_in, watched
 from tests.browser.test_access import violations
 from tests.system.running import System, eventually, running_system
-from tests.system.surroundings import surroundings
 
 pytestmark = [pytest.mark.browser, pytest.mark.system, pytest.mark.timeout(240)]
 _WEBHOOKS_PER_SECOND = 30.0
@@ -22,8 +21,8 @@ _ENOUGH = 400
 
 
 @pytest.fixture
-async def system(tmp_path: Path) -> AsyncIterator[System]:
-    async with surroundings() as environment, running_system(tmp_path, environment=environment) as running:
+async def system(tmp_path: Path, environment: dict[str, str]) -> AsyncIterator[System]:
+    async with running_system(tmp_path, environment=environment) as running:
         yield running
 
 

@@ -5,17 +5,12 @@ import json
 import re
 import time
 import wave
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Locator, Page, Route, WebSocketRoute, expect
 
 from tests.browser.inbox import (
-    NO_GRAPH,
-    PAGE_ID,
-    USER,
     attached,
     echo,
     open_conversation,
@@ -24,8 +19,7 @@ from tests.browser.inbox import (
     text,
     told,
 )
-from tests.system.running import System, eventually, running_system
-from tests.system.surroundings import surroundings
+from tests.system.running import System, eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.system, pytest.mark.timeout(240)]
 
@@ -40,14 +34,7 @@ _PICTURES_ARE_RARE = """{
   const after = window.setTimeout;
   window.setTimeout = (work, ms, ...more) => after(work, ms === 16 ? 700 : ms, ...more);
 }"""
-"""The client tells of changes at most every 16 ms; here what is told together is what an overloaded tab sees at once."""
-
-
-@pytest.fixture
-async def system(tmp_path: Path) -> AsyncIterator[System]:
-    async with surroundings() as environment, running_system(tmp_path, *NO_GRAPH, environment=environment) as running:
-        await running.connect_page("facebook", PAGE_ID, USER, name="Blue Things")
-        yield running
+"""The client tells of changes every 16 ms at most; here as much is told together as an overloaded tab sees at once."""
 
 
 def history(numbers: range, *, begun_ms: int, customer: str = "7001", called: str = "m") -> dict[str, Any]:

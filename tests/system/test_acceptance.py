@@ -9,7 +9,6 @@ from tests.acceptance.corpus import read_corpus
 from tests.acceptance.playing import Player
 from tests.acceptance.reporting import report
 from tests.system.running import running_system
-from tests.system.surroundings import surroundings
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 
@@ -20,16 +19,15 @@ CORPUS = Path(__file__).parents[1] / "acceptance" / "corpus"
     "arguments",
     [pytest.param((), id="one process"), pytest.param(("--processes",), id="four processes", marks=pytest.mark.soak)],
 )
-async def test_our_corpus_becomes_what_its_index_says(arguments: tuple[str, ...], tmp_path: Path) -> None:
+async def test_our_corpus_becomes_what_its_index_says(
+    arguments: tuple[str, ...], tmp_path: Path, environment: dict[str, str]
+) -> None:
     cases = read_corpus(CORPUS)
     started = time.monotonic()
 
-    async with (
-        surroundings() as environment,
-        running_system(
-            tmp_path, "--no-simulator", "--graph-url", "http://127.0.0.1:9", *arguments, environment=environment
-        ) as system,
-    ):
+    async with running_system(
+        tmp_path, "--no-simulator", "--graph-url", "http://127.0.0.1:9", *arguments, environment=environment
+    ) as system:
         differences = await Player(system).play_all(cases)
 
     assert not differences, "\n".join(report(cases, differences, seconds=time.monotonic() - started))

@@ -8,7 +8,6 @@ import pytest
 
 from simulator.media import content, media_id
 from tests.system.running import System, eventually, running_system
-from tests.system.surroundings import surroundings
 from tests.system.whatsapp_media import NUMBER, sent
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
@@ -37,8 +36,10 @@ async def account_status(system: System) -> str:
     return str(account["status"])
 
 
-async def test_a_photo_is_fetched_by_its_user_and_by_nobody_else_and_a_refused_token_is_told(tmp_path: Path) -> None:
-    async with surroundings() as environment, running_system(tmp_path, environment=environment) as system:
+async def test_a_photo_is_fetched_by_its_user_and_by_nobody_else_and_a_refused_token_is_told(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    async with running_system(tmp_path, environment=environment) as system:
         await system.connect_page("whatsapp", NUMBER.page_id, USER, access_token="a-token")
         await system.connect_page("whatsapp", "another-number", OTHER, access_token="another-token")
         medium, url = await photographed(system)

@@ -14,7 +14,6 @@ from simulator.delivery import Retries, webhook_sender
 from tests.system.bodies import numbered
 from tests.system.ledger import assert_balanced
 from tests.system.running import Client, System, eventually, listening, running_system
-from tests.system.surroundings import surroundings
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(420)]
 
@@ -29,13 +28,10 @@ SERVICES = ("ingest", "enricher", "store", "push-gateway")
 
 
 @pytest.fixture
-async def system(tmp_path: Path) -> AsyncIterator[System]:
-    async with (
-        surroundings() as environment,
-        running_system(
-            tmp_path, "--processes", "--no-simulator", "--graph-url", "http://127.0.0.1:9", environment=environment
-        ) as running,
-    ):
+async def system(tmp_path: Path, environment: dict[str, str]) -> AsyncIterator[System]:
+    async with running_system(
+        tmp_path, "--processes", "--no-simulator", "--graph-url", "http://127.0.0.1:9", environment=environment
+    ) as running:
         yield running
 
 

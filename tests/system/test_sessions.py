@@ -14,7 +14,6 @@ from tests.acceptance.corpus import read_corpus
 from tests.acceptance.planning import pages_of
 from tests.contract.documents import complaints
 from tests.system.running import System, eventually, running_system
-from tests.system.surroundings import surroundings
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 
@@ -63,17 +62,14 @@ async def talk(token: str, one: Session, other: Session) -> None:
     await eventually(lambda: all(session.count(kind) for session, kind in wanted), what="all kinds of frames")
 
 
-async def test_every_frame_of_a_session_follows_its_schema(tmp_path: Path) -> None:
-    async with (
-        surroundings() as environment,
-        running_system(
-            tmp_path,
-            "--no-simulator",
-            "--graph-url",
-            "http://127.0.0.1:9",
-            environment={**environment, "SWITCHBOARD_HEARTBEAT_SECONDS": "1"},
-        ) as system,
-    ):
+async def test_every_frame_of_a_session_follows_its_schema(tmp_path: Path, environment: dict[str, str]) -> None:
+    async with running_system(
+        tmp_path,
+        "--no-simulator",
+        "--graph-url",
+        "http://127.0.0.1:9",
+        environment={**environment, "SWITCHBOARD_HEARTBEAT_SECONDS": "1"},
+    ) as system:
         token = await system.token(USER)
         async with (
             connect(system.socket_url(USER, token, client="one")) as first,
