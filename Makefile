@@ -60,7 +60,7 @@ test: $(if $(T),,test-javascript) test-python ## Run every test: real RabbitMQ, 
 test-python: install
 	$(BIN)/switchboard provision
 	$(if $(T),,$(BIN)/switchboard build-inbox --if-needed)
-	$(BIN)/pytest $(if $(T),$(T),-n $(WORKERS) --dist worksteal)
+	$(BIN)/pytest $(if $(T),$(T),-n $(WORKERS) --dist loadfile --no-loadscope-reorder)
 
 test-javascript: install $(PACKAGES:%=%/node_modules/.package-lock.json)
 	for package in $(PACKAGES); do (cd $$package && npm run --silent build && npm run --silent test) || exit 1; done

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from switchboard.building import SOURCES, build_inbox, is_built
 from switchboard.provision.chromium import choose_chromium
 from tests.browser.inbox import NO_GRAPH, PAGE_ID, USER
 from tests.system.running import System, running_system
+
+_WAIT_MS = 20_000
+"""Far more than anything takes: a machine that does something else meanwhile makes no test fail."""
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +33,7 @@ async def browser(chromium: Path, built_inbox: Path) -> AsyncIterator[Browser]:
     assert built_inbox.name == "dist"
     async with async_playwright() as playwright:
         # No sandbox: as root, as in containers, Chromium has none; the pages are our own.
+        expect.set_options(timeout=_WAIT_MS)
         running = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield running
         await running.close()

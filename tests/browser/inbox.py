@@ -45,10 +45,10 @@ async def signed_in(browser: Browser | BrowserContext, system: System, user: str
     if isinstance(browser, Browser):
         browser = await browser.new_context(viewport=_DESKTOP, **more)  # type: ignore[arg-type]  # a dict with two numbers
     page = await browser.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     await page.add_init_script(RECORD_INDICATOR)
     await page.goto(f"{system.urls['inbox']}/#token={await system.token(user)}")
-    await expect(page.get_by_test_id("connection")).to_have_text("Live", timeout=15_000)
+    await expect(page.get_by_test_id("connection")).to_have_text("Live")
     return page
 
 

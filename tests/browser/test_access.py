@@ -183,7 +183,7 @@ async def test_only_a_page_on_the_list_may_embed_the_inbox_and_sign_it_in(
             page = await browser.new_page()
             await page.goto(origin)
             inside = page.frame_locator("iframe")
-            await expect(inside.get_by_test_id("connection")).to_have_text("Live", timeout=15_000)
+            await expect(inside.get_by_test_id("connection")).to_have_text("Live")
         with embedding(system.urls["inbox"], token, free_port()) as stranger:
             page = await browser.new_page()
             async with page.expect_console_message(lambda message: "frame-ancestors" in message.text):

@@ -152,7 +152,7 @@ async def test_who_types_and_who_looks_at_the_same_conversation_is_shown_and_pas
         await say(grace, type="typing", **subject)
         await expect(page.locator(".typing")).to_have_text("Grace is typing…")
         await expect(page.get_by_role("option").first).to_contain_text("A colleague is typing…")
-        await expect(page.locator(".typing")).to_have_text("", timeout=10_000)
+        await expect(page.locator(".typing")).to_have_text("")
         await say(grace, type="viewing", conversation_id=None)
         await expect(page.get_by_text("Grace also here")).to_have_count(0)
 
@@ -164,6 +164,6 @@ async def test_without_a_network_the_page_says_so_and_comes_back_by_itself(syste
     await expect(page.get_by_test_id("connection")).to_have_text("Offline")
     await told(system, text("7001", "m_1", "while away"))
     await page.context.set_offline(False)
-    await expect(page.get_by_test_id("connection")).to_have_text("Live", timeout=15_000)
+    await expect(page.get_by_test_id("connection")).to_have_text("Live")
     await expect(page.get_by_role("option")).to_contain_text("while away")
     assert trouble == []

@@ -85,7 +85,7 @@ _THERE = {
 
 @api.hook
 def map_path_parameters(context: Any, path_parameters: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Make every other valid id one that is there."""
+    """Make most valid ids one that is there: values come from constants of whatever is loaded, never the same ones."""
     del context
     return path_parameters and {name: _maybe_there(name, value) for name, value in path_parameters.items()}
 
@@ -93,7 +93,7 @@ def map_path_parameters(context: Any, path_parameters: dict[str, Any] | None) ->
 def _maybe_there(name: str, value: Any) -> Any:
     form, there = _THERE.get(name, ("", value))
     is_valid = isinstance(value, str) and value and re.fullmatch(form, value)
-    return there if is_valid and ord(value[-1]) % 2 else value
+    return there if is_valid and ord(value[-1]) % 4 else value
 
 
 @pytest.fixture(scope="module")

@@ -27,8 +27,9 @@ from tests.integration.enricher.worlds import World, known, received, world
 from tests.recorder import eventually
 from tests.unit.enricher.bodies import CUSTOMER, PAGE, contact, echo, event, page, whatsapp, whatsapp_text
 
-BUDGET_SECONDS = 0.3
-SLACK_SECONDS = 0.25
+BUDGET_SECONDS = 0.8
+"""More than is usual: on a busy machine what need not wait still takes some of it."""
+SLACK_SECONDS = 0.7
 """What a busy machine may add."""
 
 
@@ -133,9 +134,9 @@ async def test_what_an_app_of_ours_has_sent_is_our_own() -> None:
 
 
 async def test_a_slow_graph_api_costs_a_message_its_budget_and_the_name_follows() -> None:
-    async with world() as made:
+    async with world(profile_budget_seconds=BUDGET_SECONDS) as made:
         made.graph.people[CUSTOMER] = {"name": "Ada Lovelace"}
-        made.graph.delays_seconds[CUSTOMER] = 1.0
+        made.graph.delays_seconds[CUSTOMER] = 2.0
         started = asyncio.get_running_loop().time()
 
         await made.broker.publish([received(page(message("hello")))])
@@ -152,7 +153,7 @@ async def test_a_slow_graph_api_costs_a_message_its_budget_and_the_name_follows(
 
 
 async def test_messages_that_need_no_waiting_do_not_wait_for_those_that_do() -> None:
-    async with world() as made:
+    async with world(profile_budget_seconds=BUDGET_SECONDS) as made:
         made.graph.people = {"1": {"name": "Slow"}, "2": {"name": "Quick"}}
         made.graph.delays_seconds["1"] = 5.0
         made.store.known = [known("3", "Known")]
@@ -168,7 +169,7 @@ async def test_messages_that_need_no_waiting_do_not_wait_for_those_that_do() -> 
 
 
 async def test_a_dead_graph_api_soon_costs_nothing_and_names_are_requested() -> None:
-    async with world() as made:
+    async with world(profile_budget_seconds=BUDGET_SECONDS) as made:
         made.graph.error = (500, {"error": {"code": 1, "message": "down"}})
         for number in range(5):
             await made.broker.publish([received(page(message(f"x{number}", f"{number}")))])
