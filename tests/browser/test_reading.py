@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Locator, Page, Route, WebSocketRoute, expect
 
+from shared.contracts import conversation_id
 from tests.browser.inbox import (
     attached,
     echo,
@@ -257,6 +258,21 @@ async def test_pages_that_come_between_two_pictures_are_followed_by_the_next_one
     await page.locator("#hit-0").click()
     await expect(page.locator("#thread .found .text")).to_have_text("the lighthouse", timeout=30_000)
     await expect(page.locator("#thread .found")).to_be_in_viewport()
+
+
+async def test_a_conversation_that_stands_far_down_in_the_list_is_there_again_after_a_reload(
+    system: System, browser: Browser
+) -> None:
+    begun_ms = minutes_ago(90)
+    await told(system, text("7001", "m_old", "written long ago", at_ms=begun_ms))
+    await told(system, *(text(str(one), f"m_{one}", "hello", at_ms=begun_ms + one) for one in range(8000, 8060)))
+    page = await signed_in(browser, system)
+    await page.goto(f"{system.urls['inbox']}/#conversation={conversation_id('facebook', USER, '7001')}")
+    await page.reload()
+    await expect(page.get_by_test_id("connection")).to_have_text("Live")
+    await expect(page.get_by_role("heading", name="7001")).to_be_visible()
+    await expect(page.locator("#thread .text")).to_have_text("written long ago")
+    await expect(page.get_by_role("option").filter(has_text="7001")).to_have_count(0)
 
 
 async def test_a_row_that_plays_or_has_the_focus_stays_however_far_away_it_is(system: System, browser: Browser) -> None:

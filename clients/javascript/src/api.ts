@@ -52,12 +52,13 @@ export class Api {
    */
   async page<Item>(path: string, request: Request = {}): Promise<Page<Item>> {
     const response = await this.request(path, request);
-    return {
-      items: bodyOf(response) as Item[],
-      next: nextCursor(response.headers.get("Link")),
-      seq: Number(response.headers.get("Inbox-Seq") ?? 0),
-      epoch: response.headers.get("Inbox-Epoch") ?? "",
-    };
+    return pageOf(response, bodyOf(response) as Item[]);
+  }
+
+  /** Return the one thing that is answered, as a page. Throws as `page` does. */
+  async one<Item>(path: string, request: Request = {}): Promise<Page<Item>> {
+    const response = await this.request(path, request);
+    return pageOf(response, [bodyOf(response) as Item]);
   }
 
   /** Return a file. Throws as `page` does. */
@@ -136,6 +137,15 @@ function checked(response: Answer): Answer {
     problem.detail ?? problem.title ?? `HTTP ${String(response.status)}`,
     retryAfterMs(response.headers),
   );
+}
+
+function pageOf<Item>({ headers }: Answer, items: readonly Item[]): Page<Item> {
+  return {
+    items,
+    next: nextCursor(headers.get("Link")),
+    seq: Number(headers.get("Inbox-Seq") ?? 0),
+    epoch: headers.get("Inbox-Epoch") ?? "",
+  };
 }
 
 /** Return what an answer says; something on the way may have answered in the server's place, with a page.

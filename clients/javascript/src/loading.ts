@@ -5,7 +5,7 @@ import type { Environment } from "./environment.js";
 import { ApiError, asError, SignedOutError } from "./errors.js";
 import type { Holder } from "./holder.js";
 import type { Pages } from "./pages.js";
-import type { Snapshot } from "./reducer.js";
+import type { Page, Snapshot } from "./reducer.js";
 import { filterKey, type ConversationFilter } from "./state.js";
 
 /** Threads that nobody looks at any more, but may again. */
@@ -179,7 +179,7 @@ export class Loading {
       const { generation } = this.#holder.state;
       this.#holder.dispatch({ type: "threadLoading", conversationId });
       try {
-        const page = await this.#pages.messages(conversationId, after).finally(ended);
+        const [page] = await Promise.all([this.#pages.messages(conversationId, after), this.#conversationOf(conversationId)]).finally(ended);
         this.#holder.dispatch({ type: "messages", conversationId, generation, after, page });
         return true;
       } catch (thrown) {
@@ -187,6 +187,18 @@ export class Loading {
         throw thrown;
       }
     });
+  }
+
+  /** Whose thread it is, where no list has said so. */
+  async #conversationOf(conversationId: string): Promise<void> {
+    const { generation, epoch, conversations } = this.#holder.state;
+    if (conversations.get(conversationId) !== undefined) {
+      return;
+    }
+    const page = await this.#pages.conversation(conversationId);
+    for (const conversation of page.epoch === epoch ? page.items : []) {
+      this.#holder.dispatch({ type: "told", generation, conversation });
+    }
   }
 
   /**
@@ -266,9 +278,16 @@ export class Loading {
       Promise.all([...this.#filters.values()].map(async (filter) => ({ filter, page: await this.#pages.conversations(filter, null, signal) }))),
       Promise.all(watched.map((conversationId) => this.#pages.firstMessages(conversationId, signal))),
     ]);
+    const listed = new Set(lists.flatMap(({ page }) => page.items.map((one) => one.conversation_id)));
+    const further = threads.flat().filter(({ conversationId }) => !listed.has(conversationId));
     // After the lists: they say which change it knows at least, and accounts have no number of their own.
-    const snapshot: Snapshot = { lists, threads: threads.flat(), accounts: await this.#pages.accounts(signal) };
-    if (signal.aborted || [...lists, ...snapshot.threads].some(({ page }) => page.seq < this.#atLeast)) {
+    const [unlisted, accounts] = await Promise.all([
+      Promise.all(further.map(({ conversationId }) => this.#pages.conversation(conversationId, signal))),
+      this.#pages.accounts(signal),
+    ]);
+    const snapshot: Snapshot = { lists, threads: threads.flat(), unlisted, accounts };
+    const pages: readonly Page<unknown>[] = [...[...lists, ...snapshot.threads].map(({ page }) => page), ...unlisted];
+    if (signal.aborted || pages.some(({ seq }) => seq < this.#atLeast)) {
       return; // answered by what has not heard of everything yet: it is tried again
     }
     this.#holder.dispatch({ type: this.#holder.state.epoch === null ? "begun" : "loaded", snapshot });

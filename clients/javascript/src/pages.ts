@@ -33,6 +33,11 @@ export class Pages {
     return this.#api.page<Message>(path, { query: { limit: this.#size, cursor }, signal });
   }
 
+  /** One conversation, wherever in the lists it stands. */
+  conversation(conversationId: string, signal?: AbortSignal): Promise<Page<Conversation>> {
+    return this.#api.one<Conversation>(`/api/conversations/${encodeURIComponent(conversationId)}`, { signal });
+  }
+
   #limit(cursor: string | null): number {
     return cursor === null ? this.#size : Math.min(LONGEST, this.#size * FURTHER);
   }

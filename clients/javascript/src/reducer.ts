@@ -29,6 +29,8 @@ export interface Page<Item> {
 export interface Snapshot {
   readonly lists: readonly { readonly filter: ConversationFilter; readonly page: Page<Conversation> }[];
   readonly threads: readonly { readonly conversationId: string; readonly page: Page<Message> }[];
+  /** The conversations of threads that stand further down in the lists. */
+  readonly unlisted: readonly Page<Conversation>[];
   /** `null` where they cannot be asked for: those that are held stay. */
   readonly accounts: readonly Account[] | null;
 }
@@ -200,6 +202,7 @@ function loaded(state: InboxState, snapshot: Snapshot): InboxState {
     generation: state.generation + 1,
   };
   next = snapshot.lists.reduce((held, { filter, page }) => withConversations(held, filter, page, null), next);
+  next = snapshot.unlisted.reduce((held, page) => holdConversations(held, page.items), next);
   next = snapshot.threads.reduce((held, { conversationId, page }) => withMessages(held, conversationId, page, null), next);
   next = (snapshot.accounts ?? []).reduce(holdAccount, next);
   return state.waiting
@@ -208,7 +211,7 @@ function loaded(state: InboxState, snapshot: Snapshot): InboxState {
 }
 
 function pages(snapshot: Snapshot): readonly Page<unknown>[] {
-  return [...snapshot.lists, ...snapshot.threads].map(({ page }) => page);
+  return [...[...snapshot.lists, ...snapshot.threads].map(({ page }) => page), ...snapshot.unlisted];
 }
 
 function lowestSeq(snapshot: Snapshot): number {

@@ -23,6 +23,7 @@ export function largeInbox(conversations: number, messages: number): InboxState 
     snapshot: {
       lists: [{ filter: {}, page: { ...page, items } }],
       threads: [{ conversationId: "c1", page: { ...page, items: thread } }],
+      unlisted: [],
       accounts: [],
     },
   });

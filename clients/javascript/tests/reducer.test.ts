@@ -121,7 +121,7 @@ class Reader {
   load(type: "begun" | "loaded"): void {
     const page = this.#server.list(null, 2);
     const threads = ["a"].map((conversationId) => ({ conversationId, page: this.#server.thread(conversationId, null, 2) }));
-    this.on({ type, snapshot: { lists: [{ filter: {}, page }], threads, accounts: [] } });
+    this.on({ type, snapshot: { lists: [{ filter: {}, page }], threads, unlisted: [], accounts: [] } });
   }
 
   on(event: InboxEvent): void {
@@ -206,7 +206,7 @@ describe("structural sharing", () => {
   const page = { items: [conversation("c1"), conversation("c2")], next: null, seq: 1, epoch: EPOCH };
   const begun = reduce(emptyInbox, {
     type: "begun",
-    snapshot: { lists: [{ filter: {}, page }], threads: [{ conversationId: "c1", page: { ...page, items: [message(1)] } }], accounts: [] },
+    snapshot: { lists: [{ filter: {}, page }], threads: [{ conversationId: "c1", page: { ...page, items: [message(1)] } }], unlisted: [], accounts: [] },
   });
 
   test("keeps what a frame does not touch", () => {

@@ -84,6 +84,7 @@ function snapshotOf(answers: Answers): Snapshot {
     threads: paths
       .filter(([path]) => path.endsWith("/messages"))
       .map(([path, answer]) => ({ conversationId: path.split("/").at(-2) ?? "", page: pageOf<Message>(answer) })),
+    unlisted: [],
     accounts: (answers["/api/accounts"]?.body ?? []) as readonly Account[],
   };
 }

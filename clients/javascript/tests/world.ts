@@ -229,6 +229,7 @@ export class World {
     }
     const { pathname } = new URL(request.url);
     const thread = /^\/api\/conversations\/([^/]+)\/messages$/.exec(pathname)?.[1];
+    const one = /^\/api\/conversations\/([^/]+)$/.exec(pathname)?.[1];
     const { rows } = this;
     const body =
       pathname === "/api/conversations"
@@ -236,13 +237,13 @@ export class World {
         : pathname === "/api/accounts"
           ? rows.accounts
           : thread === undefined
-            ? null
+            ? rows.conversations.find(({ conversation_id }) => conversation_id === one)
             : (rows.messages[thread] ?? []);
-    return body === null ? refusal(404) : this.list(body);
+    return body === undefined ? refusal(404) : this.list(body);
   }
 
-  /** An answer with these rows. */
-  list(body: readonly unknown[], headers: Readonly<Record<string, string>> = {}): Response {
+  /** An answer with these rows, or this one. */
+  list(body: object, headers: Readonly<Record<string, string>> = {}): Response {
     return Response.json(body, {
       headers: { "Inbox-Seq": String(this.rows.seq), "Inbox-Epoch": this.rows.epoch, ...headers },
     });

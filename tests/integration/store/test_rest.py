@@ -123,14 +123,26 @@ async def test_a_log_that_was_pruned_answers_gone(service: Service, database: Da
     assert (await service.get("/api/events", after=3)).json() == []
 
 
+async def test_one_conversation_is_shown_as_the_list_shows_it(service: Service) -> None:
+    await some_messages(service, 3)
+    listed = await service.get("/api/conversations")
+    for conversation in listed.json():
+        shown = await service.get(f"/api/conversations/{conversation['conversation_id']}")
+        assert shown.json() == conversation
+        assert shown.headers["Inbox-Seq"] == listed.headers["Inbox-Seq"]
+        assert shown.headers["Inbox-Epoch"] == listed.headers["Inbox-Epoch"]
+    assert problem(await service.get(f"/api/conversations/{'0' * 16}")) == (404, "not-found")
+
+
 async def test_nobody_reads_another_users_inbox(service: Service) -> None:
     await some_messages(service, 3, user="user-1")
     mine = conversation_id("facebook", "user-1", "person-0")
 
     assert (await service.get("/api/conversations", "user-2")).json() == []
     assert (await service.get("/api/events", "user-2")).json() == []
-    assert problem(await service.get(f"/api/conversations/{mine}/messages", "user-2")) == (404, "not-found")
-    for path in ("/api/conversations", "/api/events", f"/api/conversations/{mine}/messages"):
+    for path in (f"/api/conversations/{mine}", f"/api/conversations/{mine}/messages"):
+        assert problem(await service.get(path, "user-2")) == (404, "not-found")
+    for path in ("/api/conversations", "/api/events", f"/api/conversations/{mine}", f"/api/conversations/{mine}/messages"):
         assert problem(await service.get(path, "user-2", user_id="user-1")) == (403, "forbidden")
 
     cursor = (await service.get("/api/conversations", limit=1)).links["next"]["url"].split("cursor=")[1]
@@ -159,6 +171,7 @@ async def test_without_a_valid_token_nothing_is_read(service: Service, path: str
         ("/api/conversations", {"cursor": "forged"}),
         ("/api/events", {"limit": 1001}),
         ("/api/events", {"after": -1}),
+        ("/api/conversations/not-an-id", {}),
         ("/api/conversations/not-an-id/messages", {}),
     ],
 )

@@ -38,6 +38,6 @@ export class ClientWorld extends World {
   }
 }
 
-export function texts(made: InboxClient): (string | null)[] {
-  return messagesOf(made.getState().threads.get("c1")).map(({ content }) => content);
+export function texts(made: InboxClient, id = "c1"): (string | null)[] {
+  return messagesOf(made.getState().threads.get(id)).map(({ content }) => content);
 }

@@ -52,6 +52,27 @@ describe("pages", () => {
     expect(made.getState().threads.get("c1")).toMatchObject({ loading: false, next: null });
   });
 
+  test("of a conversation that stands further down bring it along, also after a reset", async () => {
+    const old = conversation("c9", { last_message_at: "2026-11-20T10:00:00Z", participant_name: "Ada" });
+    world.rows.conversations = [conversation("c1"), old];
+    world.rows.messages["c9"] = [message(7, { conversation_id: "c9" })];
+    world.answer = ({ url }) => {
+      if (new URL(url).pathname !== "/api/conversations") return undefined;
+      return world.list([conversation("c1")], { Link: '</api/conversations?cursor=two>; rel="next"' });
+    };
+    const made = await world.live();
+    made.watchConversation("c9");
+    await world.settles();
+    expect(made.getState().conversations.get("c9")).toEqual(old);
+    expect(conversationsOf(made.getState()).map((one) => one.conversation_id)).toEqual(["c1"]);
+
+    world.socket.says({ type: "reset", data: { reason: "log_pruned", seq: 1, epoch: world.rows.epoch } });
+    await world.settles();
+    expect(made.getState().needsReload).toBe(false);
+    expect(made.getState().conversations.get("c9")).toEqual(old);
+    expect(texts(made, "c9")).toEqual(["text 7"]);
+  });
+
   test("of conversations follow their list's cursor, and the filter", async () => {
     const old = conversation("c9", { last_message_at: "2026-11-20T10:00:00Z", unread_count: 0 });
     world.answer = ({ url }) => {

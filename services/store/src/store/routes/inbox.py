@@ -87,6 +87,21 @@ def inbox_router(database: Database, access: Access, seal: CursorSeal, *, render
         return answer(found, headers=headers)
 
     @router.get(
+        "/conversations/{conversation_id}",
+        responses=describes("Conversation", headers=INBOX_HEADERS, problems=[*USER_PROBLEMS, "not-found"]),
+        response_class=Response,
+    )
+    async def show_conversation(user_id: Annotated[str, reader], conversation_id: ConversationId) -> Response:
+        """Show one conversation, wherever in the list it stands."""
+        epoch = await database.epoch()
+        async with database.reading() as connection:
+            _, headers = await position(connection, user_id, epoch)
+            found = await reading.conversation(connection, user_id, conversation_id)
+        if found is None:
+            raise ProblemRaised("not-found", "You have no such conversation.")
+        return answer(found, headers=headers)
+
+    @router.get(
         "/conversations/{conversation_id}/messages",
         responses=describes(
             "Message",
