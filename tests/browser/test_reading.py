@@ -12,6 +12,7 @@ from playwright.async_api import Browser, Locator, Page, Route, WebSocketRoute, 
 
 from shared.contracts import conversation_id
 from tests.browser.inbox import (
+    USER,
     attached,
     echo,
     open_conversation,

@@ -71,23 +71,57 @@ def served(postgres_server: str, _database_numbers: Iterator[int]) -> Iterator[s
             loop.close()
 
 
-DOCUMENT = unconnected_apps()[0].openapi()
-api = schemathesis.openapi.from_dict(DOCUMENT)
-
-
+USER = "user-1"
+_ID = "[A-Za-z0-9._-]{1,128}"
 _THERE = {
-    "conversation_id": ("[0-9a-f]{16}", conversation_id("facebook", "user-1", "person-1")),
-    "item_id": ("[A-Za-z0-9._-]{1,128}", item_parked().id),
-    "page_id": ("[A-Za-z0-9._-]{1,128}", "page-1"),
+    "conversation_id": ("[0-9a-f]{16}", conversation_id("facebook", USER, "person-1")),
+    "item_id": (_ID, item_parked().id),
+    "page_id": (_ID, "page-1"),
+    "user_id": (_ID, USER),
 }
-"""How ids look, and one that is there; of what is made up nothing would be found."""
+"""How ids look, and one that is there, or is the token's: of what is made up nothing would be found."""
+
+
+def _document() -> dict[str, Any]:
+    """Return the OpenAPI document with those ids as its examples: with them each operation is tried in any case."""
+    document = unconnected_apps()[0].openapi()
+    operations = [operation for methods in document["paths"].values() for operation in methods.values()]
+    parameters = [(one["name"], one["schema"]) for operation in operations for one in operation.get("parameters", [])]
+    schemas = document["components"]["schemas"].values()
+    properties = [one for schema in schemas for one in schema.get("properties", {}).items()]
+    for name, schema in (*parameters, *properties):
+        if name in _THERE:
+            schema["examples"] = [_THERE[name][1]]
+    return document
+
+
+DOCUMENT = _document()
+api = schemathesis.openapi.from_dict(DOCUMENT)
 
 
 @api.hook
 def map_path_parameters(context: Any, path_parameters: dict[str, Any] | None) -> dict[str, Any] | None:
     """Make most valid ids one that is there: values come from constants of whatever is loaded, never the same ones."""
     del context
-    return path_parameters and {name: _maybe_there(name, value) for name, value in path_parameters.items()}
+    return _with_some_there(path_parameters)
+
+
+@api.hook
+def map_query(context: Any, query: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Do so in queries."""
+    del context
+    return _with_some_there(query)
+
+
+@api.hook
+def map_body(context: Any, body: Any) -> Any:
+    """Do so in bodies."""
+    del context
+    return _with_some_there(body) if isinstance(body, dict) else body
+
+
+def _with_some_there(values: dict[str, Any] | None) -> dict[str, Any] | None:
+    return values and {name: _maybe_there(name, value) for name, value in values.items()}
 
 
 def _maybe_there(name: str, value: Any) -> Any:
@@ -117,7 +151,7 @@ def _token(operation: Any) -> str:
     schemes = {name for one in operation.definition.raw.get("security", []) for name in one}
     if "adminToken" in schemes:
         return ADMIN
-    return mint(SecretStr(JWT_SECRET), "user-1", now=datetime.now(UTC), ttl=timedelta(minutes=5))[0]
+    return mint(SecretStr(JWT_SECRET), USER, now=datetime.now(UTC), ttl=timedelta(minutes=5))[0]
 
 
 @api.parametrize()

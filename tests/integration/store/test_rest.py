@@ -142,7 +142,12 @@ async def test_nobody_reads_another_users_inbox(service: Service) -> None:
     assert (await service.get("/api/events", "user-2")).json() == []
     for path in (f"/api/conversations/{mine}", f"/api/conversations/{mine}/messages"):
         assert problem(await service.get(path, "user-2")) == (404, "not-found")
-    for path in ("/api/conversations", "/api/events", f"/api/conversations/{mine}", f"/api/conversations/{mine}/messages"):
+    for path in (
+        "/api/conversations",
+        "/api/events",
+        f"/api/conversations/{mine}",
+        f"/api/conversations/{mine}/messages",
+    ):
         assert problem(await service.get(path, "user-2", user_id="user-1")) == (403, "forbidden")
 
     cursor = (await service.get("/api/conversations", limit=1)).links["next"]["url"].split("cursor=")[1]

@@ -93,7 +93,8 @@ class ReadBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
-    up_to_seq: WholeNumber = Field(ge=0, le=2**63 - 1, examples=[1042])
+    # OpenAPI writes limits as floating-point numbers: this one is the same there, and 2**63 - 1 is not.
+    up_to_seq: WholeNumber = Field(ge=0, le=10**18, examples=[1042])
     """Messages with ids up to this are read: the greatest `id` on the screen."""
     user_id: UserId | None = None
     """The token's own user, and nobody else."""
