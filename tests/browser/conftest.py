@@ -1,15 +1,20 @@
 """A real browser on the inbox page of a real system."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
+import httpx
 import pytest
 import pytest_asyncio
+from anyio.from_thread import start_blocking_portal
 from playwright.async_api import Browser, async_playwright, expect
 
 from switchboard.building import SOURCES, build_inbox, is_built
 from switchboard.provision.chromium import choose_chromium
-from tests.browser.inbox import NO_GRAPH, PAGE_ID, USER
+from tests.browser.inbox import NO_GRAPH
+from tests.fixtures.postgres import NewDatabases
 from tests.system.running import System, running_system
 
 _WAIT_MS = 20_000
@@ -39,10 +44,21 @@ async def browser(chromium: Path, built_inbox: Path) -> AsyncIterator[Browser]:
         await running.close()
 
 
+@pytest.fixture(scope="package")
+def shared_system(new_databases: NewDatabases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """Run one system for all tests that harm nothing of it; each is about a user of its own."""
+    folder = tmp_path_factory.mktemp("shared-system")
+    with new_databases() as database_url, start_blocking_portal() as portal:
+        running = running_system(folder, *NO_GRAPH, environment={"DATABASE_URL": database_url})
+        with portal.wrap_async_context_manager(running) as system:
+            yield system
+
+
 @pytest.fixture
-async def system(tmp_path: Path, environment: dict[str, str], request: pytest.FixtureRequest) -> AsyncIterator[System]:
-    """Run a system in which USER has one page, and nobody writes but the test; parameters are more arguments of it."""
-    arguments = getattr(request, "param", ())
-    async with running_system(tmp_path, *NO_GRAPH, *arguments, environment=environment) as running:
-        await running.connect_page("facebook", PAGE_ID, USER, name="Blue Things")
-        yield running
+async def system(shared_system: System) -> AsyncIterator[System]:
+    """The system, for a new user with one page; nobody writes but the test."""
+    number = uuid4().int % 10**12
+    async with httpx.AsyncClient(timeout=10) as http:
+        mine = replace(shared_system, http=http, user=f"agent-{number}", page_id=f"{number}")
+        await mine.connect_page("facebook", mine.page_id, mine.user, name="Blue Things")
+        yield mine

@@ -1,5 +1,6 @@
 """What a person does with the inbox page, and what its platform sends meanwhile."""
 
+import json
 import time
 from typing import Any
 
@@ -40,14 +41,14 @@ def watched(page: Page) -> Trouble:
     return trouble
 
 
-async def signed_in(browser: Browser | BrowserContext, system: System, user: str = USER, **more: Any) -> Page:
+async def signed_in(browser: Browser | BrowserContext, system: System, user: str | None = None, **more: Any) -> Page:
     """Open the page with a token link; return once it is live."""
     if isinstance(browser, Browser):
         browser = await browser.new_context(viewport=_DESKTOP, **more)  # type: ignore[arg-type]  # a dict with two numbers
     page = await browser.new_page()
     page.set_default_timeout(30_000)
     await page.add_init_script(RECORD_INDICATOR)
-    await page.goto(f"{system.urls['inbox']}/#token={await system.token(user)}")
+    await page.goto(f"{system.urls['inbox']}/#token={await system.token(user or system.user)}")
     await expect(page.get_by_test_id("connection")).to_have_text("Live")
     return page
 
@@ -76,14 +77,17 @@ def item(sender: str, recipient: str, *, at_ms: int | None = None, **what: Any) 
 
 
 async def told(system: System, *bodies: dict[str, Any], platform: str = "facebook") -> None:
+    """Send webhooks; those of PAGE_ID are of the page of this test."""
     for body in bodies:
-        assert await system.post(platform, body) == 200
+        assert (
+            await system.post(platform, json.dumps(body).replace(f'"{PAGE_ID}"', f'"{system.page_id}"').encode()) == 200
+        )
 
 
 async def all_read(system: System, customer: str) -> None:
-    """Let another device have read everything that a Messenger customer of USER's has written."""
-    path = f"{system.urls['api']}/conversations/{conversation_id('facebook', USER, customer)}/read"
-    headers = {"Authorization": f"Bearer {await system.token(USER)}"}
+    """Let another device have read everything that a Messenger customer of the user has written."""
+    path = f"{system.urls['api']}/conversations/{conversation_id('facebook', system.user, customer)}/read"
+    headers = {"Authorization": f"Bearer {await system.token(system.user)}"}
     answer = await system.http.post(path, json={"up_to_seq": 1_000_000}, headers=headers)
     assert answer.is_success, answer.text
     assert answer.json()["unread_count"] == 0

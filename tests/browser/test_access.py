@@ -129,7 +129,7 @@ async def test_without_a_token_nothing_is_shown_and_a_forged_one_does_not_help(
     await page.goto(system.urls["inbox"])
     await expect(page.get_by_text("You are not signed in")).to_be_visible()
     assert await violations(page) == []
-    token = await system.token(USER)
+    token = await system.token(system.user)
     await page.goto(f"{system.urls['inbox']}/#token={token[:-4]}AAAA")
     await expect(page.get_by_text("You are not signed in")).to_be_visible()
     assert await page.evaluate("sessionStorage.length") == 0

@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.browser.inbox import USER, open_conversation, signed_in, text, told, watched
+from tests.browser.inbox import open_conversation, signed_in, text, told, watched
 from tests.system.running import System, eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.system, pytest.mark.timeout(240)]
@@ -124,10 +124,10 @@ async def colleague(system: System, name: str) -> AsyncIterator[ClientConnection
     """Connect another device of the same user, as `name`."""
     answer = await system.http.post(
         f"{system.urls['api']}/tokens",
-        json={"user_id": USER, "name": name},
+        json={"user_id": system.user, "name": name},
         headers={"Authorization": f"Bearer {system.urls['admin_token']}"},
     )
-    url = system.socket_url(USER, answer.json()["token"], client=f"desk-of-{name.lower()}")
+    url = system.socket_url(system.user, answer.json()["token"], client=f"desk-of-{name.lower()}")
     async with connect(url) as socket:
         assert json.loads(await asyncio.wait_for(socket.recv(), 10))["type"] == "hello"
         yield socket
@@ -143,7 +143,7 @@ async def test_who_types_and_who_looks_at_the_same_conversation_is_shown_and_pas
     page = await signed_in(browser, system)
     await told(system, text("7001", "m_1", "hello"))
     await open_conversation(page, "7001")
-    [conversation] = await system.get("/conversations", await system.token(USER))
+    [conversation] = await system.get("/conversations", await system.token(system.user))
     subject = {"conversation_id": conversation["conversation_id"]}
     async with colleague(system, "Grace") as grace:
         await say(grace, type="viewing", **subject)

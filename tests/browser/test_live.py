@@ -6,11 +6,13 @@ import re
 import signal
 import statistics
 import time
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Route, expect
 
 from tests.browser.inbox import (
+    NO_GRAPH,
     PAGE_ID,
     all_read,
     attached,
@@ -23,7 +25,7 @@ from tests.browser.inbox import (
     told,
     watched,
 )
-from tests.system.running import System, eventually
+from tests.system.running import System, eventually, running_system
 
 pytestmark = [pytest.mark.browser, pytest.mark.system, pytest.mark.timeout(240)]
 
@@ -118,24 +120,25 @@ async def test_nothing_from_outside_becomes_more_than_text_and_https(system: Sys
     assert trouble == []
 
 
-@pytest.mark.parametrize("system", [("--processes",)], indirect=True, ids=["four processes"])
 async def test_what_comes_while_the_gateway_is_dead_is_there_once_and_in_order(
-    system: System, browser: Browser
+    tmp_path: Path, environment: dict[str, str], browser: Browser
 ) -> None:
-    page = await signed_in(browser, system)
-    await told(system, text("7001", "m_0", "number 0"))
-    await open_conversation(page, "7001")
-    pid = system.pid("push-gateway")
-    os.kill(pid, signal.SIGKILL)
-    await eventually(lambda: page.evaluate("shown.length > 1"), what="the indicator to notice")
-    begun = int(time.time() * 1000)
-    await told(system, *(text("7001", f"m_{one}", f"number {one}", at_ms=begun + one) for one in range(1, 11)))
-    await expect(page.locator("#thread .text")).to_have_count(11, timeout=30_000)
-    await expect(page.get_by_test_id("connection")).to_have_text("Live")
-    assert await contents(page) == [f"number {one}" for one in range(11)]
-    words = await page.evaluate("shown")
-    assert words[-3:] == ["Live", "Connecting…", "Live"]
-    assert set(words) == {"Live", "Connecting…"}
+    async with running_system(tmp_path, "--processes", *NO_GRAPH, environment=environment) as system:
+        await system.connect_page("facebook", system.page_id, system.user, name="Blue Things")
+        page = await signed_in(browser, system)
+        await told(system, text("7001", "m_0", "number 0"))
+        await open_conversation(page, "7001")
+        pid = system.pid("push-gateway")
+        os.kill(pid, signal.SIGKILL)
+        await eventually(lambda: page.evaluate("shown.length > 1"), what="the indicator to notice")
+        begun = int(time.time() * 1000)
+        await told(system, *(text("7001", f"m_{one}", f"number {one}", at_ms=begun + one) for one in range(1, 11)))
+        await expect(page.locator("#thread .text")).to_have_count(11, timeout=30_000)
+        await expect(page.get_by_test_id("connection")).to_have_text("Live")
+        assert await contents(page) == [f"number {one}" for one in range(11)]
+        words = await page.evaluate("shown")
+        assert words[-3:] == ["Live", "Connecting…", "Live"]
+        assert set(words) == {"Live", "Connecting…"}
 
 
 async def test_two_tabs_show_the_same_and_read_for_each_other(system: System, browser: Browser) -> None:

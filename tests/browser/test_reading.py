@@ -12,7 +12,6 @@ from playwright.async_api import Browser, Locator, Page, Route, WebSocketRoute, 
 
 from shared.contracts import conversation_id
 from tests.browser.inbox import (
-    USER,
     attached,
     echo,
     open_conversation,
@@ -268,10 +267,10 @@ async def test_a_conversation_that_stands_far_down_in_the_list_is_there_again_af
     await told(system, text("7001", "m_old", "written long ago", at_ms=begun_ms))
     await told(system, *(text(str(one), f"m_{one}", "hello", at_ms=begun_ms + one) for one in range(8000, 8060)))
     page = await signed_in(browser, system)
-    await page.goto(f"{system.urls['inbox']}/#conversation={conversation_id('facebook', USER, '7001')}")
+    await page.goto(f"{system.urls['inbox']}/#conversation={conversation_id('facebook', system.user, '7001')}")
     await page.reload()
     await expect(page.get_by_test_id("connection")).to_have_text("Live")
-    await expect(page.get_by_role("heading", name="7001")).to_be_visible()
+    await expect(page.get_by_role("main").get_by_role("heading", name="7001")).to_be_visible()
     await expect(page.locator("#thread .text")).to_have_text("written long ago")
     await expect(page.get_by_role("option").filter(has_text="7001")).to_have_count(0)
 

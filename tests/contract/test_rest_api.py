@@ -1,12 +1,10 @@
 """The REST API keeps to its own description: cases made from the OpenAPI document are sent to the real service."""
 
 import asyncio
-import os
 import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,7 +23,7 @@ from shared.settings import load
 from store.app import running
 from store.settings import Settings
 from tests.builders import inbox_enriched, item_parked, message_item
-from tests.fixtures.postgres import _TEMPLATE, _new_database
+from tests.fixtures.postgres import NewDatabases
 from tests.integration.store.parts import ADMIN, JWT_SECRET, SECRETS, unconnected_apps
 
 pytestmark = [pytest.mark.postgres, pytest.mark.filterwarnings("default")]
@@ -53,13 +51,11 @@ async def _serve(database_url: str, ready: "Future[str]", stop: "Future[asyncio.
 
 
 @pytest.fixture(scope="module")
-def served(postgres_server: str, _database_numbers: Iterator[int]) -> Iterator[str]:
+def served(new_databases: NewDatabases) -> Iterator[str]:
     """Yield the address of a store that runs in a loop of its own, so that it answers while a test waits for it."""
     ready: Future[str] = Future()
     stop: Future[asyncio.Event] = Future()
-    with contextmanager(_new_database)(
-        postgres_server, next(_database_numbers), f"{_TEMPLATE}_{os.getpid()}"
-    ) as database_url:
+    with new_databases() as database_url:
         loop = asyncio.new_event_loop()
         thread = threading.Thread(target=lambda: loop.run_until_complete(_serve(database_url, ready, stop)))
         thread.start()

@@ -31,6 +31,10 @@ class System:
     data_dir: Path
     process: asyncio.subprocess.Process
     http: httpx.AsyncClient
+    user: str = "agent"
+    """Whom a test is about."""
+    page_id: str = "1001"
+    """The user's page."""
 
     def pid(self, service: str) -> int:
         return int(json.loads((self.data_dir / "pids.json").read_text())[service])
