@@ -57,7 +57,7 @@ describe("what is said", () => {
       url.includes("/sse/42")
         ? new Response(new ReadableStream<Uint8Array>({ start: (controller) => { stream = controller; } }))
         : method === "POST"
-          ? world.list(read as never)
+          ? world.list(read)
           : undefined;
     made.start();
     await world.settles();
