@@ -24,6 +24,7 @@ from store.handlers import InboxHandler
 from store.repository.database import Database
 from store.routes import problems
 from store.routes.access import Access
+from store.routes.events import events_router
 from store.routes.inbox import inbox_router
 from store.settings import Settings
 from tests.convergence.arrangements import MAX_WORKERS, cut
@@ -153,6 +154,7 @@ async def opened(database_url: str) -> AsyncIterator[Store]:
         access = Access(verifier(settings), settings.admin_tokens)
         seal = CursorSeal([key.get_secret_value().encode() for key in settings.encryption_keys])
         app.include_router(inbox_router(databases[0], access, seal, rendering=""))
+        app.include_router(events_router(databases[0], access))
         problems.install(app)
         transport = httpx.ASGITransport(app=app)
         rest = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://store"))

@@ -34,6 +34,7 @@ from store.routes import problems
 from store.routes.access import Access
 from store.routes.accounts import AccountDesk, accounts_router, tokens_router
 from store.routes.bodies import MAX_API_BODY_BYTES, BodyLimit
+from store.routes.events import events_router
 from store.routes.inbox import inbox_router
 from store.routes.internal import internal_app
 from store.routes.ledger import ledger_router
@@ -206,6 +207,7 @@ def create_app(
     )
     reads = ReadDesk(database, clock=_now, nudge_publisher=work.nudge)
     app.include_router(inbox_router(database, access, seal, rendering=conversations_rendering()))
+    app.include_router(events_router(database, access))
     app.include_router(read_marks_router(database, reads, access))
     app.include_router(search_router(database, access, seal))
     app.include_router(records_router(database, access, seal))

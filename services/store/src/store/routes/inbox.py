@@ -1,15 +1,13 @@
-"""A user's own inbox: conversations, messages, and the event log."""
+"""A user's own inbox: conversations and messages."""
 
 from typing import Annotated
 
-import msgspec
 from fastapi import APIRouter, Depends, Header, Path, Query
 from starlette.responses import Response
 
 from shared.contracts import Platform
 from store.core.cursors import ConversationPosition, CursorSeal, MessagePosition
 from store.core.entity_tags import entity_tag, names
-from store.core.marks import Range
 from store.repository import log as inbox_log
 from store.repository import reading
 from store.repository.database import Database
@@ -17,13 +15,12 @@ from store.repository.statements import Connection
 from store.routes.access import Access
 from store.routes.openapi import INBOX_HEADERS, USER_PROBLEMS, describes
 from store.routes.problems import ProblemRaised
-from store.views import Frame, answer, next_link
+from store.views import answer, next_link
 
 Limit = Annotated[int, Query(ge=1, le=200, description="Most entries in one answer.")]
 Cursor = Annotated[str | None, Query(max_length=2048, description="From the `next` link of the answer before.")]
 IfNoneMatch = Annotated[str | None, Header(max_length=2048, description="The `ETag` of the answer that you have.")]
 ConversationId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", examples=["2f1c7d0a9b3e4f55"])]
-EventsLimit = Annotated[int, Query(ge=1, le=1000, description="Most frames in one answer.")]
 _NOBODY = inbox_log.Top(0, 0)
 
 
@@ -134,30 +131,5 @@ def inbox_router(database: Database, access: Access, seal: CursorSeal, *, render
                 f"/api/conversations/{conversation_id}/messages", {"limit": limit, "cursor": following}
             )
         return answer(found, headers=headers)
-
-    @router.get(
-        "/events",
-        responses=describes(
-            "Frame", is_list=True, headers=[*INBOX_HEADERS, "Link"], problems=[*USER_PROBLEMS, "events-gone"]
-        ),
-        response_class=Response,
-    )
-    async def list_events(
-        user_id: Annotated[str, reader],
-        after: Annotated[int, Query(ge=0, le=10**18, description="The last number that is known already.")] = 0,
-        limit: EventsLimit = 50,
-    ) -> Response:
-        """List what has changed since `after`, oldest first: the frames that the WebSocket pushes."""
-        epoch = await database.epoch()
-        async with database.reading() as connection:
-            top, headers = await position(connection, user_id, epoch)
-            if after < top.floor_seq:
-                detail = f"It holds what came after {top.floor_seq}: reload the lists, then go on from their Inbox-Seq."
-                raise ProblemRaised("events-gone", detail, headers=headers)
-            wanted = [Range(user_id, after + 1, top.last_seq)] if after < top.last_seq else []
-            rows = await inbox_log.frames(connection, wanted, per_range=limit)
-        if rows and rows[-1].seq < top.last_seq:
-            headers["Link"] = next_link("/api/events", {"after": rows[-1].seq, "limit": limit})
-        return answer([Frame(type=row.kind, seq=row.seq, data=msgspec.Raw(row.data)) for row in rows], headers=headers)
 
     return router

@@ -1,0 +1,51 @@
+"""A user's event log, as the WebSocket pushes it."""
+
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from store.core.marks import Range
+from store.repository import log as inbox_log
+from store.repository.database import Database
+from store.routes.access import Access
+from store.routes.inbox import position
+from store.routes.openapi import INBOX_HEADERS, USER_PROBLEMS, describes
+from store.routes.problems import ProblemRaised
+from store.views import Frame, answer, next_link
+
+EventsLimit = Annotated[int, Query(ge=1, le=1000, description="Most frames in one answer.")]
+
+
+def events_router(database: Database, access: Access) -> APIRouter:
+    """Return the route that reads the log of a user."""
+    router = APIRouter(prefix="/api", tags=["inbox"])
+    reader = Depends(access.reader)
+
+    @router.get(
+        "/events",
+        responses=describes(
+            "Frame", is_list=True, headers=[*INBOX_HEADERS, "Link"], problems=[*USER_PROBLEMS, "events-gone"]
+        ),
+        response_class=Response,
+    )
+    async def list_events(
+        user_id: Annotated[str, reader],
+        after: Annotated[int, Query(ge=0, le=10**18, description="The last number that is known already.")] = 0,
+        limit: EventsLimit = 50,
+    ) -> Response:
+        """List what has changed since `after`, oldest first: the frames that the WebSocket pushes."""
+        epoch = await database.epoch()
+        async with database.reading() as connection:
+            top, headers = await position(connection, user_id, epoch)
+            if after < top.floor_seq:
+                detail = f"It holds what came after {top.floor_seq}: reload the lists, then go on from their Inbox-Seq."
+                raise ProblemRaised("events-gone", detail, headers=headers)
+            wanted = [Range(user_id, after + 1, top.last_seq)] if after < top.last_seq else []
+            rows = await inbox_log.frames(connection, wanted, per_range=limit)
+        if rows and rows[-1].seq < top.last_seq:
+            headers["Link"] = next_link("/api/events", {"after": rows[-1].seq, "limit": limit})
+        return answer([Frame(type=row.kind, seq=row.seq, data=msgspec.Raw(row.data)) for row in rows], headers=headers)
+
+    return router
