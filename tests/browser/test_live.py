@@ -121,9 +121,9 @@ async def test_nothing_from_outside_becomes_more_than_text_and_https(system: Sys
 
 
 async def test_what_comes_while_the_gateway_is_dead_is_there_once_and_in_order(
-    tmp_path: Path, environment: dict[str, str], browser: Browser
+    tmp_path: Path, environment_with_broker: dict[str, str], browser: Browser
 ) -> None:
-    async with running_system(tmp_path, "--processes", *NO_GRAPH, environment=environment) as system:
+    async with running_system(tmp_path, "--processes", *NO_GRAPH, environment=environment_with_broker) as system:
         await system.connect_page("facebook", system.page_id, system.user, name="Blue Things")
         page = await signed_in(browser, system)
         await told(system, text("7001", "m_0", "number 0"))

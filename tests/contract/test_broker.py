@@ -14,7 +14,6 @@ from shared.messaging.outcomes import DONE, Outcome, Park
 from shared.messaging.ports import Broker
 from shared.messaging.rabbitmq import RabbitBroker
 from shared.messaging.topology import ENRICHER_ACCOUNTS, ENRICHER_WEBHOOKS, GATEWAY_INBOX, STORE_INBOX, STORE_RECORDS
-from switchboard.provision.rabbitmq import RabbitServer
 from tests import builders
 from tests.fixtures.rabbitmq import empty
 from tests.recorder import Listener, Recorder, eventually
@@ -25,9 +24,9 @@ async def local(_: pytest.FixtureRequest) -> AbstractAsyncContextManager[Broker]
 
 
 async def rabbitmq(request: pytest.FixtureRequest) -> AbstractAsyncContextManager[Broker]:
-    server: RabbitServer = request.getfixturevalue("rabbitmq")
-    await empty(server.url)
-    return RabbitBroker(server.url, name="contract", registry=CollectorRegistry())
+    url: str = request.getfixturevalue("broker_url")
+    await empty(url)
+    return RabbitBroker(url, name="contract", registry=CollectorRegistry())
 
 
 @pytest.fixture(params=[local, pytest.param(rabbitmq, marks=pytest.mark.rabbitmq)], ids=["local", "rabbitmq"])

@@ -87,9 +87,9 @@ async def test_postgres_restarting_in_one_process_refuses_for_a_moment_and_loses
 
 @pytest.mark.parametrize("fault", ["freeze", "kill"])
 async def test_a_broker_that_fails_under_load_makes_webhooks_wait_and_loses_none(
-    tmp_path: Path, amqp_url: str, fragile_rabbitmq: RabbitServer, fault: str
+    tmp_path: Path, fragile_rabbitmq: RabbitServer, fault: str
 ) -> None:
-    environment = {"AMQP_URL": amqp_url}
+    environment = {"AMQP_URL": fragile_rabbitmq.url}
     async with running_system(tmp_path, "--processes", *ARGUMENTS, environment=environment) as system:
         await system.connect_page("facebook", PAGE, USER)
         async with listening(system, USER, after=0) as client, sending(system) as sender:
@@ -112,11 +112,9 @@ async def test_a_broker_that_fails_under_load_makes_webhooks_wait_and_loses_none
     assert client.seqs == list(range(1, len(client.seqs) + 1))
 
 
-async def test_a_broker_that_is_away_at_the_start_is_waited_for(
-    tmp_path: Path, amqp_url: str, fragile_rabbitmq: RabbitServer
-) -> None:
+async def test_a_broker_that_is_away_at_the_start_is_waited_for(tmp_path: Path, fragile_rabbitmq: RabbitServer) -> None:
     await asyncio.to_thread(fragile_rabbitmq.kill)
-    starting = asyncio.create_task(_first_message(tmp_path, amqp_url))
+    starting = asyncio.create_task(_first_message(tmp_path, fragile_rabbitmq.url))
     await asyncio.sleep(4)
     assert not starting.done()
     await asyncio.to_thread(fragile_rabbitmq.start)

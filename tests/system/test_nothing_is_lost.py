@@ -28,9 +28,14 @@ SERVICES = ("ingest", "enricher", "store", "push-gateway")
 
 
 @pytest.fixture
-async def system(tmp_path: Path, environment: dict[str, str]) -> AsyncIterator[System]:
+async def system(tmp_path: Path, environment_with_broker: dict[str, str]) -> AsyncIterator[System]:
     async with running_system(
-        tmp_path, "--processes", "--no-simulator", "--graph-url", "http://127.0.0.1:9", environment=environment
+        tmp_path,
+        "--processes",
+        "--no-simulator",
+        "--graph-url",
+        "http://127.0.0.1:9",
+        environment=environment_with_broker,
     ) as running:
         yield running
 

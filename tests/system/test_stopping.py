@@ -23,6 +23,13 @@ def is_running(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
 
+@pytest.fixture
+def surroundings(arguments: list[str], request: pytest.FixtureRequest) -> dict[str, str]:
+    """Variables of a system with these arguments: one process needs no broker."""
+    found: dict[str, str] = request.getfixturevalue("environment_with_broker" if arguments else "environment")
+    return found
+
+
 @pytest.mark.parametrize("arguments", [[], ["--processes"]], ids=["one process", "four processes"])
 async def test_a_running_system_stops_within_ten_seconds(tmp_path: Path, arguments: list[str]) -> None:
     async with running_system(tmp_path, "--no-simulator", *arguments) as system:
@@ -40,10 +47,13 @@ async def test_a_running_system_stops_within_ten_seconds(tmp_path: Path, argumen
 
 @pytest.mark.parametrize("arguments", [[], ["--processes"]], ids=["one process", "four processes"])
 async def test_every_client_hears_through_the_front_door_when_to_come_back(
-    tmp_path: Path, arguments: list[str]
+    tmp_path: Path, surroundings: dict[str, str], arguments: list[str]
 ) -> None:
     """Also beside one that never reads, and so never answers."""
-    async with running_system(tmp_path, "--no-simulator", *arguments) as system, AsyncExitStack() as clients:
+    async with (
+        running_system(tmp_path, "--no-simulator", *arguments, environment=surroundings) as system,
+        AsyncExitStack() as clients,
+    ):
         front = urlsplit(system.urls["inbox"]).netloc
         token = await system.token("ada")
         sockets = [
@@ -77,10 +87,13 @@ async def test_every_client_hears_through_the_front_door_when_to_come_back(
 
 @pytest.mark.parametrize("arguments", [[], ["--processes"]], ids=["one process", "four processes"])
 async def test_clients_that_never_end_what_they_began_do_not_delay_the_end(
-    tmp_path: Path, arguments: list[str]
+    tmp_path: Path, surroundings: dict[str, str], arguments: list[str]
 ) -> None:
     """Requests without their bodies, and a socket that never answers."""
-    async with running_system(tmp_path, "--no-simulator", *arguments) as system, AsyncExitStack() as clients:
+    async with (
+        running_system(tmp_path, "--no-simulator", *arguments, environment=surroundings) as system,
+        AsyncExitStack() as clients,
+    ):
         front = urlsplit(system.urls["inbox"]).netloc
         token = await system.token("ada")
         for path in ("/webhooks/facebook", "/api/tokens"):

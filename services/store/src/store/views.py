@@ -94,7 +94,7 @@ class ReadBody(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     # OpenAPI writes limits as floating-point numbers: this one is the same there, and 2**63 - 1 is not.
-    up_to_seq: WholeNumber = Field(ge=0, le=10**18, examples=[1042])
+    up_to_seq: WholeNumber = Field(ge=0, le=9 * 10**18, examples=[1042])
     """Messages with ids up to this are read: the greatest `id` on the screen."""
     user_id: UserId | None = None
     """The token's own user, and nobody else."""

@@ -32,7 +32,7 @@ def events_router(database: Database, access: Access) -> APIRouter:
     )
     async def list_events(
         user_id: Annotated[str, reader],
-        after: Annotated[int, Query(ge=0, le=10**18, description="The last number that is known already.")] = 0,
+        after: Annotated[int, Query(ge=0, le=9 * 10**18, description="The last number that is known already.")] = 0,
         limit: EventsLimit = 50,
     ) -> Response:
         """List what has changed since `after`, oldest first: the frames that the WebSocket pushes."""
