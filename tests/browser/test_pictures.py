@@ -17,7 +17,7 @@ from tests.system.running import System, eventually, running_system
 
 pytestmark = [pytest.mark.browser, pytest.mark.system, pytest.mark.timeout(240)]
 _WEBHOOKS_PER_SECOND = 30.0
-_ENOUGH = 400
+_ENOUGH = 250
 
 
 @pytest.fixture

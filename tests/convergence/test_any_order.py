@@ -44,7 +44,7 @@ def arranged(draw: st.DrawFn) -> tuple[History, list[Arrangement]]:
 
 
 def test_order_and_repetition_do_not_matter(database_url: str) -> None:
-    _holds_for(database_url, examples=100)
+    _holds_for(database_url, examples=60)
 
 
 @pytest.mark.property

@@ -195,8 +195,8 @@ export class Loading {
     if (conversations.get(conversationId) !== undefined) {
       return;
     }
-    const page = await this.#pages.conversation(conversationId);
-    for (const conversation of page.epoch === epoch ? page.items : []) {
+    const pages = await this.#pages.conversation(conversationId);
+    for (const conversation of pages.filter((page) => page.epoch === epoch).flatMap(({ items }) => items)) {
       this.#holder.dispatch({ type: "told", generation, conversation });
     }
   }
@@ -285,8 +285,8 @@ export class Loading {
       Promise.all(further.map(({ conversationId }) => this.#pages.conversation(conversationId, signal))),
       this.#pages.accounts(signal),
     ]);
-    const snapshot: Snapshot = { lists, threads: threads.flat(), unlisted, accounts };
-    const pages: readonly Page<unknown>[] = [...[...lists, ...snapshot.threads].map(({ page }) => page), ...unlisted];
+    const snapshot: Snapshot = { lists, threads: threads.flat(), unlisted: unlisted.flat(), accounts };
+    const pages: readonly Page<unknown>[] = [...[...lists, ...snapshot.threads].map(({ page }) => page), ...snapshot.unlisted];
     if (signal.aborted || pages.some(({ seq }) => seq < this.#atLeast)) {
       return; // answered by what has not heard of everything yet: it is tried again
     }

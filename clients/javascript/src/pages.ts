@@ -33,9 +33,9 @@ export class Pages {
     return this.#api.page<Message>(path, { query: { limit: this.#size, cursor }, signal });
   }
 
-  /** One conversation, wherever in the lists it stands. */
-  conversation(conversationId: string, signal?: AbortSignal): Promise<Page<Conversation>> {
-    return this.#api.one<Conversation>(`/api/conversations/${encodeURIComponent(conversationId)}`, { signal });
+  /** One conversation, wherever in the lists it stands; nothing where there is no such one. */
+  conversation(conversationId: string, signal?: AbortSignal): Promise<readonly Page<Conversation>[]> {
+    return ifThere(this.#api.one<Conversation>(`/api/conversations/${encodeURIComponent(conversationId)}`, { signal }));
   }
 
   #limit(cursor: string | null): number {
@@ -44,14 +44,8 @@ export class Pages {
 
   /** The first page of a thread as a part of a snapshot: nothing where there is no such conversation. */
   async firstMessages(conversationId: string, signal: AbortSignal): Promise<Snapshot["threads"]> {
-    try {
-      return [{ conversationId, page: await this.messages(conversationId, null, signal) }];
-    } catch (thrown) {
-      if (thrown instanceof ApiError && thrown.status === 404) {
-        return []; // it is not there any more, or not yet
-      }
-      throw thrown;
-    }
+    const there = await ifThere(this.messages(conversationId, null, signal));
+    return there.map((page) => ({ conversationId, page }));
   }
 
   /** All accounts; `null` where they cannot be asked for. */
@@ -64,5 +58,17 @@ export class Pages {
       }
       throw thrown;
     }
+  }
+}
+
+/** What was asked for, or nothing where it is not there any more, or not yet. */
+async function ifThere<Answer>(asked: Promise<Answer>): Promise<readonly Answer[]> {
+  try {
+    return [await asked];
+  } catch (thrown) {
+    if (thrown instanceof ApiError && thrown.status === 404) {
+      return [];
+    }
+    throw thrown;
   }
 }

@@ -62,8 +62,10 @@ describe("pages", () => {
     };
     const made = await world.live();
     made.watchConversation("c9");
+    made.watchConversation("c-unknown");
     await world.settles();
     expect(made.getState().conversations.get("c9")).toEqual(old);
+    expect(made.getState().threads.get("c-unknown")?.error).toBeNull();
     expect(conversationsOf(made.getState()).map((one) => one.conversation_id)).toEqual(["c1"]);
 
     world.socket.says({ type: "reset", data: { reason: "log_pruned", seq: 1, epoch: world.rows.epoch } });
