@@ -59,7 +59,6 @@ test: $(if $(T),,test-javascript) test-python ## Run every test: real RabbitMQ, 
 
 test-python: install
 	$(BIN)/switchboard provision
-	$(if $(T),,$(BIN)/switchboard build-inbox --if-needed)
 	$(BIN)/pytest $(if $(T),$(T),-n $(WORKERS) --dist loadfile --no-loadscope-reorder)
 
 test-javascript: install $(PACKAGES:%=%/node_modules/.package-lock.json)

@@ -11,8 +11,8 @@ from tests.acceptance.comparing import Difference
 from tests.acceptance.corpus import Case, CorpusProblem, read_corpus
 from tests.acceptance.playing import Player
 from tests.acceptance.reporting import report
+from tests.acceptance.surroundings import surroundings
 from tests.system.running import running_system
-from tests.system.surroundings import surroundings
 
 
 def main() -> int:

@@ -1,5 +1,6 @@
 """A real browser on the inbox page of a real system."""
 
+import fcntl
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,14 +24,17 @@ _WAIT_MS = 20_000
 
 @pytest.fixture(scope="session")
 def chromium() -> Path:
-    """Return the browser that `make test` has seen to."""
+    """Return the browser that `make test` has seen to, which is waited for patiently."""
+    expect.set_options(timeout=_WAIT_MS)
     return choose_chromium(may_install=False)
 
 
 @pytest.fixture(scope="session")
-def built_inbox() -> Path:
-    """Return the folder of the page, built from its present sources."""
-    return SOURCES / "dist" if is_built() else build_inbox(say=lambda _: None)
+def built_inbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the page, built from its present sources by the first worker that asks."""
+    with (tmp_path_factory.getbasetemp().parent / "inbox.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return SOURCES / "dist" if is_built() else build_inbox(say=lambda _: None)
 
 
 @pytest_asyncio.fixture(loop_scope="function")
@@ -38,7 +42,6 @@ async def browser(chromium: Path, built_inbox: Path) -> AsyncIterator[Browser]:
     assert built_inbox.name == "dist"
     async with async_playwright() as playwright:
         # No sandbox: as root, as in containers, Chromium has none; the pages are our own.
-        expect.set_options(timeout=_WAIT_MS)
         running = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield running
         await running.close()

@@ -9,8 +9,7 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 from shared.contracts import conversation_id
 from tests.system.running import System, eventually
 
-USER = "agent"
-PAGE_ID = "1001"
+USER, PAGE_ID = System.user, System.page_id
 NO_GRAPH = ("--no-simulator", "--graph-url", "http://127.0.0.1:9")
 """Arguments of a system where nobody writes but the test, and nobody has a name."""
 _DESKTOP = {"width": 1360, "height": 850}
@@ -79,9 +78,8 @@ def item(sender: str, recipient: str, *, at_ms: int | None = None, **what: Any) 
 async def told(system: System, *bodies: dict[str, Any], platform: str = "facebook") -> None:
     """Send webhooks; those of PAGE_ID are of the page of this test."""
     for body in bodies:
-        assert (
-            await system.post(platform, json.dumps(body).replace(f'"{PAGE_ID}"', f'"{system.page_id}"').encode()) == 200
-        )
+        raw = json.dumps(body).replace(f'"{PAGE_ID}"', f'"{system.page_id}"')
+        assert await system.post(platform, raw.encode()) == 200
 
 
 async def all_read(system: System, customer: str) -> None:

@@ -9,25 +9,27 @@ import pytest_asyncio
 from websockets.asyncio.client import connect
 
 from shared.contracts import conversation_id
+from tests.fixtures.postgres import NewDatabases
+from tests.fixtures.systems import given_broker
 from tests.system.bodies import CASES, HARMLESS, Case
 from tests.system.ledger import assert_balanced
 from tests.system.running import System, eventually, listening, running_system
-from tests.system.surroundings import surroundings
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["one process", "four processes"])
-async def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
+async def system(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, new_databases: NewDatabases
+) -> AsyncIterator[System]:
     arguments = ["--processes"] if request.param == "four processes" else []
     data_dir: Path = tmp_path_factory.mktemp("system")
-    async with (
-        surroundings() as environment,
-        running_system(
+    with new_databases() as database_url:
+        environment = {"DATABASE_URL": database_url, **await given_broker()}
+        async with running_system(
             data_dir, "--no-simulator", "--graph-url", "http://127.0.0.1:9", *arguments, environment=environment
-        ) as system,
-    ):
-        yield system
+        ) as system:
+            yield system
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])

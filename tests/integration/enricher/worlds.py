@@ -305,3 +305,12 @@ async def world(
         made.port = ports["enricher"]
         yield made
     assert graph.problems == []
+
+
+def names(made: World) -> dict[str, str | None]:
+    """Return which name each message has got, by its text."""
+    return {
+        found.item.content or "": found.participant.name if found.participant else None
+        for found in made.inbox
+        if isinstance(found.item, MessageItem)
+    }

@@ -219,3 +219,11 @@ def routes_of(app: Starlette) -> set[tuple[str, str]]:
 
 def data_of(event: InboxPersistedV1) -> Any:
     return json.loads(bytes(event.data))
+
+
+def problem(answer: httpx.Response) -> tuple[int, str]:
+    """Return the status and the name of the problem that an answer is."""
+    assert answer.headers["content-type"] == "application/problem+json"
+    body = answer.json()
+    assert body["status"] == answer.status_code
+    return answer.status_code, body["type"].rsplit(":", 1)[1]

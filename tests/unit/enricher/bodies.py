@@ -55,3 +55,8 @@ def contact(name: str = "Ada Lovelace", wa_id: str = "4915550002", **changes: An
 def encoded(body: Any) -> bytes:
     """As the platforms write JSON: ASCII, escaped slashes."""
     return json.dumps(body).replace("/", "\\/").encode()
+
+
+def message(text: str, sender: str = CUSTOMER) -> dict[str, Any]:
+    """Return a message of a customer of Messenger."""
+    return event(sender={"id": sender}, message={"mid": f"m-{text}", "text": text})

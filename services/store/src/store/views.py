@@ -19,6 +19,8 @@ from store.core.search_query import SnippetPart
 
 PAGE_ID_PATTERN = r"^[A-Za-z0-9._-]{1,128}$"
 _LARGEST_USER_NUMBER = 10**18
+LARGEST_SEQ = 9 * 10**18
+"""More than there will be. OpenAPI has limits as floating-point numbers, where this is exact and 2**63 - 1 is not."""
 _DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
 MAX_TOKEN_SECONDS = 30 * 24 * 3600
 
@@ -93,8 +95,7 @@ class ReadBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
-    # OpenAPI writes limits as floating-point numbers: this one is the same there, and 2**63 - 1 is not.
-    up_to_seq: WholeNumber = Field(ge=0, le=9 * 10**18, examples=[1042])
+    up_to_seq: WholeNumber = Field(ge=0, le=LARGEST_SEQ, examples=[1042])
     """Messages with ids up to this are read: the greatest `id` on the screen."""
     user_id: UserId | None = None
     """The token's own user, and nobody else."""

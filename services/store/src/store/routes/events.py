@@ -13,7 +13,7 @@ from store.routes.access import Access
 from store.routes.inbox import position
 from store.routes.openapi import INBOX_HEADERS, USER_PROBLEMS, describes
 from store.routes.problems import ProblemRaised
-from store.views import Frame, answer, next_link
+from store.views import LARGEST_SEQ, Frame, answer, next_link
 
 EventsLimit = Annotated[int, Query(ge=1, le=1000, description="Most frames in one answer.")]
 
@@ -32,7 +32,7 @@ def events_router(database: Database, access: Access) -> APIRouter:
     )
     async def list_events(
         user_id: Annotated[str, reader],
-        after: Annotated[int, Query(ge=0, le=9 * 10**18, description="The last number that is known already.")] = 0,
+        after: Annotated[int, Query(ge=0, le=LARGEST_SEQ, description="The last number that is known already.")] = 0,
         limit: EventsLimit = 50,
     ) -> Response:
         """List what has changed since `after`, oldest first: the frames that the WebSocket pushes."""

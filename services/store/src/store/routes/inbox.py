@@ -33,6 +33,21 @@ async def position(connection: Connection, user_id: str, epoch: str) -> tuple[in
     return top, {"Inbox-Seq": str(top.last_seq), "Inbox-Epoch": epoch, "Cache-Control": "no-store"}
 
 
+async def shown_conversation(database: Database, user_id: str, conversation_id: str) -> Response:
+    """Return one of the user's conversations as it is now.
+
+    Raises:
+        ProblemRaised: there is no such conversation.
+    """
+    epoch = await database.epoch()
+    async with database.reading() as connection:
+        _, headers = await position(connection, user_id, epoch)
+        found = await reading.conversation(connection, user_id, conversation_id)
+    if found is None:
+        raise ProblemRaised("not-found", "You have no such conversation.")
+    return answer(found, headers=headers)
+
+
 def inbox_router(database: Database, access: Access, seal: CursorSeal, *, rendering: str) -> APIRouter:
     """Return the routes that read an inbox; `rendering` names the way in which they show conversations."""
     router = APIRouter(prefix="/api", tags=["inbox"])
@@ -90,13 +105,7 @@ def inbox_router(database: Database, access: Access, seal: CursorSeal, *, render
     )
     async def show_conversation(user_id: Annotated[str, reader], conversation_id: ConversationId) -> Response:
         """Show one conversation, wherever in the list it stands."""
-        epoch = await database.epoch()
-        async with database.reading() as connection:
-            _, headers = await position(connection, user_id, epoch)
-            found = await reading.conversation(connection, user_id, conversation_id)
-        if found is None:
-            raise ProblemRaised("not-found", "You have no such conversation.")
-        return answer(found, headers=headers)
+        return await shown_conversation(database, user_id, conversation_id)
 
     @router.get(
         "/conversations/{conversation_id}/messages",

@@ -8,14 +8,14 @@ from uuid import uuid4
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from store.repository import read_marks, reading
+from store.repository import read_marks
 from store.repository.database import Database
 from store.repository.read_marks import ReadMark
 from store.routes.access import Access
-from store.routes.inbox import ConversationId, position
+from store.routes.inbox import ConversationId, shown_conversation
 from store.routes.openapi import BODY_PROBLEMS, INBOX_HEADERS, USER_PROBLEMS, describes
 from store.routes.problems import ProblemRaised
-from store.views import ReadBody, answer
+from store.views import ReadBody
 
 
 class ReadDesk:
@@ -77,14 +77,7 @@ def read_marks_router(database: Database, desk: ReadDesk, access: Access) -> API
         """
         if body.user_id is not None and body.user_id != user_id:
             raise ProblemRaised("forbidden", "The token is that of another user.")
-        if await desk.mark(user_id, conversation_id, body.up_to_seq) is None:
-            raise ProblemRaised("not-found", "You have no such conversation.")
-        epoch = await database.epoch()
-        async with database.reading() as connection:
-            _, headers = await position(connection, user_id, epoch)
-            found = await reading.conversation(connection, user_id, conversation_id)
-        if found is None:
-            raise ProblemRaised("not-found", "You have no such conversation.")
-        return answer(found, headers=headers)
+        await desk.mark(user_id, conversation_id, body.up_to_seq)
+        return await shown_conversation(database, user_id, conversation_id)
 
     return router

@@ -9,17 +9,14 @@ from uuid import uuid4
 import asyncpg
 from sqlalchemy import make_url
 
-from tests.fixtures.rabbitmq import empty
+from tests.fixtures.systems import given_broker
 
 
 @asynccontextmanager
 async def surroundings() -> AsyncIterator[dict[str, str]]:
     """Yield variables for a system: of a given server, a database of its own and queues that hold nothing."""
-    told: dict[str, str] = {}
-    amqp_url, server = os.environ.get("AMQP_URL"), os.environ.get("DATABASE_URL")
-    if amqp_url:
-        await empty(amqp_url)
-        told["AMQP_URL"] = amqp_url
+    told = await given_broker()
+    server = os.environ.get("DATABASE_URL")
     if not server:
         yield told
         return
