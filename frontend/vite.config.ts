@@ -20,5 +20,5 @@ export default defineConfig({
   },
   build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false }, reportCompressedSize: true },
   server: { fs: { allow: [".."] }, proxy: { "/api": target, "/sse": target, "/avatars": target, "/media": target, "/ws": { target, ws: true } } },
-  test: { include: ["tests/**/*.test.ts"], environment: "node" },
+  test: { include: ["tests/**/*.test.{ts,tsx}"], environment: "node" },
 });
