@@ -3,10 +3,10 @@ import asyncio
 import pytest
 from prometheus_client import CollectorRegistry
 
-from push_gateway.background import Background
 from push_gateway.metrics import Metrics
 from push_gateway.read_marks import ReadMarks, ReadRefused
 from push_gateway.store_api import REFUSED_PAUSE_SECONDS, StoreRefused
+from shared.aio.background import BackgroundTasks
 from shared.contracts.internal import ReadQuery
 from shared.errors import DependencyUnavailable
 
@@ -35,7 +35,7 @@ async def test_the_greatest_of_a_conversation_is_told_once() -> None:
     reading = marks(positions)
     for seq in (3, 9, 4):
         reading.mark("ada", "c1", seq)
-    async with reading.running(Background(Metrics(CollectorRegistry()))), asyncio.timeout(5):
+    async with reading.running(BackgroundTasks()), asyncio.timeout(5):
         assert await positions.told.get() == ReadQuery(user_id="ada", conversation_id="c1", up_to_seq=9)
     assert positions.told.empty()
 
@@ -43,7 +43,7 @@ async def test_the_greatest_of_a_conversation_is_told_once() -> None:
 async def test_it_waits_for_the_store_and_gives_up_what_is_refused() -> None:
     positions = FakePositions(DependencyUnavailable("away"), ReadRefused("404"))
     reading = marks(positions)
-    async with reading.running(Background(Metrics(CollectorRegistry()))), asyncio.timeout(5):
+    async with reading.running(BackgroundTasks()), asyncio.timeout(5):
         reading.mark("ada", "c1", 1)
         reading.mark("bob", "c2", 2)
         told = await positions.told.get()
@@ -64,7 +64,7 @@ async def test_nobody_asks_a_store_that_cannot_take_a_mark_before_the_pause_is_o
     """Neither the workers that had nothing to do, nor for marks that come meanwhile."""
     positions = FakePositions(error)
     reading = marks(positions)
-    async with reading.running(Background(Metrics(CollectorRegistry()))), asyncio.timeout(10):
+    async with reading.running(BackgroundTasks()), asyncio.timeout(10):
         await asyncio.sleep(0)  # every worker waits for the first mark
         reading.mark("ada", "c1", 1)
         while not positions.called_at:  # noqa: ASYNC110 - nothing wakes us for that
@@ -88,7 +88,7 @@ async def test_pauses_grow_by_the_round_and_not_by_the_worker() -> None:
 
     positions = Slow(*(DependencyUnavailable("away") for _ in range(8)))
     reading = marks(positions)
-    async with reading.running(Background(Metrics(CollectorRegistry()))), asyncio.timeout(10):
+    async with reading.running(BackgroundTasks()), asyncio.timeout(10):
         for number in range(4):
             reading.mark(f"user-{number}", "c1", 1)
         for _ in range(4):
@@ -112,14 +112,14 @@ async def test_a_mark_that_is_taken_ends_the_pause() -> None:
     reading = marks(positions)
     reading.mark("bob", "c1", 1)
     reading.mark("ada", "c1", 1)
-    async with reading.running(Background(Metrics(CollectorRegistry()))), asyncio.timeout(REFUSED_PAUSE_SECONDS / 2):
+    async with reading.running(BackgroundTasks()), asyncio.timeout(REFUSED_PAUSE_SECONDS / 2):
         assert {(await positions.told.get()).user_id for _ in range(2)} == {"ada", "bob"}
 
 
 async def test_a_newer_mark_is_kept_while_an_older_one_waits_for_the_store() -> None:
     positions = FakePositions(DependencyUnavailable("away"))
     reading = marks(positions)
-    async with reading.running(Background(Metrics(CollectorRegistry()))), asyncio.timeout(5):
+    async with reading.running(BackgroundTasks()), asyncio.timeout(5):
         reading.mark("ada", "c1", 1)
         await asyncio.sleep(0)
         reading.mark("ada", "c1", 5)

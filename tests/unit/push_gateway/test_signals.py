@@ -5,10 +5,10 @@ from typing import Any, cast
 
 from prometheus_client import CollectorRegistry
 
-from push_gateway.background import Background
 from push_gateway.metrics import Metrics
 from push_gateway.sessions import Client, Session
 from push_gateway.signals import Signals
+from shared.aio.background import BackgroundTasks
 from shared.contracts import Event, SignalSentV1
 from shared.contracts.inbox import Who
 from shared.errors import DependencyUnavailable
@@ -101,7 +101,7 @@ async def test_nothing_is_kept_of_users_who_have_gone() -> None:
     _, session = scene.came("ada", "laptop")
     scene.signals.types(session, "c1")
     scene.signals.went(session)
-    async with scene.signals.running(Background(Metrics(CollectorRegistry()))), asyncio.timeout(5):
+    async with scene.signals.running(BackgroundTasks()), asyncio.timeout(5):
         while scene.signals._people:  # noqa: ASYNC110 - by the clock of the signals
             await asyncio.sleep(0.05)
 

@@ -1,13 +1,10 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from prometheus_client import CollectorRegistry
-
-from push_gateway.background import Background
-from push_gateway.metrics import Metrics
 from push_gateway.shards import Shards
 from push_gateway.store_api import StoreRefused
 from push_gateway.upkeep import Upkeep
+from shared.aio.background import BackgroundTasks
 from shared.contracts import shard_of
 from shared.contracts.internal import LogAnswer, TopsAnswer
 from shared.errors import DependencyUnavailable
@@ -40,7 +37,7 @@ async def test_after_a_late_bind_the_users_of_that_shard_are_checked_at_once_and
     assert shard_of("ada") != shard_of("bob")
     upkeep = Upkeep(users, log, heartbeat_seconds=1000.0)
     shards = Shards(tail, bind_wait_seconds=0.01, on_late_bind=upkeep.on_late_bind)
-    async with upkeep.running(shards, Background(Metrics(CollectorRegistry()))), asyncio.timeout(5):
+    async with upkeep.running(shards, BackgroundTasks()), asyncio.timeout(5):
         shards.acquire(feed.shard)
         assert not await shards.heard(feed.shard)
         assert log.asked.empty()
@@ -59,7 +56,7 @@ async def test_lost_events_are_looked_for_until_the_store_answers_whether_it_was
     users, ada = registry(), Recorder()
     users.join("ada", ada)
     log = FakeTops(DependencyUnavailable("away"), StoreRefused("mend the token", status=401))
-    upkeep, background = Upkeep(users, log, heartbeat_seconds=1000.0), Background(Metrics(CollectorRegistry()))
+    upkeep, background = Upkeep(users, log, heartbeat_seconds=1000.0), BackgroundTasks()
     async with upkeep.running(Shards(FakeTail()), background), asyncio.timeout(10):
         upkeep.on_gap()
         for _ in range(3):

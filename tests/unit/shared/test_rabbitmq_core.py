@@ -12,7 +12,6 @@ from shared.messaging.rabbitmq.ack_window import AckWindow
 from shared.messaging.rabbitmq.deliveries import ATTEMPTS_HEADER, Acknowledgements, Delivery, Held
 from shared.messaging.rabbitmq.parcels import chunks
 from shared.messaging.rabbitmq.settlement import LARGEST_PARKED_BYTES, LONGEST_REASON, settle
-from shared.messaging.rabbitmq.supervision import pause_seconds
 from shared.messaging.topology import (
     DEAD_LETTER_EXCHANGE,
     MAX_EVENTS_PER_MESSAGE,
@@ -155,8 +154,3 @@ def test_chunks_keep_order_and_bounds(sizes: list[int]) -> None:
     for batch in batches:
         assert 1 <= len(batch) <= MAX_EVENTS_PER_MESSAGE
         assert len(batch) == 1 or sum(map(len, batch)) <= TARGET_BYTES_PER_MESSAGE
-
-
-@given(st.integers(min_value=1, max_value=10_000), st.floats(min_value=0, max_value=1))
-def test_a_pause_stays_within_its_bounds(failures: int, jitter: float) -> None:
-    assert 0.1 <= pause_seconds(failures, shortest=0.2, longest=2.0, jitter=jitter) <= 2.0

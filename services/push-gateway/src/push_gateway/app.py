@@ -14,7 +14,6 @@ from websockets.asyncio.server import Server, serve
 from websockets.server import ServerProtocol
 
 from push_gateway.admission import Admission
-from push_gateway.background import Background
 from push_gateway.catch_up import CatchUp
 from push_gateway.core import TokenBucket
 from push_gateway.log_reader import LOG_PATH, LogReader, StoreLogReader
@@ -29,6 +28,7 @@ from push_gateway.signals import Signals
 from push_gateway.store_api import StoreApi, StoreRefused, store_client
 from push_gateway.streams import Streams, streams_app
 from push_gateway.upkeep import Upkeep, close_all
+from shared.aio.background import BackgroundTasks
 from shared.errors import DependencyUnavailable
 from shared.messaging.ports import Broker
 from shared.messaging.topology import GATEWAY_INBOX, GATEWAY_SIGNALS
@@ -65,7 +65,8 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
     metrics = Metrics(registry)
     users = _users(settings, metrics)
     async with AsyncExitStack() as stack:
-        store, background = await _store(stack, settings, metrics), Background(metrics)
+        store = await _store(stack, settings, metrics)
+        background = BackgroundTasks(on_ended=lambda name: metrics.background_ended.labels(name).inc())
         log_reader = StoreLogReader(store)
         catch_up = CatchUp(log_reader, users.on_page)
         stack.push_async_callback(catch_up.close)
@@ -197,7 +198,9 @@ async def _serve(settings: Settings, sockets: Sockets, metrics: Metrics) -> Serv
     )
 
 
-async def _problems(broker: Broker, store: StoreApi, log_reader: LogReader, background: Background) -> Sequence[str]:
+async def _problems(
+    broker: Broker, store: StoreApi, log_reader: LogReader, background: BackgroundTasks
+) -> Sequence[str]:
     problems = [] if broker.is_ready else ["The message broker is away: changes come late."]
     try:
         async with asyncio.timeout(_READY_SECONDS):
@@ -209,4 +212,4 @@ async def _problems(broker: Broker, store: StoreApi, log_reader: LogReader, back
     except StoreRefused:
         pass  # it is among the refusals
     problems += store.refusals.values()
-    return [*problems, *(f"A task has ended by a bug, restart this process: {name}." for name in background.ended)]
+    return [*problems, *background.problems]

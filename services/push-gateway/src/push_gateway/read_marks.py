@@ -8,9 +8,9 @@ from typing import Protocol
 import msgspec
 import structlog
 
-from push_gateway.background import Background
 from push_gateway.metrics import Metrics
 from push_gateway.store_api import REFUSED_PAUSE_SECONDS, StoreApi, StoreObjected, StoreRefused
+from shared.aio.background import BackgroundTasks
 from shared.contracts.internal import NO_SUCH_CONVERSATION, ReadAnswer, ReadQuery
 from shared.errors import DependencyUnavailable, PermanentError
 
@@ -84,9 +84,9 @@ class ReadMarks:
         self._something.set()
 
     @asynccontextmanager
-    async def running(self, background: Background) -> AsyncIterator[None]:
+    async def running(self, background: BackgroundTasks) -> AsyncIterator[None]:
         """Tell the store while the context lasts."""
-        async with background.working({f"read marks {number}": self._work() for number in range(_WORKERS)}):
+        async with background.run({f"read marks {number}": self._work() for number in range(_WORKERS)}):
             yield
 
     async def _work(self) -> None:

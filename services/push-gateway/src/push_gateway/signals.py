@@ -13,11 +13,11 @@ from typing import Literal
 import structlog
 
 from push_gateway import frames
-from push_gateway.background import Background
 from push_gateway.core import TYPING_SECONDS, People, Terms, Typist
 from push_gateway.metrics import Metrics
 from push_gateway.registry import Registry
 from push_gateway.sessions import Session
+from shared.aio.background import BackgroundTasks
 from shared.contracts import AnyEvent, SignalSentV1, derive_id
 from shared.contracts.inbox import PresenceFrame, TypingFrame, Who
 from shared.errors import DependencyUnavailable
@@ -73,14 +73,14 @@ class Signals:
         self._numbers = 0
 
     @asynccontextmanager
-    async def running(self, background: Background) -> AsyncIterator[None]:
+    async def running(self, background: BackgroundTasks) -> AsyncIterator[None]:
         """Pass on, announce and expire while the context lasts."""
         works = {
             "signals to other gateways": self._publish(),
             "announcements of who is there": self._announce(),
             "expiry of who was there": self._expire(),
         }
-        async with background.working(works):
+        async with background.run(works):
             yield
 
     def came(self, session: Session) -> None:

@@ -8,7 +8,6 @@ from functools import partial
 import structlog
 from websockets.asyncio.server import Server
 
-from push_gateway.background import Background
 from push_gateway.frames import CloseCode
 from push_gateway.log_reader import MAX_USERS_PER_TOPS_QUERY, LogReader
 from push_gateway.metrics import Metrics
@@ -16,6 +15,7 @@ from push_gateway.outlets import StreamOutlet, close_within
 from push_gateway.registry import Registry
 from push_gateway.shards import Shards
 from push_gateway.store_api import REFUSED_PAUSE_SECONDS, StoreRefused
+from shared.aio.background import BackgroundTasks
 from shared.errors import DependencyUnavailable
 
 log = structlog.get_logger(__name__)
@@ -59,9 +59,9 @@ class Upkeep:
         self._check_due.set()
 
     @asynccontextmanager
-    async def running(self, shards: Shards, background: Background) -> AsyncIterator[None]:
+    async def running(self, shards: Shards, background: BackgroundTasks) -> AsyncIterator[None]:
         """Work while the context lasts."""
-        async with background.working({"heartbeats": self._beat(shards), "search for lost events": self._check()}):
+        async with background.run({"heartbeats": self._beat(shards), "search for lost events": self._check()}):
             yield
 
     async def _beat(self, shards: Shards) -> None:

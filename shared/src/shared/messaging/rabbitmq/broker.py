@@ -15,14 +15,14 @@ import structlog
 from aio_pika.abc import AbstractConnection
 from prometheus_client import CollectorRegistry
 
+from shared.aio.background import supervise
 from shared.contracts import Event
 from shared.messaging.ports import Handler, Tail, TailListener
 from shared.messaging.rabbitmq.consuming import Consumer
 from shared.messaging.rabbitmq.declarations import QueueBounds, declare
-from shared.messaging.rabbitmq.link import Link
+from shared.messaging.rabbitmq.link import RECONNECT_BACKOFF, Link
 from shared.messaging.rabbitmq.metrics import Metrics
 from shared.messaging.rabbitmq.publishing import Publisher
-from shared.messaging.rabbitmq.supervision import keep_up
 from shared.messaging.rabbitmq.tails import RabbitTail
 from shared.messaging.topology import WORK_QUEUES, TailQueue, WorkQueue
 
@@ -134,7 +134,7 @@ class RabbitBroker:
             now=lambda: datetime.now(UTC),
             jitter=random.random,
         )
-        async with self._kept_up(consumer, consumer.session, what=f"{self._name} consuming {queue.name}"):
+        async with self._kept_up(consumer, consumer.session, name=f"{self._name} consuming {queue.name}"):
             try:
                 yield
             finally:
@@ -154,14 +154,14 @@ class RabbitBroker:
             names=lambda: f"{queue.prefix}.{self._instance}.{next(self._tail_numbers)}",
             bind_timeout_seconds=self._bind_timeout_seconds,
         )
-        async with self._kept_up(tail, tail.session, what=f"{self._name} hearing {queue.prefix}"):
+        async with self._kept_up(tail, tail.session, name=f"{self._name} hearing {queue.prefix}"):
             yield tail
 
     @asynccontextmanager
     async def _kept_up(
-        self, part: Consumer | RabbitTail, session: Callable[[], Awaitable[None]], *, what: str
+        self, part: Consumer | RabbitTail, session: Callable[[], Awaitable[None]], *, name: str
     ) -> AsyncIterator[None]:
-        task = asyncio.create_task(keep_up(session, what=what))
+        task = asyncio.create_task(supervise(session, name=name, backoff=RECONNECT_BACKOFF, jitter=random.random))
         self._parts.append(part)
         try:
             yield

@@ -9,18 +9,18 @@ from typing import TypeVar
 import structlog
 from aio_pika.abc import AbstractConnection
 
+from shared.aio.backoff import Backoff
+from shared.aio.cancellation import cancelled_by_library
 from shared.contracts import AnyEvent
 from shared.errors import DependencyUnavailable
 from shared.messaging.outcomes import Outcome, Park
 from shared.messaging.ports import Handler
-from shared.messaging.rabbitmq.border import nobody_cancelled_us
 from shared.messaging.rabbitmq.channels import ConsumingChannel, consuming_channel
 from shared.messaging.rabbitmq.deliveries import Acknowledgements, Held, Intake
 from shared.messaging.rabbitmq.link import Link
 from shared.messaging.rabbitmq.metrics import Metrics
 from shared.messaging.rabbitmq.publishing import Publisher
 from shared.messaging.rabbitmq.settlement import Settlement, settle
-from shared.messaging.rabbitmq.supervision import pause_seconds
 from shared.messaging.topology import WorkQueue
 from shared.messaging.verdict import judge
 
@@ -29,8 +29,7 @@ T = TypeVar("T")
 
 PREFETCH_LIMIT_MESSAGES = 256
 """Bounds memory: 64 MiB at the usual most of 256 KiB a message. Above it the broker is no longer waited for anyway."""
-SHORTEST_HOLD_SECONDS = 0.1
-LONGEST_HOLD_SECONDS = 5.0
+HOLD_BACKOFF = Backoff(first_seconds=0.1)
 
 
 def prefetch(queue: WorkQueue) -> int:
@@ -201,7 +200,7 @@ class Consumer:
                 raise
             raise DependencyUnavailable(f"the handler took more than {self._call_limit_seconds:g} s") from error
         except asyncio.CancelledError as error:
-            if not nobody_cancelled_us():
+            if not cancelled_by_library():
                 raise
             raise DependencyUnavailable("a connection was lost below the handler") from error
 
@@ -235,11 +234,8 @@ class Consumer:
         if asyncio.get_running_loop().time() - oldest > self._hold_limit_seconds:
             log.warning("deliveries held for too long return to the queue", queue=self._queue.name)
             raise _GivenBack
-        pause = pause_seconds(
-            failures, shortest=SHORTEST_HOLD_SECONDS, longest=LONGEST_HOLD_SECONDS, jitter=self._jitter()
-        )
         try:
-            async with asyncio.timeout(pause):
+            async with asyncio.timeout(HOLD_BACKOFF.delay_seconds(failures, jitter=self._jitter())):
                 await session.ended.wait()
         except TimeoutError:
             return

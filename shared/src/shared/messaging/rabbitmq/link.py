@@ -1,6 +1,7 @@
 """One supervised connection to the broker."""
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
@@ -8,13 +9,15 @@ import aio_pika
 import structlog
 from aio_pika.abc import AbstractConnection
 
+from shared.aio.background import supervise
+from shared.aio.backoff import Backoff
 from shared.errors import DependencyUnavailable
 from shared.messaging.rabbitmq.border import amqp_border
-from shared.messaging.rabbitmq.supervision import keep_up
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
+RECONNECT_BACKOFF = Backoff(longest_seconds=2.0)
 CONNECT_TIMEOUT_SECONDS = 5.0
 SET_UP_TIMEOUT_SECONDS = 15.0
 """Declaring some twenty quorum queues for the first time takes a loaded broker seconds."""
@@ -54,7 +57,7 @@ class Link(Generic[T]):
 
     async def run(self) -> None:
         """Keep the connection up until cancelled."""
-        await keep_up(self._session, what=self._label)
+        await supervise(self._session, name=self._label, backoff=RECONNECT_BACKOFF, jitter=random.random)
 
     async def wait(self) -> T:
         """Return what `set_up` made, as soon as the connection stands; for background work, which has no deadline."""

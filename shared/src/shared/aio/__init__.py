@@ -1,0 +1,1 @@
+"""Building blocks for asyncio code that several services share."""

@@ -1,0 +1,78 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from shared.aio.background import BackgroundTasks, supervise
+from shared.aio.backoff import Backoff
+from shared.errors import DependencyUnavailable
+
+AT_ONCE = Backoff(first_seconds=0, longest_seconds=0)
+
+
+async def for_ever() -> None:
+    await asyncio.Event().wait()
+
+
+async def broken() -> None:
+    raise LookupError("a bug")
+
+
+async def returning() -> None:
+    """End as if there were nothing left to do."""
+
+
+async def cancelled() -> None:
+    raise asyncio.CancelledError
+
+
+async def unavailable() -> None:
+    raise DependencyUnavailable("down")
+
+
+async def settled() -> None:
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
+async def test_a_task_that_ends_by_itself_in_whatever_way_is_named_and_counted() -> None:
+    counted: list[str] = []
+    background = BackgroundTasks(on_ended=counted.append)
+    async with background.run({"one": broken(), "two": returning(), "three": cancelled(), "four": for_ever()}):
+        await settled()
+
+    assert set(background.ended) == {"one", "two", "three"}
+    assert sorted(counted) == ["one", "three", "two"]
+    sentences = sorted(background.problems)
+    assert len(sentences) == 3
+    assert sentences[0] == "A background task has stopped because of a bug, restart this process: one."
+
+
+async def test_tasks_that_are_told_to_end_have_ended_well() -> None:
+    background = BackgroundTasks()
+    async with background.run({"one": for_ever()}), background.run({"two": for_ever()}):
+        await asyncio.sleep(0)
+
+    await asyncio.sleep(0)
+    assert background.ended == ()
+    assert background.problems == []
+
+
+@pytest.mark.parametrize("session", [broken, returning, cancelled, unavailable])
+async def test_a_session_is_run_again_however_it_ends(session: Callable[[], Awaitable[None]]) -> None:
+    runs = 0
+    enough = asyncio.Event()
+
+    async def counted() -> None:
+        nonlocal runs
+        runs += 1
+        if runs == 3:
+            enough.set()
+        await session()
+
+    task = asyncio.create_task(supervise(counted, name="it", backoff=AT_ONCE, jitter=lambda: 0.0))
+    async with asyncio.timeout(5):
+        await enough.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
