@@ -91,6 +91,10 @@ def refused(page: Page, version: int, reason: str) -> None:
     raise AssertionError(f"{page} {version}: {reason}")
 
 
+async def no_pause() -> None:
+    raise AssertionError("nothing is called, so nothing is called twice")
+
+
 async def main(webhooks: int) -> None:
     metrics = Metrics(CollectorRegistry())
     cipher = TokenCipher([SecretStr(Fernet.generate_key().decode())])
@@ -105,6 +109,7 @@ async def main(webhooks: int) -> None:
         ),
         on_refused_token=refused,
         concurrent_calls=20,
+        pause_before_retry=no_pause,
         clock=clock,
         metrics=metrics,
     )

@@ -26,6 +26,10 @@ def somebody(number: int) -> Wanted:
     return WHO._replace(participant_id=f"person-{number}")
 
 
+async def no_pause() -> None:
+    """Stand in for the pause between two calls."""
+
+
 class People:
     """Everything around a `ProfileDirectory`; it is the store and the Graph API itself."""
 
@@ -55,6 +59,7 @@ class People:
             budgets=self.budgets,
             on_refused_token=lambda *refusal: self.refused.append(refusal),
             concurrent_calls=5,
+            pause_before_retry=no_pause,
             clock=self.clock,
             metrics=metrics,
         )

@@ -1,7 +1,9 @@
 """A call is made only where it may help, and its end decides about the next ones."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
@@ -61,6 +63,8 @@ class Bench:
         self.source = Source()
         self.seconds = 0.0
         self.media_calls = 0
+        self.pauses = 0
+        self.in_the_pause: list[Callable[[], Coroutine[Any, Any, object]]] = []
         self.refused: list[tuple[Page, int, str]] = []
         self.registry = CollectorRegistry()
         metrics = Metrics(self.registry)
@@ -74,6 +78,7 @@ class Bench:
             budgets=self.budgets,
             on_refused_token=lambda *refusal: self.refused.append(refusal),
             concurrent_calls=5,
+            pause_before_retry=self.pause,
             clock=lambda: self.seconds,
             metrics=metrics,
         )
@@ -92,6 +97,12 @@ class Bench:
             return secret.get_secret_value()
 
         return await self.gate.ask_at_once(page, self.token, call)
+
+    async def pause(self) -> None:
+        """Stand in for the pause before a second call; do what a test wants to happen meanwhile."""
+        self.pauses += 1
+        while self.in_the_pause:
+            await self.in_the_pause.pop()()
 
     def counted(self, name: str, **labels: str) -> float | None:
         return self.registry.get_sample_value(f"switchboard_enricher_{name}", labels)
@@ -168,9 +179,40 @@ async def test_a_passing_failure_is_tried_again_at_once_and_counts_as_a_call(ben
 
     assert await bench.ask() == Found(ADA)
 
-    assert len(bench.source.tokens) == 2
+    assert (len(bench.source.tokens), bench.pauses) == (2, 1)
     assert bench.counted("graph_calls_total", outcome="unavailable") == 1.0
     assert bench.counted("graph_calls_total", outcome="found") == 1.0
+
+
+async def test_a_call_without_a_response_in_time_uses_one_unit_of_the_budget() -> None:
+    bench = Bench(page_per_hour=4)
+    bench.source.result = GraphSilent("no response within 4 s")
+
+    await bench.ask()
+
+    assert (len(bench.source.tokens), bench.pauses) == (1, 0)
+    assert bench.budgets.has_room(WHO.page), "two calls may be made at once, and one has been"
+
+
+async def test_there_is_no_second_call_when_another_call_has_failed_meanwhile(bench: Bench) -> None:
+    bench.source.result = GraphUnavailable("HTTP 500")
+    bench.in_the_pause = [bench.ask]
+
+    assert isinstance(await bench.ask(), NotNow)
+
+    assert len(bench.source.tokens) == 3, "the call meanwhile was made twice, this one only once"
+    assert not bench.gate.is_usable
+
+
+async def test_there_is_no_second_call_with_a_token_that_was_refused_meanwhile(bench: Bench) -> None:
+    bench.source.result = TokenDead("expired")
+    bench.source.once = [GraphUnavailable("HTTP 500")]
+    bench.in_the_pause = [bench.ask]
+
+    assert isinstance(await bench.ask(), NotNow)
+
+    assert len(bench.source.tokens) == 2
+    assert len(bench.refused) == 1
 
 
 async def test_nothing_is_tried_again_when_the_budget_is_used_up() -> None:

@@ -42,6 +42,8 @@ log = structlog.get_logger(__name__)
 
 STORE_CONNECTIONS = 32
 BREAKER_FAILURES = 5
+RETRY_PAUSE_SECONDS = (0.05, 0.1)
+"""Between a failed call of the Graph API and the second one."""
 ACCOUNTS_SHARD = 0
 """Account changes need no keeping together: all of them use this one."""
 
@@ -181,6 +183,7 @@ def _gate(settings: Settings, graph: GraphClient, budgets: Budgets, refusals: Re
         budgets=budgets,
         on_refused_token=refusals.report,
         concurrent_calls=settings.graph_concurrent_calls,
+        pause_before_retry=_pause_before_retry,
         clock=asyncio.get_running_loop().time,
         metrics=metrics,
     )
@@ -240,6 +243,10 @@ def _media(
     )
     clock = asyncio.get_running_loop().time
     return MediaEndpoint(desk, verifier(settings), limits=limits, metrics=metrics, clock=clock)
+
+
+async def _pause_before_retry() -> None:
+    await asyncio.sleep(random.uniform(*RETRY_PAUSE_SECONDS))  # noqa: S311 - spreads calls, keeps no secret
 
 
 def _now() -> datetime:

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import NamedTuple, Protocol, TypeVar
 
-import stamina
 import structlog
 from cachetools import LRUCache, TTLCache
 from pydantic import SecretStr
@@ -87,6 +86,7 @@ class GraphGate:
         budgets: how many calls there may be.
         on_refused_token: called with the page, the version of its account and a sentence for the user.
         concurrent_calls: at once; further calls wait for their turn.
+        pause_before_retry: returns after a short time that differs from call to call.
         clock: seconds of a monotonic clock.
     """
 
@@ -100,6 +100,7 @@ class GraphGate:
         budgets: Budgets,
         on_refused_token: Callable[[Page, int, str], None],
         concurrent_calls: int,
+        pause_before_retry: Callable[[], Awaitable[None]],
         clock: Callable[[], float],
         metrics: Metrics,
     ) -> None:
@@ -111,6 +112,7 @@ class GraphGate:
         self._budgets = budgets
         self._on_refused_token = on_refused_token
         self._turns = asyncio.Semaphore(concurrent_calls)
+        self._pause_before_retry = pause_before_retry
         self._clock = clock
         self._metrics = metrics
         self._dead: LRUCache[Page, int] = LRUCache(MAX_PAGES)
@@ -193,7 +195,55 @@ class GraphGate:
             self._refuse_held(page)
             if not lane.breaker.admits(self._clock()):
                 raise GraphUnavailable(_FAILING)
-            return await self._call(lane, page, token, call)
+            try:
+                result = await self._call(lane, page, token, call)
+            except GraphUnavailable:
+                lane.breaker.failed(self._clock())
+                raise
+            except (RateLimited, PolicyBlocked, TokenDead) as error:
+                # It answers, so the breaker has nothing against the others.
+                lane.breaker.succeeded()
+                self._hold(page, token, error)
+                raise
+            except (PersonUnreadable, PermissionMissing, GraphRefused, MediaGone) as error:
+                lane.breaker.succeeded()
+                if not isinstance(error, PersonUnreadable | MediaGone):
+                    self._warn(page, error)
+                raise
+            lane.breaker.succeeded()
+            return result
+
+    async def _call(self, lane: _Lane, page: Page, token: PageToken, call: Callable[[], Awaitable[T]]) -> T:
+        """Call, and once more after a failure that may have passed.
+
+        There is no second call after a timeout, which would only take as long again, nor once another call has failed
+        or what it needs is no longer there. The budget counts it only when it is made.
+        """
+        try:
+            return await self._measured(call)
+        except GraphSilent:
+            raise
+        except GraphUnavailable:
+            await self._pause_before_retry()
+            if lane.breaker.has_failures or self._is_dead(page, token):
+                raise
+            if not await self._budgets.take_at_once(page, leaves=lane.leaves):
+                raise
+        return await self._measured(call)
+
+    async def _measured(self, call: Callable[[], Awaitable[T]]) -> T:
+        outcome = "found"
+        try:
+            with self._metrics.graph_seconds.time():
+                return await call()
+        except tuple(_OUTCOMES) as error:
+            outcome = _OUTCOMES[type(error)]
+            raise
+        except asyncio.CancelledError:
+            outcome = "abandoned"
+            raise
+        finally:
+            self._metrics.graph_call(outcome).inc()
 
     def _opened(self, page: Page, token: PageToken) -> SecretStr:
         """Return what calls are made with; raise when there is nothing to call with."""
@@ -217,64 +267,6 @@ class GraphGate:
 
     def _is_dead(self, page: Page, token: PageToken) -> bool:
         return token.version <= self._dead.get(page, -1)
-
-    async def _call(self, lane: _Lane, page: Page, token: PageToken, call: Callable[[], Awaitable[T]]) -> T:
-        try:
-            result = await self._try(lane, page, call)
-        except GraphUnavailable:
-            lane.breaker.failed(self._clock())
-            raise
-        except (RateLimited, PolicyBlocked, TokenDead) as error:
-            # It answers, so the breaker has nothing against the others.
-            lane.breaker.succeeded()
-            self._hold(page, token, error)
-            raise
-        except (PersonUnreadable, PermissionMissing, GraphRefused, MediaGone) as error:
-            lane.breaker.succeeded()
-            if not isinstance(error, PersonUnreadable | MediaGone):
-                self._warn(page, error)
-            raise
-        lane.breaker.succeeded()
-        return result
-
-    async def _try(self, lane: _Lane, page: Page, call: Callable[[], Awaitable[T]]) -> T:
-        """Call, and once more where the first answer was a passing failure.
-
-        In an outage nothing is asked twice: from the first look-up that has failed on, the next ones have one try.
-        """
-        counted_again = False
-
-        def is_worth_another(error: Exception) -> bool:
-            return counted_again and isinstance(error, GraphUnavailable) and not isinstance(error, GraphSilent)
-
-        async for attempt in stamina.retry_context(
-            on=is_worth_another, attempts=2, timeout=None, wait_initial=0.05, wait_max=0.1, wait_jitter=0.05
-        ):
-            with attempt:
-                try:
-                    return await self._once(call)
-                except GraphUnavailable:
-                    counted_again = (
-                        attempt.num == 1
-                        and not lane.breaker.has_failures
-                        and await self._budgets.take_at_once(page, leaves=lane.leaves)
-                    )
-                    raise
-        raise AssertionError("the last attempt returns or raises")
-
-    async def _once(self, call: Callable[[], Awaitable[T]]) -> T:
-        outcome = "found"
-        try:
-            with self._metrics.graph_seconds.time():
-                return await call()
-        except tuple(_OUTCOMES) as error:
-            outcome = _OUTCOMES[type(error)]
-            raise
-        except asyncio.CancelledError:
-            outcome = "abandoned"
-            raise
-        finally:
-            self._metrics.graph_call(outcome).inc()
 
     def _hold(self, page: Page, token: PageToken, error: RateLimited | PolicyBlocked | TokenDead) -> None:
         """Stop calling for the page, or for all; raises for how long, where it is not for ever."""
