@@ -18,7 +18,8 @@ from pydantic import SecretStr
 from enricher.accounts import AccountCache
 from enricher.budgets import Budgets, Ceilings
 from enricher.core.breaker import Breaker
-from enricher.core.lookups import Page, Wanted
+from enricher.core.lookups import Wanted
+from enricher.core.pages import Page
 from enricher.graph_gate import GraphGate
 from enricher.handlers import WebhookHandler
 from enricher.metrics import Metrics
@@ -51,8 +52,8 @@ class Warm:
     async def last_known(self, wanted: Sequence[Wanted]) -> Mapping[Wanted, Profile]:
         return {one: Profile(name=f"Customer {one.participant_id}", fetched_at=NOW) for one in wanted}
 
-    async def profile(self, wanted: Wanted, token: SecretStr) -> Profile:
-        raise AssertionError(f"{wanted} is known: there is no use for {token}")
+    async def profile(self, page: Page, participant_id: str, token: SecretStr) -> Profile:
+        raise AssertionError(f"{participant_id} of {page} is known: there is no use for {token}")
 
 
 class Sink:
@@ -100,7 +101,6 @@ async def main(webhooks: int) -> None:
     cipher = TokenCipher([SecretStr(Fernet.generate_key().decode())])
     warm, sink, clock = Warm(cipher), Sink(), asyncio.get_running_loop().time
     gate = GraphGate(
-        warm,
         cipher=cipher,
         breaker=Breaker(failures_to_open=5, open_seconds=10),
         media_breaker=lambda: Breaker(failures_to_open=5, open_seconds=10),
@@ -115,7 +115,7 @@ async def main(webhooks: int) -> None:
     )
     handler = WebhookHandler(
         accounts=AccountCache(warm, clock=clock, metrics=metrics),
-        profiles=ProfileDirectory(warm, gate, clock=clock, now=lambda: NOW, metrics=metrics),
+        profiles=ProfileDirectory(warm, source=warm, gate=gate, clock=clock, now=lambda: NOW, metrics=metrics),
         publisher=sink,
         metrics=metrics,
         budget_seconds=0.3,

@@ -17,7 +17,6 @@ import httpx
 from pydantic import SecretStr
 
 from enricher import http
-from enricher.core.lookups import Wanted
 from enricher.graph import GraphClient
 
 SERVER = """
@@ -90,7 +89,7 @@ async def calls(graph: GraphClient, number: int, at_once: int) -> tuple[float, f
 
     async def caller() -> None:
         for at in left:
-            profile = await graph.profile(Wanted("user", "facebook", "page", f"{at}"), token)
+            profile = await graph.profile(("facebook", "page"), f"{at}", token)
             assert profile.name
 
     started, started_cpu = time.perf_counter(), time.process_time()

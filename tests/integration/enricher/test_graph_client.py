@@ -15,14 +15,15 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from enricher import http
-from enricher.core.lookups import Wanted
+from enricher.core.pages import Page
 from enricher.core.usage import Usage
 from enricher.errors import GraphRefused, GraphSilent, GraphUnavailable, RateLimited, TokenDead
 from enricher.graph import GraphClient
 from shared.serving import serving
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
-WHO = Wanted("user-1", "instagram", "1041", "7.0_a-B")
+ACCOUNT: Page = ("instagram", "1041")
+WHO = "7.0_a-B"
 
 
 class Host:
@@ -78,7 +79,7 @@ async def client(*, instagram_app_secret: str | None = None) -> AsyncIterator[tu
 @pytest.mark.parametrize(("token", "is_instagrams"), [("EAAB-1", False), ("IGAA-1", True)])
 async def test_the_token_decides_about_the_host(token: str, is_instagrams: bool) -> None:  # noqa: FBT001 - a case
     async with client() as (graph, facebook, instagram):
-        profile = await graph.profile(WHO, SecretStr(token))
+        profile = await graph.profile(ACCOUNT, WHO, SecretStr(token))
 
         assert (profile.name, profile.username, profile.fetched_at) == ("Ada", "ada", NOW)
         asked, other = (instagram, facebook) if is_instagrams else (facebook, instagram)
@@ -95,7 +96,7 @@ async def test_the_token_decides_about_the_host(token: str, is_instagrams: bool)
 @pytest.mark.parametrize(("token", "secret"), [("EAAB-1", b"app-secret"), ("IGAA-1", b"instagram-secret")])
 async def test_the_secret_of_the_tokens_own_app_signs(token: str, secret: bytes) -> None:
     async with client(instagram_app_secret="instagram-secret") as (graph, *hosts):
-        await graph.profile(WHO, SecretStr(token))
+        await graph.profile(ACCOUNT, WHO, SecretStr(token))
 
         [request] = [request for host in hosts for request in host.requests]
         assert request.query_params["appsecret_proof"] == hmac.new(secret, token.encode(), sha256).hexdigest()
@@ -113,7 +114,7 @@ async def test_the_secret_of_the_tokens_own_app_signs(token: str, secret: bytes)
 async def test_an_answer_that_is_none_is_a_typed_error(token: str, error: type[Exception]) -> None:
     async with client() as (graph, facebook, _):
         with pytest.raises(error) as raised:
-            await graph.profile(WHO, SecretStr(token))
+            await graph.profile(ACCOUNT, WHO, SecretStr(token))
 
         assert len(facebook.requests) == 1, "no redirect is followed, nothing is tried twice"
         assert token == "slow" or token not in str(raised.value).split()
@@ -122,8 +123,8 @@ async def test_an_answer_that_is_none_is_a_typed_error(token: str, error: type[E
 async def test_what_the_headers_of_an_error_say_of_the_limits_is_told() -> None:
     async with client() as (graph, facebook, _):
         with pytest.raises(RateLimited):
-            await graph.profile(WHO, SecretStr("limited"))
-        await graph.profile(WHO, SecretStr("healthy"))
+            await graph.profile(ACCOUNT, WHO, SecretStr("limited"))
+        await graph.profile(ACCOUNT, WHO, SecretStr("healthy"))
 
         assert facebook.usages == [Usage(app_percent=28, page_percent=100, regain_seconds=420), Usage()]
 
@@ -131,14 +132,14 @@ async def test_what_the_headers_of_an_error_say_of_the_limits_is_told() -> None:
 async def test_an_answer_that_is_too_large_is_not_read_to_its_end() -> None:
     async with client() as (graph, _, _):
         with pytest.raises(GraphUnavailable, match="more than"):
-            await graph.profile(WHO, SecretStr("large"))
+            await graph.profile(ACCOUNT, WHO, SecretStr("large"))
 
 
 @pytest.mark.parametrize("participant_id", ["", "..", ".", "a/b", "a?b", "a b", "ä", "a\n"])
 async def test_an_id_that_is_no_path_is_refused_without_a_call(participant_id: str) -> None:
     async with client() as (graph, facebook, instagram):
         with pytest.raises(GraphRefused):
-            await graph.profile(WHO._replace(participant_id=participant_id), SecretStr("EAAB"))
+            await graph.profile(ACCOUNT, participant_id, SecretStr("EAAB"))
 
         assert facebook.requests == instagram.requests == []
 
@@ -146,6 +147,6 @@ async def test_an_id_that_is_no_path_is_refused_without_a_call(participant_id: s
 async def test_whatsapp_has_no_look_up() -> None:
     async with client() as (graph, facebook, _):
         with pytest.raises(GraphRefused):
-            await graph.profile(WHO._replace(platform="whatsapp"), SecretStr("EAAB"))
+            await graph.profile(("whatsapp", "1041"), WHO, SecretStr("EAAB"))
 
         assert facebook.requests == []

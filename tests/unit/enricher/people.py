@@ -10,7 +10,8 @@ from pydantic import SecretStr
 
 from enricher.budgets import Budgets, Ceilings
 from enricher.core.breaker import Breaker
-from enricher.core.lookups import Page, PageToken, Wanted
+from enricher.core.lookups import Wanted
+from enricher.core.pages import Page, PageToken
 from enricher.graph_gate import GraphGate
 from enricher.metrics import Metrics
 from enricher.profiles import ProfileDirectory
@@ -52,7 +53,6 @@ class People:
             metrics=metrics,
         )
         gate = GraphGate(
-            self,
             cipher=cipher,
             breaker=self.breaker,
             media_breaker=lambda: self.breaker,
@@ -63,7 +63,7 @@ class People:
             clock=self.clock,
             metrics=metrics,
         )
-        self.directory = ProfileDirectory(self, gate, clock=self.clock, now=self.now, metrics=metrics)
+        self.directory = ProfileDirectory(self, source=self, gate=gate, clock=self.clock, now=self.now, metrics=metrics)
 
     def clock(self) -> float:
         return self.seconds
@@ -80,9 +80,9 @@ class People:
         await self.open.wait()
         return {one: self.known[one] for one in wanted if one in self.known}
 
-    async def profile(self, wanted: Wanted, token: SecretStr) -> Profile:
+    async def profile(self, page: Page, participant_id: str, token: SecretStr) -> Profile:
         assert token.get_secret_value() == "token"
-        self.calls.append(wanted)
+        self.calls.append(Wanted(WHO.user_id, *page, participant_id))
         await self.open.wait()
         if isinstance(self.result, Exception):
             raise self.result

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from enricher.accounts import NEGATIVE_TTL_SECONDS, TTL_SECONDS, AccountCache
-from enricher.core.lookups import Page
+from enricher.core.pages import Page
 from enricher.metrics import Metrics
 from shared.contracts import Platform
 from shared.contracts.internal import Owner, PageOwners

@@ -6,7 +6,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from enricher.budgets import MAX_PAGES, Budgets, Ceilings
-from enricher.core.lookups import Page, Wanted
+from enricher.core.lookups import Wanted
+from enricher.core.pages import Page
 from enricher.core.usage import Usage
 from enricher.metrics import Metrics
 

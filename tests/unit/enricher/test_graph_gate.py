@@ -12,7 +12,8 @@ from pydantic import SecretStr
 
 from enricher.budgets import Budgets, Ceilings
 from enricher.core.breaker import Breaker
-from enricher.core.lookups import Answer, Found, Nobody, NotNow, Page, PageToken, Wanted
+from enricher.core.lookups import Answer, Found, Nobody, NotNow, Wanted
+from enricher.core.pages import Page, PageToken
 from enricher.core.usage import Usage
 from enricher.errors import (
     CallsOnHold,
@@ -25,7 +26,8 @@ from enricher.errors import (
     RateLimited,
     TokenDead,
 )
-from enricher.graph_gate import DEAD_TOKEN_HOLD_SECONDS, POLICY_HOLD_SECONDS, UNOPENED_TOKEN_HOLD_SECONDS, GraphGate
+from enricher.graph_gate import POLICY_HOLD_SECONDS, UNOPENED_TOKEN_HOLD_SECONDS, GraphGate
+from enricher.graph_lookups import DEAD_TOKEN_HOLD_SECONDS, look_up
 from enricher.metrics import Metrics
 from shared.contracts import Profile
 from shared.security.cipher import TokenCipher
@@ -47,8 +49,9 @@ class Source:
         self.result: Profile | Exception = ADA
         self.once: list[Exception] = []
 
-    async def profile(self, wanted: Wanted, token: SecretStr) -> Profile:
-        assert wanted.participant_id == WHO.participant_id
+    async def profile(self, page: Page, participant_id: str, token: SecretStr) -> Profile:
+        assert page in (WHO.page, OTHER.page)
+        assert participant_id == WHO.participant_id
         self.tokens.append(token.get_secret_value())
         result = self.once.pop() if self.once else self.result
         if isinstance(result, Exception):
@@ -71,7 +74,6 @@ class Bench:
         allowed = {"page_per_second": 1000.0, "page_per_hour": 100_000.0, "app_per_second": 1000.0, **ceilings}
         self.budgets = Budgets(Ceilings(**allowed), clock=lambda: self.seconds, metrics=metrics)
         self.gate = GraphGate(
-            self.source,
             cipher=TokenCipher([KEY]),
             breaker=Breaker(failures_to_open=2, open_seconds=10),
             media_breaker=lambda: Breaker(failures_to_open=2, open_seconds=10),
@@ -85,7 +87,10 @@ class Bench:
         self.token = PageToken(TokenCipher([KEY]).encrypt("secret-token"), 1)
 
     async def ask(self, wanted: Wanted = WHO, *, version: int = 1) -> Answer:
-        return await self.gate.look_up(wanted, self.token._replace(version=version))
+        return await self.look_up(wanted, self.token._replace(version=version))
+
+    async def look_up(self, wanted: Wanted, token: PageToken) -> Answer:
+        return await look_up(wanted, token, source=self.source, gate=self.gate)
 
     async def ask_medium(self, page: Page = NUMBER, result: Exception | None = None) -> str:
         """Ask for a medium, and have it answered so; return with which token."""
@@ -126,7 +131,7 @@ async def test_an_empty_profile_names_nobody(bench: Bench) -> None:
 
 
 async def test_a_token_that_no_key_opens_costs_no_call_and_no_look_up(bench: Bench) -> None:
-    answer = await bench.gate.look_up(WHO, PageToken("not a token of ours", 1))
+    answer = await bench.look_up(WHO, PageToken("not a token of ours", 1))
 
     assert answer == NotNow("the token cannot be opened", UNOPENED_TOKEN_HOLD_SECONDS)
     assert (bench.source.tokens, bench.refused) == ([], [])
@@ -139,10 +144,10 @@ async def test_a_token_that_no_key_opens_is_on_hold_until_it_is_encrypted_anew(b
         assert await bench.ask() == NotNow("the token cannot be opened", UNOPENED_TOKEN_HOLD_SECONDS)
         with pytest.raises(CallsOnHold, match="cannot be opened"):
             await bench.ask_medium(WHO.page)
-        assert not await bench.gate.admits_at_once(WHO, bench.token)
+        assert not await bench.gate.admits_at_once(WHO.page, bench.token)
 
     bench.token = good
-    assert await bench.gate.admits_at_once(WHO, bench.token)
+    assert await bench.gate.admits_at_once(WHO.page, bench.token)
     assert await bench.ask() == Found(ADA)
     assert await bench.ask_medium(WHO.page) == "secret-token"
     assert bench.refused == []
@@ -237,7 +242,7 @@ async def test_a_page_is_put_on_hold_alone(bench: Bench, error: Exception, secon
     bench.source.result = ADA
 
     assert await bench.ask() == NotNow("calls for this page are on hold", seconds)
-    assert not await bench.gate.admits_at_once(WHO, bench.token)
+    assert not await bench.gate.admits_at_once(WHO.page, bench.token)
     assert bench.gate.exhausted(calls=20, most=10) == [WHO.page]
     assert await bench.ask(OTHER) == Found(ADA)
     assert bench.counted("graph_holds_total", reason=reason) == 1.0
@@ -311,7 +316,7 @@ async def test_media_leave_half_of_the_apps_calls_to_names() -> None:
 
     with pytest.raises(CallsOnHold):
         await bench.ask_medium()
-    assert [await bench.gate.admits_at_once(WHO, bench.token) for _ in range(5)] == [True] * 5
+    assert [await bench.gate.admits_at_once(WHO.page, bench.token) for _ in range(5)] == [True] * 5
 
 
 @pytest.mark.parametrize("error", [PolicyBlocked("stop that"), RateLimited("slow down"), TokenDead("expired")])

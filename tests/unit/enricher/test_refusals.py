@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from enricher import refusals as module
-from enricher.core.lookups import Page
+from enricher.core.pages import Page
 from enricher.refusals import Refusals
 from shared.contracts import Event, TokenRefusedV1
 from shared.errors import DependencyUnavailable

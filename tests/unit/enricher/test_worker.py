@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from enricher.accounts import AccountCache
-from enricher.core.lookups import Page
+from enricher.core.pages import Page
 from enricher.errors import GraphSilent, RateLimited
 from enricher.metrics import Metrics
 from enricher.worker import LEASE_SECONDS, LOOKUPS_PER_CLAIM, STALE_SECONDS, LookupWorker

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from cachetools import LRUCache, TLRUCache
 
-from enricher.core.lookups import Page
+from enricher.core.pages import Page
 from enricher.flights import Flights
 from enricher.metrics import Metrics
 from shared.contracts import AccountChangedV1, AnyEvent, Platform

@@ -145,9 +145,9 @@ def _assemble(
     refusals = Refusals(broker, now=_now)
     budgets = _budgets(settings, metrics)
     graph = _graph(settings, graph_http, budgets)
-    gate = _gate(settings, graph, budgets, refusals, metrics)
+    gate = _gate(settings, budgets, refusals, metrics)
     accounts = AccountCache(store, clock=clock, metrics=metrics)
-    profiles = ProfileDirectory(store, gate, clock=clock, now=_now, metrics=metrics)
+    profiles = ProfileDirectory(store, source=graph, gate=gate, clock=clock, now=_now, metrics=metrics)
     handler = WebhookHandler(
         accounts=accounts,
         profiles=profiles,
@@ -171,12 +171,11 @@ def _store(settings: Settings, store_http: httpx.AsyncClient) -> StoreClient:
     )
 
 
-def _gate(settings: Settings, graph: GraphClient, budgets: Budgets, refusals: Refusals, metrics: Metrics) -> GraphGate:
+def _gate(settings: Settings, budgets: Budgets, refusals: Refusals, metrics: Metrics) -> GraphGate:
     def breaker() -> Breaker:
         return Breaker(failures_to_open=BREAKER_FAILURES, open_seconds=settings.graph_breaker_seconds)
 
     return GraphGate(
-        graph,
         cipher=TokenCipher(settings.encryption_keys),
         breaker=breaker(),
         media_breaker=breaker,

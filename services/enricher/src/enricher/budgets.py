@@ -7,7 +7,7 @@ from aiolimiter import AsyncLimiter
 from cachetools import LRUCache
 
 from enricher.core.allowance import FIRST_HOLD_SECONDS, Allowance
-from enricher.core.lookups import Page
+from enricher.core.pages import Page
 from enricher.core.usage import Usage
 from enricher.metrics import Metrics
 

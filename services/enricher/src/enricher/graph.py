@@ -9,8 +9,8 @@ import httpx
 from pydantic import SecretStr
 
 from enricher.core.graph_answers import PROFILE_FIELDS, media_from, profile_from
-from enricher.core.lookups import Page, Wanted
 from enricher.core.media import MediaAddress
+from enricher.core.pages import Page
 from enricher.core.usage import Usage, usage_of
 from enricher.errors import GraphRefused, GraphSilent, GraphUnavailable
 from enricher.http import Answer, CallFailed, NoAnswerInTime, call
@@ -58,18 +58,18 @@ class GraphClient:
         self._on_usage = on_usage
         self._now = now
 
-    async def profile(self, wanted: Wanted, token: SecretStr) -> Profile:
-        """Return the customer's profile, which may be empty.
+    async def profile(self, page: Page, participant_id: str, token: SecretStr) -> Profile:
+        """Return the profile of a customer of the page, which may be empty.
 
         Raises:
             GraphUnavailable, GraphSilent, RateLimited, PolicyBlocked, TokenDead, PermissionMissing, PersonUnreadable,
                 GraphRefused: what each means is written in `enricher.errors`.
         """
-        fields = PROFILE_FIELDS.get(wanted.platform)
-        if fields is None or not _is_path_id(wanted.participant_id):
+        fields = PROFILE_FIELDS.get(page[0])
+        if fields is None or not _is_path_id(participant_id):
             raise GraphRefused("there is no look-up of such an id")
-        answer = await self._get(wanted.page, wanted.participant_id, {"fields": fields}, token)
-        return profile_from(wanted.platform, answer.status, answer.body, now=self._now())
+        answer = await self._get(page, participant_id, {"fields": fields}, token)
+        return profile_from(page[0], answer.status, answer.body, now=self._now())
 
     async def media(self, page: Page, media_id: str, token: SecretStr) -> MediaAddress:
         """Return where a medium that came to a WhatsApp number is handed out.

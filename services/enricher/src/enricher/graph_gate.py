@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, TypeVar
 
 import structlog
 from cachetools import LRUCache, TTLCache
@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from enricher.budgets import Budgets
 from enricher.core.breaker import Breaker
-from enricher.core.lookups import Answer, Found, Nobody, NotNow, Page, PageToken, Wanted
+from enricher.core.pages import Page, PageToken
 from enricher.errors import (
     CallsOnHold,
     GraphRefused,
@@ -25,14 +25,10 @@ from enricher.errors import (
     TokenDead,
 )
 from enricher.metrics import Metrics
-from shared.contracts import Profile
 from shared.security.cipher import TokenCipher, Undecryptable
 
 log = structlog.get_logger(__name__)
 
-DEAD_TOKEN_HOLD_SECONDS = 60.0
-"""For look-ups that were claimed already; calls with that token are never made again, and the store keeps back the
-look-ups of its page. Short, because a new token may have come while such a look-up was under way."""
 UNOPENED_TOKEN_HOLD_SECONDS = 900.0
 """Somebody has to give this service the right key, or the page a new token."""
 POLICY_HOLD_SECONDS = 3_600.0
@@ -67,18 +63,10 @@ class _Lane(NamedTuple):
     """As `Budgets.take_at_once` has it."""
 
 
-class ProfileSource(Protocol):
-    """Where profiles come from."""
-
-    async def profile(self, wanted: Wanted, token: SecretStr) -> Profile:
-        """Return the profile; see `enricher.graph.GraphClient.profile` for what it raises."""
-
-
 class GraphGate:
     """Makes a call only where it may help.
 
     Args:
-        source: where `look_up` looks; it and every other call that is made here end within a bounded time.
         cipher: opens the pages' tokens.
         breaker: of look-ups, shared by all pages.
         media_breaker: makes one for a page's media: a medium that the platform cannot hand out is no news of look-ups,
@@ -92,7 +80,6 @@ class GraphGate:
 
     def __init__(
         self,
-        source: ProfileSource,
         *,
         cipher: TokenCipher,
         breaker: Breaker,
@@ -104,7 +91,6 @@ class GraphGate:
         clock: Callable[[], float],
         metrics: Metrics,
     ) -> None:
-        self._source = source
         self._cipher = cipher
         self._look_ups = _Lane(breaker, leaves=0.0)
         self._media: LRUCache[Page, _Lane] = LRUCache(MAX_PAGES)
@@ -135,32 +121,32 @@ class GraphGate:
         """Return at most `most` pages for which `calls` calls cannot be made soon."""
         return self._budgets.exhausted(calls=calls, most=most)
 
-    async def admits_at_once(self, wanted: Wanted, token: PageToken) -> bool:
+    async def admits_at_once(self, page: Page, token: PageToken) -> bool:
         """Count a call that a message waits for, if it may be made without waiting; return whether it may."""
-        page = wanted.page
         if not self.is_usable or self._is_dead(page, token) or self._unopened.get(page) == token.ciphertext:
             return False
         return await self._budgets.take_at_once(page)
 
-    async def look_up(self, wanted: Wanted, token: PageToken, *, is_counted: bool = False) -> Answer:
-        """Return how the look-up ended; raises nothing.
+    async def ask(self, page: Page, token: PageToken, call: Call[T], *, is_counted: bool = False) -> T:
+        """Return what `call` does with the opened token, for a look-up; it must end within a bounded time.
 
         Args:
-            wanted: whom.
+            page: whose call it is.
             token: of the page.
+            call: the call.
             is_counted: whether the budgets have counted it already; else it waits until they admit it.
+
+        Raises:
+            CallsOnHold: it was not made, or its answer says that none should be for a while.
+            TokenDead: the page has to be connected again.
+            GraphUnavailable, GraphSilent: it failed, or all do.
+            PersonUnreadable, PermissionMissing, GraphRefused: as the answer says.
         """
-        try:
-            profile = await self._profile(wanted, token, is_counted=is_counted)
-        except TokenDead as error:
-            return NotNow(str(error), DEAD_TOKEN_HOLD_SECONDS)
-        except CallsOnHold as error:
-            return NotNow(str(error), error.hold_seconds)
-        except GraphUnavailable as error:
-            return NotNow(str(error))
-        except (PersonUnreadable, PermissionMissing, GraphRefused) as error:
-            return Nobody(str(error))
-        return Nobody("an empty profile") if profile.is_empty else Found(profile)
+        secret = self._opened(page, token)
+        if not is_counted:
+            self._refuse_held(page)
+            await self._budgets.take(page)
+        return await self._ask(self._look_ups, page, token, partial(call, secret))
 
     async def ask_at_once(self, page: Page, token: PageToken, call: Call[T]) -> T:
         """Return what `call` does with the opened token, for a medium that somebody waits for: at once or not at all.
@@ -180,13 +166,6 @@ class GraphGate:
         if not await self._budgets.take_at_once(page, leaves=lane.leaves):
             raise CallsOnHold("no more calls at once", max(1.0, self._budgets.hold_seconds(page)))
         return await self._ask(lane, page, token, partial(call, secret))
-
-    async def _profile(self, wanted: Wanted, token: PageToken, *, is_counted: bool) -> Profile:
-        secret = self._opened(wanted.page, token)
-        if not is_counted:
-            self._refuse_held(wanted.page)
-            await self._budgets.take(wanted.page)
-        return await self._ask(self._look_ups, wanted.page, token, partial(self._source.profile, wanted, secret))
 
     async def _ask(self, lane: _Lane, page: Page, token: PageToken, call: Callable[[], Awaitable[T]]) -> T:
         async with self._turns:

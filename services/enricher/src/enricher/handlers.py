@@ -12,7 +12,8 @@ from enricher.accounts import AccountCache
 from enricher.core import enrichment
 from enricher.core.enrichment import Webhook
 from enricher.core.kinds import NO_APPS, TypedItem, typed
-from enricher.core.lookups import Page, PageToken, Wanted, can_be_looked_up, token_of
+from enricher.core.lookups import Wanted, can_be_looked_up
+from enricher.core.pages import Page, PageToken, token_of
 from enricher.core.splitting import BadItem, SplitItem
 from enricher.errors import UnreadableBody
 from enricher.metrics import Metrics

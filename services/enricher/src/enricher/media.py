@@ -8,8 +8,8 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
-from enricher.core.lookups import Page, PageToken, token_of
 from enricher.core.media import MediaAddress, disposition, is_fetched_by_id, shown_type
+from enricher.core.pages import Page, PageToken, token_of
 from enricher.downloads import Downloads
 from enricher.errors import (
     CallsOnHold,

@@ -8,10 +8,12 @@ from typing import Protocol
 import msgspec
 from cachetools import TLRUCache
 
-from enricher.core.lookups import Answer, Found, NotNow, Page, PageToken, Wanted
+from enricher.core.lookups import Answer, Found, NotNow, Wanted
+from enricher.core.pages import Page, PageToken
 from enricher.core.pictures import completed, fresh_until
 from enricher.flights import Flights
 from enricher.graph_gate import GraphGate
+from enricher.graph_lookups import ProfileSource, look_up
 from enricher.metrics import Metrics
 from shared.contracts import Profile
 from shared.errors import DependencyUnavailable
@@ -52,7 +54,8 @@ class ProfileDirectory:
 
     Args:
         known: what has been found before, by any replica.
-        gate: the Graph API.
+        source: the Graph API.
+        gate: makes calls where they may help.
         clock: seconds of a monotonic clock; `asyncio`'s own, as deadlines are measured on it.
         now: the time of day.
     """
@@ -60,13 +63,15 @@ class ProfileDirectory:
     def __init__(
         self,
         known: KnownProfiles,
-        gate: GraphGate,
         *,
+        source: ProfileSource,
+        gate: GraphGate,
         clock: Callable[[], float],
         now: Callable[[], datetime],
         metrics: Metrics,
     ) -> None:
         self._known = known
+        self._source = source
         self._gate = gate
         self._now = now
         self._metrics = metrics
@@ -158,10 +163,10 @@ class ProfileDirectory:
         await self._flights.close()
 
     async def _may_fly(self, wanted: Wanted, token: PageToken) -> bool:
-        return len(self._flights) < MAX_FLIGHTS and await self._gate.admits_at_once(wanted, token)
+        return len(self._flights) < MAX_FLIGHTS and await self._gate.admits_at_once(wanted.page, token)
 
     async def _fly(self, wanted: Wanted, token: PageToken, *, is_counted: bool = False) -> Answer:
-        answer = await self._gate.look_up(wanted, token, is_counted=is_counted)
+        answer = await look_up(wanted, token, source=self._source, gate=self._gate, is_counted=is_counted)
         if isinstance(answer, Found):
             self._remember(wanted, answer.profile)
         elif not isinstance(answer, NotNow):

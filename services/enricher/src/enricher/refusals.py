@@ -8,7 +8,7 @@ from typing import NoReturn
 import structlog
 from cachetools import LRUCache
 
-from enricher.core.lookups import Page
+from enricher.core.pages import Page
 from shared.contracts import TokenRefusedV1, derive_id
 from shared.errors import DependencyUnavailable, TransientError
 from shared.messaging.ports import Publisher

@@ -8,7 +8,8 @@ import msgspec
 import structlog
 from pydantic import SecretStr
 
-from enricher.core.lookups import Page, Wanted
+from enricher.core.lookups import Wanted
+from enricher.core.pages import Page
 from enricher.errors import StoreRefuses
 from enricher.http import Answer, CallFailed, call
 from shared.contracts import Platform, Profile

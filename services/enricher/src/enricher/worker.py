@@ -8,7 +8,8 @@ from typing import NoReturn, Protocol
 import structlog
 
 from enricher.accounts import AccountCache
-from enricher.core.lookups import Answer, Nobody, NotNow, Page, PageToken, Wanted, can_be_looked_up, resolved, token_of
+from enricher.core.lookups import Answer, Nobody, NotNow, Wanted, can_be_looked_up, resolved
+from enricher.core.pages import Page, PageToken, token_of
 from enricher.profiles import ProfileDirectory
 from shared.contracts.internal import Lookup, Owner
 from shared.errors import DependencyUnavailable, TransientError

@@ -4,11 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from enricher.core.pages import Page
 from shared.contracts import Platform, Profile, ProfileResolvedV1, derive_id
-from shared.contracts.internal import Lookup, Owner
-
-Page = tuple[Platform, str]
-"""Platform and page id."""
+from shared.contracts.internal import Lookup
 
 
 class Wanted(NamedTuple):
@@ -23,14 +21,6 @@ class Wanted(NamedTuple):
     def page(self) -> Page:
         """The page whose token and limits a look-up uses."""
         return self.platform, self.page_id
-
-
-class PageToken(NamedTuple):
-    """What a page may be called with."""
-
-    ciphertext: str
-    version: int
-    """Of the page's account: a greater one may have another token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +56,6 @@ LONGEST_DELAY_SECONDS = 3_600.0
 def can_be_looked_up(platform: Platform) -> bool:
     """Whether the platform tells who somebody is. WhatsApp does so in its webhooks only."""
     return platform != "whatsapp"
-
-
-def token_of(owner: Owner, version: int) -> PageToken | None:
-    """Return what calls for the page are made with; None while it has to be connected again, or has no token."""
-    if owner.token_ciphertext is None or owner.status != "connected":
-        return None
-    return PageToken(owner.token_ciphertext, version)
 
 
 def retry_delay_seconds(attempts: int, *, jitter: float) -> float:
