@@ -16,14 +16,14 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from enricher.accounts import AccountCache
-from enricher.budgets import Budgets, Ceilings
-from enricher.core.breaker import Breaker
-from enricher.core.lookups import Wanted
-from enricher.core.pages import Page
-from enricher.graph_gate import GraphGate
+from enricher.graph.breaker import Breaker
+from enricher.graph.limiter import Budgets, Ceilings
+from enricher.graph.policy import GraphGate
 from enricher.handlers import WebhookHandler
 from enricher.metrics import Metrics
-from enricher.profiles import ProfileDirectory
+from enricher.pages import Page
+from enricher.profiles.directory import ProfileDirectory
+from enricher.profiles.lookups import Wanted
 from shared.contracts import Event, Platform, Profile, WebhookReceivedV1, derive_id, encode
 from shared.contracts.internal import Owner, PageOwners
 from shared.security.cipher import TokenCipher

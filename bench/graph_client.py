@@ -17,7 +17,7 @@ import httpx
 from pydantic import SecretStr
 
 from enricher import http
-from enricher.graph import GraphClient
+from enricher.graph.client import GraphClient
 
 SERVER = """
 import asyncio, sys

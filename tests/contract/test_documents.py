@@ -9,8 +9,8 @@ import jsonschema_rs
 import msgspec
 import pytest
 
+from enricher.media.routes import MEDIA_PATH
 from enricher.problems import TITLES
-from enricher.routes import MEDIA_PATH
 from push_gateway.frames import BadFrame, CloseCode, read_client_frame
 from shared.contracts import Event, InboxPersistedV1, Wire, encode
 from store.routes.problems import INTERNAL, KINDS

@@ -8,9 +8,10 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
-from enricher.core import enrichment
-from enricher.core.kinds import typed
-from enricher.core.splitting import BadItem
+from enricher.events import inbox_enriched, webhook_split
+from enricher.parsing.items import BadItem
+from enricher.parsing.parse import typed
+from enricher.parsing.split import split_webhook
 from shared.contracts import Event, Hop, Profile, ProfileResolvedV1, WebhookReceivedV1, derive_id
 from tests.builders import NOON
 from tests.convergence.histories import History
@@ -103,14 +104,14 @@ def _arrival(number: int) -> datetime:
 
 
 def _published(webhook: WebhookReceivedV1, owners: dict[str, str]) -> Iterable[Event]:
-    splits = enrichment.split(webhook)
-    manifest = enrichment.manifest(webhook, splits, now=webhook.received_at)
+    splits = split_webhook(webhook)
+    manifest = webhook_split(webhook, splits, now=webhook.received_at)
     assert manifest is not None
     yield manifest
     for split in splits:
         assert not isinstance(split, BadItem), split.reason
         item = typed(split, received_at=webhook.received_at, own_app_ids=OWN_APP_IDS)
-        yield enrichment.enriched(webhook, item, owners[split.page_id], now=webhook.received_at)
+        yield inbox_enriched(webhook, item, owners[split.page_id], now=webhook.received_at)
 
 
 def _resolved(piece: Piece, user_id: str) -> ProfileResolvedV1:

@@ -15,10 +15,10 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from enricher import http
-from enricher.core.pages import Page
-from enricher.core.usage import Usage
 from enricher.errors import GraphRefused, GraphSilent, GraphUnavailable, RateLimited, TokenDead
-from enricher.graph import GraphClient
+from enricher.graph.client import GraphClient
+from enricher.graph.usage import Usage
+from enricher.pages import Page
 from shared.serving import serving
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

@@ -10,10 +10,10 @@ import pytest
 from pydantic import SecretStr
 
 from enricher import http
-from enricher.core.media import AllowedHosts
-from enricher.downloads import Downloads
 from enricher.errors import GraphSilent, GraphUnavailable
 from enricher.http import CallFailed, NoAnswerInTime
+from enricher.media.addressing import AllowedHosts
+from enricher.media.downloads import Downloads
 
 PIECE = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nx"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from enricher.turns import WAITING_PER_TURN
+from enricher.media.fair_semaphore import WAITING_PER_TURN
 from tests.integration.enricher.media_scene import PHOTO, Scene, as_user, kind_of, scene
 from tests.integration.enricher.worlds import received
 from tests.recorder import eventually

@@ -8,8 +8,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from enricher.accounts import NEGATIVE_TTL_SECONDS, TTL_SECONDS, AccountCache
-from enricher.core.pages import Page
 from enricher.metrics import Metrics
+from enricher.pages import Page
 from shared.contracts import Platform
 from shared.contracts.internal import Owner, PageOwners
 from shared.errors import DependencyUnavailable

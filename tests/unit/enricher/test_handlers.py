@@ -15,7 +15,7 @@ from shared.contracts.internal import Owner, PageOwners
 from shared.messaging.outcomes import DONE
 from tests.builders import NOON, webhook_received
 from tests.unit.enricher.bodies import PAGE, echo, event, page
-from tests.unit.enricher.people import People
+from tests.unit.enricher.profiles.people import People
 
 WEBHOOKS, ITEMS = 8, 1000
 

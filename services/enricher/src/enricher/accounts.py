@@ -7,9 +7,9 @@ from typing import Protocol
 
 from cachetools import LRUCache, TLRUCache
 
-from enricher.core.pages import Page
 from enricher.flights import Flights
 from enricher.metrics import Metrics
+from enricher.pages import Page
 from shared.contracts import AccountChangedV1, AnyEvent, Platform
 from shared.contracts.internal import PageOwners
 

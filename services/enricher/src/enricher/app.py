@@ -14,22 +14,22 @@ from prometheus_client import CollectorRegistry
 
 from enricher import http
 from enricher.accounts import AccountCache
-from enricher.budgets import Budgets, Ceilings
-from enricher.core.breaker import Breaker
-from enricher.core.media import AllowedHosts
-from enricher.downloads import Downloads
-from enricher.graph import GraphClient
-from enricher.graph_gate import GraphGate
+from enricher.graph.breaker import Breaker
+from enricher.graph.client import GraphClient
+from enricher.graph.limiter import Budgets, Ceilings
+from enricher.graph.policy import GraphGate
 from enricher.handlers import WebhookHandler
-from enricher.media import MediaDesk
+from enricher.media.addressing import AllowedHosts
+from enricher.media.downloads import Downloads
+from enricher.media.fair_semaphore import Turns
+from enricher.media.routes import Limits, MediaEndpoint, enricher_app
+from enricher.media.service import MediaDesk
 from enricher.metrics import Metrics
-from enricher.profiles import ProfileDirectory
-from enricher.refusals import Refusals
-from enricher.routes import Limits, MediaEndpoint, enricher_app
+from enricher.profiles.directory import ProfileDirectory
+from enricher.profiles.lookup_worker import LookupWorker
+from enricher.refused_tokens import Refusals
 from enricher.settings import Settings
 from enricher.store import StoreClient
-from enricher.turns import Turns
-from enricher.worker import LookupWorker
 from shared.errors import DependencyUnavailable
 from shared.messaging.ports import Broker, Tail
 from shared.messaging.topology import ENRICHER_ACCOUNTS, ENRICHER_WEBHOOKS

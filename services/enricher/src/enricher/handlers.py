@@ -9,15 +9,15 @@ import msgspec
 import structlog
 
 from enricher.accounts import AccountCache
-from enricher.core import enrichment
-from enricher.core.enrichment import Webhook
-from enricher.core.kinds import NO_APPS, TypedItem, typed
-from enricher.core.lookups import Wanted, can_be_looked_up
-from enricher.core.pages import Page, PageToken, token_of
-from enricher.core.splitting import BadItem, SplitItem
 from enricher.errors import UnreadableBody
+from enricher.events import inbox_enriched, item_parked, profile_requested, webhook_split, webhook_unclaimed
 from enricher.metrics import Metrics
-from enricher.profiles import Naming, ProfileDirectory
+from enricher.pages import Page, PageToken, owner_at, token_of
+from enricher.parsing.items import BadItem, SplitItem
+from enricher.parsing.parse import NO_APPS, TypedItem, typed
+from enricher.parsing.split import Webhook, split_webhook
+from enricher.profiles.directory import Naming, ProfileDirectory
+from enricher.profiles.lookups import Wanted, can_be_looked_up
 from shared.contracts import AnyEvent, Event, InboxEnrichedV1, WebhookReceivedV1, WebhookReleasedV1
 from shared.messaging.outcomes import DONE, Outcome, Park
 from shared.messaging.ports import Publisher
@@ -101,7 +101,7 @@ class WebhookHandler:
     def _take_apart(self, event: Webhook, items: list[tuple[Webhook, TypedItem]], ready: list[Event]) -> Outcome:
         """Append the event's items to `items`, what became of its bad ones and how many there are to `ready`."""
         try:
-            splits = enrichment.split(event)
+            splits = split_webhook(event)
         except UnreadableBody as error:
             self._metrics.unreadable.inc()
             log.warning("webhook cannot be read", event_id=event.id, platform=event.platform, reason=str(error))
@@ -114,13 +114,13 @@ class WebhookHandler:
             else:
                 ready.append(self._park_alone(event, split))
         if isinstance(event, WebhookReceivedV1):
-            ready.append(enrichment.manifest(event, splits, now=self._now()))
+            ready.append(webhook_split(event, splits, now=self._now()))
         return DONE
 
     def _park_alone(self, event: Webhook, bad: BadItem) -> Event:
         self._metrics.bad_items.inc()
         log.warning("item cannot be read", event_id=event.id, item_index=bad.index, reason=bad.reason)
-        return enrichment.parked(event, bad, handler=ENRICHER_WEBHOOKS.name, now=self._now())
+        return item_parked(event, bad, handler=ENRICHER_WEBHOOKS.name, now=self._now())
 
     async def _claim(self, items: Sequence[tuple[Webhook, TypedItem]], ready: list[Event]) -> dict[Wanted, _Waiting]:
         """Give every item to its owner: `ready` gets what can be published at once; the rest waits for a name."""
@@ -136,12 +136,12 @@ class WebhookHandler:
             if number % ITEMS_PER_TURN == 0:
                 await asyncio.sleep(0)
             page_owners = owners[item.split.platform, item.split.page_id]
-            owner = enrichment.owner_of(event, page_owners)
+            owner = owner_at(page_owners, event.received_at)
             if owner is None:
                 self._metrics.unclaimed.inc()
-                ready.append(enrichment.unclaimed(event, item, now=now))
+                ready.append(webhook_unclaimed(event, item, now=now))
                 continue
-            message = enrichment.enriched(event, item, owner.user_id, now=now)
+            message = inbox_enriched(event, item, owner.user_id, now=now)
             may_be_asked = owner.token_ciphertext is not None and can_be_looked_up(message.platform)
             if message.participant is None and item.is_customers_message and may_be_asked:
                 self._recall(message, token_of(owner, page_owners.version), ready, waiting)
@@ -184,7 +184,7 @@ class WebhookHandler:
             for _ in group.messages:
                 self._metrics.wait_seconds.observe(waited_seconds)
             if namings[wanted].ask_later:
-                events.append(enrichment.profile_requested(group.messages[0]))
+                events.append(profile_requested(group.messages[0]))
                 later.append(wanted)
         await self._send(events)
         self._profiles.asked_later(later)

@@ -8,10 +8,10 @@ import msgspec
 import structlog
 from pydantic import SecretStr
 
-from enricher.core.lookups import Wanted
-from enricher.core.pages import Page
 from enricher.errors import StoreRefuses
 from enricher.http import Answer, CallFailed, call
+from enricher.pages import Page
+from enricher.profiles.lookups import Wanted
 from shared.contracts import Platform, Profile
 from shared.contracts.internal import (
     Lookup,

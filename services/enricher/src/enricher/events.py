@@ -1,0 +1,140 @@
+"""Events that come of an item: whose it is, and what is published about it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from enricher.parsing.items import BadItem, Split, SplitItem
+from enricher.parsing.parse import TypedItem
+from enricher.parsing.split import Webhook, minimal_entry
+from shared.contracts import (
+    Hop,
+    InboxEnrichedV1,
+    ItemParkedV1,
+    PageItems,
+    Platform,
+    ProfileRequestedV1,
+    WebhookReceivedV1,
+    WebhookReleasedV1,
+    WebhookSplitV1,
+    WebhookUnclaimedV1,
+    Wire,
+    conversation_id,
+    derive_id,
+    encode,
+)
+
+SERVICE = "enricher"
+
+
+def inbox_enriched(webhook: Webhook, item: TypedItem, user_id: str, *, now: datetime) -> InboxEnrichedV1:
+    """Return the event of an item that belongs to `user_id`; whoever wrote it is named as far as the webhook does."""
+    platform, participant = item.split.platform, item.participant_id
+    return InboxEnrichedV1(
+        id=item.id,
+        occurred_at=item.occurred_at,
+        received_at=webhook.received_at,
+        traceparent=webhook.traceparent,
+        hops=(*webhook.hops, Hop(SERVICE, now)),
+        webhook_id=_webhook_id(webhook),
+        item_index=item.split.index,
+        user_id=user_id,
+        platform=platform,
+        page_id=item.split.page_id,
+        participant_id=participant,
+        conversation_id=None if participant is None else conversation_id(platform, user_id, participant),
+        participant=item.profile,
+        participant_aliases=item.aliases,
+        item=item.item,
+    )
+
+
+def webhook_unclaimed(webhook: Webhook, item: TypedItem, *, now: datetime) -> WebhookUnclaimedV1:
+    """Return the event of an item whose page nobody has connected: the store keeps it until somebody does."""
+    return WebhookUnclaimedV1(
+        id=derive_id("unclaimed", item.id),
+        occurred_at=item.occurred_at,
+        received_at=webhook.received_at,
+        traceparent=webhook.traceparent,
+        hops=(*webhook.hops, Hop(SERVICE, now)),
+        webhook_id=_webhook_id(webhook),
+        item_index=item.split.index,
+        platform=item.split.platform,
+        page_id=item.split.page_id,
+        channel=item.split.channel,
+        entry=minimal_entry(item.split),
+    )
+
+
+def item_parked(webhook: Webhook, bad: BadItem, *, handler: str, now: datetime) -> ItemParkedV1:
+    """Return the event that keeps a bad item alone.
+
+    Its original is a `webhook.received.v1` with a body that holds nothing else: replayed to a version that can read it,
+    it gives what the first delivery would have given.
+    """
+    original = WebhookReceivedV1(
+        id=derive_id("webhook", webhook.platform, bad.body),
+        occurred_at=webhook.occurred_at,
+        received_at=webhook.received_at,
+        traceparent=webhook.traceparent,
+        hops=webhook.hops,
+        platform=webhook.platform,
+        body=bad.body,
+    )
+    return ItemParkedV1(
+        id=derive_id("parked", handler, original.id),
+        occurred_at=webhook.occurred_at,
+        received_at=webhook.received_at,
+        traceparent=webhook.traceparent,
+        hops=(*webhook.hops, Hop(SERVICE, now)),
+        handler=handler,
+        reason=bad.reason,
+        attempts=1,
+        event_type=WebhookReceivedV1.type_name(),
+        content_type=Wire.MSGPACK,
+        original=encode(original),
+        webhook_id=_webhook_id(webhook),
+        item_index=bad.index,
+    )
+
+
+def webhook_split(webhook: WebhookReceivedV1, splits: Sequence[Split], *, now: datetime) -> WebhookSplitV1:
+    """Return the event that tells how many items `webhook` brought to which page, also when it brought none.
+
+    Bad items count to no page: they are parked, and what is parked is nobody's.
+    """
+    counts: dict[tuple[Platform, str], int] = {}
+    for split in splits:
+        page = (split.platform, split.page_id) if isinstance(split, SplitItem) else (webhook.platform, "")
+        counts[page] = counts.get(page, 0) + 1
+    return WebhookSplitV1(
+        id=derive_id("split", webhook.id),
+        occurred_at=webhook.occurred_at,
+        received_at=webhook.received_at,
+        traceparent=webhook.traceparent,
+        hops=(*webhook.hops, Hop(SERVICE, now)),
+        webhook_id=webhook.id,
+        pages=tuple(
+            PageItems(platform=platform, page_id=page_id, items=items)
+            for (platform, page_id), items in sorted(counts.items())
+        ),
+    )
+
+
+def profile_requested(message: InboxEnrichedV1) -> ProfileRequestedV1:
+    """Return the event that asks for the customer's profile later."""
+    assert message.participant_id is not None
+    return ProfileRequestedV1(
+        id=derive_id("profile-requested", message.id),
+        occurred_at=message.occurred_at,
+        received_at=message.received_at,
+        traceparent=message.traceparent,
+        hops=message.hops,
+        user_id=message.user_id,
+        platform=message.platform,
+        page_id=message.page_id,
+        participant_id=message.participant_id,
+    )
+
+
+def _webhook_id(webhook: Webhook) -> str:
+    return webhook.webhook_id if isinstance(webhook, WebhookReleasedV1) else webhook.id

@@ -1,0 +1,1 @@
+"""Media that the platform hands out by ID, passed on to the user's browser."""

@@ -1,0 +1,1 @@
+"""Webhook bodies to items: pure functions that accept any input."""

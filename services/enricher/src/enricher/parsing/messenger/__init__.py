@@ -1,0 +1,1 @@
+"""Items of Messenger and Instagram."""

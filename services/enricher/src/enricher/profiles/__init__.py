@@ -1,0 +1,1 @@
+"""Who is writing: profiles of customers, and the lookups that find them."""

@@ -1,0 +1,56 @@
+"""Looks a profile up in the Graph API, and says how that ended."""
+
+from functools import partial
+from typing import Protocol
+
+from pydantic import SecretStr
+
+from enricher.errors import (
+    CallsOnHold,
+    GraphRefused,
+    GraphUnavailable,
+    PermissionMissing,
+    PersonUnreadable,
+    TokenDead,
+)
+from enricher.graph.policy import GraphGate
+from enricher.pages import Page, PageToken
+from enricher.profiles.lookups import Answer, Found, Nobody, NotNow, Wanted
+from shared.contracts import Profile
+
+DEAD_TOKEN_HOLD_SECONDS = 60.0
+"""For look-ups that were claimed already; calls with that token are never made again, and the store keeps back the
+look-ups of its page. Short, because a new token may have come while such a look-up was under way."""
+
+
+class ProfileSource(Protocol):
+    """Where profiles come from."""
+
+    async def profile(self, page: Page, participant_id: str, token: SecretStr) -> Profile:
+        """Return the profile; see `enricher.graph.GraphClient.profile` for what it raises."""
+
+
+async def look_up(
+    wanted: Wanted, token: PageToken, *, source: ProfileSource, gate: GraphGate, is_counted: bool = False
+) -> Answer:
+    """Return how the look-up ended; raises nothing.
+
+    Args:
+        wanted: whom.
+        token: of the page.
+        source: where to look.
+        gate: makes the call where it may help.
+        is_counted: as `GraphGate.ask` has it.
+    """
+    call = partial(source.profile, wanted.page, wanted.participant_id)
+    try:
+        profile = await gate.ask(wanted.page, token, call, is_counted=is_counted)
+    except TokenDead as error:
+        return NotNow(str(error), DEAD_TOKEN_HOLD_SECONDS)
+    except CallsOnHold as error:
+        return NotNow(str(error), error.hold_seconds)
+    except GraphUnavailable as error:
+        return NotNow(str(error))
+    except (PersonUnreadable, PermissionMissing, GraphRefused) as error:
+        return Nobody(str(error))
+    return Nobody("an empty profile") if profile.is_empty else Found(profile)

@@ -1,0 +1,167 @@
+"""What the Graph API means: the code before the HTTP status, and `error` even with 200."""
+
+import json
+from typing import Any
+
+import pytest
+
+from enricher.errors import (
+    GraphRefused,
+    GraphUnavailable,
+    PermissionMissing,
+    PersonUnreadable,
+    PolicyBlocked,
+    RateLimited,
+    TokenDead,
+)
+from enricher.graph.responses import error_of, profile_from
+from shared.contracts import Platform, Profile
+from tests.builders import NOON
+
+
+@pytest.mark.parametrize(
+    ("platform", "answer", "profile"),
+    [
+        pytest.param(
+            "facebook",
+            {"name": "Ada Lovelace", "first_name": "Ada", "profile_pic": "https://cdn.example/a", "id": "1"},
+            Profile(name="Ada Lovelace", profile_pic="https://cdn.example/a", fetched_at=NOON),
+            id="messenger",
+        ),
+        pytest.param(
+            "facebook",
+            {"first_name": "Ada", "last_name": "Lovelace"},
+            Profile(name="Ada Lovelace", fetched_at=NOON),
+            id="a name in two parts",
+        ),
+        pytest.param("facebook", {"first_name": "Ada"}, Profile(name="Ada", fetched_at=NOON), id="half a name"),
+        pytest.param(
+            "instagram",
+            {"name": None, "username": "ada", "profile_pic": None},
+            Profile(username="ada", fetched_at=NOON),
+            id="a username alone",
+        ),
+        pytest.param(
+            "instagram",
+            {"username": "ada", "profile_picture_url": "https://cdn.example/a"},
+            Profile(username="ada", profile_pic="https://cdn.example/a", fetched_at=NOON),
+            id="the picture under its other name",
+        ),
+        pytest.param("facebook", {"id": "1"}, Profile(fetched_at=NOON), id="nothing but the id"),
+        pytest.param("facebook", {"name": 5, "profile_pic": "javascript:x"}, Profile(fetched_at=NOON), id="nonsense"),
+        pytest.param(
+            "facebook", {"name": "A\x00a\ud83d"}, Profile(name="A\ufffda\ufffd", fetched_at=NOON), id="unstorable"
+        ),
+    ],
+)
+def test_a_profile_is_read(platform: Platform, answer: Any, profile: Profile) -> None:
+    assert profile_from(platform, 200, json.dumps(answer).encode(), now=NOON) == profile
+
+
+@pytest.mark.parametrize(
+    ("code", "subcode", "status", "expected"),
+    [
+        (1, None, 500, GraphUnavailable),
+        (2, None, 200, GraphUnavailable),
+        (None, None, 503, GraphUnavailable),
+        (4, None, 400, RateLimited),
+        (17, None, 403, RateLimited),
+        (32, None, 400, RateLimited),
+        (613, 2534040, 400, RateLimited),
+        (4, 2018354, 400, RateLimited),
+        (80006, None, 400, RateLimited),
+        (None, None, 429, RateLimited),
+        (190, None, 400, TokenDead),
+        (190, 463, 401, TokenDead),
+        (190, 460, 200, TokenDead),
+        (102, None, 400, TokenDead),
+        (10, None, 403, PermissionMissing),
+        (10, 2018278, 403, PermissionMissing),
+        (200, None, 403, PermissionMissing),
+        (299, None, 403, PermissionMissing),
+        (3, None, 403, PermissionMissing),
+        (368, None, 400, PolicyBlocked),
+        (341, None, 400, RateLimited),
+        (613, 2018338, 400, RateLimited),
+        (80001, None, 403, RateLimited),
+        (80002, None, 400, RateLimited),
+        (190, 458, 400, TokenDead),
+        (190, 459, 400, TokenDead),
+        (190, 464, 400, TokenDead),
+        (190, 467, 400, TokenDead),
+        (190, 492, 400, TokenDead),
+        (190, 493, 400, TokenDead),
+        (10, 2534022, 403, PermissionMissing),
+        (10, 1893063, 403, PermissionMissing),
+        (200, 2018028, 403, PermissionMissing),
+        (2018247, None, 400, PermissionMissing),
+        (2018300, None, 400, PermissionMissing),
+        (100, 2534014, 400, PersonUnreadable),
+        (2018218, None, 400, PersonUnreadable),
+        (551, None, 400, PersonUnreadable),
+        (100, 2018008, 400, GraphRefused),
+        (230, None, 400, PersonUnreadable),
+        (9010, None, 400, PersonUnreadable),
+        (100, 33, 400, PersonUnreadable),
+        (100, 2018218, 400, PersonUnreadable),
+        (100, 2018001, 400, PersonUnreadable),
+        (551, 1545041, 400, PersonUnreadable),
+        (200, 1545041, 400, PersonUnreadable),
+        (100, None, 400, GraphRefused),
+        ("190", None, 400, TokenDead),
+        ("many", [], 400, GraphRefused),
+    ],
+)
+def test_an_error_is_classified(code: Any, subcode: Any, status: int, expected: type[Exception]) -> None:
+    error = {"message": "no", "code": code, "error_subcode": subcode}
+
+    assert type(error_of(status, error)) is expected
+    with pytest.raises(expected):
+        profile_from("facebook", status, json.dumps({"error": error}).encode(), now=NOON)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        pytest.param(200, b"<html>", GraphUnavailable, id="no JSON"),
+        pytest.param(502, b"", GraphUnavailable, id="nothing"),
+        pytest.param(429, b"slow down", RateLimited, id="too many, in plain words"),
+        pytest.param(200, b"[]", GraphUnavailable, id="a list"),
+        pytest.param(302, b"{}", GraphRefused, id="a redirect"),
+        pytest.param(404, b"{}", GraphRefused, id="not found"),
+        pytest.param(400, b'{"error":"text"}', GraphRefused, id="an error that is text"),
+        pytest.param(400, b'{"error":{"code":10,"is_transient":true}}', GraphUnavailable, id="a passing refusal"),
+        pytest.param(
+            400, b'{"error":{"code":999,"is_transient":true}}', GraphUnavailable, id="transient by its own word"
+        ),
+    ],
+)
+def test_other_answers_are_errors_too(status: int, body: bytes, expected: type[Exception]) -> None:
+    with pytest.raises(expected):
+        profile_from("facebook", status, body, now=NOON)
+
+
+@pytest.mark.parametrize(("code", "is_apps"), [(4, True), (341, True), (17, False), (32, False), (80006, False)])
+def test_a_limit_is_the_apps_or_the_pages(code: int, is_apps: bool) -> None:  # noqa: FBT001 - a case
+    limit = error_of(400, {"code": code})
+
+    assert isinstance(limit, RateLimited)
+    assert limit.is_apps is is_apps
+
+
+def test_a_message_that_repeats_the_token_does_not_pass_it_on() -> None:
+    token = "EAAC" + "dEose0cBA" * 20
+
+    error = error_of(400, {"code": 190, "message": f"Malformed access token {token} of 17841400000000001"})
+
+    assert "EAAC" not in str(error)
+    assert str(error).endswith("Malformed access token […] of 17841400000000001")
+
+
+def test_a_dead_token_says_why_in_a_sentence_for_the_user() -> None:
+    subcodes = [None, 458, 459, 460, 463, 464, 467, 492, 493, 999]
+    errors = [error_of(400, {"code": 190, "error_subcode": subcode, "message": "internal"}) for subcode in subcodes]
+    sentences = [error.sentence for error in errors if isinstance(error, TokenDead)]
+
+    assert len(set(sentences)) == len(subcodes) - 1, "an unknown subcode reads as none"
+    assert all(sentence.endswith(". Connect the page again.") for sentence in sentences)

@@ -1,0 +1,78 @@
+"""A case: a webhook's body, and what its only item becomes."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from enricher.parsing.parse import TypedItem
+from shared.contracts import Item, MessageItem, RawItem, RecordItem, RecordKind
+from tests.unit.enricher.bodies import CUSTOMER, PAGE, event, page
+
+AT = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
+"""What the platforms' times in the bodies mean."""
+ITEM_ID = "<the item's own id>"
+_ANY_BODY = msgspec.Raw(b"null")
+
+
+class Case(NamedTuple):
+    """What `body` must become: ids may be `ITEM_ID`; what records and raw items keep of the body is checked apart."""
+
+    name: str
+    body: Any
+    item: Item
+    participant_id: str | None = CUSTOMER
+    aliases: Sequence[str] = ()
+
+
+def direct(name: str, item: Item, *, participant_id: str | None = CUSTOMER, kind: str = "page", **changes: Any) -> Case:
+    """Return a case of a messaging item that is no message, unless `changes` say so."""
+    return Case(name, page(event(**{"message": None, **changes}), kind=kind), item, participant_id)
+
+
+def under(name: str, value: Any) -> dict[str, Any]:
+    """Return the arguments of `direct` for a kind whose name is no Python name, or a variable."""
+    return {name: value}
+
+
+def said(**changes: Any) -> MessageItem:
+    """Return a message of the customer."""
+    default: dict[str, Any] = {
+        "message_id": "m_1",
+        "direction": "incoming",
+        "sender_id": CUSTOMER,
+        "content": None,
+        "created_at": AT,
+    }
+    return MessageItem(**{**default, **changes})
+
+
+def sent(**changes: Any) -> MessageItem:
+    """Return a message of the business."""
+    return said(**{"direction": "outgoing", "sender_id": PAGE, **changes})
+
+
+def record(
+    kind: RecordKind, record_id: str = ITEM_ID, actor_id: str | None = None, text: str | None = None
+) -> RecordItem:
+    """Return a record, whatever its body."""
+    return RecordItem(record=kind, record_id=record_id, actor_id=actor_id, text=text, body=_ANY_BODY)
+
+
+def raw(label: str) -> RawItem:
+    """Return a raw item, whatever its body."""
+    return RawItem(label=label, body=_ANY_BODY)
+
+
+def plain(found: TypedItem) -> Item:
+    """Return the item of `found` in the form that cases have; check the body that it keeps."""
+    item = found.item
+    if isinstance(item, RecordItem | RawItem):
+        assert msgspec.json.decode(bytes(item.body)) == found.split.body
+        item = msgspec.structs.replace(item, body=_ANY_BODY)
+    if isinstance(item, RecordItem) and item.record_id == found.id:
+        item = msgspec.structs.replace(item, record_id=ITEM_ID)
+    if isinstance(item, MessageItem) and item.message_id == found.id:
+        item = msgspec.structs.replace(item, message_id=ITEM_ID)
+    return item

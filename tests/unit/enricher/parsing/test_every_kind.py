@@ -1,0 +1,37 @@
+"""Every kind of item of every platform becomes what it says, whole."""
+
+from datetime import timedelta
+
+import pytest
+
+from enricher.parsing.items import SplitItem
+from enricher.parsing.parse import TypedItem, typed
+from enricher.parsing.split import split_body
+from shared.contracts import MessageItem
+from tests.unit.enricher.bodies import encoded
+from tests.unit.enricher.parsing.cases import AT, Case, plain
+from tests.unit.enricher.parsing.every_case import CASES
+
+RECEIVED = AT + timedelta(seconds=3)
+OWN_APPS = frozenset({"4242"})
+
+
+def one(case: Case) -> TypedItem:
+    [split] = split_body("facebook", encoded(case.body))
+    assert isinstance(split, SplitItem), split
+    return typed(split, received_at=RECEIVED, own_app_ids=OWN_APPS)
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in CASES])
+def test_an_item_becomes_what_it_says(case: Case) -> None:
+    found = one(case)
+
+    assert plain(found) == case.item
+    assert (found.participant_id, found.aliases) == (case.participant_id, tuple(case.aliases))
+    assert found.occurred_at == AT
+    is_incoming = isinstance(case.item, MessageItem) and case.item.direction == "incoming"
+    assert found.is_customers_message == is_incoming
+
+
+def test_no_two_cases_have_one_name() -> None:
+    assert len({case.name for case in CASES}) == len(CASES)

@@ -1,0 +1,46 @@
+"""Names that WhatsApp webhooks bring: whose they are, and how old."""
+
+from datetime import timedelta
+from typing import Any
+
+from enricher.parsing.items import SplitItem
+from enricher.parsing.parse import typed
+from enricher.parsing.split import split_body
+from shared.contracts import Profile
+from tests.unit.enricher.bodies import contact, encoded, whatsapp, whatsapp_text
+from tests.unit.enricher.parsing.cases import AT
+
+CUSTOMER, SHOP = "4915550002", "15550001"
+
+
+def profile_in(body: Any) -> Profile | None:
+    [split] = split_body("whatsapp", encoded(body))
+    assert isinstance(split, SplitItem), split
+    return typed(split, received_at=AT + timedelta(seconds=3)).profile
+
+
+def test_whoever_writes_is_the_only_contact_though_the_number_is_written_otherwise() -> None:
+    body = whatsapp(contacts=[contact("Ada", wa_id="15550002")], messages=[whatsapp_text()])
+
+    assert profile_in(body) == Profile(name="Ada", fetched_at=AT)
+
+
+def test_a_contact_beside_what_the_business_sent_names_the_customer_only_by_id() -> None:
+    shop, customer = [contact("The shop", wa_id=SHOP)], [contact("Ada", wa_id=CUSTOMER)]
+    echoes = [whatsapp_text(to=CUSTOMER)]
+    statuses = [{"id": "wamid.1", "status": "read", "recipient_id": CUSTOMER, "timestamp": "1767355200"}]
+
+    assert profile_in(whatsapp(contacts=shop, message_echoes=echoes)) is None
+    assert profile_in(whatsapp(contacts=shop, statuses=statuses)) is None
+    assert profile_in(whatsapp(contacts=customer, message_echoes=echoes)) == Profile(name="Ada", fetched_at=AT)
+
+
+def test_a_name_is_as_old_as_its_item_in_whichever_order_they_come() -> None:
+    def named(name: str, timestamp: str) -> Profile | None:
+        return profile_in(whatsapp(messages=[whatsapp_text(timestamp=timestamp)], contacts=[contact(name)]))
+
+    later, earlier = named("New", "1767355200"), named("Old", "1767355100")
+
+    assert later is not None
+    assert earlier is not None
+    assert later.fetched_at > earlier.fetched_at

@@ -1,0 +1,79 @@
+"""A name is fresh for a day, a picture until shortly before its address expires; a refresh takes nothing away."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from enricher.profiles.freshness import FRESH_AT_LEAST, FRESH_FOR, completed, expires_at, fresh_until
+from shared.contracts import Profile
+from tests.builders import NOON
+
+
+def address(at: datetime, person: str = "1") -> str:
+    return f"https://scontent.example/v/t1/{person}.jpg?_nc_cat=1&oh=00_AY&oe={int(at.timestamp()):X}&_nc_sid=cf"
+
+
+def test_an_address_says_when_it_expires() -> None:
+    assert expires_at(address(NOON)) == NOON
+    assert expires_at(address(NOON).lower()) == NOON
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "",
+        "https://cdn.example/a.jpg",
+        "https://cdn.example/a.jpg?oe=",
+        "https://cdn.example/a.jpg?oe=tomorrow",
+        "https://cdn.example/a.jpg?oe=-1",
+        "https://cdn.example/a.jpg?oe=FFFFFFFFFF",
+        "https://cdn.example/a.jpg?oe=65000000&oe=66000000",
+        "https://cdn.example/oe=65000000/a.jpg",
+        "https://[/?oe=65000000",
+        "https://cdn.example/?" + "a=1&" * 200 + "oe=65000000",
+    ],
+)
+def test_any_other_address_does_not(text: str | None) -> None:
+    assert expires_at(text) is None
+
+
+@given(st.text(max_size=40).map("https://cdn.example/?oe={}".format))
+def test_no_address_is_an_error(text: str) -> None:
+    fresh_until(Profile(name="Ada", profile_pic=text, fetched_at=NOON))
+
+
+@pytest.mark.parametrize("days", [2, 30])
+def test_a_profile_whose_picture_lasts_is_fresh_for_a_day(days: int) -> None:
+    profile = Profile(name="Ada", profile_pic=address(NOON + timedelta(days=days)), fetched_at=NOON)
+
+    assert fresh_until(profile) == NOON + FRESH_FOR
+
+
+def test_a_picture_is_renewed_before_it_expires_and_not_all_at_once() -> None:
+    expiry = NOON + timedelta(hours=20)
+    pictures = [address(expiry, str(number)) for number in range(50)]
+    times = {fresh_until(Profile(profile_pic=picture, fetched_at=NOON)) for picture in pictures}
+
+    assert all(timedelta(hours=6) <= expiry - at <= timedelta(hours=12) for at in times)
+    assert len(times) > 40
+
+
+@pytest.mark.parametrize("expiry", [NOON - timedelta(days=9), NOON, NOON + timedelta(minutes=5)])
+def test_a_picture_that_comes_nearly_expired_is_not_asked_for_all_the_time(expiry: datetime) -> None:
+    assert fresh_until(Profile(profile_pic=address(expiry), fetched_at=NOON)) == NOON + FRESH_AT_LEAST
+
+
+def test_a_refresh_takes_no_name_and_no_good_picture_away() -> None:
+    later = NOON + timedelta(days=1)
+    picture = address(NOON + timedelta(days=3))
+    known = Profile(name="Ada", username="ada", profile_pic=picture, fetched_at=NOON)
+
+    assert completed(Profile(username="ada2", fetched_at=later), known) == Profile(
+        name="Ada", username="ada2", profile_pic=picture, fetched_at=later
+    )
+    assert completed(Profile(name="Ada", fetched_at=NOON + timedelta(days=4)), known).profile_pic is None
+    assert completed(known, None) is known
+    assert expires_at(picture) == datetime(2026, 1, 5, 12, tzinfo=UTC)
