@@ -51,9 +51,10 @@ check-python: install
 check-javascript: $(PACKAGES:%=%/node_modules/.package-lock.json)
 	for package in $(PACKAGES); do (cd $$package && npm run --silent lint && npm run --silent types) || exit 1; done
 
-format: install ## Format and fix what can be fixed
+format: install $(PACKAGES:%=%/node_modules/.package-lock.json) ## Format and fix what can be fixed
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/ruff check --fix $(CODE)
+	for package in $(PACKAGES); do (cd $$package && npm run --silent format -- --log-level warn) || exit 1; done
 
 test: $(if $(T),,test-javascript) test-python ## Run every test: real RabbitMQ, Postgres and browser (T=path for some of Python's)
 
