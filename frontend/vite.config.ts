@@ -19,6 +19,9 @@ export default defineConfig({
     dedupe: ["react", "react-dom"],
   },
   build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false }, reportCompressedSize: true },
-  server: { fs: { allow: [".."] }, proxy: { "/api": target, "/sse": target, "/avatars": target, "/media": target, "/ws": { target, ws: true } } },
+  server: {
+    fs: { allow: [".."] },
+    proxy: { "/api": target, "/sse": target, "/avatars": target, "/media": target, "/ws": { target, ws: true } },
+  },
   test: { include: ["tests/**/*.test.{ts,tsx}"], environment: "node" },
 });

@@ -1,1 +1,10 @@
-export type { Account, Attachment, Conversation, Message, Platform, Presence, SearchHit, Typing } from "@switchboard/client";
+export type {
+  Account,
+  Attachment,
+  Conversation,
+  Message,
+  Platform,
+  Presence,
+  SearchHit,
+  Typing,
+} from "@switchboard/client";

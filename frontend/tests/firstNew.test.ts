@@ -4,9 +4,13 @@ import { firstNewAfter, firstNewOf, firstUnread } from "../src/core/firstNew";
 import type { Message } from "../src/model";
 import { message } from "./messages";
 
-const said = (id: number, created_at: string, more = {}) => message({ id, message_id: `m_${id.toString()}`, created_at, ...more });
+const said = (id: number, created_at: string, more = {}) =>
+  message({ id, message_id: `m_${id.toString()}`, created_at, ...more });
 /** Incoming messages `from` one `id` up to another. */
-const range = (from: number, to: number): readonly Message[] => Array.from({ length: to - from + 1 }, (_, index) => said(from + index, `2026-11-22T10:00:00.${(from + index).toString().padStart(3, "0")}Z`));
+const range = (from: number, to: number): readonly Message[] =>
+  Array.from({ length: to - from + 1 }, (_, index) =>
+    said(from + index, `2026-11-22T10:00:00.${(from + index).toString().padStart(3, "0")}Z`),
+  );
 
 test("unread messages are counted from the last one, by arrival, without what was unsent or is ours", () => {
   const thread = [
@@ -28,7 +32,9 @@ describe("more unread messages than are loaded", () => {
 
   test("are only found to begin once an older page is there", () => {
     expect(opened).toMatchObject({ id: 101, isFound: false });
-    expect(firstNewAfter(opened, { messages: range(51, 150), unread: 60, hasOlder: true, isLooking: true })).toMatchObject({ id: 91, isFound: true });
+    expect(
+      firstNewAfter(opened, { messages: range(51, 150), unread: 60, hasOlder: true, isLooking: true }),
+    ).toMatchObject({ id: 91, isFound: true });
   });
 
   test("are counted as they were when the thread was opened", () => {
@@ -37,7 +43,9 @@ describe("more unread messages than are loaded", () => {
   });
 
   test("begin with the oldest one where nothing is older", () => {
-    expect(firstNewAfter(opened, { messages: range(101, 150), unread: 60, hasOlder: false, isLooking: true })).toMatchObject({ id: 101, isFound: true });
+    expect(
+      firstNewAfter(opened, { messages: range(101, 150), unread: 60, hasOlder: false, isLooking: true }),
+    ).toMatchObject({ id: 101, isFound: true });
   });
 });
 

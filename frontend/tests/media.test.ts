@@ -8,11 +8,19 @@ const key = (messageId: number): MediaKey => ({ conversationId: "c", messageId, 
 const never = new AbortController().signal;
 
 describe("which media are fetched by id", () => {
-  test.each(["image", "sticker", "video", "audio", "document"])("WhatsApp's %s is, also where an address is named that wants a token", (type) => {
-    expect(isFetchedById({ platform: "whatsapp" }, attachment(type, { media_id: "7" }))).toBe(true);
-    expect(isFetchedById({ platform: "whatsapp" }, attachment(type, { media_id: "7", url: "https://lookaside.fbsbx.com/x" }))).toBe(true);
-    expect(isFetchedById({ platform: "whatsapp" }, attachment(type))).toBe(false);
-  });
+  test.each(["image", "sticker", "video", "audio", "document"])(
+    "WhatsApp's %s is, also where an address is named that wants a token",
+    (type) => {
+      expect(isFetchedById({ platform: "whatsapp" }, attachment(type, { media_id: "7" }))).toBe(true);
+      expect(
+        isFetchedById(
+          { platform: "whatsapp" },
+          attachment(type, { media_id: "7", url: "https://lookaside.fbsbx.com/x" }),
+        ),
+      ).toBe(true);
+      expect(isFetchedById({ platform: "whatsapp" }, attachment(type))).toBe(false);
+    },
+  );
   test("what has an address of its own, or is no file, is not", () => {
     expect(isFetchedById({ platform: "facebook" }, attachment("image", { media_id: "7" }))).toBe(false);
     expect(isFetchedById({ platform: "whatsapp" }, attachment("location", { media_id: "7" }))).toBe(false);
@@ -21,16 +29,30 @@ describe("which media are fetched by id", () => {
 
 describe("words", () => {
   test("the button says what it loads, and how much where that is known", () => {
-    expect(loadText(attachment("audio", { details: { voice: true }, size: 12_044 }), "en-GB")).toBe("Load voice message, 12 kB");
+    expect(loadText(attachment("audio", { details: { voice: true }, size: 12_044 }), "en-GB")).toBe(
+      "Load voice message, 12 kB",
+    );
     expect(loadText(attachment("video"), "en-GB")).toBe("Load video");
     expect(loadText(attachment("document", { title: "menu.pdf" }), "en-GB")).toBe("Load file");
   });
   test.each([
-    ["order.pdf", "order.pdf"], ["../../etc/passwd", "_.._etc_passwd"], ["invoice\u202Efdp.exe", "invoicefdp.exe"], ["a\u0000b\n.pdf", "ab.pdf"], [" . ", "document"], [null, "document"],
+    ["order.pdf", "order.pdf"],
+    ["../../etc/passwd", "_.._etc_passwd"],
+    ["invoice\u202Efdp.exe", "invoicefdp.exe"],
+    ["a\u0000b\n.pdf", "ab.pdf"],
+    [" . ", "document"],
+    [null, "document"],
   ])("%j is saved as %j", (title, name) => {
     expect(savedName(attachment("document", { title }))).toBe(name);
   });
-  test.each([["image/png", true], ["image/jpeg", true], ["image/svg+xml", false], ["text/html", false], ["image/png;x=<svg>", false], ["", false]])("%j may be opened alone: %j", (type, may) => {
+  test.each([
+    ["image/png", true],
+    ["image/jpeg", true],
+    ["image/svg+xml", false],
+    ["text/html", false],
+    ["image/png;x=<svg>", false],
+    ["", false],
+  ])("%j may be opened alone: %j", (type, may) => {
     expect(isOpenable(type)).toBe(may);
   });
   test("a reason that stays is no reason to try again, and any other is", () => {
@@ -89,7 +111,10 @@ describe("what has been fetched", () => {
 
   test("a failure is not held", async () => {
     let fails = true;
-    const store = new MediaStore(() => (fails ? Promise.reject(new Error("away")) : Promise.resolve(new Blob(["x"]))), 300);
+    const store = new MediaStore(
+      () => (fails ? Promise.reject(new Error("away")) : Promise.resolve(new Blob(["x"]))),
+      300,
+    );
     for (let turn = 0; turn < 5; turn += 1) await expect(store.load(key(1), never)).rejects.toThrow("away");
     fails = false;
     expect((await store.load(key(1), never)).size).toBe(1);

@@ -6,8 +6,21 @@ const OWN = "http://127.0.0.1:8080";
 
 describe("an address from outside", () => {
   test.each([
-    "javascript:alert(1)", " javascript:alert(1)", "JAVASCRIPT:alert(1)", "java\nscript:alert(1)", "data:text/html,<script>", "http://example.com/", "ftp://example.com/",
-    "//example.com/x", "/api/conversations", "blob:https://example.com/1", "https://user:pass@example.com/", "https://", "vbscript:x", "", "not an address",
+    "javascript:alert(1)",
+    " javascript:alert(1)",
+    "JAVASCRIPT:alert(1)",
+    "java\nscript:alert(1)",
+    "data:text/html,<script>",
+    "http://example.com/",
+    "ftp://example.com/",
+    "//example.com/x",
+    "/api/conversations",
+    "blob:https://example.com/1",
+    "https://user:pass@example.com/",
+    "https://",
+    "vbscript:x",
+    "",
+    "not an address",
   ])("%j is not followed", (address) => {
     expect(safeUrl(address, OWN)).toBeNull();
   });
@@ -37,8 +50,20 @@ describe("links in what people write", () => {
     ]);
   });
   test("nothing is lost and nothing is added", () => {
-    for (const text of ["", "plain", "https://", "http://example.com", "<b>https://e.xample</b>", "https://a.b\nhttps://c.dd", "javascript:alert(1) https://ok.example/"]) {
-      expect(linkified(text).map((piece) => piece.text).join("")).toBe(text);
+    for (const text of [
+      "",
+      "plain",
+      "https://",
+      "http://example.com",
+      "<b>https://e.xample</b>",
+      "https://a.b\nhttps://c.dd",
+      "javascript:alert(1) https://ok.example/",
+    ]) {
+      expect(
+        linkified(text)
+          .map((piece) => piece.text)
+          .join(""),
+      ).toBe(text);
       for (const piece of linkified(text)) expect(piece.href ?? "https:").toMatch(/^https:/u);
     }
   });

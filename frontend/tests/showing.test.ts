@@ -8,14 +8,24 @@ import { clockOf, sizeText } from "../src/core/times";
 import { attachment, message } from "./messages";
 
 describe("names", () => {
-  const who = (name: string | null, username: string | null) => displayName({ participant_id: "7001", participant_name: name, participant_username: username });
+  const who = (name: string | null, username: string | null) =>
+    displayName({ participant_id: "7001", participant_name: name, participant_username: username });
   test("the best that is known is shown", () => {
     expect(who("Ada Lovelace", "ada")).toBe("Ada Lovelace");
     expect(who(" ", "ada")).toBe("@ada");
     expect(who(null, null)).toBe("7001");
   });
   test.each([
-    ["Ada Lovelace", "AL"], ["Ada", "A"], ["ada lovelace", "AL"], ["佐藤さくら", "佐"], ["نور الخطيب", "ن"], ["🌻 Mia 🇧🇷", "M"], ["🇧🇷", "🇧🇷"], ["@ada", "a"], ["+49 170", "4"], ["", "?"],
+    ["Ada Lovelace", "AL"],
+    ["Ada", "A"],
+    ["ada lovelace", "AL"],
+    ["佐藤さくら", "佐"],
+    ["نور الخطيب", "ن"],
+    ["🌻 Mia 🇧🇷", "M"],
+    ["🇧🇷", "🇧🇷"],
+    ["@ada", "a"],
+    ["+49 170", "4"],
+    ["", "?"],
   ])("%j has the letters %j", (name, letters) => {
     expect(initials(name)).toBe(letters);
   });
@@ -29,16 +39,26 @@ describe("times", () => {
   const clock = clockOf("en-GB", "Europe/Berlin");
   const now = Date.parse("2026-11-22T12:00:00Z");
   test.each([
-    ["2026-11-22T11:59:30Z", "now"], ["2026-11-22T09:05:00Z", "10:05"], ["2026-11-21T23:30:00Z", "00:30"], ["2026-11-21T12:00:00Z", "Yesterday"], ["2026-11-19T12:00:00Z", "Thu"],
-    ["2026-10-03T12:00:00Z", "3 Oct"], ["2025-10-03T12:00:00Z", "03/10/2025"], ["2026-11-22T12:00:20Z", "now"],
+    ["2026-11-22T11:59:30Z", "now"],
+    ["2026-11-22T09:05:00Z", "10:05"],
+    ["2026-11-21T23:30:00Z", "00:30"],
+    ["2026-11-21T12:00:00Z", "Yesterday"],
+    ["2026-11-19T12:00:00Z", "Thu"],
+    ["2026-10-03T12:00:00Z", "3 Oct"],
+    ["2025-10-03T12:00:00Z", "03/10/2025"],
+    ["2026-11-22T12:00:20Z", "now"],
   ])("%s is %s in the list", (iso, text) => {
     expect(clock.short(iso, now)).toBe(text);
   });
-  test.each([["2026-11-22T00:00:00Z", "Today"], ["2026-11-21T00:00:00Z", "Yesterday"], ["2026-11-18T12:00:00Z", "Wednesday"], ["2026-03-02T12:00:00Z", "2 March"], ["2024-03-02T12:00:00Z", "2 March 2024"]])(
-    "the day of %s is %s", (iso, text) => {
-      expect(clock.day(iso, now)).toBe(text);
-    },
-  );
+  test.each([
+    ["2026-11-22T00:00:00Z", "Today"],
+    ["2026-11-21T00:00:00Z", "Yesterday"],
+    ["2026-11-18T12:00:00Z", "Wednesday"],
+    ["2026-03-02T12:00:00Z", "2 March"],
+    ["2024-03-02T12:00:00Z", "2 March 2024"],
+  ])("the day of %s is %s", (iso, text) => {
+    expect(clock.day(iso, now)).toBe(text);
+  });
   test("sizes are short", () => {
     expect(sizeText(1_400_000, "en")).toBe("1.4 MB");
     expect(sizeText(12, "en")).toBe("12 bytes");
@@ -53,20 +73,39 @@ describe("attachments", () => {
     expect(labelOf(attachment("audio", { details: { voice: true } }))).toBe("Voice message");
   });
   test("what is inside is read carefully", () => {
-    expect(cardsOf(attachment("contacts", { details: { contacts: [{ name: { formatted_name: "Ada" }, phones: [{ phone: "+1" }, 7, null] }, "x"] } }))).toEqual([
-      { name: "Ada", numbers: ["+1"] }, { name: "Contact", numbers: [] },
+    expect(
+      cardsOf(
+        attachment("contacts", {
+          details: { contacts: [{ name: { formatted_name: "Ada" }, phones: [{ phone: "+1" }, 7, null] }, "x"] },
+        }),
+      ),
+    ).toEqual([
+      { name: "Ada", numbers: ["+1"] },
+      { name: "Contact", numbers: [] },
     ]);
     expect(cardsOf(attachment("contacts", { title: "Ada" }))).toEqual([{ name: "Ada", numbers: [] }]);
-    expect(elementsOf(attachment("template", { details: { elements: [{ title: "Tea", subtitle: 7, buttons: [{ title: "Buy" }] }] } }))).toEqual({
-      elements: [{ title: "Tea", subtitle: null, imageUrl: null }], buttons: ["Buy"],
+    expect(
+      elementsOf(
+        attachment("template", { details: { elements: [{ title: "Tea", subtitle: 7, buttons: [{ title: "Buy" }] }] } }),
+      ),
+    ).toEqual({
+      elements: [{ title: "Tea", subtitle: null, imageUrl: null }],
+      buttons: ["Buy"],
     });
-    expect(mapUrl(attachment("location", { coordinates: { latitude: 1.5, longitude: -2 } }))).toBe("https://www.openstreetmap.org/?mlat=1.5&mlon=-2#map=15/1.5/-2");
+    expect(mapUrl(attachment("location", { coordinates: { latitude: 1.5, longitude: -2 } }))).toBe(
+      "https://www.openstreetmap.org/?mlat=1.5&mlon=-2#map=15/1.5/-2",
+    );
   });
   test("a message is one line in the list", () => {
     expect(previewOf(message({ content: "a\n b" })).text).toBe("a b");
-    expect(previewOf(message({ content: null, attachments: [attachment("image"), attachment("image")] })).text).toBe("📷 Photo +1");
+    expect(previewOf(message({ content: null, attachments: [attachment("image"), attachment("image")] })).text).toBe(
+      "📷 Photo +1",
+    );
     expect(previewOf(message({ content: "look", attachments: [attachment("video")] })).text).toBe("🎬 look");
-    expect(previewOf(message({ content: null, deleted_at: "2026-11-22T10:15:00Z" }))).toEqual({ text: "Unsent a message", isNote: true });
+    expect(previewOf(message({ content: null, deleted_at: "2026-11-22T10:15:00Z" }))).toEqual({
+      text: "Unsent a message",
+      isNote: true,
+    });
     expect(previewOf(message({ content: null })).text).not.toBe("");
   });
 });
@@ -79,11 +118,18 @@ describe("a list that re-orders itself", () => {
     expect(heldOrder(list("a", "b", "c"), list("c", "a", "b"))).toEqual(list("a", "b", "c"));
   });
   test("shows what is there as it is now, also while it is held", () => {
-    expect(heldOrder([{ conversation_id: "a", unread_count: 0 }], [{ conversation_id: "a", unread_count: 1 }])).toEqual([{ conversation_id: "a", unread_count: 1 }]);
+    expect(heldOrder([{ conversation_id: "a", unread_count: 0 }], [{ conversation_id: "a", unread_count: 1 }])).toEqual(
+      [{ conversation_id: "a", unread_count: 1 }],
+    );
   });
   test.each([
     ["one is new", list("new", "a", "b", "c", "d", "e"), 200, 72],
-    ["one is new and the top is watched, where new ones are seen to come in", list("new", "a", "b", "c", "d", "e"), 0, 0],
+    [
+      "one is new and the top is watched, where new ones are seen to come in",
+      list("new", "a", "b", "c", "d", "e"),
+      0,
+      0,
+    ],
     ["one from below moves up", list("d", "a", "b", "c", "e"), 144, 72],
     ["the row at the edge leaves, and the next one holds", list("c", "a", "b", "d", "e"), 144, 0],
     ["one above is gone", list("b", "c", "d", "e"), 144, -72],

@@ -99,7 +99,11 @@ export class Api {
       abort();
     }
     const headers = { Authorization: `Bearer ${token}`, Accept: isFile ? "*/*" : "application/json" };
-    const asPost = { method: "POST", body: JSON.stringify(body), headers: { ...headers, "Content-Type": "application/json" } };
+    const asPost = {
+      method: "POST",
+      body: JSON.stringify(body),
+      headers: { ...headers, "Content-Type": "application/json" },
+    };
     try {
       const response = await this.#environment.fetch(address, {
         ...(body === undefined ? { headers } : asPost),
@@ -123,7 +127,9 @@ export class Api {
 
 function encoded(query: Query): string {
   const said = Object.entries(query).filter(([, value]) => value !== null && value !== undefined);
-  return said.length === 0 ? "" : `?${new URLSearchParams(said.map(([name, value]) => [name, String(value)])).toString()}`;
+  return said.length === 0
+    ? ""
+    : `?${new URLSearchParams(said.map(([name, value]) => [name, String(value)])).toString()}`;
 }
 
 function checked(response: Answer): Answer {

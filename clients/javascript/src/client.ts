@@ -168,7 +168,10 @@ export class InboxClient {
   /** Find people and messages. Throws as `loadConversations`, and whatever `signal` was aborted with. */
   async search(query: string, { platform, type, limit, cursor, signal }: SearchOptions = {}): Promise<SearchPage> {
     const { generation, epoch } = this.#holder.state;
-    const page = await this.#api.page<SearchHit>("/api/search", { query: { q: query, platform, type, limit, cursor }, signal });
+    const page = await this.#api.page<SearchHit>("/api/search", {
+      query: { q: query, platform, type, limit, cursor },
+      signal,
+    });
     for (const { conversation } of page.epoch === epoch ? page.items : []) {
       this.#holder.dispatch({ type: "told", generation, conversation });
     }
@@ -180,7 +183,12 @@ export class InboxClient {
    * `messageId` is the message's `id`, `index` the attachment's place in `attachments`. Throws as `loadConversations`, and
    * whatever `signal` was aborted with; the `type` of an `ApiError` says why there is none (docs/protocol.md).
    */
-  media(conversationId: string, messageId: number, index: number, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Blob> {
+  media(
+    conversationId: string,
+    messageId: number,
+    index: number,
+    { signal }: { signal?: AbortSignal | undefined } = {},
+  ): Promise<Blob> {
     const path = [conversationId, messageId, index].map((part) => encodeURIComponent(part)).join("/");
     return this.#api.file(`/api/media/${path}`, signal);
   }

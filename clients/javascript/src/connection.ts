@@ -34,7 +34,9 @@ export function transition(state: ConnectionState, event: ConnectionEvent, at: C
   }
   switch (event.type) {
     case "start":
-      return state.phase === "stopped" ? begin({ ...state, failures: 0, refusals: 0, online: event.online }) : [state, []];
+      return state.phase === "stopped"
+        ? begin({ ...state, failures: 0, refusals: 0, online: event.online })
+        : [state, []];
     case "stop":
       return rest(state, "stopped", "stopped");
     case "reconnect":
@@ -46,7 +48,9 @@ export function transition(state: ConnectionState, event: ConnectionEvent, at: C
     case "resumed":
       return onReturn(event.type === "online" ? { ...state, online: true } : state, at);
     case "offline":
-      return state.phase === "stopped" ? [{ ...state, online: false }, []] : rest({ ...state, online: false }, "offline");
+      return state.phase === "stopped"
+        ? [{ ...state, online: false }, []]
+        : rest({ ...state, online: false }, "offline");
     case "frozen":
       return onFreeze(state, at);
     case "hidden":
@@ -176,7 +180,11 @@ function onFreeze(state: ConnectionState, at: Circumstances): Outcome {
     : wait(calmed(state, at), backoff(state.failures, at.random), at);
 }
 
-function onClosed(state: ConnectionState, event: Extract<ConnectionEvent, { type: "closed" }>, at: Circumstances): Outcome {
+function onClosed(
+  state: ConnectionState,
+  event: Extract<ConnectionEvent, { type: "closed" }>,
+  at: Circumstances,
+): Outcome {
   const { code, reason, retryAfterMs } = event;
   const detail = `${String(code)} ${reason}`.trim();
   switch (code) {
@@ -238,9 +246,7 @@ function otherTransport(state: ConnectionState, at: Circumstances, isUnheard: bo
   }
   if (state.transport === "websocket") {
     const unheard = isUnheard ? state.unheard + 1 : state.unheard;
-    return unheard >= limit
-      ? { ...state, unheard, transport: "sse", fallenBackAt: at.now }
-      : { ...state, unheard };
+    return unheard >= limit ? { ...state, unheard, transport: "sse", fallenBackAt: at.now } : { ...state, unheard };
   }
   const isTimeToTry = isUnheard || at.now - state.fallenBackAt >= TRY_WEBSOCKET_AGAIN_MS;
   return isTimeToTry ? { ...state, transport: "websocket", unheard: limit - 1 } : state;

@@ -58,14 +58,58 @@ function watchPage(changed: (what: PageEvent) => void): () => void {
   }
   const ends = new AbortController();
   const { signal } = ends;
-  window.addEventListener("online", () => { changed("online"); }, { signal });
-  window.addEventListener("offline", () => { changed("offline"); }, { signal });
-  document.addEventListener("visibilitychange", () => { changed(document.hidden ? "hidden" : "visible"); }, { signal });
+  window.addEventListener(
+    "online",
+    () => {
+      changed("online");
+    },
+    { signal },
+  );
+  window.addEventListener(
+    "offline",
+    () => {
+      changed("offline");
+    },
+    { signal },
+  );
+  document.addEventListener(
+    "visibilitychange",
+    () => {
+      changed(document.hidden ? "hidden" : "visible");
+    },
+    { signal },
+  );
   // Into the back-forward cache and out of it; a page that is merely left or loaded is not `persisted`.
-  window.addEventListener("pagehide", ({ persisted }) => { if (persisted) changed("frozen"); }, { signal });
-  window.addEventListener("pageshow", ({ persisted }) => { if (persisted) changed("resumed"); }, { signal });
+  window.addEventListener(
+    "pagehide",
+    ({ persisted }) => {
+      if (persisted) changed("frozen");
+    },
+    { signal },
+  );
+  window.addEventListener(
+    "pageshow",
+    ({ persisted }) => {
+      if (persisted) changed("resumed");
+    },
+    { signal },
+  );
   // A tab in the background whose timers and tasks the browser stops (Page Lifecycle).
-  document.addEventListener("freeze", () => { changed("frozen"); }, { signal });
-  document.addEventListener("resume", () => { changed("resumed"); }, { signal });
-  return () => { ends.abort(); };
+  document.addEventListener(
+    "freeze",
+    () => {
+      changed("frozen");
+    },
+    { signal },
+  );
+  document.addEventListener(
+    "resume",
+    () => {
+      changed("resumed");
+    },
+    { signal },
+  );
+  return () => {
+    ends.abort();
+  };
 }

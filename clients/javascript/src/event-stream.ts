@@ -52,13 +52,7 @@ export function eventStreamTransport(
   };
 }
 
-async function follow(
-  get: typeof fetch,
-  url: string,
-  token: string,
-  signal: AbortSignal,
-  tell: Heard,
-): Promise<void> {
+async function follow(get: typeof fetch, url: string, token: string, signal: AbortSignal, tell: Heard): Promise<void> {
   const headers = { Authorization: `Bearer ${token}`, Accept: "text/event-stream" };
   const response = await get(url, { headers, signal, cache: "no-store" });
   if (!response.ok || response.body === null) {

@@ -32,17 +32,22 @@ export class FrameFeed implements FrameSource {
       device: options.device,
       sseAfterFailures: options.sseAfterFailures ?? 3,
     };
-    this.#connection = new LiveConnection(place, new Tokens(options.getToken, options.userId, environment.now), environment, {
-      connecting: () => {
-        this.#log = { ...this.#log, reconnect: false };
-        return { after: this.#log.position, epoch: this.#log.epoch };
+    this.#connection = new LiveConnection(
+      place,
+      new Tokens(options.getToken, options.userId, environment.now),
+      environment,
+      {
+        connecting: () => {
+          this.#log = { ...this.#log, reconnect: false };
+          return { after: this.#log.position, epoch: this.#log.epoch };
+        },
+        frame: (frame) => this.#onFrame(frame),
+        status: (status) => {
+          this.#events.emit("status", status);
+        },
+        failed: () => undefined, // the status says that it goes on trying
       },
-      frame: (frame) => this.#onFrame(frame),
-      status: (status) => {
-        this.#events.emit("status", status);
-      },
-      failed: () => undefined, // the status says that it goes on trying
-    });
+    );
   }
 
   /** Keep it going until the function that this returns is called; it stops when the last one has gone. */

@@ -144,7 +144,11 @@ function placed(messages: readonly Message[], message: Message): readonly Messag
     return messages.with(index, message);
   }
   const others = known === undefined ? [...messages] : messages.toSpliced(index, 1);
-  others.splice(placeOf(others.length, (place) => compareMessages(others[place] ?? message, message)), 0, message);
+  others.splice(
+    placeOf(others.length, (place) => compareMessages(others[place] ?? message, message)),
+    0,
+    message,
+  );
   return others;
 }
 

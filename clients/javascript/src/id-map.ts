@@ -45,7 +45,10 @@ export class IdMap<Value> {
 
   /** As `with`, for many: what changes is copied once. */
   withAll(entries: readonly (readonly [string, Value])[]): IdMap<Value> {
-    const shards: (ReadonlyMap<string, Value> | undefined)[] = Array.from({ length: SHARDS }, (_, place) => this.#shards[place]);
+    const shards: (ReadonlyMap<string, Value> | undefined)[] = Array.from(
+      { length: SHARDS },
+      (_, place) => this.#shards[place],
+    );
     const copies = new Map<number, Map<string, Value>>();
     let { size } = this;
     for (const [id, value] of entries) {

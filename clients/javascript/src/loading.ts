@@ -179,7 +179,10 @@ export class Loading {
       const { generation } = this.#holder.state;
       this.#holder.dispatch({ type: "threadLoading", conversationId });
       try {
-        const [page] = await Promise.all([this.#pages.messages(conversationId, after), this.#conversationOf(conversationId)]).finally(ended);
+        const [page] = await Promise.all([
+          this.#pages.messages(conversationId, after),
+          this.#conversationOf(conversationId),
+        ]).finally(ended);
         this.#holder.dispatch({ type: "messages", conversationId, generation, after, page });
         return true;
       } catch (thrown) {
@@ -275,7 +278,12 @@ export class Loading {
   async #all(signal: AbortSignal): Promise<void> {
     const watched = [...this.#watched].filter(([, count]) => count > 0).map(([id]) => id);
     const [lists, threads] = await Promise.all([
-      Promise.all([...this.#filters.values()].map(async (filter) => ({ filter, page: await this.#pages.conversations(filter, null, signal) }))),
+      Promise.all(
+        [...this.#filters.values()].map(async (filter) => ({
+          filter,
+          page: await this.#pages.conversations(filter, null, signal),
+        })),
+      ),
       Promise.all(watched.map((conversationId) => this.#pages.firstMessages(conversationId, signal))),
     ]);
     const listed = new Set(lists.flatMap(({ page }) => page.items.map((one) => one.conversation_id)));
@@ -286,7 +294,10 @@ export class Loading {
       this.#pages.accounts(signal),
     ]);
     const snapshot: Snapshot = { lists, threads: threads.flat(), unlisted: unlisted.flat(), accounts };
-    const pages: readonly Page<unknown>[] = [...[...lists, ...snapshot.threads].map(({ page }) => page), ...snapshot.unlisted];
+    const pages: readonly Page<unknown>[] = [
+      ...[...lists, ...snapshot.threads].map(({ page }) => page),
+      ...snapshot.unlisted,
+    ];
     if (signal.aborted || pages.some(({ seq }) => seq < this.#atLeast)) {
       return; // answered by what has not heard of everything yet: it is tried again
     }

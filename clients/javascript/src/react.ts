@@ -82,9 +82,16 @@ export function useWebSocket(userId: string): WebSocketState {
 
   useEffect(() => {
     const { later, end } = tasks();
-    const frames = new FrameQueue((frame) => { setShown({ source, frame }); }, later);
+    const frames = new FrameQueue((frame) => {
+      setShown({ source, frame });
+    }, later);
     queue.current = frames;
-    const ends = [source.on("frame", (frame) => { frames.add(frame); }), source.keepPinging()];
+    const ends = [
+      source.on("frame", (frame) => {
+        frames.add(frame);
+      }),
+      source.keepPinging(),
+    ];
     if (source instanceof FrameFeed) {
       ends.push(source.use());
     }
@@ -161,8 +168,14 @@ export function useInbox(filter: ConversationFilter = {}): InboxView {
   const { platform, unread } = filter;
   const stable = useMemo(() => ({ platform, unread }), [platform, unread]);
   const window = useSlice(client, (state) => state.lists.get(filterKey(stable)));
-  const conversations = useSlice(client, useMemo(() => listSelector(stable), [stable]));
-  const unreadCount = useSlice(client, useMemo(() => unreadCountSelector(), []));
+  const conversations = useSlice(
+    client,
+    useMemo(() => listSelector(stable), [stable]),
+  );
+  const unreadCount = useSlice(
+    client,
+    useMemo(() => unreadCountSelector(), []),
+  );
 
   useEffect(() => {
     client.loadConversations(stable).catch(ignored);
@@ -209,14 +222,25 @@ export function useConversation(conversationId: string | null): ConversationView
   const client = useInboxClient();
   const id = conversationId ?? "";
   const thread = useSlice(client, (state) => state.threads.get(id));
-  const typing = useSlice(client, useMemo(() => typingSelector(id), [id]));
-  const viewers = useSlice(client, useMemo(() => viewersSelector(id), [id]));
+  const typing = useSlice(
+    client,
+    useMemo(() => typingSelector(id), [id]),
+  );
+  const viewers = useSlice(
+    client,
+    useMemo(() => viewersSelector(id), [id]),
+  );
 
   useEffect(() => {
     client.viewing(conversationId);
     return conversationId === null ? undefined : client.watchConversation(conversationId);
   }, [client, conversationId]);
-  useEffect(() => () => { client.viewing(null); }, [client]);
+  useEffect(
+    () => () => {
+      client.viewing(null);
+    },
+    [client],
+  );
 
   return {
     conversation: useSlice(client, (state) => state.conversations.get(id)) ?? null,
@@ -226,8 +250,15 @@ export function useConversation(conversationId: string | null): ConversationView
     error: thread?.error ?? null,
     hasOlder: thread !== undefined && thread.next !== null,
     loadOlder: useCallback(() => client.loadOlderMessages(id).catch(nothing), [client, id]),
-    markRead: useCallback((upToId?: number) => { client.markRead(id, upToId); }, [client, id]),
-    sendTyping: useCallback(() => { client.typing(id); }, [client, id]),
+    markRead: useCallback(
+      (upToId?: number) => {
+        client.markRead(id, upToId);
+      },
+      [client, id],
+    ),
+    sendTyping: useCallback(() => {
+      client.typing(id);
+    }, [client, id]),
     typing,
     viewers,
   };

@@ -203,7 +203,10 @@ function loaded(state: InboxState, snapshot: Snapshot): InboxState {
   };
   next = snapshot.lists.reduce((held, { filter, page }) => withConversations(held, filter, page, null), next);
   next = snapshot.unlisted.reduce((held, page) => holdConversations(held, page.items), next);
-  next = snapshot.threads.reduce((held, { conversationId, page }) => withMessages(held, conversationId, page, null), next);
+  next = snapshot.threads.reduce(
+    (held, { conversationId, page }) => withMessages(held, conversationId, page, null),
+    next,
+  );
   next = (snapshot.accounts ?? []).reduce(holdAccount, next);
   return state.waiting
     .filter((frame) => (frame.seq ?? 0) > loadedSeq)
@@ -239,7 +242,12 @@ function withConversations(
   return withList(held, filter, { ...ANSWERED, loaded: true, next: page.next, until });
 }
 
-function withMessages(state: InboxState, conversationId: string, page: Page<Message>, after: string | null): InboxState {
+function withMessages(
+  state: InboxState,
+  conversationId: string,
+  page: Page<Message>,
+  after: string | null,
+): InboxState {
   const held = page.items.reduce(holdMessage, state);
   const thread = held.threads.get(conversationId) ?? emptyThread(conversationId);
   if (after !== null && after !== thread.next) {
@@ -252,7 +260,14 @@ function withMessages(state: InboxState, conversationId: string, page: Page<Mess
 
 function withList(state: InboxState, filter: ConversationFilter, change: Partial<ConversationWindow>): InboxState {
   const key = filterKey(filter);
-  const before = state.lists.get(key) ?? { filter, until: null, loaded: false, loading: false, error: null, next: null };
+  const before = state.lists.get(key) ?? {
+    filter,
+    until: null,
+    loaded: false,
+    loading: false,
+    error: null,
+    next: null,
+  };
   const after = changed(before, change);
   return after === state.lists.get(key) ? state : { ...state, lists: new Map(state.lists).set(key, after) };
 }

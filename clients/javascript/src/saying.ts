@@ -201,7 +201,13 @@ export class Saying {
 
   #keep(conversationId: string, upTo: number): void {
     const { epoch } = this.#holder.state;
-    const mark = this.#marks.get(conversationId) ?? { epoch, upTo, at: this.#environment.now(), restMs: 0, isPosting: false };
+    const mark = this.#marks.get(conversationId) ?? {
+      epoch,
+      upTo,
+      at: this.#environment.now(),
+      restMs: 0,
+      isPosting: false,
+    };
     this.#marks.delete(conversationId);
     this.#marks.set(conversationId, Object.assign(mark, { upTo: Math.max(upTo, mark.upTo), said: 0, isTaken: false }));
     for (const id of this.#marks.keys()) {

@@ -17,7 +17,10 @@ export function conversationsOf(
 }
 
 /** All that are held, newest first. */
-export function inOrder({ conversations, order }: Pick<InboxState, "conversations" | "order">): readonly Conversation[] {
+export function inOrder({
+  conversations,
+  order,
+}: Pick<InboxState, "conversations" | "order">): readonly Conversation[] {
   return order.map((id) => conversations.get(id)).filter((conversation) => conversation !== undefined);
 }
 
@@ -25,7 +28,13 @@ export function inOrder({ conversations, order }: Pick<InboxState, "conversation
 export function shownOf(all: readonly Conversation[], { filter, until }: ConversationWindow): readonly Conversation[] {
   const isBefore = (conversation: Conversation | undefined): boolean =>
     conversation === undefined || until === null || comparePositions(positionOf(conversation), until) <= 0;
-  const known = until === null ? all : all.slice(0, placeOf(all.length, (index) => (isBefore(all[index]) ? -1 : 1)));
+  const known =
+    until === null
+      ? all
+      : all.slice(
+          0,
+          placeOf(all.length, (index) => (isBefore(all[index]) ? -1 : 1)),
+        );
   return filterKey(filter) === filterKey({}) ? known : known.filter((conversation) => matches(conversation, filter));
 }
 
@@ -52,5 +61,7 @@ export function unreadCountOf(state: Pick<InboxState, "conversations">): number 
 }
 
 function matches(conversation: Conversation, { platform, unread }: ConversationFilter): boolean {
-  return (platform === undefined || conversation.platform === platform) && (unread !== true || conversation.unread_count > 0);
+  return (
+    (platform === undefined || conversation.platform === platform) && (unread !== true || conversation.unread_count > 0)
+  );
 }

@@ -7,18 +7,60 @@ import { Machine } from "./machine.js";
 import { hello } from "./world.js";
 
 type Happening =
-  | { readonly what: "page"; readonly type: "start" | "stop" | "online" | "offline" | "visible" | "hidden" | "frozen" | "resumed" | "reconnect" }
+  | {
+      readonly what: "page";
+      readonly type:
+        "start" | "stop" | "online" | "offline" | "visible" | "hidden" | "frozen" | "resumed" | "reconnect";
+    }
   | { readonly what: "token"; readonly type: "token" | "noToken" | "tokenFailed" | "renewed" }
   | { readonly what: "heard"; readonly type: "opened" | "hello" | "pong" | "broken" }
   | { readonly what: "closed"; readonly code: number; readonly retryAfterMs: number | null }
   | { readonly what: "passes"; readonly ms: number };
 
 const happening: fc.Arbitrary<Happening> = fc.oneof(
-  { weight: 3, arbitrary: fc.record({ what: fc.constant("page" as const), type: fc.constantFrom("start", "stop", "online", "offline", "visible", "hidden", "frozen", "resumed", "reconnect") }) },
-  { weight: 4, arbitrary: fc.record({ what: fc.constant("token" as const), type: fc.constantFrom("token", "token", "token", "noToken", "tokenFailed", "renewed") }) },
-  { weight: 4, arbitrary: fc.record({ what: fc.constant("heard" as const), type: fc.constantFrom("opened", "hello", "hello", "pong", "broken") }) },
-  { weight: 3, arbitrary: fc.record({ what: fc.constant("closed" as const), code: fc.constantFrom(1006, 1012, 1012, 4001, 4003, 4008, 4009, 4400), retryAfterMs: fc.option(fc.nat(90_000)) }) },
-  { weight: 4, arbitrary: fc.record({ what: fc.constant("passes" as const), ms: fc.oneof(fc.nat(2_000), fc.nat(120_000)) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      what: fc.constant("page" as const),
+      type: fc.constantFrom(
+        "start",
+        "stop",
+        "online",
+        "offline",
+        "visible",
+        "hidden",
+        "frozen",
+        "resumed",
+        "reconnect",
+      ),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      what: fc.constant("token" as const),
+      type: fc.constantFrom("token", "token", "token", "noToken", "tokenFailed", "renewed"),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      what: fc.constant("heard" as const),
+      type: fc.constantFrom("opened", "hello", "hello", "pong", "broken"),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      what: fc.constant("closed" as const),
+      code: fc.constantFrom(1006, 1012, 1012, 4001, 4003, 4008, 4009, 4400),
+      retryAfterMs: fc.option(fc.nat(90_000)),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ what: fc.constant("passes" as const), ms: fc.oneof(fc.nat(2_000), fc.nat(120_000)) }),
+  },
 );
 
 /** A browser around the machine, in which only that happens which can. */
@@ -57,7 +99,13 @@ class Browser {
           this.connections -= 1;
           const ordered = happening.retryAfterMs ?? (happening.code === 4009 ? 60_000 : 0);
           this.notBefore = this.machine.now + ([4001, 4003, 4400].includes(happening.code) ? 0 : ordered);
-          this.on({ type: "closed", attempt, code: happening.code, reason: "why", retryAfterMs: happening.retryAfterMs });
+          this.on({
+            type: "closed",
+            attempt,
+            code: happening.code,
+            reason: "why",
+            retryAfterMs: happening.retryAfterMs,
+          });
         }
         break;
       case "passes":
@@ -106,7 +154,14 @@ class Browser {
   /** Where something is wanted, something is under way that ends. */
   isSound(): void {
     const { phase, step } = this.machine.state;
-    const due = { idle: null, token: "opening", opening: "opening", greeting: "opening", live: "watchdog", waiting: "retry" } as const;
+    const due = {
+      idle: null,
+      token: "opening",
+      opening: "opening",
+      greeting: "opening",
+      live: "watchdog",
+      waiting: "retry",
+    } as const;
     const name = due[step];
     expect(name === null || this.timers.has(name), `${step}: ${[...this.timers.keys()].join()}`).toBe(true);
     expect(name !== null || this.timers.size === 0, "a timer is left").toBe(true);
@@ -123,7 +178,9 @@ test("there is never a second connection, never a phase that nothing ends, and n
     fc.property(happenings, (all) => {
       const browser = new Browser();
       browser.happens({ what: "page", type: "start" });
-      all.forEach((one) => { browser.happens(one); });
+      all.forEach((one) => {
+        browser.happens(one);
+      });
     }),
     { numRuns: 1_000 },
   );
@@ -134,7 +191,9 @@ test("whatever has happened, it is live again within minutes once everything wor
     fc.property(happenings, (all) => {
       const browser = new Browser();
       browser.happens({ what: "page", type: "start" });
-      all.forEach((one) => { browser.happens(one); });
+      all.forEach((one) => {
+        browser.happens(one);
+      });
 
       browser.happens({ what: "page", type: "online" });
       browser.happens({ what: "page", type: "start" });

@@ -22,7 +22,12 @@ describe("back-off", () => {
     expect(machine.closed(1006).wait).toBe(250);
     expect(machine.live().closed(1006).wait).toBe(500);
     expect(machine.opening().closed(1006).wait).toBe(1000);
-    expect(machine.live().passes(10 * SECOND).closed(1006).wait).toBe(250);
+    expect(
+      machine
+        .live()
+        .passes(10 * SECOND)
+        .closed(1006).wait,
+    ).toBe(250);
   });
 });
 
@@ -52,7 +57,13 @@ describe("close codes", () => {
   });
 
   test("a hint outlasts a network that comes and goes", () => {
-    const machine = new Machine().live().closed(1012, 4300).passes(300).on({ type: "offline" }).passes(1000).on({ type: "online" });
+    const machine = new Machine()
+      .live()
+      .closed(1012, 4300)
+      .passes(300)
+      .on({ type: "offline" })
+      .passes(1000)
+      .on({ type: "online" });
 
     expect(machine.wait).toBe(3000);
     expect(machine.asked("getToken")).toBe(false);
@@ -65,7 +76,10 @@ describe("close codes", () => {
   });
 
   test("4001 asks for another token at once, and when that is refused too the user is signed out", () => {
-    const machine = new Machine().live().passes(10 * SECOND).closed(4001);
+    const machine = new Machine()
+      .live()
+      .passes(10 * SECOND)
+      .closed(4001);
 
     expect(machine.effects).toContainEqual({ type: "getToken", attempt: machine.attempt, reason: "refused" });
     machine.on({ type: "token", attempt: machine.attempt, expiresAt: null }).closed(4001);
@@ -74,9 +88,16 @@ describe("close codes", () => {
   });
 
   test("4001 on each of two connections that were live is not a token that is refused twice", () => {
-    const machine = new Machine().live().passes(10 * SECOND).closed(4001);
+    const machine = new Machine()
+      .live()
+      .passes(10 * SECOND)
+      .closed(4001);
     machine.on({ type: "token", attempt: machine.attempt, expiresAt: null });
-    machine.on({ type: "opened", attempt: machine.attempt }).frame(hello(1, true)).passes(10 * SECOND).closed(4001);
+    machine
+      .on({ type: "opened", attempt: machine.attempt })
+      .frame(hello(1, true))
+      .passes(10 * SECOND)
+      .closed(4001);
 
     expect(machine.effects).toContainEqual({ type: "getToken", attempt: machine.attempt, reason: "refused" });
   });
@@ -85,10 +106,22 @@ describe("close codes", () => {
     const machine = new Machine().live();
 
     expect(machine.closed(4001).wait).toBe(250);
-    expect(machine.on({ type: "timer", name: "retry" }).effects).toContainEqual({ type: "getToken", attempt: machine.attempt, reason: "refused" });
-    machine.on({ type: "token", attempt: machine.attempt, expiresAt: null }).on({ type: "opened", attempt: machine.attempt });
+    expect(machine.on({ type: "timer", name: "retry" }).effects).toContainEqual({
+      type: "getToken",
+      attempt: machine.attempt,
+      reason: "refused",
+    });
+    machine
+      .on({ type: "token", attempt: machine.attempt, expiresAt: null })
+      .on({ type: "opened", attempt: machine.attempt });
     expect(machine.frame(hello(1, true)).closed(4001).wait).toBe(500);
-    expect(machine.live().passes(10 * SECOND).closed(4001).asked("getToken")).toBe(true);
+    expect(
+      machine
+        .live()
+        .passes(10 * SECOND)
+        .closed(4001)
+        .asked("getToken"),
+    ).toBe(true);
   });
 
   test.each([
@@ -140,21 +173,33 @@ describe("a connection that says nothing", () => {
 
   test("is looked at often, so that a machine whose timers slept with it notices soon after", () => {
     const machine = new Machine().live();
-    const looks = machine.effects.flatMap((effect) => (effect.type === "setTimer" && effect.name === "watchdog" ? effect.afterMs : []));
+    const looks = machine.effects.flatMap((effect) =>
+      effect.type === "setTimer" && effect.name === "watchdog" ? effect.afterMs : [],
+    );
 
     expect(looks).toEqual([10 * SECOND]);
     expect(machine.passes(3600 * SECOND).on({ type: "timer", name: "watchdog" }).state.step).toBe("waiting");
   });
 
-  test.each([0, -1, Number.NaN, undefined])("is given up after 50 s where the server says that its heart beats every %s s", (heartbeat) => {
-    const greeting = { type: "hello", data: { seq: 1, epoch: "e", resumed: true, heartbeat_seconds: heartbeat } };
-    const machine = new Machine().opening();
+  test.each([0, -1, Number.NaN, undefined])(
+    "is given up after 50 s where the server says that its heart beats every %s s",
+    (heartbeat) => {
+      const greeting = { type: "hello", data: { seq: 1, epoch: "e", resumed: true, heartbeat_seconds: heartbeat } };
+      const machine = new Machine().opening();
 
-    expect(machine.frame(greeting).effects).toContainEqual({ type: "setTimer", name: "watchdog", afterMs: 10 * SECOND });
-  });
+      expect(machine.frame(greeting).effects).toContainEqual({
+        type: "setTimer",
+        name: "watchdog",
+        afterMs: 10 * SECOND,
+      });
+    },
+  );
 
   test("has to prove itself when the page is shown again", () => {
-    const machine = new Machine().live().passes(30 * SECOND).on({ type: "visible" });
+    const machine = new Machine()
+      .live()
+      .passes(30 * SECOND)
+      .on({ type: "visible" });
 
     expect(machine.asked("ping")).toBe(true);
     machine.passes(5 * SECOND).on({ type: "timer", name: "probe" });
@@ -162,18 +207,35 @@ describe("a connection that says nothing", () => {
   });
 
   test("is not given up where it answers", () => {
-    const machine = new Machine().live().passes(30 * SECOND).on({ type: "visible" });
+    const machine = new Machine()
+      .live()
+      .passes(30 * SECOND)
+      .on({ type: "visible" });
 
-    machine.passes(SECOND).frame({ type: "pong" }).passes(4 * SECOND).on({ type: "timer", name: "probe" });
+    machine
+      .passes(SECOND)
+      .frame({ type: "pong" })
+      .passes(4 * SECOND)
+      .on({ type: "timer", name: "probe" });
     expect(machine.state.phase).toBe("live");
   });
 
   test("is given up at once after the machine has slept", () => {
-    expect(new Machine().live().passes(3600 * SECOND).on({ type: "visible" }).state.step).toBe("waiting");
+    expect(
+      new Machine()
+        .live()
+        .passes(3600 * SECOND)
+        .on({ type: "visible" }).state.step,
+    ).toBe("waiting");
   });
 
   test("is given up when it does not open in time", () => {
-    expect(new Machine().opening().passes(15 * SECOND).on({ type: "timer", name: "opening" }).state.step).toBe("waiting");
+    expect(
+      new Machine()
+        .opening()
+        .passes(15 * SECOND)
+        .on({ type: "timer", name: "opening" }).state.step,
+    ).toBe("waiting");
   });
 });
 
@@ -206,7 +268,12 @@ describe("a page that stops running", () => {
 
     expect(machine.asked("close")).toBe(true);
     expect(machine.state).toMatchObject({ phase: "connecting", step: "waiting", failures: 0 });
-    expect(machine.passes(3600 * SECOND).on({ type: "resumed" }).asked("getToken")).toBe(true);
+    expect(
+      machine
+        .passes(3600 * SECOND)
+        .on({ type: "resumed" })
+        .asked("getToken"),
+    ).toBe(true);
   });
 
   test("comes back also where nobody says that it runs again", () => {
@@ -261,9 +328,15 @@ describe("event streams", () => {
     }
     expect(machine.state.transport).toBe("websocket"); // neither gets through: by turns
     machine.opening().closed(1006);
-    machine.live().passes(60 * SECOND).closed(1006);
+    machine
+      .live()
+      .passes(60 * SECOND)
+      .closed(1006);
     expect(machine.state.transport).toBe("sse");
-    machine.live().passes(300 * SECOND).closed(1006);
+    machine
+      .live()
+      .passes(300 * SECOND)
+      .closed(1006);
     expect(machine.state.transport).toBe("websocket"); // perhaps another network by now
   });
 
@@ -292,6 +365,8 @@ test("what comes from an earlier connection is passed over", () => {
   const machine = new Machine().live();
   const { state } = machine.closed(1006);
 
-  machine.on({ type: "frame", attempt: 1, frame: hello(1, true) }).on({ type: "closed", attempt: 1, code: 4003, reason: "", retryAfterMs: null });
+  machine
+    .on({ type: "frame", attempt: 1, frame: hello(1, true) })
+    .on({ type: "closed", attempt: 1, code: 4003, reason: "", retryAfterMs: null });
   expect(machine.state).toBe(state);
 });

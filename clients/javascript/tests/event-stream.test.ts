@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import { eventParser, eventStreamTransport } from "../src/event-stream.js";
 import { World } from "./world.js";
 
-const STREAM = ": the log is being read\r\nretry: 2000\r\n\r\nevent: hello\nid: e-1\ndata: {\"a\":\ndata:1}\n\n: beat\revent: heartbeat\rdata:  two\r\r";
+const STREAM =
+  ': the log is being read\r\nretry: 2000\r\n\r\nevent: hello\nid: e-1\ndata: {"a":\ndata:1}\n\n: beat\revent: heartbeat\rdata:  two\r\r';
 
 describe("a stream of events", () => {
   test("is understood wherever it is cut", () => {
@@ -28,11 +29,9 @@ describe("a stream of events", () => {
     [503, 1012, 60_000],
     [502, 1006, 60_000],
   ])("that is refused with %i ends as %i", async (status, code, retryAfterMs) => {
-    expect(await closing(() => new Response("", { status, headers: status > 403 ? { "Retry-After": "60" } : {} }))).toEqual([
-      code,
-      `HTTP ${String(status)}`,
-      retryAfterMs,
-    ]);
+    expect(
+      await closing(() => new Response("", { status, headers: status > 403 ? { "Retry-After": "60" } : {} })),
+    ).toEqual([code, `HTTP ${String(status)}`, retryAfterMs]);
   });
 
   test("that just ends is a lost connection", async () => {
@@ -55,7 +54,13 @@ async function closing(answer: () => Response): Promise<unknown[]> {
     eventStreamTransport(
       world.environment,
       { url: "http://inbox.test/sse/42", token: "t" },
-      { opened: () => undefined, frame: () => undefined, closed: (...said) => { resolve(said); } },
+      {
+        opened: () => undefined,
+        frame: () => undefined,
+        closed: (...said) => {
+          resolve(said);
+        },
+      },
     );
   });
 }

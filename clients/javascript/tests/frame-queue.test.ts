@@ -7,8 +7,19 @@ import { newMessage } from "./world.js";
 function queue(): { readonly frames: FrameQueue; readonly shown: AnyFrame[]; readonly runs: () => void } {
   const shown: AnyFrame[] = [];
   const tasks: (() => void)[] = [];
-  const frames = new FrameQueue((frame) => shown.push(frame), (run) => tasks.push(run));
-  return { frames, shown, runs: () => { tasks.splice(0).forEach((run) => { run(); }); } };
+  const frames = new FrameQueue(
+    (frame) => shown.push(frame),
+    (run) => tasks.push(run),
+  );
+  return {
+    frames,
+    shown,
+    runs: () => {
+      tasks.splice(0).forEach((run) => {
+        run();
+      });
+    },
+  };
 }
 
 test("the next frame is shown when the last was seen, and not before", () => {

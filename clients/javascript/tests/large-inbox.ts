@@ -30,6 +30,10 @@ export function largeInbox(conversations: number, messages: number): InboxState 
 }
 
 /** A new message in a conversation somewhere in the list. */
-export function withMessage(state: InboxState, id: number, conversationId = `c${String((id * 7919) % state.order.length)}`): InboxState {
+export function withMessage(
+  state: InboxState,
+  id: number,
+  conversationId = `c${String((id * 7919) % state.order.length)}`,
+): InboxState {
   return reduce(state, { type: "frame", frame: newMessage(id, { conversation_id: conversationId }) });
 }

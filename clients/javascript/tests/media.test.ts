@@ -52,9 +52,11 @@ test("a file may take longer than a list, but not for ever", async () => {
       });
     });
   let failure: unknown = null;
-  const asked = clientIn(world).media("c1", 1, 0).catch((error: unknown) => {
-    failure = error;
-  });
+  const asked = clientIn(world)
+    .media("c1", 1, 0)
+    .catch((error: unknown) => {
+      failure = error;
+    });
 
   await world.passes(60_000);
   expect(failure).toBeNull();

@@ -17,11 +17,13 @@ class Server {
   }
 
   writes(id: string, minute: number, isOutgoing: boolean): void {
-    const told = this.#named(message(this.seq + 1, {
-      conversation_id: id,
-      created_at: new Date(Date.parse("2026-11-22T10:00:00Z") + minute * 60_000).toISOString(),
-      direction: isOutgoing ? "outgoing" : "incoming",
-    }));
+    const told = this.#named(
+      message(this.seq + 1, {
+        conversation_id: id,
+        created_at: new Date(Date.parse("2026-11-22T10:00:00Z") + minute * 60_000).toISOString(),
+        direction: isOutgoing ? "outgoing" : "incoming",
+      }),
+    );
     this.#changed("new_message", told);
   }
 
@@ -47,17 +49,30 @@ class Server {
   list(cursor: string | null, size: number): Page<Conversation> {
     const all = [...this.conversations.values()].sort((one, other) =>
       one.last_message_at === other.last_message_at
-        ? one.conversation_id < other.conversation_id ? 1 : -1
-        : (one.last_message_at ?? "") < (other.last_message_at ?? "") ? 1 : -1);
+        ? one.conversation_id < other.conversation_id
+          ? 1
+          : -1
+        : (one.last_message_at ?? "") < (other.last_message_at ?? "")
+          ? 1
+          : -1,
+    );
     const key = (one: Conversation): string => `${one.last_message_at ?? ""} ${one.conversation_id}`;
-    return this.#page(all.filter((one) => cursor === null || key(one) < cursor), size, key);
+    return this.#page(
+      all.filter((one) => cursor === null || key(one) < cursor),
+      size,
+      key,
+    );
   }
 
   thread(id: string, cursor: string | null, size: number): Page<Message> {
     const key = (one: Message): string => `${one.created_at} ${one.message_id} ${String(one.id).padStart(9, "0")}`;
     const all = [...this.messages.values()].filter((one) => one.conversation_id === id);
     all.sort((one, other) => (key(one) < key(other) ? 1 : -1));
-    return this.#page(all.filter((one) => cursor === null || key(one) < cursor), size, key);
+    return this.#page(
+      all.filter((one) => cursor === null || key(one) < cursor),
+      size,
+      key,
+    );
   }
 
   #page<Item>(items: readonly Item[], size: number, key: (item: Item) => string): Page<Item> {
@@ -69,7 +84,9 @@ class Server {
 
   #named(told: Message): Message {
     const known = this.conversations.get(told.conversation_id);
-    return told.direction === "outgoing" || known === undefined ? told : { ...told, sender_name: known.participant_name };
+    return told.direction === "outgoing" || known === undefined
+      ? told
+      : { ...told, sender_name: known.participant_name };
   }
 
   #changed(type: string, told: Message): void {
@@ -96,7 +113,10 @@ type Act = "hear" | "list" | "thread" | "cut" | "reset";
 
 const ids = fc.constantFrom("a", "b", "c");
 const change: fc.Arbitrary<Change> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ do: fc.constant("write" as const), id: ids, minute: fc.nat(30), isOutgoing: fc.boolean() }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant("write" as const), id: ids, minute: fc.nat(30), isOutgoing: fc.boolean() }),
+  },
   fc.record({ do: fc.constant("edit" as const), place: fc.nat(50) }),
   fc.record({ do: fc.constant("rename" as const), id: ids, name: fc.constantFrom("Ada", "Grace", "Lin") }),
 );
@@ -120,7 +140,10 @@ class Reader {
 
   load(type: "begun" | "loaded"): void {
     const page = this.#server.list(null, 2);
-    const threads = ["a"].map((conversationId) => ({ conversationId, page: this.#server.thread(conversationId, null, 2) }));
+    const threads = ["a"].map((conversationId) => ({
+      conversationId,
+      page: this.#server.thread(conversationId, null, 2),
+    }));
     this.on({ type, snapshot: { lists: [{ filter: {}, page }], threads, unlisted: [], accounts: [] } });
   }
 
@@ -141,17 +164,28 @@ class Reader {
         this.on({ type: "frame", frame: hello(this.#server.seq, true) });
         break;
       case "reset":
-        this.on({ type: "frame", frame: { type: "reset", data: { seq: this.#server.seq, epoch: EPOCH, reason: "log_pruned" } } });
+        this.on({
+          type: "frame",
+          frame: { type: "reset", data: { seq: this.#server.seq, epoch: EPOCH, reason: "log_pruned" } },
+        });
         this.load("loaded");
         break;
       case "list": {
         const after = this.state.lists.get("all")?.next ?? null;
-        if (after !== null) this.on({ type: "conversations", filter: {}, generation, after, page: this.#server.list(after, 2) });
+        if (after !== null)
+          this.on({ type: "conversations", filter: {}, generation, after, page: this.#server.list(after, 2) });
         break;
       }
       case "thread": {
         const after = this.state.threads.get("a")?.next ?? null;
-        if (after !== null) this.on({ type: "messages", conversationId: "a", generation, after, page: this.#server.thread("a", after, 2) });
+        if (after !== null)
+          this.on({
+            type: "messages",
+            conversationId: "a",
+            generation,
+            after,
+            page: this.#server.thread("a", after, 2),
+          });
       }
     }
   }
@@ -167,37 +201,58 @@ class Reader {
 describe("any interleaving of loads and frames", () => {
   test("ends with what the server has", () => {
     fc.assert(
-      fc.property(fc.array(change, { maxLength: 12 }), fc.array(fc.tuple(change, fc.array(act, { maxLength: 4 })), { maxLength: 25 }), (before, during) => {
-        const server = new Server();
-        before.forEach((what) => { apply(server, what); });
-        const reader = new Reader(server);
-        for (const [what, acts] of during) {
-          apply(server, what);
-          acts.forEach((one) => { reader.act(one); });
-        }
-        reader.finish();
+      fc.property(
+        fc.array(change, { maxLength: 12 }),
+        fc.array(fc.tuple(change, fc.array(act, { maxLength: 4 })), { maxLength: 25 }),
+        (before, during) => {
+          const server = new Server();
+          before.forEach((what) => {
+            apply(server, what);
+          });
+          const reader = new Reader(server);
+          for (const [what, acts] of during) {
+            apply(server, what);
+            acts.forEach((one) => {
+              reader.act(one);
+            });
+          }
+          reader.finish();
 
-        expect(reader.state).toMatchObject({ position: server.seq, needsReload: false, reconnect: false, waiting: [] });
-        expect(conversationsOf(reader.state)).toEqual(server.list(null, 1_000).items);
-        expect(messagesOf(reader.state.threads.get("a"))).toEqual(server.thread("a", null, 1_000).items.toReversed());
-      }),
+          expect(reader.state).toMatchObject({
+            position: server.seq,
+            needsReload: false,
+            reconnect: false,
+            waiting: [],
+          });
+          expect(conversationsOf(reader.state)).toEqual(server.list(null, 1_000).items);
+          expect(messagesOf(reader.state.threads.get("a"))).toEqual(server.thread("a", null, 1_000).items.toReversed());
+        },
+      ),
       { numRuns: 500 },
     );
   });
 
   test("never shows a list with a hole: what is shown is the beginning of what the server has", () => {
     fc.assert(
-      fc.property(fc.array(change, { minLength: 6, maxLength: 30 }), fc.array(act, { maxLength: 12 }), (changes, acts) => {
-        const server = new Server();
-        changes.forEach((what) => { apply(server, what); });
-        const reader = new Reader(server);
-        acts.forEach((one) => { reader.act(one); });
+      fc.property(
+        fc.array(change, { minLength: 6, maxLength: 30 }),
+        fc.array(act, { maxLength: 12 }),
+        (changes, acts) => {
+          const server = new Server();
+          changes.forEach((what) => {
+            apply(server, what);
+          });
+          const reader = new Reader(server);
+          acts.forEach((one) => {
+            reader.act(one);
+          });
 
-        const shown = conversationsOf(reader.state);
-        expect(shown).toEqual(server.list(null, 1_000).items.slice(0, shown.length));
-        const messages = messagesOf(reader.state.threads.get("a"));
-        expect(messages.toReversed()).toEqual(server.thread("a", null, 1_000).items.slice(0, messages.length));
-      }),
+          const shown = conversationsOf(reader.state);
+          expect(shown).toEqual(server.list(null, 1_000).items.slice(0, shown.length));
+          const messages = messagesOf(reader.state.threads.get("a"));
+          expect(messages.toReversed()).toEqual(server.thread("a", null, 1_000).items.slice(0, messages.length));
+        },
+      ),
     );
   });
 });
@@ -206,7 +261,12 @@ describe("structural sharing", () => {
   const page = { items: [conversation("c1"), conversation("c2")], next: null, seq: 1, epoch: EPOCH };
   const begun = reduce(emptyInbox, {
     type: "begun",
-    snapshot: { lists: [{ filter: {}, page }], threads: [{ conversationId: "c1", page: { ...page, items: [message(1)] } }], unlisted: [], accounts: [] },
+    snapshot: {
+      lists: [{ filter: {}, page }],
+      threads: [{ conversationId: "c1", page: { ...page, items: [message(1)] } }],
+      unlisted: [],
+      accounts: [],
+    },
   });
 
   test("keeps what a frame does not touch", () => {

@@ -22,7 +22,10 @@ test("what is remembered is what would be computed, whatever changed, also of st
       const unread = unreadCountSelector();
       changes.forEach(([{ id, second, unread: count, platform }, isLookedAt], index) => {
         const known = state.conversations.get(id);
-        const at = second === null ? (known?.last_message_at ?? null) : new Date(Date.parse("2026-11-22T10:00:00Z") - second * 1000).toISOString();
+        const at =
+          second === null
+            ? (known?.last_message_at ?? null)
+            : new Date(Date.parse("2026-11-22T10:00:00Z") - second * 1000).toISOString();
         const told = conversation(id, { last_message_at: at, unread_count: count, platform, last_seq: index + 2 });
         state = reduce(state, { type: "told", generation: state.generation, conversation: told });
         if (isLookedAt) {

@@ -9,7 +9,14 @@ import { expiryOf, Tokens } from "../src/tokens.js";
 import { tokenUntil } from "./world.js";
 
 test("moments sort by time and not as text", () => {
-  const sorted = [null, "2026-11-22T10:00:00Z", "2026-11-22T10:00:00.000001Z", "2026-11-22T10:00:00.5Z", "2026-11-22T10:00:00.500001Z", "2026-11-22T10:00:01Z"];
+  const sorted = [
+    null,
+    "2026-11-22T10:00:00Z",
+    "2026-11-22T10:00:00.000001Z",
+    "2026-11-22T10:00:00.5Z",
+    "2026-11-22T10:00:00.500001Z",
+    "2026-11-22T10:00:01Z",
+  ];
   expect([...sorted].reverse().sort(compareInstants)).toEqual(sorted);
   expect(compareInstants("2026-11-22T10:00:00Z", "2026-11-22T10:00:00.000Z")).toBe(0);
   expect(compareInstants("2026-11-22T11:00:00+01:00", "2026-11-22T10:00:00Z")).toBe(0);
@@ -40,7 +47,7 @@ test("a map is what a Map would be, and earlier ones stay as they were", () => {
 test.each([
   [null, null],
   ['</api/conversations?limit=2&cursor=a%2Fb%3D>; rel="next"', "a/b="],
-  ['<https://x.test/api?cursor=c>; rel=next', "c"],
+  ["<https://x.test/api?cursor=c>; rel=next", "c"],
   ['<https://x.test/api?cursor=c>; rel="prev"', null],
   ['</p?cursor=p>; rel="prev", </n?cursor=n>; rel="next"', "n"],
 ])("the next page of %s is at %s", (link, cursor) => {
@@ -56,7 +63,11 @@ describe("tokens", () => {
   test("are asked for once at a time, and kept while they are good", async () => {
     let now = 0;
     const asked: string[] = [];
-    const tokens = new Tokens((reason) => Promise.resolve(tokenUntil(now + 60_000, String(asked.push(reason)))), "42", () => now);
+    const tokens = new Tokens(
+      (reason) => Promise.resolve(tokenUntil(now + 60_000, String(asked.push(reason)))),
+      "42",
+      () => now,
+    );
 
     const [one, other] = await Promise.all([tokens.current(), tokens.current()]);
     expect(one).toBe(other);
@@ -71,8 +82,17 @@ describe("tokens", () => {
   test("that come too late do not take the place of the newer ones", async () => {
     let now = 0;
     let giveLate: (token: string) => void = () => undefined;
-    const answers = [new Promise<string>((resolve) => { giveLate = resolve; }), Promise.resolve("newer")];
-    const tokens = new Tokens(() => answers.shift() ?? null, "42", () => now);
+    const answers = [
+      new Promise<string>((resolve) => {
+        giveLate = resolve;
+      }),
+      Promise.resolve("newer"),
+    ];
+    const tokens = new Tokens(
+      () => answers.shift() ?? null,
+      "42",
+      () => now,
+    );
     const late = tokens.current();
     now = 30_000;
     expect(await tokens.current()).toBe("newer");
@@ -84,7 +104,11 @@ describe("tokens", () => {
 
   test("that seem over as they come are used until they are refused: the clocks differ", async () => {
     let asked = 0;
-    const tokens = new Tokens(() => tokenUntil(1_000 + (asked += 1)), "42", () => 3_600_000);
+    const tokens = new Tokens(
+      () => tokenUntil(1_000 + (asked += 1)),
+      "42",
+      () => 3_600_000,
+    );
 
     const first = await tokens.current();
     expect(await tokens.current()).toBe(first);
@@ -93,17 +117,33 @@ describe("tokens", () => {
   });
 
   test.each(["", " \n", null, undefined])("that are %j are none", async (said) => {
-    expect(await new Tokens(() => said, "42", () => 0).current()).toBeNull();
+    expect(
+      await new Tokens(
+        () => said,
+        "42",
+        () => 0,
+      ).current(),
+    ).toBeNull();
   });
 
   test("are taken without the space around them", async () => {
-    expect(await new Tokens(() => "t\n", "42", () => 0).current()).toBe("t");
+    expect(
+      await new Tokens(
+        () => "t\n",
+        "42",
+        () => 0,
+      ).current(),
+    ).toBe("t");
   });
 
   test("that never come are asked for again", async () => {
     let now = 0;
     const asked: string[] = [];
-    const tokens = new Tokens((reason) => (asked.push(reason) === 1 ? new Promise(() => undefined) : "t"), "42", () => now);
+    const tokens = new Tokens(
+      (reason) => (asked.push(reason) === 1 ? new Promise(() => undefined) : "t"),
+      "42",
+      () => now,
+    );
 
     void tokens.current();
     now = 30_000;
@@ -133,7 +173,9 @@ describe("listeners", () => {
         resolve(error);
       });
     });
-    emitter.on("said", () => { throw new Error("a bug of theirs"); });
+    emitter.on("said", () => {
+      throw new Error("a bug of theirs");
+    });
     emitter.on("said", (what) => heard.push(what));
 
     emitter.emit("said", "word");
@@ -144,7 +186,9 @@ describe("listeners", () => {
   test("are not called any more once they have ended it, also by another one just now", () => {
     const emitter = new Emitter<{ readonly said: string }>();
     const heard: string[] = [];
-    emitter.on("said", () => { end(); });
+    emitter.on("said", () => {
+      end();
+    });
     const end = emitter.on("said", (what) => heard.push(what));
 
     emitter.emit("said", "word");

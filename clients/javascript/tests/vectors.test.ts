@@ -32,7 +32,11 @@ const vectors = files.map((file) => JSON.parse(readFileSync(new URL(file, FOLDER
 
 describe("conformance vectors", () => {
   test("are all there, under their names", () => {
-    expect(readdirSync(FOLDER).filter((file) => file !== "README.md").sort()).toEqual([...files].sort());
+    expect(
+      readdirSync(FOLDER)
+        .filter((file) => file !== "README.md")
+        .sort(),
+    ).toEqual([...files].sort());
     expect(vectors.map(({ name }) => `${name}.json`)).toEqual(files);
     expect(files.length).toBeGreaterThan(40);
   });

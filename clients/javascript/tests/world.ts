@@ -61,7 +61,11 @@ export function newMessage(id: number, change: Partial<Message> = {}): AnyFrame 
     last_message: told,
     last_message_at: told.created_at,
   });
-  return { type: "new_message", seq: id, data: { conversation_id: told.conversation_id, message: told, conversation: held } };
+  return {
+    type: "new_message",
+    seq: id,
+    data: { conversation_id: told.conversation_id, message: told, conversation: held },
+  };
 }
 
 export function hello(seq: number, resumed: boolean, epoch = EPOCH): AnyFrame {
@@ -221,7 +225,9 @@ export class World {
     const { signal } = request;
     signal.throwIfAborted();
     const ended = new Promise<never>((_, reject) => {
-      signal.addEventListener("abort", () => { reject(signal.reason as Error); });
+      signal.addEventListener("abort", () => {
+        reject(signal.reason as Error);
+      });
     });
     const own = await Promise.race([this.answer(request), ended]);
     if (own !== undefined) {

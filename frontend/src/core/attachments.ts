@@ -102,7 +102,8 @@ export function labelOf(attachment: Attachment): string {
   if (attachment.type === "story_mention") return "Mentioned you in their story";
   if (shape === "audio" && attachment.details?.["voice"] === true) return "Voice message";
   if (shape === "file" && attachment.title) return attachment.title;
-  if (shape === "unsupported" && attachment.type !== "unsupported") return `Unsupported content (${attachment.type.replaceAll("_", " ")})`;
+  if (shape === "unsupported" && attachment.type !== "unsupported")
+    return `Unsupported content (${attachment.type.replaceAll("_", " ")})`;
   return LABELS[shape];
 }
 
@@ -127,7 +128,11 @@ export function cardsOf(attachment: Attachment): Card[] {
   return cards.length > 0 ? cards.slice(0, 20) : [{ name: attachment.title ?? "Contact", numbers: [] }];
 }
 
-export type Element = { readonly title: string | null; readonly subtitle: string | null; readonly imageUrl: string | null };
+export type Element = {
+  readonly title: string | null;
+  readonly subtitle: string | null;
+  readonly imageUrl: string | null;
+};
 
 /** Return the cards of a template with their buttons' words; the buttons do nothing here. */
 export function elementsOf(attachment: Attachment): { elements: Element[]; buttons: string[] } {

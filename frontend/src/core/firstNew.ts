@@ -21,7 +21,12 @@ export function firstNewOf(messages: readonly Message[], unread: number, hasOlde
 }
 
 /** What can be seen of a thread now. */
-export type Now = { readonly messages: readonly Message[]; readonly unread: number; readonly hasOlder: boolean; readonly isLooking: boolean };
+export type Now = {
+  readonly messages: readonly Message[];
+  readonly unread: number;
+  readonly hasOlder: boolean;
+  readonly isLooking: boolean;
+};
 
 /** Return it after older or newer messages have come; `before` itself where nothing has changed. */
 export function firstNewAfter(before: FirstNew, { messages, unread, hasOlder, isLooking }: Now): FirstNew {
@@ -38,7 +43,10 @@ export function firstNewAfter(before: FirstNew, { messages, unread, hasOlder, is
 }
 
 function looked(before: FirstNew, messages: readonly Message[], hasOlder: boolean): FirstNew {
-  const id = firstUnread(messages.filter((message) => message.id <= before.openedId), before.unread);
+  const id = firstUnread(
+    messages.filter((message) => message.id <= before.openedId),
+    before.unread,
+  );
   const newestId = greatestId(messages);
   if (before.unread <= 0 || id !== null) return { ...before, newestId, id, isFound: true };
   const oldest = messages.find(countsAsUnread);

@@ -24,7 +24,13 @@ export type Row = {
  *
  * @param firstNewId `id` of the message above which "New messages" stands
  */
-export function rowOf(before: Message | null, message: Message, after: Message | null, clock: Pick<Clock, "dayKey">, firstNewId: number | null): Row {
+export function rowOf(
+  before: Message | null,
+  message: Message,
+  after: Message | null,
+  clock: Pick<Clock, "dayKey">,
+  firstNewId: number | null,
+): Row {
   const isLast = !after || isBreak(message, after, clock, firstNewId);
   return {
     isNewDay: !before || clock.dayKey(before.created_at) !== clock.dayKey(message.created_at),
@@ -36,7 +42,12 @@ export function rowOf(before: Message | null, message: Message, after: Message |
 }
 
 /** Whether one person's flow of words does not go on from `before` to `after`. */
-function isBreak(before: Message | null, after: Message, clock: Pick<Clock, "dayKey">, firstNewId: number | null): boolean {
+function isBreak(
+  before: Message | null,
+  after: Message,
+  clock: Pick<Clock, "dayKey">,
+  firstNewId: number | null,
+): boolean {
   if (!before || after.id === firstNewId || !belongs(before, after)) return true;
   return clock.dayKey(before.created_at) !== clock.dayKey(after.created_at);
 }

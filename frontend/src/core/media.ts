@@ -22,7 +22,10 @@ export function loadText(attachment: Attachment, locale?: string): string {
 
 /** Return the name that a file is saved under: without what is no part of a name, or turns the direction of writing. */
 export function savedName(attachment: Attachment): string {
-  const name = (attachment.title ?? "").replaceAll(/[\p{Cc}\p{Cf}]/gu, "").replaceAll(/[\\/:*?"<>|]/g, "_").replaceAll(/^[. ]+|[. ]+$/g, "");
+  const name = (attachment.title ?? "")
+    .replaceAll(/[\p{Cc}\p{Cf}]/gu, "")
+    .replaceAll(/[\\/:*?"<>|]/g, "_")
+    .replaceAll(/^[. ]+|[. ]+$/g, "");
   return name || "document";
 }
 

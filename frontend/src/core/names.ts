@@ -8,7 +8,11 @@ export type Named = {
 
 /** Return the best that is known: name, username, else the platform's id. */
 export function displayName(who: Named): string {
-  return who.participant_name?.trim() || (who.participant_username?.trim() ? `@${who.participant_username.trim()}` : "") || who.participant_id;
+  return (
+    who.participant_name?.trim() ||
+    (who.participant_username?.trim() ? `@${who.participant_username.trim()}` : "") ||
+    who.participant_id
+  );
 }
 
 const LETTER = /^\p{L}/u;

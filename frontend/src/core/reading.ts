@@ -8,7 +8,10 @@ export type Drawn = { readonly id: number; readonly start: number; readonly end:
 
 /** Return the greatest `id` on the screen, which is not always the lowest one: some come late; 0 where there is none. */
 export function seenUpTo(drawn: readonly Drawn[], topPx: number, bottomPx: number): number {
-  return drawn.reduce((greatest, row) => (row.end > topPx && row.start < bottomPx - PEEPING_PX ? Math.max(greatest, row.id) : greatest), 0);
+  return drawn.reduce(
+    (greatest, row) => (row.end > topPx && row.start < bottomPx - PEEPING_PX ? Math.max(greatest, row.id) : greatest),
+    0,
+  );
 }
 
 /** Return the `id` of the uppermost message on the screen; null where there is none. */

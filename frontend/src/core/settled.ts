@@ -28,7 +28,12 @@ export function heldOrder<Item extends Listed>(shown: readonly Item[], fresh: re
  * Return by how many pixels a list has to be scrolled so that the row at its upper edge stays there after a change of
  * order; 0 at the top, where people watch new ones come in.
  */
-export function anchorShift(before: readonly Listed[], after: readonly Listed[], scrollTop: number, rowHeight: number): number {
+export function anchorShift(
+  before: readonly Listed[],
+  after: readonly Listed[],
+  scrollTop: number,
+  rowHeight: number,
+): number {
   if (scrollTop < rowHeight / 2) return 0;
   const first = Math.floor(scrollTop / rowHeight);
   for (let index = first; index < Math.min(before.length, first + HOLDING_ROWS); index += 1) {

@@ -70,5 +70,10 @@ export function sizeText(bytes: number, locale?: string): string {
     unit += 1;
   }
   const maximumFractionDigits = value < 10 && unit > 0 ? 1 : 0;
-  return new Intl.NumberFormat(locale, { style: "unit", unit: UNITS[unit] ?? "byte", unitDisplay: unit ? "short" : "long", maximumFractionDigits }).format(value);
+  return new Intl.NumberFormat(locale, {
+    style: "unit",
+    unit: UNITS[unit] ?? "byte",
+    unitDisplay: unit ? "short" : "long",
+    maximumFractionDigits,
+  }).format(value);
 }

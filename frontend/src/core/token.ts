@@ -8,7 +8,9 @@ export function sessionOf(token: string, claim = "sub"): Session | null {
   if (!body || !signature || more.length > 0) return null;
   let claims: unknown;
   try {
-    const bytes = Uint8Array.from(atob(body.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0));
+    const bytes = Uint8Array.from(atob(body.replaceAll("-", "+").replaceAll("_", "/")), (letter) =>
+      letter.charCodeAt(0),
+    );
     claims = JSON.parse(new TextDecoder().decode(bytes));
   } catch {
     return null;
@@ -45,7 +47,10 @@ function isOrigin(value: unknown): value is string {
 }
 
 /** Return the token of a message of the embedding page: `{type: "switchboard:token", token}` from where it may come. */
-export function tokenOfMessage(event: { origin: string; isFromParent: boolean; data: unknown }, origins: readonly string[]): string | null {
+export function tokenOfMessage(
+  event: { origin: string; isFromParent: boolean; data: unknown },
+  origins: readonly string[],
+): string | null {
   if (!event.isFromParent || !origins.includes(event.origin)) return null;
   if (typeof event.data !== "object" || event.data === null) return null;
   const { type, token } = event.data as Record<string, unknown>;

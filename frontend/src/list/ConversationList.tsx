@@ -69,7 +69,11 @@ export function ConversationList(props: Props) {
       id="conversations"
       tabIndex={0}
       aria-label={props.label}
-      aria-activedescendant={activeId !== null && items.some((item) => order[item.index]?.conversation_id === activeId) ? `conversation-${activeId}` : undefined}
+      aria-activedescendant={
+        activeId !== null && items.some((item) => order[item.index]?.conversation_id === activeId)
+          ? `conversation-${activeId}`
+          : undefined
+      }
       data-held={isHeld || undefined}
       {...pointer}
     >
@@ -93,7 +97,12 @@ export function ConversationList(props: Props) {
                 props.onOpen(id);
               }}
             >
-              <ConversationRow conversation={conversation} nowMs={props.nowMs} isOpen={id === props.openId} isTyping={props.typingIds.has(id)} />
+              <ConversationRow
+                conversation={conversation}
+                nowMs={props.nowMs}
+                isOpen={id === props.openId}
+                isTyping={props.typingIds.has(id)}
+              />
             </div>
           );
         })}

@@ -23,16 +23,24 @@ export const ConversationRow = memo(function ConversationRow({ conversation, now
       <Avatar conversation={conversation} size="small" />
       <div className="row-main">
         <div className="row-line">
-          <bdi className="row-name" dir="auto">{displayName(conversation)}</bdi>
+          <bdi className="row-name" dir="auto">
+            {displayName(conversation)}
+          </bdi>
           {conversation.last_message_at !== null && (
-            <time className="row-time" dateTime={conversation.last_message_at} title={clock.full(conversation.last_message_at)}>
+            <time
+              className="row-time"
+              dateTime={conversation.last_message_at}
+              title={clock.full(conversation.last_message_at)}
+            >
               {clock.short(conversation.last_message_at, nowMs)}
             </time>
           )}
         </div>
         <div className="row-line">
           <span className={`row-preview${preview.isNote || isTyping ? " note" : ""}`} dir="auto">
-            {isTyping ? "A colleague is typing…" : (
+            {isTyping ? (
+              "A colleague is typing…"
+            ) : (
               <>
                 {last?.direction === "outgoing" && !preview.isNote && <span className="row-you">You: </span>}
                 {preview.text}

@@ -20,13 +20,18 @@ export function SearchResults({ hits, state, query, activeIndex, nowMs, onOpen }
     document.getElementById(`hit-${activeIndex.toString()}`)?.scrollIntoView({ block: "nearest" });
   }, [activeIndex]);
   const told =
-    state === "failed" ? "The search did not answer. Try again in a moment."
-    : state === "loading" && hits.length === 0 ? "Searching…"
-    : hits.length === 0 ? `Nothing was found for “${query}”.`
-    : `${hits.length.toString()} found`;
+    state === "failed"
+      ? "The search did not answer. Try again in a moment."
+      : state === "loading" && hits.length === 0
+        ? "Searching…"
+        : hits.length === 0
+          ? `Nothing was found for “${query}”.`
+          : `${hits.length.toString()} found`;
   return (
     <div className="results">
-      <p className={hits.length > 0 ? "visually-hidden" : "list-empty"} role="status">{told}</p>
+      <p className={hits.length > 0 ? "visually-hidden" : "list-empty"} role="status">
+        {told}
+      </p>
       {hits.length > 0 && (
         <div className="list results-list" role="listbox" id="results" aria-label="Search results" tabIndex={-1}>
           {hits.map((hit, index) => (
@@ -42,12 +47,20 @@ export function SearchResults({ hits, state, query, activeIndex, nowMs, onOpen }
                 <Avatar conversation={hit.conversation} size="small" />
                 <div className="row-main">
                   <div className="row-line">
-                    <bdi className="row-name" dir="auto">{displayName(hit.conversation)}</bdi>
-                    {hit.message && <time className="row-time" dateTime={hit.message.created_at}>{clock.short(hit.message.created_at, nowMs)}</time>}
+                    <bdi className="row-name" dir="auto">
+                      {displayName(hit.conversation)}
+                    </bdi>
+                    {hit.message && (
+                      <time className="row-time" dateTime={hit.message.created_at}>
+                        {clock.short(hit.message.created_at, nowMs)}
+                      </time>
+                    )}
                   </div>
                   <div className="row-line">
                     <span className="row-preview" dir="auto">
-                      {hit.snippet.map((piece, place) => (piece.match ? <mark key={place}>{piece.text}</mark> : <span key={place}>{piece.text}</span>))}
+                      {hit.snippet.map((piece, place) =>
+                        piece.match ? <mark key={place}>{piece.text}</mark> : <span key={place}>{piece.text}</span>,
+                      )}
                     </span>
                   </div>
                 </div>

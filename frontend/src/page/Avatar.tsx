@@ -16,7 +16,16 @@ export function Avatar({ conversation, size }: Props) {
       <span className={`avatar-face tint-${tint(conversation.participant_id).toString()}`}>
         <span aria-hidden="true">{initials(displayName(conversation))}</span>
         {url !== null && url !== failed && (
-          <img src={url} alt="" width={size === "large" ? 96 : 44} height={size === "large" ? 96 : 44} loading="lazy" decoding="async" referrerPolicy="no-referrer" onError={() => setFailed(url)} />
+          <img
+            src={url}
+            alt=""
+            width={size === "large" ? 96 : 44}
+            height={size === "large" ? 96 : 44}
+            loading="lazy"
+            decoding="async"
+            referrerPolicy="no-referrer"
+            onError={() => setFailed(url)}
+          />
         )}
       </span>
       <PlatformMark platform={conversation.platform} name={platformName(conversation.platform)} />

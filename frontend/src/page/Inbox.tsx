@@ -1,5 +1,13 @@
 import { useConnectionStatus, useInbox, useInboxClient } from "@switchboard/client/react";
-import { type KeyboardEvent as ReactKeyboardEvent, useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import {
+  type KeyboardEvent as ReactKeyboardEvent,
+  useCallback,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+  useSyncExternalStore,
+} from "react";
 
 import { ConversationList } from "../list/ConversationList";
 import { SearchResults } from "../list/SearchResults";
@@ -53,7 +61,9 @@ export function Inbox({ session }: { session: SessionStore }) {
       setOpen(id);
       if (id !== null) setActiveId(id);
       // After the thread is there; from a list, by key or by hand, reading goes on in it.
-      requestAnimationFrame(() => document.getElementById(id === null ? "conversations" : "thread")?.focus({ preventScroll: true }));
+      requestAnimationFrame(() =>
+        document.getElementById(id === null ? "conversations" : "thread")?.focus({ preventScroll: true }),
+      );
     },
     [setOpen],
   );
@@ -61,7 +71,11 @@ export function Inbox({ session }: { session: SessionStore }) {
   const openHit = useCallback((hit: SearchHit) => open(hit.conversation.conversation_id, hit), [open]);
 
   // Without the one that is read just now, a list of unread ones would pull it away from under the reader.
-  const conversations = useKept(inbox.conversations, unreadOnly ? openId : null, client.getState().conversations.get(openId ?? ""));
+  const conversations = useKept(
+    inbox.conversations,
+    unreadOnly ? openId : null,
+    client.getState().conversations.get(openId ?? ""),
+  );
   useKeys({ conversations, activeId, setActiveId, openId, open, search });
 
   const onSearchKey = (event: ReactKeyboardEvent) => {
@@ -73,7 +87,9 @@ export function Inbox({ session }: { session: SessionStore }) {
       requestAnimationFrame(() => document.getElementById("conversations")?.focus());
     } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
-      setActiveHit((index) => Math.max(0, Math.min(found.hits.length - 1, index + (event.key === "ArrowDown" ? 1 : -1))));
+      setActiveHit((index) =>
+        Math.max(0, Math.min(found.hits.length - 1, index + (event.key === "ArrowDown" ? 1 : -1))),
+      );
     } else if (event.key === "Enter") {
       const hit = found.hits[Math.max(0, activeHit)];
       if (hit) openHit(hit);
@@ -105,7 +121,11 @@ export function Inbox({ session }: { session: SessionStore }) {
               aria-autocomplete="list"
               aria-expanded={isSearching && found.hits.length > 0}
               aria-controls={isSearching && found.hits.length > 0 ? "results" : undefined}
-              aria-activedescendant={isSearching && activeHit >= 0 && activeHit < found.hits.length ? `hit-${activeHit.toString()}` : undefined}
+              aria-activedescendant={
+                isSearching && activeHit >= 0 && activeHit < found.hits.length
+                  ? `hit-${activeHit.toString()}`
+                  : undefined
+              }
               autoComplete="off"
               spellCheck={false}
               dir="auto"
@@ -115,19 +135,52 @@ export function Inbox({ session }: { session: SessionStore }) {
               }}
               onKeyDown={onSearchKey}
             />
-            {isSearching && <button type="button" className="icon-button" aria-label="Clear the search" onClick={() => setText("")}><CloseIcon /></button>}
+            {isSearching && (
+              <button type="button" className="icon-button" aria-label="Clear the search" onClick={() => setText("")}>
+                <CloseIcon />
+              </button>
+            )}
           </div>
           <div className="filters" role="group" aria-label="Filter">
             {PLATFORMS.map(([value, name]) => (
-              <button key={name} type="button" className="chip" aria-pressed={platform === value} onClick={() => setPlatform(value)}>{name}</button>
+              <button
+                key={name}
+                type="button"
+                className="chip"
+                aria-pressed={platform === value}
+                onClick={() => setPlatform(value)}
+              >
+                {name}
+              </button>
             ))}
-            <button type="button" className="chip chip-unread" aria-pressed={unreadOnly} onClick={() => setUnreadOnly(!unreadOnly)}>Unread</button>
+            <button
+              type="button"
+              className="chip chip-unread"
+              aria-pressed={unreadOnly}
+              onClick={() => setUnreadOnly(!unreadOnly)}
+            >
+              Unread
+            </button>
           </div>
           {isSearching ? (
-            <SearchResults hits={found.hits} state={found.state} query={found.query} activeIndex={activeHit} nowMs={nowMs} onOpen={openHit} />
+            <SearchResults
+              hits={found.hits}
+              state={found.state}
+              query={found.query}
+              activeIndex={activeHit}
+              nowMs={nowMs}
+              onOpen={openHit}
+            />
           ) : (
             <>
-              {inbox.error !== null && <p className="list-error" role="alert">{inbox.error} <button type="button" className="link" onClick={() => void inbox.loadMore()}>Try again</button></p>}
+              {inbox.error !== null && (
+                <p className="list-error" role="alert">
+                  {inbox.error}{" "}
+                  <button type="button" className="link" onClick={() => void inbox.loadMore()}>
+                    Try again
+                  </button>
+                </p>
+              )}
               <ConversationList
                 key={`${platform ?? "all"} ${unreadOnly ? "unread" : "any"}`}
                 conversations={conversations}
@@ -147,12 +200,27 @@ export function Inbox({ session }: { session: SessionStore }) {
           )}
         </nav>
         {openId === null ? (
-          <main className="thread-pane thread-none"><p className="note">Choose a conversation. <kbd>j</kbd> and <kbd>k</kbd> go down and up, <kbd>Enter</kbd> opens.</p></main>
+          <main className="thread-pane thread-none">
+            <p className="note">
+              Choose a conversation. <kbd>j</kbd> and <kbd>k</kbd> go down and up, <kbd>Enter</kbd> opens.
+            </p>
+          </main>
         ) : (
-          <OpenConversation key={openId} id={openId} hit={picked} nowMs={nowMs} showsPerson={showsPerson} setShowsPerson={setShowsPerson} open={open} held={inbox.conversations} />
+          <OpenConversation
+            key={openId}
+            id={openId}
+            hit={picked}
+            nowMs={nowMs}
+            showsPerson={showsPerson}
+            setShowsPerson={setShowsPerson}
+            open={open}
+            held={inbox.conversations}
+          />
         )}
       </div>
-      <div className="visually-hidden" aria-live="polite" data-testid="announcer">{told}</div>
+      <div className="visually-hidden" aria-live="polite" data-testid="announcer">
+        {told}
+      </div>
     </div>
   );
 }

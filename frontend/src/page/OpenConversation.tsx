@@ -38,8 +38,12 @@ export function OpenConversation({ id, hit, nowMs, showsPerson, setShowsPerson, 
   if (!conversation) {
     return (
       <main className="thread-pane thread-none">
-        <p role="status" className="note">{view.loaded ? "This conversation is not here." : (view.error ?? "Loading…")}</p>
-        <button type="button" className="link" onClick={() => open(null)}>Back to the conversations</button>
+        <p role="status" className="note">
+          {view.loaded ? "This conversation is not here." : (view.error ?? "Loading…")}
+        </p>
+        <button type="button" className="link" onClick={() => open(null)}>
+          Back to the conversations
+        </button>
       </main>
     );
   }
@@ -48,11 +52,32 @@ export function OpenConversation({ id, hit, nowMs, showsPerson, setShowsPerson, 
     <>
       <main className="thread-pane" aria-label={`Conversation with ${name}`}>
         <div className="thread-head">
-          <button type="button" className="icon-button back" aria-label="Back to the conversations" onClick={() => open(null)}><BackIcon /></button>
+          <button
+            type="button"
+            className="icon-button back"
+            aria-label="Back to the conversations"
+            onClick={() => open(null)}
+          >
+            <BackIcon />
+          </button>
           <Avatar conversation={conversation} size="small" />
-          <h2><bdi dir="auto">{name}</bdi></h2>
-          {view.viewers.length > 0 && <span className="note viewers">{view.viewers.map((who) => who.name ?? "A colleague").join(", ")} also here</span>}
-          <button type="button" className="icon-button person-toggle" aria-label="Who it is" aria-pressed={showsPerson} onClick={() => setShowsPerson(!showsPerson)}><PersonIcon /></button>
+          <h2>
+            <bdi dir="auto">{name}</bdi>
+          </h2>
+          {view.viewers.length > 0 && (
+            <span className="note viewers">
+              {view.viewers.map((who) => who.name ?? "A colleague").join(", ")} also here
+            </span>
+          )}
+          <button
+            type="button"
+            className="icon-button person-toggle"
+            aria-label="Who it is"
+            aria-pressed={showsPerson}
+            onClick={() => setShowsPerson(!showsPerson)}
+          >
+            <PersonIcon />
+          </button>
         </div>
         <ThreadView
           conversation={conversation}

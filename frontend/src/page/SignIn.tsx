@@ -10,7 +10,9 @@ export function SignIn({ isEmbedded }: Props) {
       ) : (
         <>
           <p>You are not signed in, or your session has ended.</p>
-          <p className="note">Open the inbox with the link that you were given: it ends in <code>#token=…</code></p>
+          <p className="note">
+            Open the inbox with the link that you were given: it ends in <code>#token=…</code>
+          </p>
         </>
       )}
     </main>

@@ -10,14 +10,23 @@ import { prefer, type Theme, usePreferences } from "./preferences";
 export function ConnectionIndicator() {
   const { phase, reason } = useConnectionStatus();
   const client = useInboxClient();
-  const [state, word] = phase === "live" ? ["live", "Live"] : phase === "connecting" || reason === "stopped" ? ["connecting", "Connecting…"] : ["offline", "Offline"];
+  const [state, word] =
+    phase === "live"
+      ? ["live", "Live"]
+      : phase === "connecting" || reason === "stopped"
+        ? ["connecting", "Connecting…"]
+        : ["offline", "Offline"];
   return (
     <span className="connection-place">
       <span className={`connection connection-${state}`} role="status" aria-label="Connection">
         <span className="dot" aria-hidden="true" />
         <span data-testid="connection">{word}</span>
       </span>
-      {state === "offline" && <button type="button" className="link" onClick={() => client.reconnect()}>Try now</button>}
+      {state === "offline" && (
+        <button type="button" className="link" onClick={() => client.reconnect()}>
+          Try now
+        </button>
+      )}
     </span>
   );
 }
@@ -32,7 +41,11 @@ export function AccountBanner({ accounts }: { accounts: readonly Account[] }) {
       <ul>
         {broken.map((account) => (
           <li key={`${account.platform} ${account.page_id}`}>
-            <strong><bdi dir="auto">{account.name ?? account.page_id}</bdi></strong> ({platformName(account.platform)}) has to be connected again: {account.reason ?? "the platform no longer accepts its access."}
+            <strong>
+              <bdi dir="auto">{account.name ?? account.page_id}</bdi>
+            </strong>{" "}
+            ({platformName(account.platform)}) has to be connected again:{" "}
+            {account.reason ?? "the platform no longer accepts its access."}
           </li>
         ))}
       </ul>
@@ -40,7 +53,11 @@ export function AccountBanner({ accounts }: { accounts: readonly Account[] }) {
   );
 }
 
-const THEMES: readonly (readonly [Theme, string])[] = [["system", "As the system"], ["light", "Light"], ["dark", "Dark"]];
+const THEMES: readonly (readonly [Theme, string])[] = [
+  ["system", "As the system"],
+  ["light", "Light"],
+  ["dark", "Dark"],
+];
 
 /** Theme, sound, notifications; and which keys there are. */
 export function Settings() {
@@ -71,7 +88,15 @@ export function Settings() {
         button.current?.focus();
       }}
     >
-      <button ref={button} type="button" className="icon-button" aria-label="Settings" aria-expanded={isOpen} aria-controls="settings" onClick={() => setOpen(!isOpen)}>
+      <button
+        ref={button}
+        type="button"
+        className="icon-button"
+        aria-label="Settings"
+        aria-expanded={isOpen}
+        aria-controls="settings"
+        onClick={() => setOpen(!isOpen)}
+      >
         <GearIcon />
       </button>
       {isOpen && (
@@ -79,15 +104,30 @@ export function Settings() {
           <fieldset>
             <legend>Colours</legend>
             {THEMES.map(([value, name]) => (
-              <label key={value}><input type="radio" name="theme" checked={theme === value} onChange={() => prefer({ theme: value })} /> {name}</label>
+              <label key={value}>
+                <input type="radio" name="theme" checked={theme === value} onChange={() => prefer({ theme: value })} />{" "}
+                {name}
+              </label>
             ))}
           </fieldset>
           <fieldset>
             <legend>New messages</legend>
-            <label><input type="checkbox" checked={sound} onChange={(event) => prefer({ sound: event.target.checked })} /> Play a sound</label>
-            <label><input type="checkbox" checked={notifications} onChange={(event) => void wantNotifications(event.target.checked)} /> Show a notification</label>
+            <label>
+              <input type="checkbox" checked={sound} onChange={(event) => prefer({ sound: event.target.checked })} />{" "}
+              Play a sound
+            </label>
+            <label>
+              <input
+                type="checkbox"
+                checked={notifications}
+                onChange={(event) => void wantNotifications(event.target.checked)}
+              />{" "}
+              Show a notification
+            </label>
           </fieldset>
-          <p className="keys"><kbd>j</kbd> <kbd>k</kbd> down, up · <kbd>Enter</kbd> open · <kbd>/</kbd> search · <kbd>Esc</kbd> back</p>
+          <p className="keys">
+            <kbd>j</kbd> <kbd>k</kbd> down, up · <kbd>Enter</kbd> open · <kbd>/</kbd> search · <kbd>Esc</kbd> back
+          </p>
         </div>
       )}
     </div>

@@ -18,7 +18,8 @@ export function showUnread(unread: number, name: string): void {
  */
 export function playTone(): void {
   // Locks exist where the page is served securely; elsewhere each tab sounds for itself.
-  if ("locks" in navigator) void navigator.locks.request("switchboard.tone", { ifAvailable: true }, (lock) => (lock ? tone() : undefined));
+  if ("locks" in navigator)
+    void navigator.locks.request("switchboard.tone", { ifAvailable: true }, (lock) => (lock ? tone() : undefined));
   else void tone();
 }
 

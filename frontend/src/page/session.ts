@@ -45,7 +45,12 @@ export function openSession(window: Window, config: Config, given: string | null
   window.addEventListener("hashchange", () => take(takeToken(window)));
   if (isEmbedded) {
     window.addEventListener("message", (event: MessageEvent<unknown>) => {
-      take(tokenOfMessage({ origin: event.origin, isFromParent: event.source === window.parent, data: event.data }, config.embeddingOrigins));
+      take(
+        tokenOfMessage(
+          { origin: event.origin, isFromParent: event.source === window.parent, data: event.data },
+          config.embeddingOrigins,
+        ),
+      );
     });
     ask("switchboard:ready");
   }

@@ -29,7 +29,8 @@ export function useAttention(unread: number, openId: string | null, open: (id: s
       const isWatched = document.visibilityState === "visible" && opened.current === conversation.conversation_id;
       if (isWatched) return;
       if (preferences().sound) playTone();
-      if (preferences().notifications && document.visibilityState === "hidden") notify(who, text, conversation.conversation_id, () => open(conversation.conversation_id));
+      if (preferences().notifications && document.visibilityState === "hidden")
+        notify(who, text, conversation.conversation_id, () => open(conversation.conversation_id));
     });
     return () => {
       window.clearTimeout(timer);

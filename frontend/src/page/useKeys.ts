@@ -22,13 +22,19 @@ export function useKeys(keys: Keys): void {
       const { conversations, activeId, setActiveId, openId, open, search } = latest.current;
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || writes(event.target)) return;
       const inList = event.target instanceof HTMLElement && event.target.id === "conversations";
-      const step = event.key === "j" || (inList && event.key === "ArrowDown") ? 1 : event.key === "k" || (inList && event.key === "ArrowUp") ? -1 : 0;
+      const step =
+        event.key === "j" || (inList && event.key === "ArrowDown")
+          ? 1
+          : event.key === "k" || (inList && event.key === "ArrowUp")
+            ? -1
+            : 0;
       if (step !== 0) {
         const at = conversations.findIndex((one) => one.conversation_id === activeId);
         const next = conversations[Math.max(0, Math.min(conversations.length - 1, at + step))];
         if (next) setActiveId(next.conversation_id);
         document.getElementById("conversations")?.focus({ preventScroll: true });
-      } else if (event.key === "Enter" && activeId !== null && (inList || event.target === document.body)) open(activeId);
+      } else if (event.key === "Enter" && activeId !== null && (inList || event.target === document.body))
+        open(activeId);
       else if (event.key === "Escape" && openId !== null) open(null);
       else if (event.key === "/") search.current?.focus();
       else return;

@@ -6,7 +6,11 @@ import type { Platform, SearchHit } from "../model";
 const PAUSE_MS = 200;
 const LIMIT = 50;
 
-export type Found = { readonly query: string; readonly hits: readonly SearchHit[]; readonly state: "loading" | "done" | "failed" };
+export type Found = {
+  readonly query: string;
+  readonly hits: readonly SearchHit[];
+  readonly state: "loading" | "done" | "failed";
+};
 
 /** What is found for `text`, a moment after the last key; the answer of an older question never replaces a newer one's. */
 export function useSearch(text: string, platform: Platform | undefined): Found {

@@ -40,16 +40,35 @@ export const MessageView = memo(function MessageView(props: Props) {
   const wasEdited = message.edited_at !== null && !unsent;
   const isEmpty = !unsent && !message.content && message.attachments.length === 0;
   return (
-    <div className={`message ${out ? "out" : "in"}${isFirst ? " first" : ""}${isLast ? " last" : ""}${props.isFound ? " found" : ""}`}>
-      {isFirst && <span className={out ? "visually-hidden" : "sender"}><bdi dir="auto">{out ? "You" : props.senderName}</bdi></span>}
+    <div
+      className={`message ${out ? "out" : "in"}${isFirst ? " first" : ""}${isLast ? " last" : ""}${props.isFound ? " found" : ""}`}
+    >
+      {isFirst && (
+        <span className={out ? "visually-hidden" : "sender"}>
+          <bdi dir="auto">{out ? "You" : props.senderName}</bdi>
+        </span>
+      )}
       <div className="bubble-line">
-        <div title={props.isTimed ? undefined : clock.full(message.created_at)} className={`bubble${unsent ? " bubble-unsent" : ""}${message.status === "failed" ? " bubble-failed" : ""}`}>
+        <div
+          title={props.isTimed ? undefined : clock.full(message.created_at)}
+          className={`bubble${unsent ? " bubble-unsent" : ""}${message.status === "failed" ? " bubble-failed" : ""}`}
+        >
           {message.referral && !unsent && <ReferralNote message={message} />}
-          {message.reply_to && <Quote message={message} repliedTo={props.repliedTo} quoting={props.quoting} onQuote={props.onQuote} />}
+          {message.reply_to && (
+            <Quote message={message} repliedTo={props.repliedTo} quoting={props.quoting} onQuote={props.onQuote} />
+          )}
           {unsent && <span className="note">{out ? "You unsent this message" : "This message was unsent"}</span>}
           {message.attachments.length > 0 && (
             <div className="attachments">
-              {message.attachments.map((attachment, index) => <AttachmentView key={index} message={message} index={index} attachment={attachment} nowMs={props.nowMs} />)}
+              {message.attachments.map((attachment, index) => (
+                <AttachmentView
+                  key={index}
+                  message={message}
+                  index={index}
+                  attachment={attachment}
+                  nowMs={props.nowMs}
+                />
+              ))}
             </div>
           )}
           {message.kind === "postback" && !unsent && <span className="postback-mark">Pressed a button</span>}
@@ -61,7 +80,9 @@ export const MessageView = memo(function MessageView(props: Props) {
       <div className={props.isTimed || wasEdited ? "meta" : "meta visually-hidden"}>
         {wasEdited && <span title={clock.full(message.edited_at)}>Edited</span>}
         {out && message.sent_via && SENT_WITH[message.sent_via] && isLast && <span>{SENT_WITH[message.sent_via]}</span>}
-        <time dateTime={message.created_at} title={clock.full(message.created_at)}>{clock.time(message.created_at)}</time>
+        <time dateTime={message.created_at} title={clock.full(message.created_at)}>
+          {clock.time(message.created_at)}
+        </time>
         {out && <Ticks message={message} />}
       </div>
       {message.status === "failed" && <div className="failure">{message.error ?? "It was not delivered."}</div>}
@@ -72,7 +93,15 @@ export const MessageView = memo(function MessageView(props: Props) {
 function Text({ text }: { text: string }) {
   return (
     <p className="text" dir="auto">
-      {linkified(text).map((piece, index) => (piece.href ? <Outside key={index} href={piece.href}>{piece.text}</Outside> : piece.text))}
+      {linkified(text).map((piece, index) =>
+        piece.href ? (
+          <Outside key={index} href={piece.href}>
+            {piece.text}
+          </Outside>
+        ) : (
+          piece.text
+        ),
+      )}
     </p>
   );
 }
@@ -81,18 +110,44 @@ function Quote({ message, repliedTo, quoting, onQuote }: Pick<Props, "message" |
   if (message.reply_to?.story) {
     const url = message.reply_to.story["url"];
     const safe = typeof url === "string" ? safeUrl(url, window.location.origin) : null;
-    return <span className="quote"><span className="quote-name">{message.direction === "incoming" ? "Replied to your story" : "Replied to their story"}</span>{safe && <Outside href={safe}>Open the story</Outside>}</span>;
+    return (
+      <span className="quote">
+        <span className="quote-name">
+          {message.direction === "incoming" ? "Replied to your story" : "Replied to their story"}
+        </span>
+        {safe && <Outside href={safe}>Open the story</Outside>}
+      </span>
+    );
   }
   const id = message.reply_to?.message_id;
   if (!repliedTo) {
-    const text = quoting === "missing" ? "The message was not found" : quoting === "awaited" ? "Looking for the message…" : "Replied to an earlier message";
-    const said = <span className="quote-text note" role={quoting === null ? undefined : "status"}>{text}</span>;
-    return id ? <button type="button" className="quote" onClick={() => onQuote(id)}>{said}</button> : <span className="quote">{said}</span>;
+    const text =
+      quoting === "missing"
+        ? "The message was not found"
+        : quoting === "awaited"
+          ? "Looking for the message…"
+          : "Replied to an earlier message";
+    const said = (
+      <span className="quote-text note" role={quoting === null ? undefined : "status"}>
+        {text}
+      </span>
+    );
+    return id ? (
+      <button type="button" className="quote" onClick={() => onQuote(id)}>
+        {said}
+      </button>
+    ) : (
+      <span className="quote">{said}</span>
+    );
   }
   return (
     <button type="button" className="quote" onClick={() => onQuote(repliedTo.message_id)}>
-      <span className="quote-name"><bdi dir="auto">{repliedTo.direction === "outgoing" ? "You" : (repliedTo.sender_name ?? "Customer")}</bdi></span>
-      <span className="quote-text" dir="auto">{previewOf(repliedTo).text}</span>
+      <span className="quote-name">
+        <bdi dir="auto">{repliedTo.direction === "outgoing" ? "You" : (repliedTo.sender_name ?? "Customer")}</bdi>
+      </span>
+      <span className="quote-text" dir="auto">
+        {previewOf(repliedTo).text}
+      </span>
     </button>
   );
 }
@@ -107,7 +162,8 @@ function Reactions({ message, senderName }: { message: Message; senderName: stri
     <ul className="reactions" aria-label="Reactions">
       {[...counted].map(([emoji, who]) => (
         <li key={emoji} title={who.join(", ")}>
-          {emoji}{who.length > 1 && <span className="reaction-count">{who.length}</span>}
+          {emoji}
+          {who.length > 1 && <span className="reaction-count">{who.length}</span>}
           <span className="visually-hidden"> by {who.join(", ")}</span>
         </li>
       ))}
@@ -118,12 +174,27 @@ function Reactions({ message, senderName }: { message: Message; senderName: stri
 function ReferralNote({ message }: { message: Message }) {
   const { referral } = message;
   if (!referral) return null;
-  const from = referral.ad_id ? "Came from an advertisement" : referral.product_id ? "Asked about a product" : "Came by a link";
+  const from = referral.ad_id
+    ? "Came from an advertisement"
+    : referral.product_id
+      ? "Asked about a product"
+      : "Came by a link";
   const what = referral.title ?? referral.ref;
   const url = safeUrl(referral.url, window.location.origin);
   return (
     <span className="referral">
-      {from}{what && <>: <bdi dir="auto">{what}</bdi></>}{url && <> · <Outside href={url}>open</Outside></>}
+      {from}
+      {what && (
+        <>
+          : <bdi dir="auto">{what}</bdi>
+        </>
+      )}
+      {url && (
+        <>
+          {" "}
+          · <Outside href={url}>open</Outside>
+        </>
+      )}
     </span>
   );
 }
@@ -131,17 +202,40 @@ function ReferralNote({ message }: { message: Message }) {
 function Ticks({ message }: { message: Message }) {
   switch (message.status) {
     case "failed":
-      return <span className="ticks ticks-failed"><WarningIcon /><span>Not delivered</span></span>;
+      return (
+        <span className="ticks ticks-failed">
+          <WarningIcon />
+          <span>Not delivered</span>
+        </span>
+      );
     case "read":
     case "played": {
       const when = message.read_at ? ` at ${clock.time(message.read_at)}` : "";
       const word = message.status === "played" ? "Played" : "Read";
-      return <span className="ticks ticks-read" title={`${word}${when}`}><TicksIcon /><span className="visually-hidden">{word}{when}</span></span>;
+      return (
+        <span className="ticks ticks-read" title={`${word}${when}`}>
+          <TicksIcon />
+          <span className="visually-hidden">
+            {word}
+            {when}
+          </span>
+        </span>
+      );
     }
     case "delivered":
-      return <span className="ticks" title="Delivered"><TicksIcon /><span className="visually-hidden">Delivered</span></span>;
+      return (
+        <span className="ticks" title="Delivered">
+          <TicksIcon />
+          <span className="visually-hidden">Delivered</span>
+        </span>
+      );
     case "sent":
-      return <span className="ticks" title="Sent"><TickIcon /><span className="visually-hidden">Sent</span></span>;
+      return (
+        <span className="ticks" title="Sent">
+          <TickIcon />
+          <span className="visually-hidden">Sent</span>
+        </span>
+      );
     case null:
       return null;
   }

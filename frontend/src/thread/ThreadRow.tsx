@@ -27,8 +27,16 @@ export const ThreadRow = memo(function ThreadRow({ message, before, after, first
   const row = rowOf(before, message, after, clock, firstNewId);
   return (
     <>
-      {row.isNewDay && <div className="day"><time dateTime={clock.dayKey(message.created_at)}>{clock.day(message.created_at, shown.nowMs)}</time></div>}
-      {row.isFirstNew && <div className="new-divider" id="new-messages"><span>New messages</span></div>}
+      {row.isNewDay && (
+        <div className="day">
+          <time dateTime={clock.dayKey(message.created_at)}>{clock.day(message.created_at, shown.nowMs)}</time>
+        </div>
+      )}
+      {row.isFirstNew && (
+        <div className="new-divider" id="new-messages">
+          <span>New messages</span>
+        </div>
+      )}
       <MessageView message={message} isFirst={row.isFirst} isLast={row.isLast} isTimed={row.isTimed} {...shown} />
     </>
   );

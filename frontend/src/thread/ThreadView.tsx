@@ -41,7 +41,16 @@ export function ThreadView(props: Props) {
   const pages = { isLoading, hasOlder, error, onOlder };
   const firstNew = useFirstNew(conversation.unread_count, messages, isAtBottom, pages);
   const isSeeking = props.sought !== null;
-  const scroll = useThreadScroll(scrollerRef, { messages, newestId, firstNew, isSeeking, pages, isAtBottom, setAtBottom, onSeen: props.onSeen });
+  const scroll = useThreadScroll(scrollerRef, {
+    messages,
+    newestId,
+    firstNew,
+    isSeeking,
+    pages,
+    isAtBottom,
+    setAtBottom,
+    onSeen: props.onSeen,
+  });
   const found = useSought(props.sought, messages, pages, scroll.showIndex);
   const name = displayName(conversation);
 
@@ -63,12 +72,30 @@ export function ThreadView(props: Props) {
 
   return (
     <div className="thread-frame">
-      <div className="thread" ref={scrollerRef} onScroll={onScroll} {...moving} tabIndex={0} role="region" aria-label={`Messages with ${name}`} id="thread">
+      <div
+        className="thread"
+        ref={scrollerRef}
+        onScroll={onScroll}
+        {...moving}
+        tabIndex={0}
+        role="region"
+        aria-label={`Messages with ${name}`}
+        id="thread"
+      >
         <div className="thread-inner">
           <div className="thread-top">
-            {error !== null ? <span role="alert">{error} <button type="button" className="link" onClick={() => void onOlder()}>Try again</button></span>
-              : hasOlder || isLoading ? <span className="note">Loading older messages…</span>
-              : <span className="note">This is where the conversation begins</span>}
+            {error !== null ? (
+              <span role="alert">
+                {error}{" "}
+                <button type="button" className="link" onClick={() => void onOlder()}>
+                  Try again
+                </button>
+              </span>
+            ) : hasOlder || isLoading ? (
+              <span className="note">Loading older messages…</span>
+            ) : (
+              <span className="note">This is where the conversation begins</span>
+            )}
           </div>
           <ol className="messages" style={{ blockSize: scroll.rows.getTotalSize() }}>
             {scroll.rows.getVirtualItems().map((item) => {
@@ -90,7 +117,9 @@ export function ThreadView(props: Props) {
                     before={props.messages[item.index + waiting - 1] ?? null}
                     after={messages[item.index + 1] ?? null}
                     firstNewId={firstNew.id}
-                    repliedTo={message.reply_to?.message_id ? (byPlatformId.get(message.reply_to.message_id) ?? null) : null}
+                    repliedTo={
+                      message.reply_to?.message_id ? (byPlatformId.get(message.reply_to.message_id) ?? null) : null
+                    }
                     senderName={message.direction === "incoming" ? name : (message.sender_name ?? "You")}
                     nowMs={props.nowMs}
                     isFound={message.id === found.markedId}
@@ -101,20 +130,29 @@ export function ThreadView(props: Props) {
               );
             })}
           </ol>
-          <div className="typing" role="status">{props.typing}</div>
+          <div className="typing" role="status">
+            {props.typing}
+          </div>
         </div>
       </div>
       {!isAtBottom && (
         <button type="button" className="to-bottom" onClick={scroll.toBottom}>
           <DownIcon />
-          {scroll.newBelow > 0 ? `${scroll.newBelow.toString()} new` : <span className="visually-hidden">To the newest message</span>}
+          {scroll.newBelow > 0 ? (
+            `${scroll.newBelow.toString()} new`
+          ) : (
+            <span className="visually-hidden">To the newest message</span>
+          )}
         </button>
       )}
     </div>
   );
 }
 
-function quoting({ reply_to }: Message, { awaitedId, missingId }: { awaitedId: string | null; missingId: string | null }): Quoting {
+function quoting(
+  { reply_to }: Message,
+  { awaitedId, missingId }: { awaitedId: string | null; missingId: string | null },
+): Quoting {
   const id = reply_to?.message_id ?? null;
   return id === null ? null : id === awaitedId ? "awaited" : id === missingId ? "missing" : null;
 }

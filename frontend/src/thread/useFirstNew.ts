@@ -16,11 +16,18 @@ export function useFirstNew(unreadCount: number, messages: readonly Message[], i
   const { hasOlder } = pages;
   const isLooking = isAtBottom && document.visibilityState === "visible";
   const now =
-    messages.length === 0 ? null
-    : firstNew === null ? firstNewOf(messages, unreadCount, hasOlder)
-    : firstNewAfter(firstNew, { messages, unread: unreadCount, hasOlder, isLooking });
+    messages.length === 0
+      ? null
+      : firstNew === null
+        ? firstNewOf(messages, unreadCount, hasOlder)
+        : firstNewAfter(firstNew, { messages, unread: unreadCount, hasOlder, isLooking });
   if (now !== null && now !== firstNew) setFirstNew(now);
-  const progress = useOlderUntil(now && !now.isFound ? "the first unread message" : null, false, pages, MAX_PAGES_TO_FIND);
+  const progress = useOlderUntil(
+    now && !now.isFound ? "the first unread message" : null,
+    false,
+    pages,
+    MAX_PAGES_TO_FIND,
+  );
   const isKnown = now !== null && progress !== "going";
   return { id: isKnown ? now.id : null, isKnown, isFound: now?.isFound === true };
 }

@@ -12,7 +12,12 @@ const stores = new WeakMap<InboxClient, MediaStore>();
 
 /** Return what a client has fetched: nothing of it outlives a sign-out. */
 function storeOf(client: InboxClient): MediaStore {
-  const known = stores.get(client) ?? new MediaStore((key, signal) => client.media(key.conversationId, key.messageId, key.index, { signal }), MAX_HELD_BYTES);
+  const known =
+    stores.get(client) ??
+    new MediaStore(
+      (key, signal) => client.media(key.conversationId, key.messageId, key.index, { signal }),
+      MAX_HELD_BYTES,
+    );
   stores.set(client, known);
   return known;
 }
@@ -31,16 +36,18 @@ export function useMedia(key: MediaKey, isWanted: boolean) {
     if (!isWanted) return undefined;
     const ends = new AbortController();
     let url: string | null = null;
-    storeOf(client).load({ conversationId, messageId, index }, ends.signal).then(
-      (blob) => {
-        if (ends.signal.aborted) return;
-        url = URL.createObjectURL(blob);
-        setOutcome({ is: "loaded", url, mimeType: blob.type });
-      },
-      (error: unknown) => {
-        if (!ends.signal.aborted) setOutcome({ is: "failed", ...failureOf(error) });
-      },
-    );
+    storeOf(client)
+      .load({ conversationId, messageId, index }, ends.signal)
+      .then(
+        (blob) => {
+          if (ends.signal.aborted) return;
+          url = URL.createObjectURL(blob);
+          setOutcome({ is: "loaded", url, mimeType: blob.type });
+        },
+        (error: unknown) => {
+          if (!ends.signal.aborted) setOutcome({ is: "failed", ...failureOf(error) });
+        },
+      );
     return () => {
       ends.abort();
       if (url !== null) URL.revokeObjectURL(url);
@@ -68,9 +75,12 @@ export function useNear(ref: RefObject<HTMLElement | null>): boolean {
   useEffect(() => {
     const element = ref.current;
     if (!element || isNear) return undefined;
-    const observer = new IntersectionObserver((entries) => {
-      if (entries.some((entry) => entry.isIntersecting)) setNear(true);
-    }, { root: element.closest("#thread"), rootMargin: `${NEAR_PX.toString()}px 0px` });
+    const observer = new IntersectionObserver(
+      (entries) => {
+        if (entries.some((entry) => entry.isIntersecting)) setNear(true);
+      },
+      { root: element.closest("#thread"), rootMargin: `${NEAR_PX.toString()}px 0px` },
+    );
     observer.observe(element);
     return () => observer.disconnect();
   }, [ref, isNear]);

@@ -17,12 +17,18 @@ type Progress = "idle" | "going" | "stuck" | "reached" | "missing";
  * @param goal what is wanted, the same object or text while it is; null where nothing is
  * @param mostPages how many are asked for before it counts as missing
  */
-export function useOlderUntil(goal: unknown, isHere: boolean, { isLoading, hasOlder, error, onOlder }: Pages, mostPages: number): Progress {
+export function useOlderUntil(
+  goal: unknown,
+  isHere: boolean,
+  { isLoading, hasOlder, error, onOlder }: Pages,
+  mostPages: number,
+): Progress {
   const asked = useRef<{ goal: unknown; pages: number }>({ goal: null, pages: 0 });
   const [spentGoal, setSpentGoal] = useState<unknown>(null);
   const [pagesCome, setPagesCome] = useState(0);
   const isSpent = !isLoading && (!hasOlder || spentGoal === goal);
-  const progress = goal === null ? "idle" : isHere ? "reached" : error !== null ? "stuck" : isSpent ? "missing" : "going";
+  const progress =
+    goal === null ? "idle" : isHere ? "reached" : error !== null ? "stuck" : isSpent ? "missing" : "going";
   const isNext = progress === "going" && !isLoading;
   useEffect(() => {
     if (!isNext) return;

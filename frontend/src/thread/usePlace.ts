@@ -19,7 +19,10 @@ type Placed = {
  * Where a thread begins to be read, and where it goes on when what was read is not loaded any more. Until it is there, the
  * screen shows nothing that anybody has chosen to see; whoever scrolls meanwhile has chosen.
  */
-export function usePlace(rows: Virtualizer<HTMLDivElement, HTMLLIElement>, { messages, firstNew, isSeeking, pages }: Placed) {
+export function usePlace(
+  rows: Virtualizer<HTMLDivElement, HTMLLIElement>,
+  { messages, firstNew, isSeeking, pages }: Placed,
+) {
   const isPlacedRef = useRef(false);
   const readRef = useRef<number | null>(null);
   const [lostId, setLostId] = useState<number | null>(null);

@@ -8,7 +8,12 @@ import { type Drawn, seenUpTo } from "../core/reading";
  * @param isSettled whether the screen shows what is being read, and not what is only passed on the way to it
  * @param drawn the rows that are drawn
  */
-export function useSeen(scrollerRef: RefObject<HTMLDivElement | null>, isSettled: () => boolean, drawn: () => readonly Drawn[], onSeen: (upToId: number) => void) {
+export function useSeen(
+  scrollerRef: RefObject<HTMLDivElement | null>,
+  isSettled: () => boolean,
+  drawn: () => readonly Drawn[],
+  onSeen: (upToId: number) => void,
+) {
   const [id, setId] = useState(0);
   const told = useRef(0);
   const look = () => {

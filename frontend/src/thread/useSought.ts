@@ -12,12 +12,20 @@ const MARKED_MS = 3_000;
 export type Sought = { readonly id: number } | { readonly messageId: string };
 
 /** Go to the message that is sought, loading older pages until it is there, and mark it for a moment. */
-export function useSought(picked: Sought | null, messages: readonly Message[], pages: Pages, showIndex: (index: number) => void) {
+export function useSought(
+  picked: Sought | null,
+  messages: readonly Message[],
+  pages: Pages,
+  showIndex: (index: number) => void,
+) {
   const [quoted, setQuoted] = useState<{ readonly after: Sought | null; readonly sought: Sought } | null>(null);
   const [reached, setReached] = useState<Sought | null>(null);
   const [markedId, setMarkedId] = useState<number | null>(null);
   const sought = quoted !== null && quoted.after === picked ? quoted.sought : picked; // what was asked for last
-  const index = useMemo(() => (sought === null ? -1 : messages.findIndex((message) => isSought(message, sought))), [sought, messages]);
+  const index = useMemo(
+    () => (sought === null ? -1 : messages.findIndex((message) => isSought(message, sought))),
+    [sought, messages],
+  );
   const progress = useOlderUntil(sought === reached ? null : sought, index >= 0, pages, MAX_PAGES_TO_FIND);
   const message = messages[index];
   if (message && reached !== sought) {

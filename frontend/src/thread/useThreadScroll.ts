@@ -36,7 +36,8 @@ export function useThreadScroll(scrollerRef: RefObject<HTMLDivElement | null>, s
   const rows = useRows(scrollerRef, messages);
   const { isPlacedRef, readRef, isLost, letGo } = usePlace(rows, scrolled);
   const items = rows.getVirtualItems();
-  const drawn = () => rows.getVirtualItems().map(({ index, start, end }) => ({ id: messages[index]?.id ?? 0, start, end }));
+  const drawn = () =>
+    rows.getVirtualItems().map(({ index, start, end }) => ({ id: messages[index]?.id ?? 0, start, end }));
   const seen = useSeen(scrollerRef, () => isPlacedRef.current && !isLost, drawn, scrolled.onSeen);
 
   const look = () => {
@@ -109,7 +110,11 @@ function useRows(scrollerRef: RefObject<HTMLDivElement | null>, messages: readon
 }
 
 /** What does not scroll but takes away room, a keyboard, a window made smaller: whoever is at the end stays there. */
-function useStayingAtTheEnd(scrollerRef: RefObject<HTMLDivElement | null>, isAtBottom: boolean, toEnd: () => void): void {
+function useStayingAtTheEnd(
+  scrollerRef: RefObject<HTMLDivElement | null>,
+  isAtBottom: boolean,
+  toEnd: () => void,
+): void {
   const latest = useRef({ isAtBottom, toEnd });
   useEffect(() => {
     latest.current = { isAtBottom, toEnd };
@@ -131,5 +136,6 @@ function isAtEnd(element: HTMLElement): boolean {
 
 function newBelow(messages: readonly Message[], newestId: number, seenId: number): number {
   if (newestId <= seenId) return 0;
-  return messages.filter((message) => message.id > seenId && message.direction === "incoming" && !message.deleted_at).length;
+  return messages.filter((message) => message.id > seenId && message.direction === "incoming" && !message.deleted_at)
+    .length;
 }

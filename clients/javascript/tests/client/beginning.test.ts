@@ -55,8 +55,7 @@ describe("beginning", () => {
 
   test("asks for another token when REST refuses the first, once", async () => {
     const asked: string[] = [];
-    world.answer = (request) =>
-      request.headers.get("Authorization") === "Bearer bad" ? refusal(401) : undefined;
+    world.answer = (request) => (request.headers.get("Authorization") === "Bearer bad" ? refusal(401) : undefined);
     const made = world.client({
       getToken: (reason) => {
         asked.push(reason);
@@ -99,7 +98,11 @@ test("after stop nothing is left behind, and start goes on", async () => {
 test("start, stop and start again at once load once, whichever answer comes last", async () => {
   const answers: ((response: Response) => void)[] = [];
   world.answer = ({ url }) =>
-    url.includes("/api/conversations?") ? new Promise((resolve) => { answers.push(resolve); }) : undefined;
+    url.includes("/api/conversations?")
+      ? new Promise((resolve) => {
+          answers.push(resolve);
+        })
+      : undefined;
   const made = world.client();
   made.start();
   await world.settles();
@@ -130,7 +133,11 @@ test("a second token that is refused signs out, and says so", async () => {
   await world.passes(120_000);
 
   expect(asked).toEqual(["start", "refused"]);
-  expect(made.getStatus()).toMatchObject({ phase: "stopped", reason: "signed_out", detail: "4001 the token is forged" });
+  expect(made.getStatus()).toMatchObject({
+    phase: "stopped",
+    reason: "signed_out",
+    detail: "4001 the token is forged",
+  });
   expect(world.sockets).toHaveLength(2);
   expect(world.timers).toBe(0);
 });

@@ -116,7 +116,11 @@ describe("a reset", () => {
     await world.settles();
     let give: (response: Response) => void = () => undefined;
     world.answer = ({ url }) =>
-      url.includes("cursor=older") ? new Promise((resolve) => { give = resolve; }) : undefined;
+      url.includes("cursor=older")
+        ? new Promise((resolve) => {
+            give = resolve;
+          })
+        : undefined;
     const older = made.loadOlderMessages("c1");
     await world.settles();
 
@@ -196,7 +200,12 @@ test("messages are kept only of conversations that somebody looks at", async () 
 test("a message that comes while its conversation is loaded is kept", async () => {
   const made = await world.live();
   let give: (response: Response) => void = () => undefined;
-  world.answer = ({ url }) => (url.includes("/c1/messages") ? new Promise((resolve) => { give = resolve; }) : undefined);
+  world.answer = ({ url }) =>
+    url.includes("/c1/messages")
+      ? new Promise((resolve) => {
+          give = resolve;
+        })
+      : undefined;
   made.watchConversation("c1");
   await world.settles();
   const early = world.list([message(1)]);

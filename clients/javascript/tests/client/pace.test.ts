@@ -144,7 +144,9 @@ test("whatever is said, it is less than half of what a gateway allows, and each 
         await own.passes(ms);
       }
       await own.passes(15_000);
-      const last = new Map(said(own).flatMap((frame) => (frame.type === "read" ? [[frame.conversation_id, frame.up_to_seq]] : [])));
+      const last = new Map(
+        said(own).flatMap((frame) => (frame.type === "read" ? [[frame.conversation_id, frame.up_to_seq]] : [])),
+      );
       expect(last).toEqual(greatest);
       made.stop();
     }),
@@ -154,7 +156,10 @@ test("whatever is said, it is less than half of what a gateway allows, and each 
 
 describe("over REST", () => {
   /** A client that is connecting, and what was posted. */
-  async function connecting(): Promise<{ made: Awaited<ReturnType<ClientWorld["live"]>>; posts: () => Promise<unknown[]> }> {
+  async function connecting(): Promise<{
+    made: Awaited<ReturnType<ClientWorld["live"]>>;
+    posts: () => Promise<unknown[]>;
+  }> {
     const made = world.client();
     made.start();
     await world.settles();

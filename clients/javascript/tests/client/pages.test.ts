@@ -23,7 +23,9 @@ describe("pages", () => {
     made.watchConversation("c1");
     await world.settles();
     world.socket.says({
-      ...newMessage(1, { seq: 2, content: "edited long ago" }), type: "message_updated", seq: 2,
+      ...newMessage(1, { seq: 2, content: "edited long ago" }),
+      type: "message_updated",
+      seq: 2,
     });
     expect(texts(made)).toEqual(["text 4", "text 5"]);
 
@@ -34,7 +36,12 @@ describe("pages", () => {
 
   test("can be asked for by whoever is being told of the one before", async () => {
     const asked: ((page: Response) => void)[] = [];
-    world.answer = ({ url }) => url.includes("/messages") ? new Promise((answered) => { asked.push(answered); }) : undefined;
+    world.answer = ({ url }) =>
+      url.includes("/messages")
+        ? new Promise((answered) => {
+            asked.push(answered);
+          })
+        : undefined;
     const made = await world.live();
     made.watchConversation("c1");
     await world.passes(100); // what happens now is told at once
@@ -99,12 +106,18 @@ describe("pages", () => {
       new URL(url).pathname === "/api/conversations"
         ? world.list([conversation("c1")], { Link: '</api/conversations?cursor=two>; rel="next"' })
         : undefined;
-    for (const [pageSize, further] of [[30, 120], [100, 200]] as const) {
+    for (const [pageSize, further] of [
+      [30, 120],
+      [100, 200],
+    ] as const) {
       const made = await world.live({ pageSize });
       world.requests.length = 0;
       await made.loadConversations({ platform: "facebook" });
       await made.loadMoreConversations({ platform: "facebook" });
-      expect(world.requests.map(({ url }) => new URL(url).searchParams.get("limit"))).toEqual([String(pageSize), String(further)]);
+      expect(world.requests.map(({ url }) => new URL(url).searchParams.get("limit"))).toEqual([
+        String(pageSize),
+        String(further),
+      ]);
     }
   });
 
@@ -128,7 +141,9 @@ describe("pages", () => {
   test("of a search are the server's, with its cursor", async () => {
     const hit = { type: "message", conversation: conversation("c7"), message: message(1), snippet: [] };
     world.answer = ({ url }) =>
-      url.includes("/api/search?q=blue+one&limit=5") ? world.list([hit], { Link: '</api/search?cursor=n>; rel="next"' }) : undefined;
+      url.includes("/api/search?q=blue+one&limit=5")
+        ? world.list([hit], { Link: '</api/search?cursor=n>; rel="next"' })
+        : undefined;
     const made = await world.live();
 
     expect(await made.search("blue one", { limit: 5 })).toEqual({ hits: [hit], next: "n" });

@@ -55,7 +55,13 @@ describe("what is said", () => {
     const read = conversation("c1", { unread_count: 0, last_seq: 2 });
     world.answer = ({ url, method }) =>
       url.includes("/sse/42")
-        ? new Response(new ReadableStream<Uint8Array>({ start: (controller) => { stream = controller; } }))
+        ? new Response(
+            new ReadableStream<Uint8Array>({
+              start: (controller) => {
+                stream = controller;
+              },
+            }),
+          )
         : method === "POST"
           ? world.list(read)
           : undefined;
@@ -74,7 +80,9 @@ describe("what is said", () => {
     const [request] = world.requests.filter(({ method }) => method === "POST");
     expect(await request?.json()).toEqual({ up_to_seq: 1 });
     expect(made.getState().conversations.get("c1")?.unread_count).toBe(0);
-    stream.enqueue(new TextEncoder().encode('retry: 900\nevent: close\ndata: {"code":1012,"reason":"","retry_after_ms":900}\n\n'));
+    stream.enqueue(
+      new TextEncoder().encode('retry: 900\nevent: close\ndata: {"code":1012,"reason":"","retry_after_ms":900}\n\n'),
+    );
     await world.settles();
     expect(made.getStatus().retryAt).toBe(world.time + 900);
   });
@@ -107,7 +115,12 @@ test("a conversation that was never opened is marked up to its last message", as
 test("a mark that is under way over REST is not sent a second time beside it", async () => {
   const made = world.client();
   const gives: ((response: Response) => void)[] = [];
-  world.answer = ({ method }) => (method === "POST" ? new Promise((resolve) => { gives.push(resolve); }) : undefined);
+  world.answer = ({ method }) =>
+    method === "POST"
+      ? new Promise((resolve) => {
+          gives.push(resolve);
+        })
+      : undefined;
   made.start();
   await world.settles();
   made.markRead("c1", 1);
@@ -122,7 +135,9 @@ test("a mark that is under way over REST is not sent a second time beside it", a
 
 describe("a mark that was said", () => {
   function marks(): [string, number][] {
-    return world.socket.sent.map((text) => JSON.parse(text) as ClientFrame).flatMap((frame) => (frame.type === "read" ? [[frame.conversation_id, frame.up_to_seq]] : []));
+    return world.socket.sent
+      .map((text) => JSON.parse(text) as ClientFrame)
+      .flatMap((frame) => (frame.type === "read" ? [[frame.conversation_id, frame.up_to_seq]] : []));
   }
 
   /** The connection is lost and comes back; REST was not asked meanwhile. */
@@ -137,7 +152,11 @@ describe("a mark that was said", () => {
 
   function told(seq: number, unread_count: number): AnyFrame {
     world.rows.seq = seq;
-    return { type: "conversation_updated", seq, data: { conversation: conversation("c1", { unread_count, last_seq: seq }) } };
+    return {
+      type: "conversation_updated",
+      seq,
+      data: { conversation: conversation("c1", { unread_count, last_seq: seq }) },
+    };
   }
 
   test("on a socket that was dead already is said again on the next one, and again until it was taken", async () => {
@@ -176,7 +195,12 @@ describe("a mark that was said", () => {
   test("and was taken as an answer of REST shows is not said again", async () => {
     const made = await world.live();
     made.markRead("c1", 1);
-    const hit = { type: "person", conversation: conversation("c1", { unread_count: 0, last_seq: 2 }), message: null, snippet: [] };
+    const hit = {
+      type: "person",
+      conversation: conversation("c1", { unread_count: 0, last_seq: 2 }),
+      message: null,
+      snippet: [],
+    };
     world.answer = ({ url }) => (url.includes("/api/search") ? world.list([hit]) : undefined);
     await made.search("Ada");
     await comesBack();
@@ -218,6 +242,8 @@ describe("a mark that was said", () => {
       world.socket.says({ type: "heartbeat", data: { seq: 1 } });
     }
 
-    expect(new Set(marks().map(([id]) => id))).toEqual(new Set(Array.from({ length: 1_000 }, (_, index) => `d${String(index + 1)}`)));
+    expect(new Set(marks().map(([id]) => id))).toEqual(
+      new Set(Array.from({ length: 1_000 }, (_, index) => `d${String(index + 1)}`)),
+    );
   });
 });

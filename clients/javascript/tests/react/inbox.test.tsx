@@ -31,9 +31,19 @@ function Thread(): ReactNode {
   return (
     <div>
       <h1>{shown?.participant_name}</h1>
-      <ol>{messages.map(({ id, content }) => <li key={id}>{content}</li>)}</ol>
+      <ol>
+        {messages.map(({ id, content }) => (
+          <li key={id}>{content}</li>
+        ))}
+      </ol>
       <p>{viewers.map(({ name }) => name).join()}</p>
-      <button onClick={() => { markRead(); }}>read</button>
+      <button
+        onClick={() => {
+          markRead();
+        }}
+      >
+        read
+      </button>
     </div>
   );
 }
@@ -41,12 +51,21 @@ function Thread(): ReactNode {
 function List(): ReactNode {
   const { conversations, unreadCount, loaded } = useInbox();
   const { phase } = useConnectionStatus();
-  return <p>{`${phase} ${String(loaded)} ${conversations.map((one) => one.conversation_id).join()} ${String(unreadCount)}`}</p>;
+  return (
+    <p>{`${phase} ${String(loaded)} ${conversations.map((one) => one.conversation_id).join()} ${String(unreadCount)}`}</p>
+  );
 }
 
 describe("useInbox, useConversation and useConnectionStatus", () => {
   test("show what is held, and what comes", async () => {
-    render(<StrictMode><InboxProvider client={client()}><List /><Thread /></InboxProvider></StrictMode>);
+    render(
+      <StrictMode>
+        <InboxProvider client={client()}>
+          <List />
+          <Thread />
+        </InboxProvider>
+      </StrictMode>,
+    );
     expect(screen.getByText("connecting false 0")).toBeTruthy();
     await settle();
     expect(screen.getByText("connecting true c1 1")).toBeTruthy();
@@ -98,10 +117,18 @@ describe("useInbox, useConversation and useConnectionStatus", () => {
     }
     function CountedStatus(): ReactNode {
       useConnectionStatus();
-      useEffect(() => { renders.status += 1; });
+      useEffect(() => {
+        renders.status += 1;
+      });
       return null;
     }
-    render(<InboxProvider client={client()}><CountedThread /><CountedList /><CountedStatus /></InboxProvider>);
+    render(
+      <InboxProvider client={client()}>
+        <CountedThread />
+        <CountedList />
+        <CountedStatus />
+      </InboxProvider>,
+    );
     await settle();
     world.socket.open();
     world.socket.says(hello(1, true));

@@ -28,7 +28,13 @@ function client(): InboxClient {
 }
 
 /** Renders `useWebSocket` and keeps every `lastMessage` that an effect saw. */
-function Recorder({ seen, userId = "42" }: { readonly seen: (AnyFrame | null)[]; readonly userId?: string }): ReactNode {
+function Recorder({
+  seen,
+  userId = "42",
+}: {
+  readonly seen: (AnyFrame | null)[];
+  readonly userId?: string;
+}): ReactNode {
   const { isConnected, lastMessage } = useWebSocket(userId);
   useEffect(() => {
     seen.push(lastMessage);
@@ -49,7 +55,12 @@ describe("useWebSocket", () => {
     // Outside of act(), as in a browser: React is free to batch.
     world.socket.says(hello(1, false), ...burst);
 
-    await waitFor(() => { expect(seen).toHaveLength(count + 2); }, { timeout: 5_000 });
+    await waitFor(
+      () => {
+        expect(seen).toHaveLength(count + 2);
+      },
+      { timeout: 5_000 },
+    );
     expect(seen).toEqual([null, hello(1, false), ...burst]);
     expect(screen.getByText("connected")).toBeTruthy();
     expect(complaints.filter((said) => !String(said).includes("act("))).toEqual([]);
@@ -58,20 +69,33 @@ describe("useWebSocket", () => {
   test("shows them also in StrictMode, to each component, and ten in the middle of a rendering", async () => {
     const one: (AnyFrame | null)[] = [];
     const other: (AnyFrame | null)[] = [];
-    render(<StrictMode><Recorder seen={one} /><Recorder seen={other} /></StrictMode>);
+    render(
+      <StrictMode>
+        <Recorder seen={one} />
+        <Recorder seen={other} />
+      </StrictMode>,
+    );
     await world.settles();
     expect(world.sockets.filter(({ isClosed }) => !isClosed)).toHaveLength(1);
     world.socket.open();
     world.socket.says(hello(1, false));
-    await waitFor(() => { expect(one.at(-1)).toEqual(hello(1, false)); });
+    await waitFor(() => {
+      expect(one.at(-1)).toEqual(hello(1, false));
+    });
 
     const burst = Array.from({ length: 10 }, (_, index) => newMessage(index + 2));
     world.socket.says(...burst.slice(0, 5));
-    await new Promise((resolve) => { setTimeout(resolve, 1); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, 1);
+    });
     world.socket.says(...burst.slice(5));
 
-    await waitFor(() => { expect(one.at(-1)).toEqual(burst.at(-1)); });
-    await waitFor(() => { expect(other.at(-1)).toEqual(burst.at(-1)); });
+    await waitFor(() => {
+      expect(one.at(-1)).toEqual(burst.at(-1));
+    });
+    await waitFor(() => {
+      expect(other.at(-1)).toEqual(burst.at(-1));
+    });
     expect(one.filter((frame) => frame?.type === "new_message")).toEqual(burst);
     expect(other.filter((frame) => frame?.type === "new_message")).toEqual(burst);
   });
@@ -105,7 +129,12 @@ describe("useWebSocket", () => {
   });
 
   test("sends the text ping every 30 s while it is connected, once for all components", async () => {
-    render(<><Recorder seen={[]} /><Recorder seen={[]} /></>);
+    render(
+      <>
+        <Recorder seen={[]} />
+        <Recorder seen={[]} />
+      </>,
+    );
     await settle();
     await act(() => world.passes(30_000));
     expect(world.socket.sent).toEqual([]);
@@ -131,7 +160,11 @@ describe("useWebSocket", () => {
 
   test("uses the provider's client for its user", async () => {
     const seen: (AnyFrame | null)[] = [];
-    render(<InboxProvider client={client()}><Recorder seen={seen} /></InboxProvider>);
+    render(
+      <InboxProvider client={client()}>
+        <Recorder seen={seen} />
+      </InboxProvider>,
+    );
     await settle();
     expect(world.sockets).toHaveLength(1);
     await act(async () => {
@@ -140,7 +173,9 @@ describe("useWebSocket", () => {
       await world.settles();
     });
 
-    await waitFor(() => { expect(seen).toEqual([null, hello(1, true), newMessage(2), newMessage(3)]); });
+    await waitFor(() => {
+      expect(seen).toEqual([null, hello(1, true), newMessage(2), newMessage(3)]);
+    });
   });
 
   test("shows every frame also where effects set state, and the parent renders on its own", async () => {
@@ -160,7 +195,11 @@ describe("useWebSocket", () => {
     }
     function Parent(): ReactNode {
       const [, setTurn] = useState(0);
-      useEffect(() => { nudge = () => { setTurn((turn) => turn + 1); }; }, []);
+      useEffect(() => {
+        nudge = () => {
+          setTurn((turn) => turn + 1);
+        };
+      }, []);
       return <Counting />;
     }
     render(<Parent />);
@@ -172,7 +211,9 @@ describe("useWebSocket", () => {
       world.socket.says(frame);
     }
 
-    await waitFor(() => { expect(screen.getByText("12 11")).toBeTruthy(); });
+    await waitFor(() => {
+      expect(screen.getByText("12 11")).toBeTruthy();
+    });
     expect(seen).toEqual([null, hello(1, false), ...burst]);
   });
 
@@ -189,15 +230,22 @@ describe("useWebSocket", () => {
     await settle();
     const first = world.socket;
     first.says(hello(1, false));
-    await waitFor(() => { expect(seen).toHaveLength(1); });
+    await waitFor(() => {
+      expect(seen).toHaveLength(1);
+    });
     first.says(newMessage(2), newMessage(3), newMessage(4));
     rerender(<Pair userId="43" />);
     await settle();
     expect(first.isClosed).toBe(true);
     world.socket.says(hello(7, false), newMessage(8));
 
-    await waitFor(() => { expect(seen.at(-1)).toEqual(["43", newMessage(8)]); });
-    expect(seen.filter(([userId]) => userId === "43").map(([, frame]) => frame)).toEqual([hello(7, false), newMessage(8)]);
+    await waitFor(() => {
+      expect(seen.at(-1)).toEqual(["43", newMessage(8)]);
+    });
+    expect(seen.filter(([userId]) => userId === "43").map(([, frame]) => frame)).toEqual([
+      hello(7, false),
+      newMessage(8),
+    ]);
     expect(seen.filter(([userId]) => userId === "42").map(([, frame]) => frame)).not.toContainEqual(newMessage(8));
     expect(world.socket.url).toContain("/ws/43");
   });
@@ -218,11 +266,17 @@ describe("useWebSocket", () => {
 
   test("shows a hidden component what came for it once it is shown again", async () => {
     const seen: (AnyFrame | null)[] = [];
-    const shown = (mode: "visible" | "hidden"): ReactNode => <Activity mode={mode}><Recorder seen={seen} /></Activity>;
+    const shown = (mode: "visible" | "hidden"): ReactNode => (
+      <Activity mode={mode}>
+        <Recorder seen={seen} />
+      </Activity>
+    );
     const { rerender } = render(shown("visible"));
     await settle();
     world.socket.says(hello(1, false), newMessage(2));
-    await waitFor(() => { expect(seen.at(-1)).toEqual(newMessage(2)); });
+    await waitFor(() => {
+      expect(seen.at(-1)).toEqual(newMessage(2));
+    });
     rerender(shown("hidden"));
     await settle();
     expect(world.socket.isClosed).toBe(true);
@@ -233,7 +287,9 @@ describe("useWebSocket", () => {
     await settle();
     expect(world.socket.url).toContain("after=2&");
     world.socket.says(hello(4, true), newMessage(3), newMessage(4));
-    await waitFor(() => { expect(seen.at(-1)).toEqual(newMessage(4)); });
+    await waitFor(() => {
+      expect(seen.at(-1)).toEqual(newMessage(4));
+    });
     expect(seen.filter((frame) => frame?.type === "new_message")).toEqual([newMessage(3), newMessage(4)]);
   });
 });

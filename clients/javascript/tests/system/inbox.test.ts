@@ -11,37 +11,39 @@ const system = inject("system");
 test.each([
   { transport: "websocket", user: "42", page: "1001" },
   { transport: "sse", user: "43", page: "1002" },
-] as const)("a customer's message is seen over $transport, also after a lost connection", async ({ transport, user, page }) => {
-  await connectPage(system, user, page);
-  await write(system, page, "m_1", "Before anybody looked");
-  const client = new InboxClient(await options(user, transport));
-  client.start();
-  await until(() => conversationsOf(client.getState()).length === 1 && client.getStatus().phase === "live");
-  expect(client.getStatus().transport).toBe(transport);
-  const id = conversationsOf(client.getState())[0]?.conversation_id ?? "";
-  const unwatch = client.watchConversation(id);
-  const shown = (): (string | null)[] =>
-    messagesOf(client.getState().threads.get(id)).map(({ content }) => content);
-  await until(() => shown().length === 1);
+] as const)(
+  "a customer's message is seen over $transport, also after a lost connection",
+  async ({ transport, user, page }) => {
+    await connectPage(system, user, page);
+    await write(system, page, "m_1", "Before anybody looked");
+    const client = new InboxClient(await options(user, transport));
+    client.start();
+    await until(() => conversationsOf(client.getState()).length === 1 && client.getStatus().phase === "live");
+    expect(client.getStatus().transport).toBe(transport);
+    const id = conversationsOf(client.getState())[0]?.conversation_id ?? "";
+    const unwatch = client.watchConversation(id);
+    const shown = (): (string | null)[] => messagesOf(client.getState().threads.get(id)).map(({ content }) => content);
+    await until(() => shown().length === 1);
 
-  await write(system, page, "m_2", "Is the blue one still there?");
-  await until(() => shown().length === 2);
+    await write(system, page, "m_2", "Is the blue one still there?");
+    await until(() => shown().length === 2);
 
-  client.stop();
-  await write(system, page, "m_3", "Hello?");
-  client.start();
-  await until(() => shown().length === 3);
-  expect(shown()).toEqual(["Before anybody looked", "Is the blue one still there?", "Hello?"]);
-  await until(() => client.getStatus().phase === "live");
+    client.stop();
+    await write(system, page, "m_3", "Hello?");
+    client.start();
+    await until(() => shown().length === 3);
+    expect(shown()).toEqual(["Before anybody looked", "Is the blue one still there?", "Hello?"]);
+    await until(() => client.getStatus().phase === "live");
 
-  expect(client.getState().conversations.get(id)?.unread_count).toBe(3);
-  client.markRead(id);
-  await until(() => client.getState().conversations.get(id)?.unread_count === 0);
+    expect(client.getState().conversations.get(id)?.unread_count).toBe(3);
+    client.markRead(id);
+    await until(() => client.getState().conversations.get(id)?.unread_count === 0);
 
-  await until(async () => (await client.search("blue")).hits.length === 1);
-  unwatch();
-  client.stop();
-});
+    await until(async () => (await client.search("blue")).hits.length === 1);
+    unwatch();
+    client.stop();
+  },
+);
 
 async function options(user: string, transport: "websocket" | "sse"): Promise<InboxClientOptions> {
   const token = await mint(system, user);

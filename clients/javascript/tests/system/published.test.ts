@@ -37,7 +37,14 @@ beforeAll(() => {
   const [tarball] = JSON.parse(said) as [{ readonly filename: string; readonly files: typeof packed }];
   packed = tarball.files;
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }));
-  const install = ["install", join(folder, tarball.filename), "--offline", "--ignore-scripts", "--no-audit", "--no-fund"];
+  const install = [
+    "install",
+    join(folder, tarball.filename),
+    "--offline",
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+  ];
   execFileSync("npm", install, { cwd: folder, stdio: "pipe" });
 });
 
@@ -47,9 +54,21 @@ afterAll(() => {
 
 test("the package has what it needs, and no dependency", () => {
   const paths = packed.map(({ path }) => path);
-  expect(paths).toEqual(expect.arrayContaining(["LICENSE", "README.md", "dist/index.js", "dist/index.d.ts", "dist/react.js", "dist/react.d.ts", "package.json"]));
+  expect(paths).toEqual(
+    expect.arrayContaining([
+      "LICENSE",
+      "README.md",
+      "dist/index.js",
+      "dist/index.d.ts",
+      "dist/react.js",
+      "dist/react.d.ts",
+      "package.json",
+    ]),
+  );
   expect(paths.filter((path) => !/^(dist|src)\//.test(path)).sort()).toEqual(["LICENSE", "README.md", "package.json"]);
-  const manifest = JSON.parse(readFileSync(join(folder, "node_modules/@switchboard/client/package.json"), "utf8")) as Record<string, unknown>;
+  const manifest = JSON.parse(
+    readFileSync(join(folder, "node_modules/@switchboard/client/package.json"), "utf8"),
+  ) as Record<string, unknown>;
   expect(manifest).not.toHaveProperty("dependencies");
   expect(manifest["sideEffects"]).toBe(false);
   expect(readFileSync(join(ROOT, "LICENSE"), "utf8")).toBe(readFileSync(join(ROOT, "../../LICENSE"), "utf8"));
@@ -64,16 +83,31 @@ test.each([
     cpSync(join(ROOT, "node_modules", name), join(folder, "node_modules", name), { recursive: true });
   }
   writeFileSync(join(folder, "example.ts"), example());
-  writeFileSync(join(folder, "hooks.ts"), `import { useInbox, useWebSocket } from "@switchboard/client/react";
+  writeFileSync(
+    join(folder, "hooks.ts"),
+    `import { useInbox, useWebSocket } from "@switchboard/client/react";
 export const useBoth = (): [boolean, string | undefined, number] => {
   const { isConnected, lastMessage } = useWebSocket("42");
   return [isConnected, lastMessage?.type, useInbox().conversations.length];
 };
-`);
-  const compilerOptions = { strict: true, noEmit: true, target: "ES2022", lib: ["ES2023", "DOM", "DOM.Iterable"], types: [], skipDefaultLibCheck: true, module, moduleResolution };
+`,
+  );
+  const compilerOptions = {
+    strict: true,
+    noEmit: true,
+    target: "ES2022",
+    lib: ["ES2023", "DOM", "DOM.Iterable"],
+    types: [],
+    skipDefaultLibCheck: true,
+    module,
+    moduleResolution,
+  };
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }));
 
-  execFileSync(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-p", folder], { encoding: "utf8", stdio: "pipe" });
+  execFileSync(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-p", folder], {
+    encoding: "utf8",
+    stdio: "pipe",
+  });
 });
 
 test("the example of the README, as it stands there, shows what a customer writes", async () => {
@@ -82,11 +116,17 @@ test("the example of the README, as it stands there, shows what a customer write
   writeFileSync(join(folder, "browser.js"), BROWSER);
   writeFileSync(join(folder, "example.js"), example());
   const env = { ...process.env, SYSTEM: system.inbox, TOKEN: await mint(system, USER) };
-  const program = spawn(process.execPath, ["--import", "./browser.js", "example.js"], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] });
+  const program = spawn(process.execPath, ["--import", "./browser.js", "example.js"], {
+    cwd: folder,
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   try {
     let said = "";
     for (const stream of [program.stdout, program.stderr]) {
-      stream.on("data", (part: Buffer) => { said += part.toString(); });
+      stream.on("data", (part: Buffer) => {
+        said += part.toString();
+      });
     }
     await expect.poll(() => said, { timeout: 15_000 }).toContain("live 0 conversations");
 

@@ -39,22 +39,34 @@ async function up(): Promise<{ readonly said: Said; readonly stop: () => Promise
   const flags = ["up", "--no-simulator", "--json", "--port", "0", "--data-dir", folder];
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !isOurs(name)));
   const system = spawn(COMMAND, flags, { env, stdio: ["ignore", "pipe", "pipe"] });
-  process.once("exit", () => { system.kill("SIGTERM"); }); // also where the runner is ended before it has stopped
-  const ended = new Promise<void>((resolve) => system.once("exit", () => { resolve(); }));
+  process.once("exit", () => {
+    system.kill("SIGTERM");
+  }); // also where the runner is ended before it has stopped
+  const ended = new Promise<void>((resolve) =>
+    system.once("exit", () => {
+      resolve();
+    }),
+  );
   const stop = async (): Promise<void> => {
     system.kill("SIGTERM");
     await ended;
     rmSync(folder, { recursive: true, force: true });
   };
   let complaints = "";
-  system.stderr.on("data", (part: Buffer) => { complaints = (complaints + part.toString()).slice(-4_000); });
+  system.stderr.on("data", (part: Buffer) => {
+    complaints = (complaints + part.toString()).slice(-4_000);
+  });
   const line = await new Promise<string | null>((resolve) => {
-    const timer = setTimeout(() => { resolve(null); }, STARTING_MS);
+    const timer = setTimeout(() => {
+      resolve(null);
+    }, STARTING_MS);
     createInterface(system.stdout).once("line", (first) => {
       clearTimeout(timer);
       resolve(first);
     });
-    system.once("exit", () => { resolve(null); });
+    system.once("exit", () => {
+      resolve(null);
+    });
   });
   if (line === null) {
     await stop();
