@@ -49,7 +49,7 @@ check-python: install
 	$(BIN)/lint-imports
 
 check-javascript: $(PACKAGES:%=%/node_modules/.package-lock.json)
-	for package in $(PACKAGES); do (cd $$package && npm run --silent lint && npm run --silent types) || exit 1; done
+	for package in $(PACKAGES); do (cd $$package && npm run --silent format:check -- --log-level warn && npm run --silent lint && npm run --silent types) || exit 1; done
 
 format: install $(PACKAGES:%=%/node_modules/.package-lock.json) ## Format and fix what can be fixed
 	$(BIN)/ruff format $(CODE)
