@@ -13,7 +13,7 @@ export default defineConfig({
   resolve: {
     // The client library's sources, so that nothing has to be built before.
     alias: [
-      { find: "@switchboard/client/react", replacement: `${client}/react.ts` },
+      { find: "@switchboard/client/react", replacement: `${client}/react/index.ts` },
       { find: "@switchboard/client", replacement: `${client}/index.ts` },
     ],
     dedupe: ["react", "react-dom"],

@@ -19,7 +19,7 @@ export default defineConfig({
         test: {
           name: "system",
           include: [SYSTEM],
-          globalSetup: "tests/system/up.ts",
+          globalSetup: "tests/system/start-system.ts",
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

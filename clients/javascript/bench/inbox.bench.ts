@@ -1,9 +1,9 @@
 /** `npm run bench`: what one event costs, in state and in what a screen reads of it. */
 
 import { bench, describe } from "vitest";
-import { listSelector, unreadCountSelector } from "../src/remembering.js";
-import { messagesOf } from "../src/selectors.js";
-import { largeInbox, withMessage } from "../tests/large-inbox.js";
+import { listSelector, unreadCountSelector } from "../src/state/memoized-selectors.js";
+import { messagesOf } from "../src/state/selectors.js";
+import { largeInbox, withMessage } from "../tests/support/large-inbox.js";
 
 describe.each([500, 50_000])("%i conversations, 5,000 messages in the open thread", (conversations) => {
   const begun = largeInbox(conversations, 5_000);

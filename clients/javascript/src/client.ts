@@ -1,19 +1,19 @@
 /** The imperative shell: loads over REST, goes on over the socket from there, and keeps one `InboxState`. */
 
-import { Api } from "./api.js";
-import { Emitter } from "./emitter.js";
-import { browserEnvironment, type Environment } from "./environment.js";
-import { Holder } from "./holder.js";
-import { tell, type InboxEvents } from "./inbox-events.js";
-import { LiveConnection } from "./live-connection.js";
-import { Loading } from "./loading.js";
+import { Api } from "./rest/http-client.js";
+import { Emitter } from "./runtime/emitter.js";
+import { browserEnvironment, type Environment } from "./runtime/environment.js";
+import { Holder } from "./state/store.js";
+import { tell, type InboxEvents } from "./sync/inbox-events.js";
+import { LiveConnection } from "./connection/live-connection.js";
+import { Loading } from "./sync/loader.js";
 import type { InboxClientOptions } from "./options.js";
-import { Pages } from "./pages.js";
-import { Saying } from "./saying.js";
-import type { ConversationFilter, InboxState } from "./state.js";
-import type { ConnectionStatus } from "./status.js";
-import { Tokens } from "./tokens.js";
-import type { AnyFrame, KnownFrame, MessageFrame, Platform, SearchHit } from "./types.js";
+import { Pages } from "./rest/inbox-api.js";
+import { Saying } from "./sync/outbox.js";
+import type { ConversationFilter, InboxState } from "./state/inbox-state.js";
+import type { ConnectionStatus } from "./connection/status.js";
+import { Tokens } from "./runtime/token-cache.js";
+import type { AnyFrame, KnownFrame, MessageFrame, Platform, SearchHit } from "./protocol/types.js";
 
 export type { GetToken, InboxClientOptions, TokenReason } from "./options.js";
 

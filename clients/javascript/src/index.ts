@@ -2,17 +2,24 @@
 
 export { InboxClient } from "./client.js";
 export type { GetToken, InboxClientOptions, SearchOptions, SearchPage, TokenReason } from "./client.js";
-export type { InboxEvents } from "./inbox-events.js";
-export { browserEnvironment } from "./environment.js";
-export type { Environment, WebSocketLike } from "./environment.js";
-export type { PageEvent } from "./connection-state.js";
-export { ApiError, NetworkError, SignedOutError } from "./errors.js";
-export { IdMap } from "./id-map.js";
-export { compareInstants } from "./instants.js";
-export { reduce } from "./reducer.js";
-export type { InboxEvent, Page, Snapshot } from "./reducer.js";
-export { conversationsOf, messagesOf, unreadCountOf } from "./selectors.js";
-export { emptyInbox, filterKey } from "./state.js";
-export type { ConversationFilter, ConversationWindow, InboxState, Presence, Thread, Typing } from "./state.js";
-export type { ConnectionStatus, Phase, StopReason } from "./status.js";
-export type * from "./types.js";
+export type { InboxEvents } from "./sync/inbox-events.js";
+export { browserEnvironment } from "./runtime/environment.js";
+export type { Environment, WebSocketLike } from "./runtime/environment.js";
+export type { PageEvent } from "./connection/machine-state.js";
+export { ApiError, NetworkError, SignedOutError } from "./runtime/errors.js";
+export { IdMap } from "./state/id-map.js";
+export { compareInstants } from "./protocol/timestamps.js";
+export { reduce } from "./state/reducer.js";
+export type { InboxEvent, Page, Snapshot } from "./state/reducer.js";
+export { conversationsOf, messagesOf, unreadCountOf } from "./state/selectors.js";
+export { emptyInbox, filterKey } from "./state/inbox-state.js";
+export type {
+  ConversationFilter,
+  ConversationWindow,
+  InboxState,
+  Presence,
+  Thread,
+  Typing,
+} from "./state/inbox-state.js";
+export type { ConnectionStatus, Phase, StopReason } from "./connection/status.js";
+export type * from "./protocol/types.js";

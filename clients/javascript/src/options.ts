@@ -1,6 +1,6 @@
 /** What a client is told when it is made. */
 
-import type { Environment } from "./environment.js";
+import type { Environment } from "./runtime/environment.js";
 
 /** Why a token is asked for: at the beginning, before it ends, or because the server refused the last one. */
 export type TokenReason = "start" | "expiring" | "refused";

@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { nextCursor } from "../src/api.js";
-import { Emitter } from "../src/emitter.js";
-import { emptyIdMap } from "../src/id-map.js";
-import { compareInstants } from "../src/instants.js";
-import { retryAfterMs } from "../src/retry-after.js";
-import { expiryOf, Tokens } from "../src/tokens.js";
-import { tokenUntil } from "./world.js";
+import { nextCursor } from "../src/rest/http-client.js";
+import { Emitter } from "../src/runtime/emitter.js";
+import { emptyIdMap } from "../src/state/id-map.js";
+import { compareInstants } from "../src/protocol/timestamps.js";
+import { retryAfterMs } from "../src/protocol/retry-after.js";
+import { expiryOf, Tokens } from "../src/runtime/token-cache.js";
+import { tokenUntil } from "./support/fake-browser.js";
 
 test("moments sort by time and not as text", () => {
   const sorted = [

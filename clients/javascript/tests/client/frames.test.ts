@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { EPOCH, hello, message, newMessage } from "../world.js";
-import { ClientWorld, texts } from "./fixture.js";
+import { EPOCH, hello, message, newMessage } from "../support/fake-browser.js";
+import { ClientWorld, texts } from "../support/client-world.js";
 
 let world: ClientWorld;
 

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { NetworkError } from "../../src/errors.js";
-import { conversationsOf } from "../../src/selectors.js";
-import { conversation, hello, message, newMessage } from "../world.js";
-import { ClientWorld, texts } from "./fixture.js";
+import { NetworkError } from "../../src/runtime/errors.js";
+import { conversationsOf } from "../../src/state/selectors.js";
+import { conversation, hello, message, newMessage } from "../support/fake-browser.js";
+import { ClientWorld, texts } from "../support/client-world.js";
 
 let world: ClientWorld;
 

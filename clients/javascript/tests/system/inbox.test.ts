@@ -3,8 +3,8 @@
 import { expect, inject, test } from "vitest";
 import WebSocket from "ws";
 import { InboxClient, type InboxClientOptions } from "../../src/client.js";
-import { conversationsOf, messagesOf } from "../../src/selectors.js";
-import { connectPage, mint, write } from "./people.js";
+import { conversationsOf, messagesOf } from "../../src/state/selectors.js";
+import { connectPage, mint, write } from "./actors.js";
 
 const system = inject("system");
 

@@ -1,0 +1,39 @@
+/** An inbox of any size, and the events that are measured on it. */
+
+import { reduce } from "../../src/state/reducer.js";
+import { emptyInbox, type InboxState } from "../../src/state/inbox-state.js";
+import { conversation, EPOCH, message, newMessage } from "./fake-browser.js";
+
+const NOW = Date.parse("2026-11-22T10:00:00Z");
+
+/** So many conversations, all loaded, and so many messages in the thread of `c1`, with one more page on the server. */
+export function largeInbox(conversations: number, messages: number): InboxState {
+  const page = { next: "more", seq: 0, epoch: EPOCH };
+  const items = Array.from({ length: conversations }, (_, index) =>
+    conversation(`c${String(index)}`, {
+      last_message_at: new Date(NOW - index * 1000).toISOString(),
+      unread_count: index % 2,
+    }),
+  );
+  const thread = Array.from({ length: messages }, (_, index) =>
+    message(-index, { created_at: new Date(NOW - index * 1000).toISOString() }),
+  );
+  return reduce(emptyInbox, {
+    type: "begun",
+    snapshot: {
+      lists: [{ filter: {}, page: { ...page, items } }],
+      threads: [{ conversationId: "c1", page: { ...page, items: thread } }],
+      unlisted: [],
+      accounts: [],
+    },
+  });
+}
+
+/** A new message in a conversation somewhere in the list. */
+export function withMessage(
+  state: InboxState,
+  id: number,
+  conversationId = `c${String((id * 7919) % state.order.length)}`,
+): InboxState {
+  return reduce(state, { type: "frame", frame: newMessage(id, { conversation_id: conversationId }) });
+}
