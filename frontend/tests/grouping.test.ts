@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import { rowOf } from "../src/core/grouping";
-import { clockOf } from "../src/core/times";
+import { clockOf } from "../src/core/timeFormat";
 import type { Message } from "../src/model";
 import { message } from "./messages";
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { failureOf, isFetchedById, isOpenable, loadText, savedName } from "../src/core/media";
-import { type MediaKey, MediaStore } from "../src/core/mediaStore";
+import { type MediaKey, MediaStore } from "../src/core/mediaCache";
 import { attachment } from "./messages";
 
 const key = (messageId: number): MediaKey => ({ conversationId: "c", messageId, index: 0 });

@@ -1,7 +1,7 @@
 /** How a thread is divided: by day, by who wrote, and where the new ones begin. Pure. */
 
 import type { Message } from "../model";
-import type { Clock } from "./times";
+import type { Clock } from "./timeFormat";
 
 /** Messages of one sender that stand together: less than this apart. */
 const TOGETHER_MS = 5 * 60_000;

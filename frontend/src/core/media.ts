@@ -2,7 +2,7 @@
 
 import type { Attachment, Message } from "../model";
 import { labelOf, type Shape, shapeOf } from "./attachments";
-import { sizeText } from "./times";
+import { sizeText } from "./timeFormat";
 
 const FETCHED: ReadonlySet<Shape> = new Set<Shape>(["image", "sticker", "video", "audio", "file"]);
 const PROBLEM = "urn:switchboard:problem:";

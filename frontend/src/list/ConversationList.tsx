@@ -1,7 +1,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 
-import { anchorShift, heldOrder } from "../core/settled";
+import { anchorShift, heldOrder } from "../core/listOrder";
 import type { Conversation } from "../model";
 import { ConversationRow } from "./ConversationRow";
 

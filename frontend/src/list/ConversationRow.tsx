@@ -3,8 +3,8 @@ import { memo } from "react";
 import { displayName } from "../core/names";
 import { previewOf } from "../core/preview";
 import type { Conversation } from "../model";
-import { Avatar } from "../page/Avatar";
-import { clock } from "../page/useNow";
+import { Avatar } from "../ui/Avatar";
+import { clock } from "../ui/useNow";
 
 type Props = {
   readonly conversation: Conversation;

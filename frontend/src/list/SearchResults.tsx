@@ -2,8 +2,8 @@ import { useEffect } from "react";
 
 import { displayName } from "../core/names";
 import type { SearchHit } from "../model";
-import { Avatar } from "../page/Avatar";
-import { clock } from "../page/useNow";
+import { Avatar } from "../ui/Avatar";
+import { clock } from "../ui/useNow";
 
 type Props = {
   readonly hits: readonly SearchHit[];

@@ -11,16 +11,16 @@ import {
 
 import { ConversationList } from "../list/ConversationList";
 import { SearchResults } from "../list/SearchResults";
-import { useKept } from "../list/useKept";
+import { useKept } from "../list/usePinned";
 import type { Platform, SearchHit } from "../model";
-import { CloseIcon, SearchIcon } from "./Icons";
+import { CloseIcon, SearchIcon } from "../ui/Icons";
 import { OpenConversation } from "./OpenConversation";
 import type { SessionStore } from "./session";
-import { AccountBanner, ConnectionIndicator, Settings } from "./StatusBar";
-import { useAttention } from "./useAttention";
-import { useKeys } from "./useKeys";
-import { useNow } from "./useNow";
-import { useOpen } from "./useOpen";
+import { AccountBanner, ConnectionIndicator, Settings } from "./Settings";
+import { useAttention } from "./useNotifications";
+import { useKeys } from "./useShortcuts";
+import { useNow } from "../ui/useNow";
+import { useOpen } from "./useConversationRoute";
 import { useSearch } from "./useSearch";
 
 const PLATFORMS: readonly (readonly [Platform | undefined, string])[] = [

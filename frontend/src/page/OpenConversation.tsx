@@ -5,8 +5,8 @@ import { displayName } from "../core/names";
 import type { Conversation, SearchHit } from "../model";
 import { PersonPane } from "../person/PersonPane";
 import { ThreadView } from "../thread/ThreadView";
-import { Avatar } from "./Avatar";
-import { BackIcon, PersonIcon } from "./Icons";
+import { Avatar } from "../ui/Avatar";
+import { BackIcon, PersonIcon } from "../ui/Icons";
 
 type Props = {
   readonly id: string;

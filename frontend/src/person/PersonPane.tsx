@@ -1,7 +1,7 @@
 import { displayName, platformName } from "../core/names";
 import type { Account, Conversation, Message } from "../model";
-import { Avatar } from "../page/Avatar";
-import { CloseIcon } from "../page/Icons";
+import { Avatar } from "../ui/Avatar";
+import { CloseIcon } from "../ui/Icons";
 
 type Props = {
   readonly conversation: Conversation;

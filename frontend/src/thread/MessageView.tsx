@@ -3,9 +3,9 @@ import { memo } from "react";
 import { previewOf } from "../core/preview";
 import { linkified, safeUrl } from "../core/safeLinks";
 import type { Message } from "../model";
-import { TickIcon, TicksIcon, WarningIcon } from "../page/Icons";
-import { clock } from "../page/useNow";
-import { AttachmentView, Outside } from "./Attachments";
+import { TickIcon, TicksIcon, WarningIcon } from "../ui/Icons";
+import { clock } from "../ui/useNow";
+import { AttachmentView, Outside } from "./AttachmentView";
 
 /** Whether what a message answers is being looked for, or was not found. */
 export type Quoting = "awaited" | "missing" | null;

@@ -2,7 +2,7 @@ import { memo } from "react";
 
 import { rowOf } from "../core/grouping";
 import type { Message } from "../model";
-import { clock } from "../page/useNow";
+import { clock } from "../ui/useNow";
 import { MessageView, type Quoting } from "./MessageView";
 
 type Props = {

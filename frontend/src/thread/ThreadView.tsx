@@ -1,13 +1,13 @@
 import { type KeyboardEvent, type PointerEvent, useMemo, useRef, useState } from "react";
 
-import { greatestId } from "../core/firstNew";
+import { greatestId } from "../core/unreadDivider";
 import { displayName } from "../core/names";
 import type { Conversation, Message } from "../model";
-import { DownIcon } from "../page/Icons";
+import { DownIcon } from "../ui/Icons";
 import type { Quoting } from "./MessageView";
 import { ThreadRow } from "./ThreadRow";
-import { useFirstNew } from "./useFirstNew";
-import { type Sought, useSought } from "./useSought";
+import { useFirstNew } from "./useUnreadDivider";
+import { type Sought, useSought } from "./useJumpToMessage";
 import { useThreadScroll } from "./useThreadScroll";
 
 const AHEAD_PX = 1500;

@@ -3,7 +3,7 @@ import { useInboxClient } from "@switchboard/client/react";
 import { type RefObject, useEffect, useState } from "react";
 
 import { type Failure, failureOf } from "../core/media";
-import { type MediaKey, MediaStore } from "../core/mediaStore";
+import { type MediaKey, MediaStore } from "../core/mediaCache";
 
 const MAX_HELD_BYTES = 64 * 1024 * 1024;
 const NEAR_PX = 600;

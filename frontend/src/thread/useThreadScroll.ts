@@ -1,12 +1,12 @@
 import { defaultRangeExtractor, type Range, useVirtualizer } from "@tanstack/react-virtual";
 import { type RefObject, useCallback, useEffect, useRef } from "react";
 
-import { firstOnScreen } from "../core/reading";
+import { firstOnScreen } from "../core/viewport";
 import type { Message } from "../model";
-import { idsInUse } from "./inUse";
-import type { Pages } from "./useOlderUntil";
-import { usePlace } from "./usePlace";
-import { useSeen } from "./useSeen";
+import { idsInUse } from "./activeRows";
+import type { Pages } from "./useLoadOlderUntil";
+import { usePlace } from "./useScrollPosition";
+import { useSeen } from "./useSeenMessages";
 
 const AT_BOTTOM_PX = 48;
 /** What stands above the first row: `.thread-top` and the padding around it. */

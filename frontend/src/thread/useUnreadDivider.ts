@@ -1,8 +1,8 @@
 import { useState } from "react";
 
-import { type FirstNew, firstNewAfter, firstNewOf } from "../core/firstNew";
+import { type FirstNew, firstNewAfter, firstNewOf } from "../core/unreadDivider";
 import type { Message } from "../model";
-import { type Pages, useOlderUntil } from "./useOlderUntil";
+import { type Pages, useOlderUntil } from "./useLoadOlderUntil";
 
 /** How many pages are looked through for the first unread message. */
 const MAX_PAGES_TO_FIND = 20;

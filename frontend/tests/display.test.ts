@@ -3,8 +3,8 @@ import { describe, expect, test } from "vitest";
 import { cardsOf, elementsOf, labelOf, mapUrl, shapeOf } from "../src/core/attachments";
 import { displayName, initials, tint } from "../src/core/names";
 import { previewOf } from "../src/core/preview";
-import { anchorShift, heldOrder } from "../src/core/settled";
-import { clockOf, sizeText } from "../src/core/times";
+import { anchorShift, heldOrder } from "../src/core/listOrder";
+import { clockOf, sizeText } from "../src/core/timeFormat";
 import { attachment, message } from "./messages";
 
 describe("names", () => {

@@ -1,6 +1,6 @@
 import { type RefObject, useCallback, useEffect, useRef, useState } from "react";
 
-import { type Drawn, seenUpTo } from "../core/reading";
+import { type Drawn, seenUpTo } from "../core/viewport";
 
 /**
  * Tell what was on the screen, by the `id` up to which messages have been seen.

@@ -2,7 +2,7 @@ import type { Virtualizer } from "@tanstack/react-virtual";
 import { useCallback, useLayoutEffect, useRef, useState } from "react";
 
 import type { Message } from "../model";
-import { type Pages, useOlderUntil } from "./useOlderUntil";
+import { type Pages, useOlderUntil } from "./useLoadOlderUntil";
 
 /** How many pages are looked through for what was being read before everything was loaded anew. */
 const MAX_PAGES_TO_FIND = 400;

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "react";
 
 import type { Account } from "../model";
 import { platformName } from "../core/names";
-import { GearIcon, WarningIcon } from "./Icons";
+import { GearIcon, WarningIcon } from "../ui/Icons";
 import { prefer, type Theme, usePreferences } from "./preferences";
 
 /** Whether what is shown is live: exactly Live, Connecting… or Offline. */

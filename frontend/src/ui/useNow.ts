@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 
-import { clockOf } from "../core/times";
+import { clockOf } from "../core/timeFormat";
 
 /** The reader's language and zone, for the whole page. */
 export const clock = clockOf();

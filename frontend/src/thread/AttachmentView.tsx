@@ -5,9 +5,9 @@ import { type ReactNode, useState } from "react";
 import { addressOf, cardsOf, elementsOf, iconOf, labelOf, mapUrl, shapeOf } from "../core/attachments";
 import { isFetchedById } from "../core/media";
 import { isExpired, safeUrl } from "../core/safeLinks";
-import { sizeText } from "../core/times";
+import { sizeText } from "../core/timeFormat";
 import type { Attachment, Message } from "../model";
-import { FetchedMedia } from "./Media";
+import { FetchedMedia } from "./FetchedMedia";
 
 type Props = {
   readonly message: Message;

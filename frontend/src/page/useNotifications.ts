@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "react";
 
 import { displayName } from "../core/names";
 import { previewOf } from "../core/preview";
-import { notify, playTone, showUnread } from "./attention";
+import { notify, playTone, showUnread } from "./notifications";
 import { preferences } from "./preferences";
 
 const TOLD_MS = 4000;

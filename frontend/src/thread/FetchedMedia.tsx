@@ -4,8 +4,8 @@ import { type ReactNode, useEffect, useRef, useState } from "react";
 
 import { iconOf, labelOf, shapeOf } from "../core/attachments";
 import { isOpenable, loadText, savedName } from "../core/media";
-import type { MediaKey } from "../core/mediaStore";
-import { sizeText } from "../core/times";
+import type { MediaKey } from "../core/mediaCache";
+import { sizeText } from "../core/timeFormat";
 import type { Attachment, Message } from "../model";
 import { useMedia, useNear } from "./useMedia";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { firstOnScreen, seenUpTo } from "../src/core/reading";
+import { firstOnScreen, seenUpTo } from "../src/core/viewport";
 
 /** Rows of 50 px, one below the other. */
 const rows = (...ids: number[]) => ids.map((id, index) => ({ id, start: index * 50, end: (index + 1) * 50 }));

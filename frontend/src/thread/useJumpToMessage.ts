@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 
 import type { Message } from "../model";
-import { type Pages, useOlderUntil } from "./useOlderUntil";
+import { type Pages, useOlderUntil } from "./useLoadOlderUntil";
 
 /** How many pages are looked through for a message that a search has found, or that another one answers. */
 const MAX_PAGES_TO_FIND = 400;

@@ -2,7 +2,7 @@
 import { act, renderHook } from "@testing-library/react";
 import { expect, test } from "vitest";
 
-import { type Pages, useOlderUntil } from "../src/thread/useOlderUntil";
+import { type Pages, useOlderUntil } from "../src/thread/useLoadOlderUntil";
 
 const MOST_PAGES = 20;
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { firstNewAfter, firstNewOf, firstUnread } from "../src/core/firstNew";
+import { firstNewAfter, firstNewOf, firstUnread } from "../src/core/unreadDivider";
 import type { Message } from "../src/model";
 import { message } from "./messages";
 
