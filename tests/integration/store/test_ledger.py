@@ -241,7 +241,7 @@ async def test_an_item_that_arrives_before_it_is_known_to_have_left_stays_where_
     await parts.records([split(), unclaimed()])
     await parts.execute("UPDATE waiting_webhooks SET release_version = 1")
     lease = now() + timedelta(seconds=30)
-    [(row_id, _)] = await waiting.claim_released(parts.database, now=now(), leased_until=lease, most=10)
+    [(row_id, _)] = await waiting.claim_released(parts.database, now=now(), leased_until=lease, limit=10)
     await write(parts, [entry()])
     await waiting.delete(parts.database, [row_id], leased_until=lease, now=now())
     assert await books(parts) == {"page-1": {"received": 1, "stored": 1}}
@@ -291,13 +291,13 @@ async def test_what_has_been_missing_for_a_minute_is_told_and_what_was_found_is_
     assert await house(parts).check_ledger() == 2
     assert gauge(parts.metrics.missing_items) == 2
     assert await parts.rows("SELECT webhook_id FROM webhooks WHERE open_since IS NULL") == [(W2,)]
-    [found] = await ledger_reading.unaccounted(parts.database, before=now() - timedelta(minutes=1), most=10)
+    [found] = await ledger_reading.unaccounted(parts.database, before=now() - timedelta(minutes=1), limit=10)
     assert (found.webhook_id, found.page_id, found.items, found.missing) == (W1, "page-1", 3, 2)
 
     await write(parts, [entry(1), entry(2)])
     assert await house(parts).check_ledger() == 0
     assert gauge(parts.metrics.missing_items) == 0
-    assert await ledger_reading.unaccounted(parts.database, before=now() - timedelta(minutes=1), most=10) == []
+    assert await ledger_reading.unaccounted(parts.database, before=now() - timedelta(minutes=1), limit=10) == []
 
 
 async def test_a_replayed_item_is_looked_for_again(parts: Parts) -> None:
@@ -318,7 +318,7 @@ async def test_slices_do_not_change_the_sums(parts: Parts, monkeypatch: pytest.M
     await write(parts, [entry(webhook_id=one) for one in webhooks[:15]])
 
     assert await books(parts) == {"page-1": {"received": 20, "stored": 15, "unaccounted": 5}}
-    found = await ledger_reading.unaccounted(parts.database, before=now(), most=4)
+    found = await ledger_reading.unaccounted(parts.database, before=now(), limit=4)
     assert [one.webhook_id for one in found] == webhooks[15:19]
     assert await house(parts).check_ledger() == 5
 

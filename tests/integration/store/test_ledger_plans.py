@@ -45,7 +45,7 @@ _FILL = (
     """,
     "ANALYZE",
 )
-_OPEN_FROM = {"before": at(0), "after_at": at(0), "after_id": "", "after_platform": "", "after_page": "", "most": 100}
+_OPEN_FROM = {"before": at(0), "after_at": at(0), "after_id": "", "after_platform": "", "after_page": "", "limit": 100}
 _POSITIONS = {"webhook_ids": ["1"], "item_indexes": [0]}
 _PRUNED_BY = {
     "webhooks": "webhooks_received_at_idx",
@@ -74,7 +74,7 @@ async def test_a_slice_of_the_ledger_is_found_by_its_time(filled: Parts) -> None
     plan = await explained(filled, ledger_reading._TALLY, after=at(0), upto=at(1))
     assert indexes(plan) == {"webhooks_received_at_idx", "item_outcomes_pkey"}
     assert "webhooks_received_at_idx" in indexes(
-        await explained(filled, ledger_reading._SLICE_ENDS, after=at(0), most=10)
+        await explained(filled, ledger_reading._SLICE_ENDS, after=at(0), limit=10)
     )
 
 
@@ -85,13 +85,13 @@ async def test_what_may_be_missing_is_found_among_what_is_open(filled: Parts, st
 
 @pytest.mark.parametrize("what", sorted(_PRUNED_BY))
 async def test_what_is_old_is_found_by_its_age(filled: Parts, what: str) -> None:
-    plan = await explained(filled, pruning.STATEMENTS[what], before=at(0), most=100)
+    plan = await explained(filled, pruning.STATEMENTS[what], before=at(0), limit=100)
     assert _PRUNED_BY[what] in indexes(plan)
     assert sorted_by(plan) == set()
 
 
 async def test_old_waiting_facts_are_found_by_their_age(filled: Parts) -> None:
-    plan = await explained(filled, pruning._EXPIRE_FACTS, before=at(0), most=100)
+    plan = await explained(filled, pruning._EXPIRE_FACTS, before=at(0), limit=100)
     assert "waiting_annotations_updated_at_idx" in indexes(plan)
 
 

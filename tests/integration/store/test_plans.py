@@ -75,7 +75,7 @@ async def test_conversations_come_from_an_index_in_order(
 ) -> None:
     statement = reading.conversations_statement(of_platform=of_platform, unread_only=unread_only, goes_on=goes_on)
     plan = await explained(
-        filled, statement, user_id="user-1", platform="instagram", after_at=at(0), after_id="0" * 16, most=50
+        filled, statement, user_id="user-1", platform="instagram", after_at=at(0), after_id="0" * 16, limit=50
     )
     [scan] = [node for node in plan if node.get("Alias") == "c"]
     assert (scan["Index Name"], "Filter" in scan) == (index, False), "nothing is read to be thrown away"
@@ -92,19 +92,19 @@ async def test_messages_come_from_an_index_in_order(filled: Parts, *, goes_on: b
         after_at=at(0),
         after_message="m",
         after_id=1,
-        most=50,
+        limit=50,
     )
     assert "messages_newest_idx" in {node.get("Index Name") for node in plan}
     assert sorted_by(plan) <= {"own.owned_from DESC"}
 
 
 async def test_the_scan_for_unpublished_changes_reads_only_those(filled: Parts) -> None:
-    plan = await explained(filled, log._UNPUBLISHED, before=at(0), user_ids=None, passed_over=[], most=10)
+    plan = await explained(filled, log._UNPUBLISHED, before=at(0), user_ids=None, passed_over=[], limit=10)
     assert "inboxes_unpublished_idx" in {node.get("Index Name") for node in plan}
 
 
 async def test_what_is_to_be_pruned_is_found_by_its_age(filled: Parts) -> None:
-    plan = await explained(filled, log._PRUNABLE, before=at(0), most=2_000)
+    plan = await explained(filled, log._PRUNABLE, before=at(0), limit=2_000)
     assert "inbox_log_at_idx" in {node.get("Index Name") for node in plan}
     assert "at" not in sorted_by(plan)
 
@@ -135,7 +135,7 @@ async def test_records_come_from_an_index_in_order(filled: Parts, asked: dict[st
         after_platform="facebook",
         after_page="page-1",
         after_kind="comment",
-        most=50,
+        limit=50,
     )
     assert "records_newest_idx" in {node.get("Index Name") for node in plan}
     assert sorted_by(plan) == set()
@@ -177,7 +177,7 @@ async def test_which_receipt_covers_a_moment_is_one_probe(filled: Parts) -> None
 @pytest.mark.parametrize("section", sorted(SECTIONS))
 async def test_facts_are_read_in_the_order_of_an_index(filled: Parts, section: str) -> None:
     names = {f"after_{name}": at(0) if name == "watermark" else "x" for name in canonical._SOURCES[section].key}
-    plan = await explained(filled, canonical.statement(section, goes_on=True), user_id="user-1", most=10, **names)
+    plan = await explained(filled, canonical.statement(section, goes_on=True), user_id="user-1", limit=10, **names)
     assert not {"Sort", "Incremental Sort", "Seq Scan"} & {node["Node Type"] for node in plan}
 
 

@@ -21,7 +21,7 @@ async def test_a_parked_item_is_kept_once_whole(parts: Parts) -> None:
         "what was wrong: \N{REPLACEMENT CHARACTER}",
     )
     await parked.mark_replayed(parts.database, [kept.id], now=now())
-    assert await parked.parked(parts.database, unreplayed_only=True, most=10) == []
+    assert await parked.parked(parts.database, unreplayed_only=True, limit=10) == []
 
 
 async def test_a_look_up_is_claimed_by_one_at_a_time_and_again_when_its_lease_is_over(parts: Parts) -> None:
@@ -29,12 +29,12 @@ async def test_a_look_up_is_claimed_by_one_at_a_time_and_again_when_its_lease_is
     later = now() + timedelta(seconds=1)
     lease = timedelta(seconds=60)
 
-    first = await records.claim_lookups(parts.database, now=later, lease=lease, most=1)
-    second = await records.claim_lookups(parts.database, now=later, lease=lease, most=10)
+    first = await records.claim_lookups(parts.database, now=later, lease=lease, limit=1)
+    second = await records.claim_lookups(parts.database, now=later, lease=lease, limit=10)
     assert {lookup.participant_id for lookup in (*first, *second)} == {"person-1", "p-2"}
-    assert await records.claim_lookups(parts.database, now=later, lease=lease, most=10) == []
+    assert await records.claim_lookups(parts.database, now=later, lease=lease, limit=10) == []
 
-    again = await records.claim_lookups(parts.database, now=later + 2 * lease, lease=lease, most=10)
+    again = await records.claim_lookups(parts.database, now=later + 2 * lease, lease=lease, limit=10)
     assert [lookup.attempts for lookup in again] == [1, 1]
 
 
@@ -55,13 +55,13 @@ async def test_pruning_goes_on_until_everything_old_is_gone(parts: Parts) -> Non
         " now() - interval '8 days' + s * interval '1 second' FROM generate_series(1, 120) u, generate_series(1, 30) s"
     )
     before = now() - timedelta(days=7)
-    assert not await log.prune(parts.database, before=before, most_rounds=1)
+    assert not await log.prune(parts.database, before=before, max_rounds=1)
     assert await parts.rows("SELECT count(*) >= 1000 FROM inbox_log") == [(True,)], "one round is a small one"
     assert await parts.rows(
         "SELECT count(*) FROM inbox_log l JOIN inboxes i USING (user_id) WHERE l.seq <= i.floor_seq"
     ) == [(0,)]
 
-    assert await log.prune(parts.database, before=before, most_rounds=10)
+    assert await log.prune(parts.database, before=before, max_rounds=10)
     assert await parts.rows("SELECT count(*) FROM inbox_log") == [(0,)]
     assert await parts.rows("SELECT DISTINCT floor_seq FROM inboxes") == [(30,)]
 
@@ -73,5 +73,5 @@ async def test_an_item_that_is_parked_again_after_its_replay_counts_as_not_repla
     await parked.mark_replayed(parts.database, [item.id], now=now())
     await parts.records([msgspec.structs.replace(item, reason="failed again", attempts=9)])
 
-    [entry] = await parked.parked(parts.database, unreplayed_only=True, most=10)
+    [entry] = await parked.parked(parts.database, unreplayed_only=True, limit=10)
     assert (entry.reason, entry.attempts) == ("failed again", 9)

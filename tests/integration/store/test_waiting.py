@@ -97,7 +97,7 @@ async def test_an_item_that_comes_back_unclaimed_while_it_is_being_released_is_n
     await connect(parts, "user-1")
     moment = now()
     lease = moment + timedelta(seconds=30)
-    [(row_id, _)] = await waiting.claim_released(parts.database, now=moment, leased_until=lease, most=10)
+    [(row_id, _)] = await waiting.claim_released(parts.database, now=moment, leased_until=lease, limit=10)
     await parts.records([unclaimed(1)])
     assert await waiting.delete(parts.database, [row_id], leased_until=lease, now=moment) == 0
 

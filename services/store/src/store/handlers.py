@@ -192,6 +192,6 @@ class RecordsHandler:
         versions = {page: page_version(mine) for page, mine in known.items()}
         await waiting.keep(transaction, events, owners, versions, now=self.clock())
         for page in sorted(pages):
-            dropped = await waiting.cap(transaction, page, most=self.waiting_per_page)
+            dropped = await waiting.cap(transaction, page, limit=self.waiting_per_page)
             self.metrics.waiting_dropped.labels("page").inc(dropped)
         return bool(owners)

@@ -72,7 +72,7 @@ class SearchIndexer:
         """Nudge every user who is behind, whoever wrote the changes."""
         after: str | None = ""
         while after is not None and len(self._nudged) < _NUDGED_LIMIT:
-            found, after = await search_indexing.behind(self._database, after=after, most=_USERS_PER_LOOK)
+            found, after = await search_indexing.behind(self._database, after=after, limit=_USERS_PER_LOOK)
             self._nudged.update(dict.fromkeys(found))
 
     async def index_some(self) -> int:
@@ -89,7 +89,7 @@ class SearchIndexer:
         started = perf_counter()
         try:
             done = await search_indexing.index(
-                self._database, some, per_user=self._changes_per_round // len(some), most_users=_USERS_PER_ROUND
+                self._database, some, per_user=self._changes_per_round // len(some), user_limit=_USERS_PER_ROUND
             )
         except SwitchboardError:
             self._nudged = dict.fromkeys([*some, *self._nudged])

@@ -153,7 +153,7 @@ class ChangePublisher:
         unavailable_in_a_row = 0
         failed: list[str] = []
         while found := await inbox_log.unpublished(
-            self._database, before=before, user_ids=user_ids, passed_over=failed, most=_USERS_PER_SCAN
+            self._database, before=before, user_ids=user_ids, passed_over=failed, limit=_USERS_PER_SCAN
         ):
             for behind in found:
                 part = Range(behind.user_id, behind.first, min(behind.last, behind.first + _CHANGES_PER_PUBLISH - 1))

@@ -64,9 +64,9 @@ class Housekeeping:
     async def check_ledger(self) -> int:
         """Close the books of webhooks that were found whole; return how many items have been missing for a minute."""
         before = self._clock() - _MISSING_AFTER
-        missing = await ledger_reading.close_accounted(self._database, before=before, most_slices=_SLICES)
+        missing = await ledger_reading.close_accounted(self._database, before=before, max_slices=_SLICES)
         self._metrics.missing_items.set(missing)
-        self._metrics.waiting_facts.set(await pruning.count_waiting_facts(self._database, most=_COUNT_LIMIT))
+        self._metrics.waiting_facts.set(await pruning.count_waiting_facts(self._database, limit=_COUNT_LIMIT))
         return missing
 
     async def prune(self) -> None:
@@ -87,7 +87,7 @@ class Housekeeping:
             return True
         before = self._clock() - keep
         for _ in range(_ROUNDS):
-            pruned = await pruning.prune(self._database, what, before=before, most=_ROWS_PER_ROUND)
+            pruned = await pruning.prune(self._database, what, before=before, limit=_ROWS_PER_ROUND)
             self._metrics.pruned.labels(what).inc(pruned)
             if pruned < _ROWS_PER_ROUND:
                 return True
@@ -97,7 +97,7 @@ class Housekeeping:
     async def _expire_facts(self, keep: timedelta) -> None:
         before = self._clock() - keep
         for _ in range(_ROUNDS):
-            dropped = await pruning.expire_waiting_facts(self._database, before=before, most=_ROWS_PER_ROUND)
+            dropped = await pruning.expire_waiting_facts(self._database, before=before, limit=_ROWS_PER_ROUND)
             self._metrics.pruned.labels("waiting_annotations").inc(dropped)
             if dropped < _ROWS_PER_ROUND:
                 return

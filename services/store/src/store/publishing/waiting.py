@@ -62,7 +62,7 @@ class WaitingReleaser:
             now = self._clock()
             leased_until = now + _LEASE
             claimed = await waiting.claim_released(
-                self._database, now=now, leased_until=leased_until, most=_ITEMS_PER_PUBLISH
+                self._database, now=now, leased_until=leased_until, limit=_ITEMS_PER_PUBLISH
             )
             if not claimed:
                 return left
@@ -121,12 +121,12 @@ class Upkeep:
     async def tidy(self) -> None:
         """Drop waiting items and log rows that are too old, a bounded number at a time."""
         now = self._clock()
-        dropped = await waiting.expire(self._database, before=now - self._waiting_for, most=_ROWS_PER_UPKEEP)
+        dropped = await waiting.expire(self._database, before=now - self._waiting_for, limit=_ROWS_PER_UPKEEP)
         self._metrics.waiting_dropped.labels("age").inc(dropped)
-        self._metrics.waiting.set(await waiting.count(self._database, most=_COUNT_LIMIT))
-        counted = await records.count_lookups(self._database, now=now, most=_COUNT_LIMIT)
+        self._metrics.waiting.set(await waiting.count(self._database, limit=_COUNT_LIMIT))
+        counted = await records.count_lookups(self._database, now=now, limit=_COUNT_LIMIT)
         for state, number in zip(("due", "later", "needs_token"), counted, strict=True):
             self._metrics.lookups.labels(state).set(number)
         before = now - self._log_reaches_back
-        if not await inbox_log.prune(self._database, before=before, most_rounds=_PRUNING_ROUNDS):
+        if not await inbox_log.prune(self._database, before=before, max_rounds=_PRUNING_ROUNDS):
             log.info("more of the log is to be pruned than fits into one go")

@@ -70,7 +70,7 @@ async def state(connection: Connection, user_id: str) -> dict[str, list[dict[str
 async def _facts(connection: Connection, user_id: str, section: str, *, page: int) -> AsyncIterator[dict[str, Any]]:
     source = _SOURCES[section]
     names = SECTIONS[section]
-    arguments: dict[str, object] = {"user_id": user_id, "most": page}
+    arguments: dict[str, object] = {"user_id": user_id, "limit": page}
     goes_on = False
     while True:
         rows = await connection.execute(statement(section, goes_on=goes_on), arguments)
@@ -94,7 +94,7 @@ def statement(section: str, *, goes_on: bool) -> Statement:
     after = f"AND ({key}) > ({', '.join(f':after_{name}' for name in source.key)})" if goes_on else ""
     return Statement(
         f"SELECT {columns} FROM {source.origin} WHERE t.user_id = :user_id {after}"  # noqa: S608 - constants of ours
-        f" ORDER BY {key} LIMIT CAST(:most AS bigint)"
+        f" ORDER BY {key} LIMIT CAST(:limit AS bigint)"
     )
 
 

@@ -16,7 +16,7 @@ _FAR_AHEAD = datetime(9999, 12, 31, tzinfo=UTC)
 
 _SLICE_ENDS = Statement("""
     SELECT received_at FROM webhooks WHERE received_at > :after
-    ORDER BY received_at OFFSET CAST(:most AS bigint) LIMIT 1
+    ORDER BY received_at OFFSET CAST(:limit AS bigint) LIMIT 1
 """)
 # Should a webhook have been split into more items once than another time, the items that were found count.
 _TALLY = Statement("""
@@ -43,7 +43,7 @@ _OPEN = """
       AND (w.open_since, w.webhook_id, w.platform, w.page_id)
         > (CAST(:after_at AS timestamptz), CAST(:after_id AS text), CAST(:after_platform AS text),
            CAST(:after_page AS text))
-    ORDER BY w.open_since, w.webhook_id, w.platform, w.page_id LIMIT CAST(:most AS bigint)
+    ORDER BY w.open_since, w.webhook_id, w.platform, w.page_id LIMIT CAST(:limit AS bigint)
 """
 _LOCK_OPEN = Statement(f"{_OPEN} FOR UPDATE SKIP LOCKED")
 _MISSING = Statement(f"""
@@ -102,7 +102,7 @@ async def ledger(database: Database, *, since: datetime | None = None) -> list[A
     after = _LONG_AGO if since is None else since - timedelta(microseconds=1)
     async with database.reading() as connection:
         while True:
-            upto = await connection.scalar(_SLICE_ENDS, {"after": after, "most": _WEBHOOKS_PER_SLICE})
+            upto = await connection.scalar(_SLICE_ENDS, {"after": after, "limit": _WEBHOOKS_PER_SLICE})
             rows = await connection.execute(_TALLY, {"after": after, "upto": upto or _FAR_AHEAD})
             tallies = summed([*tallies, *(Tally(*row) for row in rows)])
             if upto is None:
@@ -110,28 +110,28 @@ async def ledger(database: Database, *, since: datetime | None = None) -> list[A
             after = upto
 
 
-async def unaccounted(database: Database, *, before: datetime, most: int) -> list[Unaccounted]:
+async def unaccounted(database: Database, *, before: datetime, limit: int) -> list[Unaccounted]:
     """Return webhooks of which items are missing that have been on their way since `before`, the oldest first."""
     found: list[Unaccounted] = []
     after = _FIRST
     async with database.reading() as connection:
-        while len(found) < most:
+        while len(found) < limit:
             rows = await connection.execute(_MISSING, _open_after(after, before))
             found += [_unaccounted(row) for row in rows if row["found"] < row["items"] and not row["is_parked"]]
             if len(rows) < _WEBHOOKS_PER_SLICE:
                 break
             after = _Open(*rows[-1][: len(_FIRST)])
-    return found[:most]
+    return found[:limit]
 
 
-async def close_accounted(database: Database, *, before: datetime, most_slices: int) -> int:
+async def close_accounted(database: Database, *, before: datetime, max_slices: int) -> int:
     """Look no more for items that were found; return how many items on their way since `before` were not.
 
     At most so many slices of webhooks are looked through, the oldest ones.
     """
     missing = 0
     after = _FIRST
-    for _ in range(most_slices):
+    for _ in range(max_slices):
         async with database.transaction() as transaction:
             # Counted in a later statement than the lock: who sends an item on its way again does both under it too.
             rows = [_Open(*row) for row in await transaction.execute(_LOCK_OPEN, _open_after(after, before))]
@@ -150,7 +150,7 @@ def _open_after(after: _Open, before: datetime) -> dict[str, object]:
         "after_id": after.webhook_id,
         "after_platform": after.platform,
         "after_page": after.page_id,
-        "most": _WEBHOOKS_PER_SLICE,
+        "limit": _WEBHOOKS_PER_SLICE,
     }
 
 

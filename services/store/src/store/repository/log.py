@@ -87,11 +87,11 @@ _UNPUBLISHED = Statement("""
     WHERE i.published_seq < i.last_seq AND l.at <= :before
       AND (CAST(:user_ids AS text[]) IS NULL OR i.user_id = ANY(CAST(:user_ids AS text[])))
       AND i.user_id <> ALL(CAST(:passed_over AS text[]))
-    ORDER BY l.at LIMIT CAST(:most AS bigint)
+    ORDER BY l.at LIMIT CAST(:limit AS bigint)
 """)
 _PRUNABLE = Statement("""
     SELECT user_id, max(seq) FROM (
-        SELECT user_id, seq FROM inbox_log WHERE at < :before ORDER BY at LIMIT CAST(:most AS bigint)
+        SELECT user_id, seq FROM inbox_log WHERE at < :before ORDER BY at LIMIT CAST(:limit AS bigint)
     ) AS oldest
     GROUP BY user_id ORDER BY user_id
 """)
@@ -197,29 +197,29 @@ async def unpublished(
     before: datetime,
     user_ids: Sequence[str] | None,
     passed_over: Sequence[str] = (),
-    most: int,
+    limit: int,
 ) -> list[Range]:
-    """Return what was committed by `before` and is not known to be published, of at most `most` users.
+    """Return what was committed by `before` and is not known to be published, of at most `limit` users.
 
     Only of `user_ids`, where they are given; never of those in `passed_over`.
     """
     wanted = None if user_ids is None else list(user_ids)
     async with database.reading() as connection:
         rows = await connection.execute(
-            _UNPUBLISHED, {"before": before, "user_ids": wanted, "passed_over": list(passed_over), "most": most}
+            _UNPUBLISHED, {"before": before, "user_ids": wanted, "passed_over": list(passed_over), "limit": limit}
         )
         return [Range(user_id, first, last) for user_id, first, last in rows]
 
 
-async def prune(database: Database, *, before: datetime, most_rounds: int) -> bool:
+async def prune(database: Database, *, before: datetime, max_rounds: int) -> bool:
     """Delete log rows written before then, moving the users' floors with them; return whether all are gone.
 
     A round is some 2,000 of the oldest rows. Handlers wait for the counter rows of users who lose some, so they are
     taken a few at a time, each few in a transaction of their own.
     """
-    for _ in range(most_rounds):
+    for _ in range(max_rounds):
         async with database.reading() as connection:
-            oldest = await connection.execute(_PRUNABLE, {"before": before, "most": _ROWS_PER_ROUND})
+            oldest = await connection.execute(_PRUNABLE, {"before": before, "limit": _ROWS_PER_ROUND})
         for start in range(0, len(oldest), _USERS_PER_PRUNE):
             few = oldest[start : start + _USERS_PER_PRUNE]
             async with database.transaction() as transaction:

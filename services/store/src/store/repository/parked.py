@@ -43,7 +43,7 @@ _PARKED = Statement("""
     SELECT id, handler, reason, attempts, event_type, parked_at, replayed_at FROM parked_items
     WHERE (NOT CAST(:unreplayed_only AS boolean) OR replayed_at IS NULL)
       AND (parked_at, id) < (coalesce(CAST(:after_at AS timestamptz), 'infinity'), CAST(:after_id AS text))
-    ORDER BY parked_at DESC, id DESC LIMIT CAST(:most AS bigint)
+    ORDER BY parked_at DESC, id DESC LIMIT CAST(:limit AS bigint)
 """)
 _WHOLE = Statement("""
     SELECT id, handler, reason, attempts, event_type, content_type, original, parked_at, replayed_at FROM parked_items
@@ -150,14 +150,14 @@ async def _insert(transaction: Connection, placed: Sequence[tuple[ItemParkedV1, 
 
 
 async def parked(
-    database: Database, *, unreplayed_only: bool = False, after: ParkedPosition | None = None, most: int
+    database: Database, *, unreplayed_only: bool = False, after: ParkedPosition | None = None, limit: int
 ) -> list[ParkedEntry]:
     """Return what was given up, the latest first, `after` where a page ended."""
     arguments = {
         "unreplayed_only": unreplayed_only,
         "after_at": None if after is None else after.parked_at,
         "after_id": "" if after is None else after.id,
-        "most": most,
+        "limit": limit,
     }
     async with database.reading() as connection:
         return [ParkedEntry(**dict(row)) for row in await connection.execute(_PARKED, arguments)]

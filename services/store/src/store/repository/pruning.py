@@ -14,7 +14,7 @@ from store.repository.statements import Statement
 def _old(table: str, key: str, at: str, *, more: str = "") -> Statement:
     return Statement(
         f"DELETE FROM {table} WHERE ({key}) IN "  # noqa: S608 - constants of this module
-        f"(SELECT {key} FROM {table} WHERE {at} < :before {more} ORDER BY {at} LIMIT CAST(:most AS bigint)) "
+        f"(SELECT {key} FROM {table} WHERE {at} < :before {more} ORDER BY {at} LIMIT CAST(:limit AS bigint)) "
         f"AND {at} < :before {more}"
     )
 
@@ -32,36 +32,36 @@ STATEMENTS: Mapping[str, Statement] = {
 _EXPIRE_FACTS = Statement("""
     DELETE FROM waiting_annotations WHERE (user_id, platform, page_id, message_id) IN (
         SELECT user_id, platform, page_id, message_id FROM waiting_annotations
-        WHERE updated_at < :before ORDER BY updated_at LIMIT CAST(:most AS bigint)
+        WHERE updated_at < :before ORDER BY updated_at LIMIT CAST(:limit AS bigint)
     ) AND updated_at < :before
     RETURNING items
 """)
 _COUNT_FACTS = Statement(
-    "SELECT count(*) FROM (SELECT 1 FROM waiting_annotations LIMIT CAST(:most AS bigint)) AS counted"
+    "SELECT count(*) FROM (SELECT 1 FROM waiting_annotations LIMIT CAST(:limit AS bigint)) AS counted"
 )
 
 
-async def prune(database: Database, what: str, *, before: datetime, most: int) -> int:
-    """Delete at most `most` rows from before then, of one of `STATEMENTS`; return how many."""
+async def prune(database: Database, what: str, *, before: datetime, limit: int) -> int:
+    """Delete at most `limit` rows from before then, of one of `STATEMENTS`; return how many."""
     async with database.transaction() as transaction:
-        return await transaction.count(STATEMENTS[what], {"before": before, "most": most})
+        return await transaction.count(STATEMENTS[what], {"before": before, "limit": limit})
 
 
-async def expire_waiting_facts(database: Database, *, before: datetime, most: int) -> int:
-    """Drop at most `most` messages' waiting facts, the last of which came before then; return of how many messages.
+async def expire_waiting_facts(database: Database, *, before: datetime, limit: int) -> int:
+    """Drop at most `limit` messages' waiting facts, the last of which came before then; return of how many messages.
 
     Their items have waited in vain, and the ledger says so.
     """
     async with database.transaction() as transaction:
-        rows = await transaction.execute(_EXPIRE_FACTS, {"before": before, "most": most})
+        rows = await transaction.execute(_EXPIRE_FACTS, {"before": before, "limit": limit})
         await ledger.stop_waiting(transaction, {_position(item) for row in rows for item in row[0]}, kind=EXPIRED)
         return len(rows)
 
 
-async def count_waiting_facts(database: Database, *, most: int) -> int:
-    """Return for how many messages facts wait, counting no further than `most`."""
+async def count_waiting_facts(database: Database, *, limit: int) -> int:
+    """Return for how many messages facts wait, counting no further than `limit`."""
     async with database.reading() as connection:
-        return int(await connection.scalar(_COUNT_FACTS, {"most": most}) or 0)
+        return int(await connection.scalar(_COUNT_FACTS, {"limit": limit}) or 0)
 
 
 def _position(item: str) -> tuple[str, int]:

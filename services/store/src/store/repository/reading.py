@@ -62,7 +62,7 @@ _ATTACHMENT = Statement("""
     WHERE user_id = :user_id AND id = :id AND conversation_id = :conversation_id AND deleted_at IS NULL
 """)
 _attachment = msgspec.json.Decoder(Attachment)
-_LIMIT = "LIMIT CAST(:most AS bigint)"
+_LIMIT = "LIMIT CAST(:limit AS bigint)"
 
 
 @cache
@@ -146,7 +146,7 @@ async def conversations(
     statement = conversations_statement(
         of_platform=platform is not None, unread_only=unread_only, goes_on=after is not None
     )
-    arguments: dict[str, object] = {"user_id": user_id, "platform": platform, "most": limit}
+    arguments: dict[str, object] = {"user_id": user_id, "platform": platform, "limit": limit}
     if after is not None:
         arguments |= {"after_at": after.last_message_at, "after_id": after.conversation_id}
     rows = await connection.execute(statement, arguments)
@@ -164,7 +164,7 @@ async def messages(
     connection: Connection, user_id: str, conversation_id: str, *, after: MessagePosition | None, limit: int
 ) -> list[Message]:
     """Return the messages of one of the user's conversations after a position, newest first."""
-    arguments: dict[str, object] = {"user_id": user_id, "conversation_id": conversation_id, "most": limit}
+    arguments: dict[str, object] = {"user_id": user_id, "conversation_id": conversation_id, "limit": limit}
     if after is not None:
         arguments |= {"after_at": after.created_at, "after_message": after.message_id, "after_id": after.id}
     rows = await connection.execute(messages_statement(goes_on=after is not None), arguments)
@@ -203,7 +203,7 @@ async def records(
     limit: int,
 ) -> list[Record]:
     """Return what is kept beside the user's threads after a position, newest first."""
-    arguments: dict[str, object] = {"user_id": user_id, "kind": kind, "platform": platform, "most": limit}
+    arguments: dict[str, object] = {"user_id": user_id, "kind": kind, "platform": platform, "limit": limit}
     if after is not None:
         arguments |= {
             "after_at": after.occurred_at,
@@ -228,7 +228,7 @@ async def accounts(
     connection: Connection, *, user_id: str | None, after: AccountPosition | None, limit: int
 ) -> list[Account]:
     """Return the pages that are connected at present, by platform and id."""
-    arguments: dict[str, object] = {"user_id": user_id, "most": limit}
+    arguments: dict[str, object] = {"user_id": user_id, "limit": limit}
     if after is not None:
         arguments |= {"after_platform": after.platform, "after_page": after.page_id}
     statement = _accounts_statement(of_user=user_id is not None, goes_on=after is not None)

@@ -49,15 +49,15 @@ _FILL_IN = Statement("""
       AND EXISTS (SELECT 1 FROM messages m
                   WHERE m.user_id = c.user_id AND m.conversation_id = c.conversation_id
                     AND m.page_id = :page_id AND m.direction = 'incoming')
-    ORDER BY c.last_message_at DESC LIMIT CAST(:most AS bigint)
+    ORDER BY c.last_message_at DESC LIMIT CAST(:limit AS bigint)
     ON CONFLICT (user_id, platform, participant_id) DO NOTHING
 """)
 _COUNT = Statement("""
     SELECT count(*) FILTER (WHERE due_at <= :now), count(*) FILTER (WHERE due_at > :now AND due_at < 'infinity'),
            count(*) FILTER (WHERE due_at = 'infinity')
-    FROM (SELECT due_at FROM profile_lookups LIMIT CAST(:most AS bigint)) AS counted
+    FROM (SELECT due_at FROM profile_lookups LIMIT CAST(:limit AS bigint)) AS counted
 """)
-MOST_FILLED_IN = 10_000
+FILL_IN_LIMIT = 10_000
 """Conversations without a name, those with the newest messages first, that a new token has looked up."""
 _CLAIM = Statement("""
     UPDATE profile_lookups p SET leased_until = :leased_until, attempts = p.attempts + 1
@@ -66,7 +66,7 @@ _CLAIM = Statement("""
         WHERE due_at <= :now AND (leased_until IS NULL OR leased_until < :now)
           AND (platform, page_id) NOT IN (SELECT * FROM unnest(CAST(:except_platforms AS text[]),
                                                                CAST(:except_page_ids AS text[])))
-        ORDER BY due_at LIMIT CAST(:most AS bigint) FOR UPDATE SKIP LOCKED
+        ORDER BY due_at LIMIT CAST(:limit AS bigint) FOR UPDATE SKIP LOCKED
     ) AS due
     WHERE (p.user_id, p.platform, p.participant_id) = (due.user_id, due.platform, due.participant_id)
     RETURNING p.user_id, p.platform, p.page_id, p.participant_id, p.attempts - 1
@@ -118,18 +118,18 @@ async def resume_lookups(transaction: Connection, user_id: str, platform: str, p
     """Make all look-ups of the page due, and those of customers who have no name: the page has a new token."""
     arguments = {"user_id": user_id, "platform": platform, "page_id": page_id, "now": now}
     await transaction.execute(_RESUME, arguments)
-    await transaction.execute(_FILL_IN, {**arguments, "most": MOST_FILLED_IN})
+    await transaction.execute(_FILL_IN, {**arguments, "limit": FILL_IN_LIMIT})
 
 
-async def count_lookups(database: Database, *, now: datetime, most: int) -> tuple[int, int, int]:
-    """Return how many look-ups are due, are due later, and wait for a page's new token; counts no more than `most`."""
+async def count_lookups(database: Database, *, now: datetime, limit: int) -> tuple[int, int, int]:
+    """Return how many look-ups are due, are due later, and wait for a page's new token; counts no more than `limit`."""
     async with database.reading() as connection:
-        [(due, later, held)] = await connection.execute(_COUNT, {"now": now, "most": most})
+        [(due, later, held)] = await connection.execute(_COUNT, {"now": now, "limit": limit})
     return due, later, held
 
 
 async def claim_lookups(
-    database: Database, *, now: datetime, lease: timedelta, most: int, except_pages: Sequence[PageKey] = ()
+    database: Database, *, now: datetime, lease: timedelta, limit: int, except_pages: Sequence[PageKey] = ()
 ) -> list[Lookup]:
     """Take due look-ups, none of `except_pages`; nobody else gets them during `lease`."""
     async with database.transaction() as transaction:
@@ -138,7 +138,7 @@ async def claim_lookups(
             {
                 "now": now,
                 "leased_until": now + lease,
-                "most": most,
+                "limit": limit,
                 "except_platforms": [page.platform for page in except_pages],
                 "except_page_ids": [page.page_id for page in except_pages],
             },

@@ -52,7 +52,7 @@ _MESSAGES = Statement(f"""
                   replace(:condition, '{KEY_PLACEHOLDER}', :user_key || lpad(to_hex(b), 6, '0')) AS tsquery)
           AND s.user_id || '' = :user_id AND s.id + 0 < :before AND {_HOLDS}
         ORDER BY s.id DESC
-    ) m LIMIT CAST(:most AS bigint)
+    ) m LIMIT CAST(:limit AS bigint)
 """)  # noqa: S608 - constants of our own
 _PEOPLE = Statement(f"""
     SELECT c.last_message_at, c.conversation_id
@@ -60,7 +60,7 @@ _PEOPLE = Statement(f"""
         SELECT s.user_id, s.conversation_id FROM person_search s
         WHERE {KEYED_TERMS} @@ CAST(replace(:condition, '{KEY_PLACEHOLDER}', :user_key) AS tsquery)
           AND s.user_id || '' = :user_id AND {_HOLDS}
-        LIMIT CAST(:most AS bigint)
+        LIMIT CAST(:limit AS bigint)
     ) p
     JOIN conversations c ON c.user_id = p.user_id AND c.conversation_id = p.conversation_id
 """)  # noqa: S608 - constants of our own
@@ -73,7 +73,7 @@ _NEWEST_PEOPLE = Statement(f"""
     ) c
     JOIN person_search s ON s.user_id = c.user_id AND s.conversation_id = c.conversation_id
     WHERE (CAST(:platform AS text) IS NULL OR c.platform = :platform) AND {_HOLDS}
-    ORDER BY c.last_message_at DESC, c.conversation_id DESC LIMIT CAST(:most AS bigint)
+    ORDER BY c.last_message_at DESC, c.conversation_id DESC LIMIT CAST(:limit AS bigint)
 """)  # noqa: S608 - constants of our own
 _ACCOUNT_NAMES = """
     LEFT JOIN LATERAL (
@@ -140,11 +140,11 @@ async def message_ids(
     *,
     platform: Platform | None,
     before: int,
-    most: int,
+    limit: int,
 ) -> FoundMessages:
     """Return messages with ids below `before`, newest first.
 
-    Usually `most` of them as long as there are so many; fewer where few match and the search has run out of patience.
+    Usually `limit` of them as long as there are so many; fewer where few match and the search has run out of patience.
     """
     started = monotonic()
     arguments = _arguments(user_id, query, tier, platform) | {"before": before}
@@ -153,10 +153,10 @@ async def message_ids(
     while bucket >= 0:
         oldest = max(0, bucket - round_size + 1)
         rows = await transaction.execute(
-            _MESSAGES, arguments | {"newest": bucket, "oldest": oldest, "most": most - len(ids)}
+            _MESSAGES, arguments | {"newest": bucket, "oldest": oldest, "limit": limit - len(ids)}
         )
         ids += sorted((row[0] for row in rows), reverse=True)
-        if len(ids) >= most:
+        if len(ids) >= limit:
             return FoundMessages(ids, ids[-1])
         walked += bucket - oldest + 1
         bucket, spent = oldest - 1, monotonic() - started
@@ -175,15 +175,15 @@ async def people_ids(
     *,
     platform: Platform | None,
     after: ConversationPosition,
-    most: int,
+    limit: int,
 ) -> list[ConversationPosition]:
     """Return conversations with people who match, after a position, newest first."""
     arguments = _arguments(user_id, query, tier, platform)
-    rows = await transaction.execute(_PEOPLE, arguments | {"most": _PEOPLE_AT_ONCE})
+    rows = await transaction.execute(_PEOPLE, arguments | {"limit": _PEOPLE_AT_ONCE})
     if len(rows) < _PEOPLE_AT_ONCE:
         start = (after.last_message_at, after.conversation_id)
         newest = sorted((tuple(row) for row in rows if tuple(row) < start), reverse=True)
-        return [ConversationPosition(*row) for row in newest[:most]]
+        return [ConversationPosition(*row) for row in newest[:limit]]
     rows = await transaction.execute(
         _NEWEST_PEOPLE,
         arguments
@@ -193,7 +193,7 @@ async def people_ids(
             "after_at": after.last_message_at,
             "after_id": after.conversation_id,
             "walked": _CONVERSATIONS_WALKED,
-            "most": most,
+            "limit": limit,
         },
     )
     return [ConversationPosition(*row) for row in rows]

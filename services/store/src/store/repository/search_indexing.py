@@ -18,7 +18,7 @@ _attachments = msgspec.json.Decoder(tuple[Attachment, ...])
 
 _BEHIND = Statement("""
     SELECT w.user_id, p.user_id IS NULL OR p.indexed_seq < w.last_seq OR p.rebuilt_id IS NOT NULL
-    FROM (SELECT user_id, last_seq FROM inboxes WHERE user_id > :after ORDER BY user_id LIMIT CAST(:most AS bigint)) w
+    FROM (SELECT user_id, last_seq FROM inboxes WHERE user_id > :after ORDER BY user_id LIMIT CAST(:limit AS bigint)) w
     LEFT JOIN search_positions p ON p.user_id = w.user_id
     ORDER BY w.user_id
 """)
@@ -31,7 +31,7 @@ _CLAIM = Statement("""
     SELECT p.user_id, p.indexed_seq, p.rebuilt_id, i.last_seq, i.floor_seq
     FROM search_positions p JOIN inboxes i ON i.user_id = p.user_id
     WHERE p.user_id = ANY(CAST(:user_ids AS text[])) AND (p.indexed_seq < i.last_seq OR p.rebuilt_id IS NOT NULL)
-    ORDER BY p.user_id LIMIT CAST(:most AS bigint)
+    ORDER BY p.user_id LIMIT CAST(:limit AS bigint)
     FOR UPDATE OF p SKIP LOCKED
 """)
 _STILL_BEHIND = Statement("""
@@ -109,19 +109,19 @@ class Indexed(NamedTuple):
     """Users of whom there is more to read."""
 
 
-async def behind(database: Database, *, after: str, most: int) -> tuple[list[str], str | None]:
-    """Look at `most` users whose id comes after `after`; return those who are behind, and where to go on."""
+async def behind(database: Database, *, after: str, limit: int) -> tuple[list[str], str | None]:
+    """Look at `limit` users whose id comes after `after`; return those who are behind, and where to go on."""
     async with database.reading() as connection:
-        rows = await connection.execute(_BEHIND, {"after": after, "most": most})
-    return [user_id for user_id, is_behind in rows if is_behind], rows[-1][0] if len(rows) == most else None
+        rows = await connection.execute(_BEHIND, {"after": after, "limit": limit})
+    return [user_id for user_id, is_behind in rows if is_behind], rows[-1][0] if len(rows) == limit else None
 
 
-async def index(database: Database, user_ids: Iterable[str], *, per_user: int, most_users: int) -> Indexed:
+async def index(database: Database, user_ids: Iterable[str], *, per_user: int, user_limit: int) -> Indexed:
     """Read on where the users' positions are, one transaction for all; users whom somebody else reads stay behind."""
     wanted = sorted(user_ids)
     async with database.transaction() as transaction:
         await transaction.execute(_CREATE, {"user_ids": wanted})
-        rows = await transaction.execute(_CLAIM, {"user_ids": wanted, "most": most_users})
+        rows = await transaction.execute(_CLAIM, {"user_ids": wanted, "limit": user_limit})
         claimed = {row[0] for row in rows}
         passed_over = [user_id for user_id in wanted if user_id not in claimed]
         late = await transaction.execute(_STILL_BEHIND, {"user_ids": passed_over}) if passed_over else []

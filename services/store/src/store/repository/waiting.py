@@ -29,7 +29,7 @@ _CAP = Statement("""
     DELETE FROM waiting_webhooks WHERE id IN (
         SELECT id FROM waiting_webhooks
         WHERE platform = :platform AND page_id = :page_id AND release_version IS NULL
-        ORDER BY received_at DESC, id OFFSET CAST(:most AS bigint)
+        ORDER BY received_at DESC, id OFFSET CAST(:limit AS bigint)
     )
     RETURNING webhook_id, item_index
 """)
@@ -43,7 +43,7 @@ _CLAIM = Statement("""
         WHERE id IN (
             SELECT id FROM waiting_webhooks
             WHERE release_version IS NOT NULL AND (leased_until IS NULL OR leased_until < :now)
-            ORDER BY leased_until NULLS FIRST, received_at LIMIT CAST(:most AS bigint) FOR UPDATE SKIP LOCKED
+            ORDER BY leased_until NULLS FIRST, received_at LIMIT CAST(:limit AS bigint) FOR UPDATE SKIP LOCKED
         )
         RETURNING id, platform, page_id, webhook_id, item_index, channel, entry, occurred_at, received_at, traceparent,
                   release_version
@@ -58,11 +58,11 @@ _DELETE = Statement("""
 _EXPIRE = Statement("""
     DELETE FROM waiting_webhooks WHERE id IN (
         SELECT id FROM waiting_webhooks WHERE arrived_at < :before AND release_version IS NULL
-        ORDER BY arrived_at LIMIT CAST(:most AS bigint)
+        ORDER BY arrived_at LIMIT CAST(:limit AS bigint)
     ) AND release_version IS NULL
     RETURNING webhook_id, item_index
 """)
-_COUNT = Statement("SELECT count(*) FROM (SELECT 1 FROM waiting_webhooks LIMIT CAST(:most AS bigint)) AS counted")
+_COUNT = Statement("SELECT count(*) FROM (SELECT 1 FROM waiting_webhooks LIMIT CAST(:limit AS bigint)) AS counted")
 
 
 async def keep(
@@ -118,9 +118,9 @@ def _columns(
     }
 
 
-async def cap(transaction: Connection, page: PageKey, *, most: int) -> int:
-    """Drop the page's oldest items beyond `most`; return how many."""
-    rows = await transaction.execute(_CAP, {"platform": page[0], "page_id": page[1], "most": most})
+async def cap(transaction: Connection, page: PageKey, *, limit: int) -> int:
+    """Drop the page's oldest items beyond `limit`; return how many."""
+    rows = await transaction.execute(_CAP, {"platform": page[0], "page_id": page[1], "limit": limit})
     await ledger.stop_waiting(transaction, [(row[0], row[1]) for row in rows], kind=OVER_LIMIT)
     return len(rows)
 
@@ -133,11 +133,11 @@ async def release(transaction: Connection, page: PageKey, *, owned_from: datetim
 
 
 async def claim_released(
-    database: Database, *, now: datetime, leased_until: datetime, most: int
+    database: Database, *, now: datetime, leased_until: datetime, limit: int
 ) -> list[tuple[str, WebhookReleasedV1]]:
     """Take released items, (id of the row, event) each, to publish them; they are nobody else's until then."""
     async with database.transaction() as transaction:
-        rows = await transaction.execute(_CLAIM, {"now": now, "leased_until": leased_until, "most": most})
+        rows = await transaction.execute(_CLAIM, {"now": now, "leased_until": leased_until, "limit": limit})
         return [
             (
                 row_id,
@@ -179,15 +179,15 @@ async def delete(database: Database, row_ids: Sequence[str], *, leased_until: da
         return len(rows)
 
 
-async def expire(database: Database, *, before: datetime, most: int) -> int:
-    """Drop at most `most` items that came before then; return how many."""
+async def expire(database: Database, *, before: datetime, limit: int) -> int:
+    """Drop at most `limit` items that came before then; return how many."""
     async with database.transaction() as transaction:
-        rows = await transaction.execute(_EXPIRE, {"before": before, "most": most})
+        rows = await transaction.execute(_EXPIRE, {"before": before, "limit": limit})
         await ledger.stop_waiting(transaction, [(row[0], row[1]) for row in rows], kind=EXPIRED)
         return len(rows)
 
 
-async def count(database: Database, *, most: int) -> int:
-    """Return how many items wait, counting no further than `most`."""
+async def count(database: Database, *, limit: int) -> int:
+    """Return how many items wait, counting no further than `limit`."""
     async with database.reading() as connection:
-        return int(await connection.scalar(_COUNT, {"most": most}) or 0)
+        return int(await connection.scalar(_COUNT, {"limit": limit}) or 0)

@@ -102,7 +102,7 @@ class InternalApi:
             self._database,
             now=self._clock(),
             lease=timedelta(seconds=claim.lease_seconds),
-            most=claim.limit,
+            limit=claim.limit,
             except_pages=claim.except_pages,
         )
         return answer(LookupsAnswer(lookups=tuple(lookups)))
@@ -189,11 +189,11 @@ def _owner(interval: Interval) -> Owner:
     )
 
 
-def _user_log(user_id: str, after: int, top: inbox_log.Top, rows: Sequence[LogRow], most: int) -> UserLog:
+def _user_log(user_id: str, after: int, top: inbox_log.Top, rows: Sequence[LogRow], limit: int) -> UserLog:
     """Return a user's part of the answer. The same user may be asked for twice, from different positions."""
     mine = [row for row in rows if row.seq > after]
     seen: dict[int, LogRow] = {row.seq: row for row in mine}
-    frames = [seen[seq] for seq in sorted(seen)][:most]
+    frames = [seen[seq] for seq in sorted(seen)][:limit]
     return UserLog(
         user_id=user_id,
         seq=top.last_seq,
@@ -209,9 +209,9 @@ async def _body(request: Request, kind: type[QueryT]) -> QueryT:
         raise ProblemRaised("invalid-request", str(error)) from error
 
 
-def _at_most(given: int, most: int, what: str) -> None:
-    if given > most:
-        raise ProblemRaised("invalid-request", f"At most {most} {what} may be asked for at once.")
+def _at_most(given: int, limit: int, what: str) -> None:
+    if given > limit:
+        raise ProblemRaised("invalid-request", f"At most {limit} {what} may be asked for at once.")
 
 
 def internal_app(

@@ -41,6 +41,6 @@ def ledger_router(database: Database, access: Access, *, clock: Callable[[], dat
     ) -> Response:
         """List webhooks of which items are nowhere, those that have been missed for the longest time first."""
         before = clock() - timedelta(seconds=older_than_seconds)
-        return answer(await ledger_reading.unaccounted(database, before=before, most=limit), headers=_NOT_CACHED)
+        return answer(await ledger_reading.unaccounted(database, before=before, limit=limit), headers=_NOT_CACHED)
 
     return router

@@ -48,7 +48,7 @@ def parked_router(
         """List what was given up, the latest first."""
         bound_to = ("", "parked", str(unreplayed))
         after = None if cursor is None else seal.read(cursor, ParkedPosition, bound_to=bound_to)
-        found = await parked.parked(database, unreplayed_only=unreplayed, after=after, most=limit + 1)
+        found = await parked.parked(database, unreplayed_only=unreplayed, after=after, limit=limit + 1)
         headers = {"Cache-Control": "no-store"}
         if len(found) > limit:
             found = found[:limit]

@@ -83,7 +83,7 @@ class Page:
             stage.tier,
             platform=self._platform,
             after=ConversationPosition(stage.last_message_at, stage.conversation_id),
-            most=room + 1,
+            limit=room + 1,
         )
         shown, is_more = found[:room], len(found) > room
         self._room -= len(shown)
@@ -107,7 +107,7 @@ class Page:
             stage.tier,
             platform=self._platform,
             before=stage.before,
-            most=self._room + 1,
+            limit=self._room + 1,
         )
         shown, before = found.ids[: self._room], found.before
         if len(found.ids) > self._room:
