@@ -9,6 +9,8 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from store.core.facts import ItemPosition
+
 ItemOutcome = Literal["stored", "duplicate", "waiting", "parked", "ignored"]
 TallyName = Literal["received", "unaccounted"] | ItemOutcome
 
@@ -34,6 +36,11 @@ class ItemEntry(NamedTuple):
     outcome: ItemOutcome
     kind: str = ""
     """What sort of item it is, or why it has ended so."""
+
+    @property
+    def position(self) -> ItemPosition:
+        """Which item of which webhook it is."""
+        return ItemPosition(self.webhook_id, self.item_index)
 
 
 class Tally(NamedTuple):

@@ -5,6 +5,8 @@ from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 
+from msgspec.structs import asdict
+
 from shared.contracts import Platform, TokenRefusedV1
 from store.core.accounts import Interval, Ownership, refuse_token
 from store.core.facts import Cause
@@ -64,33 +66,8 @@ async def intervals(connection: Connection, pages: Iterable[PageKey]) -> dict[Pa
         _INTERVALS, {"platforms": [platform for platform, _ in wanted], "page_ids": [page for _, page in wanted]}
     )
     return {
-        (str(page[0]), str(page[1])): [
-            Interval(
-                user_id=user_id,
-                owned_from=owned_from,
-                owned_until=owned_until,
-                version=version,
-                name=name,
-                token_ciphertext=token_ciphertext,
-                status=status,
-                reason=reason,
-                connected_at=connected_at,
-            )
-            for (
-                _,
-                _,
-                user_id,
-                owned_from,
-                owned_until,
-                version,
-                name,
-                token_ciphertext,
-                status,
-                reason,
-                connected_at,
-            ) in mine
-        ]
-        for page, mine in groupby(rows, key=itemgetter(0, 1))
+        (platform, page_id): [Interval(**{name: row[name] for name in Interval.__struct_fields__}) for row in of_page]
+        for (platform, page_id), of_page in groupby(rows, key=itemgetter("platform", "page_id"))
     }
 
 
@@ -126,22 +103,7 @@ async def save(
     platform, page_id = page
     last_seqs = await create_and_lock_inboxes(transaction, ownership.user_ids) if ownership.is_news else {}
     for interval in ownership.intervals:
-        await transaction.execute(
-            _SAVE,
-            {
-                "platform": platform,
-                "page_id": page_id,
-                "owned_from": interval.owned_from,
-                "owned_until": interval.owned_until,
-                "user_id": interval.user_id,
-                "version": interval.version,
-                "name": interval.name,
-                "token_ciphertext": interval.token_ciphertext,
-                "status": interval.status,
-                "reason": interval.reason,
-                "connected_at": interval.connected_at,
-            },
-        )
+        await transaction.execute(_SAVE, {"platform": platform, "page_id": page_id, **asdict(interval)})
     if ownership.is_news:
         await write_log(transaction, _entries(page, ownership.user_ids, last_seqs, Cause(cause_id, now, now)), now=now)
 
@@ -149,14 +111,15 @@ async def save(
 def _entries(
     page: tuple[Platform, str], user_ids: Sequence[str], last_seqs: dict[str, int], cause: Cause
 ) -> list[LogEntry]:
+    platform, page_id = page
     return [
         LogEntry(
             user_id=user_id,
             seq=last_seqs[user_id] + 1,
             kind="account_updated",
             cause=cause,
-            platform=page[0],
-            page_id=page[1],
+            platform=platform,
+            page_id=page_id,
         )
         for user_id in user_ids
     ]

@@ -69,16 +69,15 @@ async def state(connection: Connection, user_id: str) -> dict[str, list[dict[str
 
 async def _facts(connection: Connection, user_id: str, section: str, *, page: int) -> AsyncIterator[dict[str, Any]]:
     source = _SOURCES[section]
-    names = SECTIONS[section]
     arguments: dict[str, object] = {"user_id": user_id, "limit": page}
     goes_on = False
     while True:
         rows = await connection.execute(statement(section, goes_on=goes_on), arguments)
         for row in rows:
-            yield {name: _value(row[i], is_json=name in source.json) for i, name in enumerate(names)}
+            yield {name: _value(row[name], is_json=name in source.json) for name in SECTIONS[section]}
         if len(rows) < page:
             return
-        arguments |= {f"after_{name}": rows[-1][names.index(name)] for name in source.key}
+        arguments |= {f"after_{name}": rows[-1][name] for name in source.key}
         goes_on = True
 
 
@@ -88,7 +87,8 @@ def statement(section: str, *, goes_on: bool) -> Statement:
     source = _SOURCES[section]
     others = dict(source.other)
     columns = ", ".join(
-        others.get(name) or (f"t.{name}::text" if name in source.json else f"t.{name}") for name in SECTIONS[section]
+        f"{others.get(name, f't.{name}')}{'::text' if name in source.json else ''} AS {name}"
+        for name in SECTIONS[section]
     )
     key = ", ".join(f"t.{name}" for name in source.key)
     after = f"AND ({key}) > ({', '.join(f':after_{name}' for name in source.key)})" if goes_on else ""

@@ -90,21 +90,21 @@ async def _keep_records(transaction: Connection, records: Sequence[tuple[Arrival
         known = first.get(key)
         if known is None or _sighting(arrival, record) < _sighting(*known):
             first[key] = (arrival, record)
-    kept = sorted(first.items(), key=lambda one: one[0])
+    kept = [first[key] for key in sorted(first)]
     rows = await transaction.execute(
         _RECORDS,
         {
-            "user_id": [key[0] for key, _ in kept],
-            "platform": [key[1] for key, _ in kept],
-            "page_id": [key[2] for key, _ in kept],
-            "kind": [key[3] for key, _ in kept],
-            "record_id": [key[4] for key, _ in kept],
-            "participant_id": [arrival.participant_id for _, (arrival, _) in kept],
-            "actor_id": [record.actor_id for _, (_, record) in kept],
-            "text": [record.text for _, (_, record) in kept],
-            "body": [record.body for _, (_, record) in kept],
-            "occurred_at": [arrival.cause.occurred_at for _, (arrival, _) in kept],
-            "received_at": [arrival.cause.received_at for _, (arrival, _) in kept],
+            "user_id": [arrival.user_id for arrival, _ in kept],
+            "platform": [arrival.platform for arrival, _ in kept],
+            "page_id": [arrival.page_id for arrival, _ in kept],
+            "kind": [record.kind for _, record in kept],
+            "record_id": [record.record_id for _, record in kept],
+            "participant_id": [arrival.participant_id for arrival, _ in kept],
+            "actor_id": [record.actor_id for _, record in kept],
+            "text": [record.text for _, record in kept],
+            "body": [record.body for _, record in kept],
+            "occurred_at": [arrival.cause.occurred_at for arrival, _ in kept],
+            "received_at": [arrival.cause.received_at for arrival, _ in kept],
         },
     )
     return {tuple(row) for row in rows}
@@ -116,19 +116,20 @@ def _sighting(arrival: Arrival, record: RecordFact) -> tuple[datetime, str]:
 
 async def _keep_raw(transaction: Connection, raws: Sequence[tuple[Arrival, RawFact]]) -> set[tuple[str, ...]]:
     """Return the keys of those that were not kept yet."""
-    kept = sorted(raws, key=lambda one: (one[0].user_id, one[0].cause.id))
+    by_key = {(arrival.user_id, arrival.cause.id): (arrival, raw) for arrival, raw in reversed(raws)}
+    kept = [by_key[key] for key in sorted(by_key)]
     rows = await transaction.execute(
         _RAW_ITEMS,
         {
-            "user_id": [a.user_id for a, _ in kept],
-            "event_id": [a.cause.id for a, _ in kept],
-            "platform": [a.platform for a, _ in kept],
-            "page_id": [a.page_id for a, _ in kept],
-            "participant_id": [a.participant_id for a, _ in kept],
+            "user_id": [arrival.user_id for arrival, _ in kept],
+            "event_id": [arrival.cause.id for arrival, _ in kept],
+            "platform": [arrival.platform for arrival, _ in kept],
+            "page_id": [arrival.page_id for arrival, _ in kept],
+            "participant_id": [arrival.participant_id for arrival, _ in kept],
             "label": [raw.label for _, raw in kept],
             "body": [raw.body for _, raw in kept],
-            "occurred_at": [a.cause.occurred_at for a, _ in kept],
-            "received_at": [a.cause.received_at for a, _ in kept],
+            "occurred_at": [arrival.cause.occurred_at for arrival, _ in kept],
+            "received_at": [arrival.cause.received_at for arrival, _ in kept],
         },
     )
     return {tuple(row) for row in rows}

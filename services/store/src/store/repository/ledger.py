@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from shared.contracts import WebhookSplitV1
+from store.core.facts import ItemPosition
 from store.core.ledger import WAITING_FOR_PAGE, ItemEntry
 from store.repository.statements import Connection, Statement
 
@@ -90,9 +91,9 @@ def outcome_columns(entries: Collection[ItemEntry]) -> dict[str, object]:
     """Return the arguments of `WRITE_OUTCOMES`: of several outcomes of an item the first counts."""
     if not entries:
         return {name: [] for name in _OUTCOME_COLUMNS}
-    first: dict[tuple[str, int], ItemEntry] = {}
+    first: dict[ItemPosition, ItemEntry] = {}
     for entry in entries:
-        first.setdefault(entry[:2], entry)
+        first.setdefault(entry.position, entry)
     columns = zip(*sorted(first.values()), strict=True)
     return {name: list(column) for name, column in zip(_OUTCOME_COLUMNS, columns, strict=True)}
 
@@ -119,10 +120,13 @@ async def send_on(transaction: Connection, positions: Collection[tuple[str, int]
 async def replace(
     transaction: Connection, position: tuple[str, int], *, old: tuple[str, str], new: tuple[str, str]
 ) -> None:
-    """Note that an item's outcome and kind are `new` where they were `old`."""
+    """Note that an item's (outcome, kind) is `new` where it was `old`."""
+    from_outcome, from_kind = old
+    to_outcome, to_kind = new
     await transaction.execute(
         _REPLACE,
-        _columns([position]) | {"from_outcome": old[0], "from_kind": old[1], "to_outcome": new[0], "to_kind": new[1]},
+        _columns([position])
+        | {"from_outcome": from_outcome, "from_kind": from_kind, "to_outcome": to_outcome, "to_kind": to_kind},
     )
 
 
@@ -139,11 +143,11 @@ async def record_manifests(transaction: Connection, events: Sequence[WebhookSpli
         _MANIFEST,
         {
             "split_ids": sorted({event.webhook_id for event in events}),
-            "webhook_ids": [key[0] for key in ordered],
-            "platforms": [key[1] for key in ordered],
-            "page_ids": [key[2] for key in ordered],
-            "items": [rows[key][0] for key in ordered],
-            "received_ats": [rows[key][1] for key in ordered],
+            "webhook_ids": [webhook_id for webhook_id, _, _ in ordered],
+            "platforms": [platform for _, platform, _ in ordered],
+            "page_ids": [page_id for _, _, page_id in ordered],
+            "items": [items for items, _ in map(rows.__getitem__, ordered)],
+            "received_ats": [received_at for _, received_at in map(rows.__getitem__, ordered)],
         },
     )
 

@@ -120,7 +120,7 @@ async def unaccounted(database: Database, *, before: datetime, limit: int) -> li
             found += [_unaccounted(row) for row in rows if row["found"] < row["items"] and not row["is_parked"]]
             if len(rows) < _WEBHOOKS_PER_SLICE:
                 break
-            after = _Open(*rows[-1][: len(_FIRST)])
+            after = _Open(**{name: rows[-1][name] for name in _Open._fields})
     return found[:limit]
 
 
@@ -134,7 +134,7 @@ async def close_accounted(database: Database, *, before: datetime, max_slices: i
     for _ in range(max_slices):
         async with database.transaction() as transaction:
             # Counted in a later statement than the lock: who sends an item on its way again does both under it too.
-            rows = [_Open(*row) for row in await transaction.execute(_LOCK_OPEN, _open_after(after, before))]
+            rows = [_Open(**row) for row in await transaction.execute(_LOCK_OPEN, _open_after(after, before))]
             if rows:
                 missing += await transaction.scalar(_CLOSE, _manifest_columns(rows))
         if len(rows) < _WEBHOOKS_PER_SLICE:

@@ -54,7 +54,7 @@ async def expire_waiting_facts(database: Database, *, before: datetime, limit: i
     """
     async with database.transaction() as transaction:
         rows = await transaction.execute(_EXPIRE_FACTS, {"before": before, "limit": limit})
-        await ledger.stop_waiting(transaction, {_position(item) for row in rows for item in row[0]}, kind=EXPIRED)
+        await ledger.stop_waiting(transaction, {_position(item) for row in rows for item in row["items"]}, kind=EXPIRED)
         return len(rows)
 
 

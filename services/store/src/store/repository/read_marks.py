@@ -59,7 +59,7 @@ async def mark_read(
         rows = await transaction.execute(_CONVERSATION, key) if user_id in last_seqs else []
         if not rows:
             return None
-        read_seq, last_seq, unread = rows[0]
+        [(read_seq, last_seq, unread)] = rows
         upto = min(up_to_seq, last_seq)
         if upto <= read_seq:
             return ReadMark(read_seq, is_news=False)

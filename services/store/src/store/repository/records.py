@@ -69,7 +69,7 @@ _CLAIM = Statement("""
         ORDER BY due_at LIMIT CAST(:limit AS bigint) FOR UPDATE SKIP LOCKED
     ) AS due
     WHERE (p.user_id, p.platform, p.participant_id) = (due.user_id, due.platform, due.participant_id)
-    RETURNING p.user_id, p.platform, p.page_id, p.participant_id, p.attempts - 1
+    RETURNING p.user_id, p.platform, p.page_id, p.participant_id, p.attempts - 1 AS attempts
 """)
 _KEEP_BACK = Statement("""
     WITH held AS (
@@ -100,9 +100,9 @@ async def request_lookups(transaction: Connection, events: Sequence[ProfileReque
     await transaction.execute(
         _REQUEST,
         {
-            "user_ids": [key[0] for key, _ in wanted],
-            "platforms": [key[1] for key, _ in wanted],
-            "participant_ids": [key[2] for key, _ in wanted],
+            "user_ids": [user_id for (user_id, _, _), _ in wanted],
+            "platforms": [platform for (_, platform, _), _ in wanted],
+            "participant_ids": [participant_id for (_, _, participant_id), _ in wanted],
             "page_ids": [page_id for _, page_id in wanted],
             "now": now,
         },
@@ -143,16 +143,7 @@ async def claim_lookups(
                 "except_page_ids": [page.page_id for page in except_pages],
             },
         )
-        claimed = [
-            Lookup(
-                user_id=user_id,
-                platform=platform,
-                page_id=page_id,
-                participant_id=participant_id,
-                attempts=attempts,
-            )
-            for user_id, platform, page_id, participant_id, attempts in rows
-        ]
+        claimed = [Lookup(**row) for row in rows]
         kept_back = await _keep_back(transaction, claimed) if claimed else frozenset()
     return [one for one in claimed if (one.user_id, one.platform, one.participant_id) not in kept_back]
 

@@ -34,7 +34,7 @@ _CONVERSATIONS_WALKED = 5_000
 # Terms are found by a bitmap or not at all; the store's connections otherwise have no use for one.
 _ALLOW_BITMAPS = Statement("SELECT set_config('enable_bitmapscan', 'on', true)")
 _REACH = Statement("""
-    SELECT i.last_seq, CASE WHEN p.rebuilt_id IS NULL THEN coalesce(p.indexed_seq, 0) ELSE 0 END
+    SELECT i.last_seq, CASE WHEN p.rebuilt_id IS NULL THEN coalesce(p.indexed_seq, 0) ELSE 0 END AS indexed_seq
     FROM inboxes i LEFT JOIN search_positions p ON p.user_id = i.user_id WHERE i.user_id = :user_id
 """)
 _HOLDS = """
@@ -129,7 +129,7 @@ async def prepare(transaction: Connection, user_id: str) -> Reach:
     """Make the transaction ready for the statements below, and return how far the search reaches."""
     await transaction.execute(_ALLOW_BITMAPS)
     rows = await transaction.execute(_REACH, {"user_id": user_id})
-    return Reach(*rows[0]) if rows else Reach(0, 0)
+    return Reach(**rows[0]) if rows else Reach(0, 0)
 
 
 async def message_ids(
@@ -155,7 +155,7 @@ async def message_ids(
         rows = await transaction.execute(
             _MESSAGES, arguments | {"newest": bucket, "oldest": oldest, "limit": limit - len(ids)}
         )
-        ids += sorted((row[0] for row in rows), reverse=True)
+        ids += sorted((row["id"] for row in rows), reverse=True)
         if len(ids) >= limit:
             return FoundMessages(ids, ids[-1])
         walked += bucket - oldest + 1
@@ -182,8 +182,8 @@ async def people_ids(
     rows = await transaction.execute(_PEOPLE, arguments | {"limit": _PEOPLE_AT_ONCE})
     if len(rows) < _PEOPLE_AT_ONCE:
         start = (after.last_message_at, after.conversation_id)
-        newest = sorted((tuple(row) for row in rows if tuple(row) < start), reverse=True)
-        return [ConversationPosition(*row) for row in newest[:limit]]
+        newest = sorted((found for row in rows if (found := tuple(row)) < start), reverse=True)
+        return [ConversationPosition(*found) for found in newest[:limit]]
     rows = await transaction.execute(
         _NEWEST_PEOPLE,
         arguments
@@ -196,7 +196,7 @@ async def people_ids(
             "limit": limit,
         },
     )
-    return [ConversationPosition(*row) for row in rows]
+    return [ConversationPosition(**row) for row in rows]
 
 
 async def messages(transaction: Connection, user_id: str, ids: Sequence[int]) -> list[tuple[Message, Conversation]]:

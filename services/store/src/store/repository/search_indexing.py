@@ -113,7 +113,8 @@ async def behind(database: Database, *, after: str, limit: int) -> tuple[list[st
     """Look at `limit` users whose id comes after `after`; return those who are behind, and where to go on."""
     async with database.reading() as connection:
         rows = await connection.execute(_BEHIND, {"after": after, "limit": limit})
-    return [user_id for user_id, is_behind in rows if is_behind], rows[-1][0] if len(rows) == limit else None
+    following = rows[-1]["user_id"] if len(rows) == limit else None
+    return [user_id for user_id, is_behind in rows if is_behind], following
 
 
 async def index(database: Database, user_ids: Iterable[str], *, per_user: int, user_limit: int) -> Indexed:
@@ -122,10 +123,10 @@ async def index(database: Database, user_ids: Iterable[str], *, per_user: int, u
     async with database.transaction() as transaction:
         await transaction.execute(_CREATE, {"user_ids": wanted})
         rows = await transaction.execute(_CLAIM, {"user_ids": wanted, "limit": user_limit})
-        claimed = {row[0] for row in rows}
+        claimed = {row["user_id"] for row in rows}
         passed_over = [user_id for user_id in wanted if user_id not in claimed]
         late = await transaction.execute(_STILL_BEHIND, {"user_ids": passed_over}) if passed_over else []
-        left = [row[0] for row in late]
+        left = [row["user_id"] for row in late]
         if not rows:
             return Indexed(0, left)
         following, rebuilding, tops = [], [], {}
@@ -177,7 +178,7 @@ async def _follow(
             "per_user": per_user,
         },
     )
-    for user_id, seq, message_id, conversation_id in sorted(rows, key=itemgetter(0, 1)):
+    for user_id, seq, message_id, conversation_id in sorted(rows, key=itemgetter("user_id", "seq")):
         if seq == reached[user_id] + 1:  # otherwise the log was pruned meanwhile: the next round reads everything anew
             touched.add(user_id, message_id, conversation_id)
             reached[user_id] = seq

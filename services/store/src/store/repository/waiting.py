@@ -3,8 +3,11 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+import asyncpg
+
 from shared.contracts import WebhookReleasedV1, WebhookUnclaimedV1, derive_id
 from store.core.accounts import Interval
+from store.core.facts import ItemPosition
 from store.core.ledger import EXPIRED, OVER_LIMIT, WAITING_FOR_PAGE, ItemEntry
 from store.repository import ledger
 from store.repository.accounts import PageKey
@@ -82,12 +85,12 @@ async def keep(
     once = list({event.id: event for event in reversed(events)}.values())
     await transaction.execute(_KEEP, _columns(once, owners, versions) | {"now": now})
     rows = await transaction.execute(_KEPT, {"ids": [event.id for event in once]})
-    kept = {row_id: (webhook_id, item_index) for row_id, webhook_id, item_index in rows}
+    kept = {row["id"]: ItemPosition(row["webhook_id"], row["item_index"]) for row in rows}
     entries = [(event.id, _entry(event)) for event in events]
     await ledger.write_outcomes(
         transaction,
         [
-            entry if kept[row_id] == entry[:2] else entry._replace(outcome="duplicate", kind="")
+            entry if kept[row_id] == entry.position else entry._replace(outcome="duplicate", kind="")
             for row_id, entry in entries
         ],
         now=now,
@@ -120,15 +123,17 @@ def _columns(
 
 async def cap(transaction: Connection, page: PageKey, *, limit: int) -> int:
     """Drop the page's oldest items beyond `limit`; return how many."""
-    rows = await transaction.execute(_CAP, {"platform": page[0], "page_id": page[1], "limit": limit})
-    await ledger.stop_waiting(transaction, [(row[0], row[1]) for row in rows], kind=OVER_LIMIT)
+    platform, page_id = page
+    rows = await transaction.execute(_CAP, {"platform": platform, "page_id": page_id, "limit": limit})
+    await ledger.stop_waiting(transaction, [ItemPosition(**row) for row in rows], kind=OVER_LIMIT)
     return len(rows)
 
 
 async def release(transaction: Connection, page: PageKey, *, owned_from: datetime, version: int) -> int:
     """Mark what came for the page since `owned_from` to be published; return how many. The page must be locked."""
+    platform, page_id = page
     return await transaction.count(
-        _RELEASE, {"platform": page[0], "page_id": page[1], "owned_from": owned_from, "version": version}
+        _RELEASE, {"platform": platform, "page_id": page_id, "owned_from": owned_from, "version": version}
     )
 
 
@@ -138,44 +143,30 @@ async def claim_released(
     """Take released items, (id of the row, event) each, to publish them; they are nobody else's until then."""
     async with database.transaction() as transaction:
         rows = await transaction.execute(_CLAIM, {"now": now, "leased_until": leased_until, "limit": limit})
-        return [
-            (
-                row_id,
-                WebhookReleasedV1(
-                    id=derive_id("released", row_id, str(version)),
-                    occurred_at=occurred_at,
-                    received_at=received_at,
-                    traceparent=traceparent,
-                    webhook_id=webhook_id,
-                    item_index=item_index,
-                    platform=platform,
-                    page_id=page_id,
-                    channel=channel,
-                    entry=entry,
-                    account_version=version,
-                ),
-            )
-            for (
-                row_id,
-                platform,
-                page_id,
-                webhook_id,
-                item_index,
-                channel,
-                entry,
-                occurred_at,
-                received_at,
-                traceparent,
-                version,
-            ) in rows
-        ]
+        return [(row["id"], _released(row)) for row in rows]
+
+
+def _released(row: asyncpg.Record) -> WebhookReleasedV1:
+    return WebhookReleasedV1(
+        id=derive_id("released", row["id"], str(row["release_version"])),
+        occurred_at=row["occurred_at"],
+        received_at=row["received_at"],
+        traceparent=row["traceparent"],
+        webhook_id=row["webhook_id"],
+        item_index=row["item_index"],
+        platform=row["platform"],
+        page_id=row["page_id"],
+        channel=row["channel"],
+        entry=row["entry"],
+        account_version=row["release_version"],
+    )
 
 
 async def delete(database: Database, row_ids: Sequence[str], *, leased_until: datetime, now: datetime) -> int:
     """Forget items that have been published under this lease; return how many. One that came back meanwhile stays."""
     async with database.transaction() as transaction:
         rows = await transaction.execute(_DELETE, {"ids": list(row_ids), "leased_until": leased_until})
-        await ledger.send_on(transaction, [(row[0], row[1]) for row in rows], now=now)
+        await ledger.send_on(transaction, [ItemPosition(**row) for row in rows], now=now)
         return len(rows)
 
 
@@ -183,7 +174,7 @@ async def expire(database: Database, *, before: datetime, limit: int) -> int:
     """Drop at most `limit` items that came before then; return how many."""
     async with database.transaction() as transaction:
         rows = await transaction.execute(_EXPIRE, {"before": before, "limit": limit})
-        await ledger.stop_waiting(transaction, [(row[0], row[1]) for row in rows], kind=EXPIRED)
+        await ledger.stop_waiting(transaction, [ItemPosition(**row) for row in rows], kind=EXPIRED)
         return len(rows)
 
 
