@@ -19,7 +19,7 @@ from typing import cast
 import msgspec
 import uvloop
 
-from push_gateway import frames
+from push_gateway.core import frames
 from shared.contracts import InboxPersistedV1
 from tests.integration.push_gateway.harness import gateway, token
 

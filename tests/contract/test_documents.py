@@ -11,7 +11,7 @@ import pytest
 
 from enricher.media.routes import MEDIA_PATH
 from enricher.problems import TITLES
-from push_gateway.frames import BadFrame, CloseCode, read_client_frame
+from push_gateway.core.frames import BadFrame, CloseCode, read_client_frame
 from shared.contracts import Event, InboxPersistedV1, Wire, encode
 from store.routes.problems import INTERNAL, KINDS
 from switchboard.contracts.documents import documents

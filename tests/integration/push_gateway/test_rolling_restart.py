@@ -17,7 +17,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from push_gateway.frames import CloseCode
+from push_gateway.core.frames import CloseCode
 from tests.integration.push_gateway.event_streams import EventStream
 from tests.integration.push_gateway.harness import token, until
 from tests.integration.push_gateway.processes import GatewayProcess, gateway_processes

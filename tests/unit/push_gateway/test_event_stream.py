@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from push_gateway import frames
+from push_gateway.core import frames
+from push_gateway.core.frames import BadFrame, CloseCode, Position
 from push_gateway.event_stream import EVENT_STREAM, closing, position_of
-from push_gateway.frames import BadFrame, CloseCode, Position
 
 
 def fields(block: bytes) -> dict[str, str]:

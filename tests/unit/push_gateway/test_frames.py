@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from push_gateway import frames
-from push_gateway.frames import Notice, Position
+from push_gateway.core import frames
+from push_gateway.core.frames import Notice, Position
 from tests.unit.push_gateway.wire import payloads
 
 

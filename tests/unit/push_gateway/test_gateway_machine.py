@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from prometheus_client import CollectorRegistry
 
 from push_gateway.core import Effect, FetchLog, Limits, Page, Send, Session
-from push_gateway.frames import Frame, Notice
+from push_gateway.core.frames import Frame, Notice
 from push_gateway.metrics import Metrics
 from push_gateway.registry import Feed, Registry
 from shared.contracts import InboxPersistedV1

@@ -1,6 +1,6 @@
 import pytest
 
-from push_gateway.frames import BadFrame
+from push_gateway.core.frames import BadFrame
 from push_gateway.opening import is_allowed_origin, read_request, read_stream_request, user_of
 
 

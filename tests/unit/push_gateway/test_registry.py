@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from push_gateway.core import Page
-from push_gateway.frames import Frame, Notice
+from push_gateway.core.frames import Frame, Notice
 from push_gateway.metrics import Metrics
 from push_gateway.registry import Registry, TooManySockets
 from shared.contracts import AnyEvent, shard_of

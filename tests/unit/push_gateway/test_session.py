@@ -1,7 +1,7 @@
 import pytest
 
 from push_gateway.core import Close, Effect, FetchLog, Limits, Noted, Occasion, Session, Told, VerifyToken
-from push_gateway.frames import CloseCode, Typing
+from push_gateway.core.frames import CloseCode, Typing
 from tests.unit.push_gateway.wire import frame, page, sent, seqs
 
 ROOM = 10_000

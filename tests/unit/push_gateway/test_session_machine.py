@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from push_gateway.core import Close, Effect, FetchLog, Limits, Page, Send, Session
-from push_gateway.frames import Frame
+from push_gateway.core.frames import Frame
 from tests.unit.push_gateway.wire import frame, payloads
 
 BUDGET_BYTES = 400

@@ -6,9 +6,8 @@ from typing import Any
 
 import msgspec
 
-from push_gateway import frames
-from push_gateway.core import Effect, Page, Send
-from push_gateway.frames import Frame
+from push_gateway.core import Effect, Page, Send, frames
+from push_gateway.core.frames import Frame
 
 
 def payloads(wire: bytes) -> list[bytes]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from push_gateway import frames
-from push_gateway.frames import Frame
+from push_gateway.core import frames
+from push_gateway.core.frames import Frame
 
 Row = tuple[int, str]
 """`seq` of its last change, and what that wrote."""

@@ -12,7 +12,7 @@ import structlog
 from push_gateway.catch_up import CatchUp
 from push_gateway.core import Limits, TokenBucket
 from push_gateway.core import Session as Core
-from push_gateway.frames import CloseCode, Encoding, Read, Typing, Viewing
+from push_gateway.core.frames import CloseCode, Encoding, Read, Typing, Viewing
 from push_gateway.metrics import Metrics
 from push_gateway.opening import SessionRequest
 from push_gateway.outlets import Outlet

@@ -7,8 +7,7 @@ from itertools import islice
 
 import structlog
 
-from push_gateway import frames
-from push_gateway.core import Page
+from push_gateway.core import Page, frames
 from push_gateway.log_reader import LogReader
 from push_gateway.store_api import REFUSED_PAUSE_SECONDS, StoreRefused
 from shared.contracts.internal import UserLog

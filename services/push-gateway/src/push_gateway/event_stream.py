@@ -3,7 +3,7 @@
 `id` is the client's position: the browser sends it back as `Last-Event-ID` when it reconnects by itself.
 """
 
-from push_gateway.frames import BadFrame, CloseCode, Frame, Notice, Position
+from push_gateway.core.frames import BadFrame, CloseCode, Frame, Notice, Position
 
 RETRY_MS = 2_000
 """How long a browser waits before it reconnects, unless it was told otherwise."""

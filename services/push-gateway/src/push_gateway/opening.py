@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import SecretStr
 
+from push_gateway.core.frames import BadFrame
 from push_gateway.event_stream import position_of
-from push_gateway.frames import BadFrame
 from shared.security.bearer import bearer_token
 
 SUBPROTOCOL = "bearer"

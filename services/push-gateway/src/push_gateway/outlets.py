@@ -10,7 +10,7 @@ from websockets.server import ServerProtocol
 
 from push_gateway import event_stream
 from push_gateway.core import TokenBucket
-from push_gateway.frames import CloseCode
+from push_gateway.core.frames import CloseCode
 from push_gateway.metrics import Metrics
 
 CLOSE_WAIT_SECONDS = 5.0

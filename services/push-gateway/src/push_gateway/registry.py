@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from push_gateway import frames
-from push_gateway.core import Page, Recent, SharedBudget
-from push_gateway.frames import Frame, Notice
+from push_gateway.core import Page, Recent, SharedBudget, frames
+from push_gateway.core.frames import Frame, Notice
 from push_gateway.metrics import Metrics
 from shared.contracts import AnyEvent, InboxPersistedV1, shard_of
 from shared.errors import PermanentError

@@ -13,7 +13,7 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from push_gateway.admission import Admission, Refusal
-from push_gateway.frames import WEB_SOCKET, BadFrame, CloseCode
+from push_gateway.core.frames import WEB_SOCKET, BadFrame, CloseCode
 from push_gateway.metrics import Metrics
 from push_gateway.opening import SUBPROTOCOL, SessionRequest, is_allowed_origin, read_request, user_of
 from push_gateway.outlets import CLOSE_WAIT_SECONDS, Connection, SocketOutlet, close_within

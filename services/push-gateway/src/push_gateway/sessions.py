@@ -8,7 +8,7 @@ from typing import Protocol, assert_never
 
 from push_gateway.core import Close, Effect, FetchLog, Noted, Page, Recent, Send, TokenBucket, Told, VerifyToken
 from push_gateway.core import Session as Core
-from push_gateway.frames import CloseCode, Encoding, Frame, Notice, Read, Typing, Viewing
+from push_gateway.core.frames import CloseCode, Encoding, Frame, Notice, Read, Typing, Viewing
 from push_gateway.metrics import Metrics
 from push_gateway.outlets import CLOSE_WAIT_SECONDS, Outlet
 from shared.contracts.inbox import Who

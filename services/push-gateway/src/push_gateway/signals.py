@@ -12,8 +12,7 @@ from typing import Literal
 
 import structlog
 
-from push_gateway import frames
-from push_gateway.core import TYPING_SECONDS, People, Terms, Typist
+from push_gateway.core import TYPING_SECONDS, People, Terms, Typist, frames
 from push_gateway.metrics import Metrics
 from push_gateway.registry import Registry
 from push_gateway.sessions import Session

@@ -17,8 +17,8 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from push_gateway.admission import COME_BACK, Admission, Granted, Refusal
+from push_gateway.core.frames import BadFrame, CloseCode
 from push_gateway.event_stream import EVENT_STREAM
-from push_gateway.frames import BadFrame, CloseCode
 from push_gateway.metrics import Metrics
 from push_gateway.opening import SessionRequest, is_allowed_origin, read_stream_request
 from push_gateway.outlets import CLOSE_WAIT_SECONDS, StreamOutlet

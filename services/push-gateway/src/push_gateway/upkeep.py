@@ -8,7 +8,7 @@ from functools import partial
 import structlog
 from websockets.asyncio.server import Server
 
-from push_gateway.frames import CloseCode
+from push_gateway.core.frames import CloseCode
 from push_gateway.log_reader import MAX_USERS_PER_TOPS_QUERY, LogReader
 from push_gateway.metrics import Metrics
 from push_gateway.outlets import StreamOutlet, close_within

@@ -16,7 +16,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from push_gateway import frames
+from push_gateway.core import frames
 from shared.contracts import AnyEvent, Event, event, events, inbox, items
 
 Schema = dict[str, Any]

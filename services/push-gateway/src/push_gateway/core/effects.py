@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from push_gateway.frames import CloseCode, Read, Typing, Viewing
+from push_gateway.core.frames import CloseCode, Read, Typing, Viewing
 
 
 class Occasion(StrEnum):

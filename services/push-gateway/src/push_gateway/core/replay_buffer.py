@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from push_gateway.frames import Frame
+from push_gateway.core.frames import Frame
 from shared.contracts.inbox import ResetReason
 
 

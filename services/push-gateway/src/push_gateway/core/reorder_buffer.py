@@ -1,7 +1,7 @@
 """Events that came before what is ahead of them."""
 
+from push_gateway.core.frames import Frame
 from push_gateway.core.limits import Limits
-from push_gateway.frames import Frame
 
 
 class Held:

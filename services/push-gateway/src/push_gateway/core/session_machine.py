@@ -9,12 +9,12 @@ next one is sent, and a later one waits until the log has given what is between.
 
 from enum import Enum, auto
 
-from push_gateway import frames
+from push_gateway.core import frames
 from push_gateway.core.effects import Close, Effect, FetchLog, Noted, Occasion, Send, Told, VerifyToken
-from push_gateway.core.held import Held
+from push_gateway.core.frames import CloseCode, Encoding, Frame, Notice, Position
 from push_gateway.core.limits import Limits
-from push_gateway.core.recent import Page
-from push_gateway.frames import CloseCode, Encoding, Frame, Notice, Position
+from push_gateway.core.reorder_buffer import Held
+from push_gateway.core.replay_buffer import Page
 from shared.contracts.inbox import ResetReason
 
 
