@@ -29,7 +29,7 @@ class Device(Recorder):
 
     def __init__(self, user_id: str, name: str) -> None:
         super().__init__(name)
-        self.client = Client(user_id=user_id, who=Who(id=name, name=None), epoch=None)
+        self.client = Client(user_id=user_id, who=Who(id=name, name=None), after=None, epoch=None, token_expires_at=1e9)
 
     def said(self) -> list[bytes]:
         return [notice.payload for notice in self.notices]

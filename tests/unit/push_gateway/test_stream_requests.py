@@ -7,13 +7,17 @@ from typing import Any, cast
 import httpx
 from prometheus_client import CollectorRegistry
 
-from push_gateway.admission import Admission, Granted
+from push_gateway.admission import Admission
 from push_gateway.metrics import Metrics
+from push_gateway.opening import SessionRequest
+from push_gateway.session_lifecycle import SessionLifecycle
+from push_gateway.sessions import Client
 from push_gateway.streams import Streams, streams_app
+from shared.contracts.inbox import Who
 
 
-class StoppedWhileVerifying:
-    """Grants everything, but the gateway is told to stop before it has."""
+class StoppedWhileAuthenticating:
+    """Admits everybody, but the gateway is told to stop before it has."""
 
     def __init__(self) -> None:
         self.streams: Streams | None = None
@@ -22,20 +26,27 @@ class StoppedWhileVerifying:
     def counted(self) -> Iterator[None]:
         yield None
 
-    async def verified(self, user_id: str, token: str) -> Granted:
-        assert (user_id, token) == ("ada", "a-token")
+    async def authenticate(self, request: SessionRequest) -> Client:
+        assert request.user_id == "ada"
         assert self.streams is not None
         self.streams.stop()
-        return Granted(1e9, None)
+        return Client(user_id="ada", who=Who(id="laptop"), after=None, epoch=None, token_expires_at=1e9)
 
-    def session(self, *_: Any) -> None:
+
+class NoSessions:
+    def create(self, *_: Any) -> None:
         raise AssertionError("a stream begins that nobody will close")
 
 
 async def test_no_stream_begins_where_the_gateway_stops_while_a_token_is_verified() -> None:
-    admission = StoppedWhileVerifying()
-    metrics = Metrics(CollectorRegistry())
-    streams = Streams(cast("Admission", admission), metrics, allowed_origins=[], write_budget_bytes=1024)
+    admission = StoppedWhileAuthenticating()
+    streams = Streams(
+        cast("Admission", admission),
+        cast("SessionLifecycle", NoSessions()),
+        Metrics(CollectorRegistry()),
+        allowed_origins=[],
+        write_budget_bytes=1024,
+    )
     admission.streams = streams
     transport = httpx.ASGITransport(streams_app(streams, []))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:

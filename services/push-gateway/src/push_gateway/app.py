@@ -15,19 +15,22 @@ from websockets.server import ServerProtocol
 
 from push_gateway.admission import Admission
 from push_gateway.catch_up import CatchUp
+from push_gateway.closing import close_all
 from push_gateway.core import TokenBucket
 from push_gateway.log_reader import LOG_PATH, LogReader, StoreLogReader
 from push_gateway.metrics import Metrics
-from push_gateway.outlets import CLOSE_WAIT_SECONDS, Connection, Openings
+from push_gateway.outlets import Connection, Openings
 from push_gateway.read_marks import ReadMarks, StoreReadPositions
 from push_gateway.registry import Registry
 from push_gateway.routes import Sockets
+from push_gateway.session_lifecycle import SessionLifecycle
+from push_gateway.sessions import CLOSE_WAIT_SECONDS
 from push_gateway.settings import Settings
 from push_gateway.shards import Shards
 from push_gateway.signals import Signals
 from push_gateway.store_api import StoreApi, StoreRefused, store_client
 from push_gateway.streams import Streams, streams_app
-from push_gateway.upkeep import Upkeep, close_all
+from push_gateway.upkeep import Upkeep
 from shared.aio.background import BackgroundTasks
 from shared.errors import DependencyUnavailable
 from shared.messaging.ports import Broker
@@ -82,7 +85,8 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
         operations_port = await stack.enter_async_context(
             serving(operations, host=settings.bind_host, port=settings.gateway_operations_port, grace_seconds=1)
         )
-        admission = Admission(
+        admission = Admission(verifier(settings), max_connections=settings.gateway_max_sockets, utc_now=_now)
+        sessions = SessionLifecycle(
             settings,
             metrics=metrics,
             registry=users,
@@ -90,11 +94,10 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
             catch_up=catch_up,
             signals=signals,
             read_marks=read_marks,
-            verifier=verifier(settings),
-            is_streaming=lambda: broker.is_ready,
-            now=_now,
+            renew_token=admission.renew_token,
+            is_receiving=lambda: broker.is_ready,
         )
-        ports = await stack.enter_async_context(_listening(settings, admission, metrics, readiness))
+        ports = await stack.enter_async_context(_listening(settings, admission, sessions, metrics, readiness))
         yield {**ports, "gateway_operations": operations_port}
 
 
@@ -139,11 +142,11 @@ async def _hearing(stack: AsyncExitStack, broker: Broker, users: Registry, upkee
 
 @asynccontextmanager
 async def _listening(
-    settings: Settings, admission: Admission, metrics: Metrics, readiness: Readiness
+    settings: Settings, admission: Admission, sessions: SessionLifecycle, metrics: Metrics, readiness: Readiness
 ) -> AsyncIterator[dict[str, int]]:
     origins, budget = settings.allowed_origins, settings.gateway_write_budget_bytes
-    sockets = Sockets(admission, metrics, allowed_origins=origins, write_budget_bytes=budget)
-    streams = Streams(admission, metrics, allowed_origins=origins, write_budget_bytes=budget)
+    sockets = Sockets(admission, sessions, metrics, allowed_origins=origins, write_budget_bytes=budget)
+    streams = Streams(admission, sessions, metrics, allowed_origins=origins, write_budget_bytes=budget)
     app = streams_app(streams, origins)
     async with serving(
         app,

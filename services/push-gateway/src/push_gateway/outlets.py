@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.protocol import State
@@ -13,26 +13,8 @@ from push_gateway.core import TokenBucket
 from push_gateway.core.frames import CloseCode
 from push_gateway.metrics import Metrics
 
-CLOSE_WAIT_SECONDS = 5.0
-"""How long a client may take to take note of the end before it is cut off."""
 _LARGEST_PIECE_BYTES = 32 * 1024
 _REFUSAL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-
-
-class Outlet(Protocol):
-    """What a session needs of its client's connection. Nothing here waits or raises."""
-
-    on_drained: Callable[[], None] | None
-    """Called when it was full and takes bytes again."""
-
-    def room(self) -> int:
-        """Return how many bytes it may still take."""
-
-    def write(self, wire: bytes) -> bool:
-        """Write whole frames; False when the client has just gone."""
-
-    async def close(self, code: CloseCode, reason: str, seconds: float) -> None:
-        """Say why, and end within `seconds`."""
 
 
 class Openings:

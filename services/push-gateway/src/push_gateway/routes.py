@@ -12,12 +12,13 @@ from websockets.headers import parse_subprotocol
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from push_gateway.admission import Admission, Refusal
+from push_gateway.admission import Admission
 from push_gateway.core.frames import WEB_SOCKET, BadFrame, CloseCode
 from push_gateway.metrics import Metrics
 from push_gateway.opening import SUBPROTOCOL, SessionRequest, is_allowed_origin, read_request, user_of
-from push_gateway.outlets import CLOSE_WAIT_SECONDS, Connection, SocketOutlet, close_within
-from push_gateway.sessions import Session
+from push_gateway.outlets import Connection, SocketOutlet, close_within
+from push_gateway.session_lifecycle import SessionLifecycle
+from push_gateway.sessions import CLOSE_WAIT_SECONDS, Refusal, Session
 
 log = structlog.get_logger(__name__)
 
@@ -33,9 +34,16 @@ class Sockets:
     """
 
     def __init__(
-        self, admission: Admission, metrics: Metrics, *, allowed_origins: Collection[str], write_budget_bytes: int
+        self,
+        admission: Admission,
+        sessions: SessionLifecycle,
+        metrics: Metrics,
+        *,
+        allowed_origins: Collection[str],
+        write_budget_bytes: int,
     ) -> None:
         self._admission = admission
+        self._sessions = sessions
         self._metrics = metrics
         self._allowed_origins = allowed_origins
         self._write_budget_bytes = write_budget_bytes
@@ -73,23 +81,22 @@ class Sockets:
             request = _read(connection.request)
         except BadFrame as error:
             return Refusal(CloseCode.BAD_FRAME, str(error))
-        token = request.token.get_secret_value() if request.token else ""
-        granted = await self._admission.verified(request.user_id, token)
-        if isinstance(granted, Refusal):
-            return granted
+        client = await self._admission.authenticate(request)
+        if isinstance(client, Refusal):
+            return client
         outlet = SocketOutlet(connection, self._write_budget_bytes)
-        session = self._admission.session(outlet, WEB_SOCKET, request, granted)
-        feed = self._admission.join(session)
+        session = self._sessions.create(outlet, WEB_SOCKET, client)
+        feed = self._sessions.join(session)
         if isinstance(feed, Refusal):
             return feed
         try:
             connection.opened()
             connection.on_flood = partial(session.close, CloseCode.BAD_FRAME, "too many bytes")
-            await self._admission.begin(session, feed)
+            await self._sessions.start(session, feed)
             await _listen(connection, session)
         finally:
             connection.on_flood = None
-            self._admission.leave(session, feed)
+            self._sessions.leave(session, feed)
         return None
 
 

@@ -10,21 +10,52 @@ from push_gateway.core import Close, Effect, FetchLog, Noted, Page, Recent, Send
 from push_gateway.core import Session as Core
 from push_gateway.core.frames import CloseCode, Encoding, Frame, Notice, Read, Typing, Viewing
 from push_gateway.metrics import Metrics
-from push_gateway.outlets import CLOSE_WAIT_SECONDS, Outlet
 from shared.contracts.inbox import Who
 
-Renew = Callable[[str], Awaitable[float | tuple[CloseCode, str]]]
-"""Verifies another token of the same user: when it expires (loop time), or how to close."""
+CLOSE_WAIT_SECONDS = 5.0
+"""How long a client may take to take note of the end before it is cut off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a client may not have a session, or may not keep it."""
+
+    code: CloseCode
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """Who is at the other end."""
+    """Who is at the other end, and where they resume from."""
 
     user_id: str
     who: Who
+    after: int | None
+    """The client's position; None if it has none."""
     epoch: str | None
-    """What the client said; then only such recent frames may serve it."""
+    """The epoch of that position; None if the client does not know it."""
+    token_expires_at: float
+    """On the event loop's clock."""
+
+
+RenewToken = Callable[[str], Awaitable[float | Refusal]]
+"""Verifies a new token of the session's user and returns when it expires, on the event loop's clock."""
+
+
+class Outlet(Protocol):
+    """What a session needs of its client's connection. Nothing here waits or raises."""
+
+    on_drained: Callable[[], None] | None
+    """Called when it was full and takes bytes again."""
+
+    def room(self) -> int:
+        """Return how many bytes it may still take."""
+
+    def write(self, wire: bytes) -> bool:
+        """Write whole frames; False when the client has just gone."""
+
+    async def close(self, code: CloseCode, reason: str, seconds: float) -> None:
+        """Say why, and end within `seconds`."""
 
 
 class Surroundings(Protocol):
@@ -64,7 +95,7 @@ class Session:
         client: Client,
         encoding: Encoding,
         surroundings: Surroundings,
-        renew: Renew,
+        renew: RenewToken,
         incoming: TokenBucket,
     ) -> None:
         self.client = client
@@ -145,8 +176,8 @@ class Session:
 
     async def _renewed(self, token: str) -> None:
         renewed = await self._renew(token)
-        if isinstance(renewed, tuple):
-            self.close(*renewed)
+        if isinstance(renewed, Refusal):
+            self.close(renewed.code, renewed.reason)
         else:
             self._core.token_renewed(renewed)
             self._schedule()

@@ -16,12 +16,14 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from push_gateway.admission import COME_BACK, Admission, Granted, Refusal
+from push_gateway.admission import TRY_LATER, Admission
 from push_gateway.core.frames import BadFrame, CloseCode
 from push_gateway.event_stream import EVENT_STREAM
 from push_gateway.metrics import Metrics
 from push_gateway.opening import SessionRequest, is_allowed_origin, read_stream_request
-from push_gateway.outlets import CLOSE_WAIT_SECONDS, StreamOutlet
+from push_gateway.outlets import StreamOutlet
+from push_gateway.session_lifecycle import SessionLifecycle
+from push_gateway.sessions import CLOSE_WAIT_SECONDS, Client, Refusal
 
 _STATUSES = {
     CloseCode.RESTARTING: http.HTTPStatus.SERVICE_UNAVAILABLE,
@@ -49,9 +51,16 @@ class Streams:
     """
 
     def __init__(
-        self, admission: Admission, metrics: Metrics, *, allowed_origins: Collection[str], write_budget_bytes: int
+        self,
+        admission: Admission,
+        sessions: SessionLifecycle,
+        metrics: Metrics,
+        *,
+        allowed_origins: Collection[str],
+        write_budget_bytes: int,
     ) -> None:
         self._admission = admission
+        self._sessions = sessions
         self._metrics = metrics
         self._allowed_origins = allowed_origins
         self._write_budget_bytes = write_budget_bytes
@@ -84,21 +93,21 @@ class Streams:
 
     async def _serve(self, request: Request, send: Send) -> Refusal | None:
         if self._is_stopping:
-            return COME_BACK
+            return TRY_LATER
         asked = _read(request)
         if isinstance(asked, Refusal):
             return asked
-        granted = await self._admission.verified(asked.user_id, asked.token.get_secret_value() if asked.token else "")
-        if isinstance(granted, Refusal):
-            return granted
+        client = await self._admission.authenticate(asked)
+        if isinstance(client, Refusal):
+            return client
         if self._is_stopping:  # since we have asked for the keys that the token is verified with
-            return COME_BACK
-        return await self._stream(request, send, asked, granted)
+            return TRY_LATER
+        return await self._stream(request, send, client)
 
-    async def _stream(self, request: Request, send: Send, asked: SessionRequest, granted: Granted) -> Refusal | None:
+    async def _stream(self, request: Request, send: Send, client: Client) -> Refusal | None:
         outlet = StreamOutlet(self._write_budget_bytes, self._write_budget_bytes // 4)
-        session = self._admission.session(outlet, EVENT_STREAM, asked, granted)
-        feed = self._admission.join(session)
+        session = self._sessions.create(outlet, EVENT_STREAM, client)
+        feed = self._sessions.join(session)
         if isinstance(feed, Refusal):
             return feed
         watching = asyncio.create_task(_hang_up_when_gone(request, outlet))
@@ -106,14 +115,14 @@ class Streams:
         self._metrics.streams.set(len(self._open))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-            await self._admission.begin(session, feed)
+            await self._sessions.start(session, feed)
             await _pour(outlet, send)
         finally:
             watching.cancel()
             outlet.hang_up()
             self._open.discard(outlet)
             self._metrics.streams.set(len(self._open))
-            self._admission.leave(session, feed)
+            self._sessions.leave(session, feed)
         return None
 
 
