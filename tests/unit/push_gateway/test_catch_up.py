@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 import pytest
 
-from push_gateway.catch_up import CatchUp
 from push_gateway.core import Page
+from push_gateway.delivery.log_fetcher import CatchUp
 from push_gateway.store_api import REFUSED_PAUSE_SECONDS, StoreRefused
 from shared.contracts.internal import LogAnswer, LogFrame, TopsAnswer, UserLog
 from shared.errors import DependencyUnavailable

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from push_gateway.core import frames
 from push_gateway.core.frames import BadFrame, CloseCode, Position
-from push_gateway.event_stream import EVENT_STREAM, closing, position_of
+from push_gateway.transport.sse.encoding import EVENT_STREAM, encode_close, parse_event_id
 
 
 def fields(block: bytes) -> dict[str, str]:
@@ -27,7 +27,7 @@ def test_a_change_is_one_event_whose_id_is_the_position_after_it(seq: int, epoch
 
     assert event["event"] == "new_message"
     assert json.loads(event["data"]) == {"type": "new_message", "seq": seq, "data": {"text": text}}
-    assert position_of(event["id"]) == Position(epoch, seq)
+    assert parse_event_id(event["id"]) == Position(epoch, seq)
 
 
 @pytest.mark.parametrize("size", [0, 60, 70, 200, 65_400, 65_600])
@@ -43,17 +43,17 @@ def test_what_is_no_change_leaves_the_position_as_it_is() -> None:
 
 
 def test_the_end_says_when_to_come_back() -> None:
-    event = fields(closing(CloseCode.RESTARTING, "retry_after_ms=4300"))
+    event = fields(encode_close(CloseCode.RESTARTING, "retry_after_ms=4300"))
     assert (event["event"], event["retry"]) == ("close", "4300")
     assert json.loads(event["data"]) == {"code": 1012, "reason": "retry_after_ms=4300", "retry_after_ms": 4300}
-    assert fields(closing(CloseCode.TOO_SLOW, "too slow"))["retry"] == "2000"
+    assert fields(encode_close(CloseCode.TOO_SLOW, "too slow"))["retry"] == "2000"
 
 
 @pytest.mark.parametrize("given_id", ["", "7", "-7", "e1-", "e1-x", "e1-9999999999999999999", "e1-\u0667"])
 def test_another_id_is_no_position(given_id: str) -> None:
     with pytest.raises(BadFrame):
-        position_of(given_id)
+        parse_event_id(given_id)
 
 
 def test_an_epoch_may_hold_a_dash() -> None:
-    assert position_of("a-b-7") == Position("a-b", 7)
+    assert parse_event_id("a-b-7") == Position("a-b", 7)

@@ -19,8 +19,8 @@ from prometheus_client import CollectorRegistry
 
 from push_gateway.core import Effect, FetchLog, Limits, Page, Send, Session
 from push_gateway.core.frames import Frame, Notice
+from push_gateway.delivery.hub import Feed, Registry
 from push_gateway.metrics import Metrics
-from push_gateway.registry import Feed, Registry
 from shared.contracts import InboxPersistedV1
 from tests.builders import inbox_persisted
 from tests.unit.push_gateway.wire import payloads

@@ -1,7 +1,9 @@
 import pytest
 
 from push_gateway.core.frames import BadFrame
-from push_gateway.opening import is_allowed_origin, read_request, read_stream_request, user_of
+from push_gateway.transport.handshake import is_allowed_origin
+from push_gateway.transport.sse.request import parse_event_stream_request
+from push_gateway.transport.websocket.request import parse_websocket_request, user_id_of
 
 
 @pytest.mark.parametrize(
@@ -18,7 +20,7 @@ from push_gateway.opening import is_allowed_origin, read_request, read_stream_re
     ],
 )
 def test_the_path_names_the_user(path: str, user_id: str | None) -> None:
-    assert user_of(path) == user_id
+    assert user_id_of(path) == user_id
 
 
 @pytest.mark.parametrize(
@@ -35,25 +37,28 @@ def test_the_path_names_the_user(path: str, user_id: str | None) -> None:
 def test_a_token_comes_by_header_by_subprotocol_or_in_the_url(
     path: str, authorization: str | None, subprotocols: list[str], token: str | None
 ) -> None:
-    request = read_request(path, authorization, subprotocols)
+    request = parse_websocket_request(path, authorization, subprotocols)
 
     assert (request.token.get_secret_value() if request.token else None) == token
 
 
 def test_a_request_never_shows_its_token() -> None:
-    assert "secret" not in repr(read_request("/ws/u?token=secret", None, []))
+    assert "secret" not in repr(parse_websocket_request("/ws/u?token=secret", None, []))
 
 
 def test_position_and_epoch_are_optional() -> None:
-    assert read_request("/ws/u?after=12&epoch=e1", None, []).after == 12
-    assert read_request("/ws/u?after=12&epoch=e1", None, []).epoch == "e1"
-    assert (read_request("/ws/u", None, []).after, read_request("/ws/u", None, []).epoch) == (None, None)
+    assert parse_websocket_request("/ws/u?after=12&epoch=e1", None, []).after == 12
+    assert parse_websocket_request("/ws/u?after=12&epoch=e1", None, []).epoch == "e1"
+    assert (parse_websocket_request("/ws/u", None, []).after, parse_websocket_request("/ws/u", None, []).epoch) == (
+        None,
+        None,
+    )
 
 
 @pytest.mark.parametrize("after", ["-1", "x", "1.5", "9" * 30, "%D9%A1"])
 def test_a_position_that_is_none_is_a_bad_frame(after: str) -> None:
     with pytest.raises(BadFrame):
-        read_request(f"/ws/u?after={after}", None, [])
+        parse_websocket_request(f"/ws/u?after={after}", None, [])
 
 
 @pytest.mark.parametrize(
@@ -80,23 +85,23 @@ def test_a_page_needs_an_allowed_origin_or_the_gateways_own(
 
 
 def test_a_device_may_name_itself() -> None:
-    assert read_request("/ws/u?client=laptop-3f9c", None, []).client == "laptop-3f9c"
-    assert read_request("/ws/u?client=", None, []).client is None
-    assert read_request("/ws/u", None, []).client is None
+    assert parse_websocket_request("/ws/u?client=laptop-3f9c", None, []).client == "laptop-3f9c"
+    assert parse_websocket_request("/ws/u?client=", None, []).client is None
+    assert parse_websocket_request("/ws/u", None, []).client is None
 
 
 @pytest.mark.parametrize("client", ["a%20b", "x" * 65, "%C3%A4", "a/b", "%0A"])
 def test_a_name_that_is_none_is_a_bad_frame(client: str) -> None:
     with pytest.raises(BadFrame):
-        read_request(f"/ws/u?client={client}", None, [])
+        parse_websocket_request(f"/ws/u?client={client}", None, [])
 
 
 def test_of_a_stream_the_last_event_goes_before_the_url() -> None:
-    asked = read_stream_request("u", "token=t&after=3&epoch=e0", None, "e1-9")
+    asked = parse_event_stream_request("u", "token=t&after=3&epoch=e0", None, "e1-9")
     assert (asked.user_id, asked.after, asked.epoch) == ("u", 9, "e1")
-    asked = read_stream_request("u", "token=t&after=3&epoch=e0", "Bearer header", None)
+    asked = parse_event_stream_request("u", "token=t&after=3&epoch=e0", "Bearer header", None)
     assert (asked.after, asked.epoch) == (3, "e0")
     assert asked.token is not None
     assert asked.token.get_secret_value() == "header"
     with pytest.raises(BadFrame):
-        read_stream_request("u", "", None, "nonsense")
+        parse_event_stream_request("u", "", None, "nonsense")

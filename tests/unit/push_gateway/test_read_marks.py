@@ -3,8 +3,8 @@ import asyncio
 import pytest
 from prometheus_client import CollectorRegistry
 
+from push_gateway.delivery.read_marks import ReadMarks, ReadRefused
 from push_gateway.metrics import Metrics
-from push_gateway.read_marks import ReadMarks, ReadRefused
 from push_gateway.store_api import REFUSED_PAUSE_SECONDS, StoreRefused
 from shared.aio.background import BackgroundTasks
 from shared.contracts.internal import ReadQuery

@@ -7,8 +7,8 @@ from prometheus_client import CollectorRegistry
 
 from push_gateway.core import Page
 from push_gateway.core.frames import Frame, Notice
+from push_gateway.delivery.hub import Registry, TooManySockets
 from push_gateway.metrics import Metrics
-from push_gateway.registry import Registry, TooManySockets
 from shared.contracts import AnyEvent, shard_of
 from tests.builders import A_SECOND_LATER, inbox_enriched, inbox_persisted
 from tests.unit.push_gateway.wire import page

@@ -1,6 +1,6 @@
 import asyncio
 
-from push_gateway.shards import Shards
+from push_gateway.delivery.shard_bindings import Shards
 from shared.errors import DependencyUnavailable
 
 

@@ -5,9 +5,9 @@ from typing import Any, cast
 
 from prometheus_client import CollectorRegistry
 
+from push_gateway.delivery.presence import Signals
+from push_gateway.delivery.session import Client, Session
 from push_gateway.metrics import Metrics
-from push_gateway.sessions import Client, Session
-from push_gateway.signals import Signals
 from shared.aio.background import BackgroundTasks
 from shared.contracts import Event, SignalSentV1
 from shared.contracts.inbox import Who

@@ -4,9 +4,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
+from push_gateway.delivery.read_marks import ReadRefused, StoreReadPositions
 from push_gateway.log_reader import StoreLogReader
 from push_gateway.metrics import Metrics
-from push_gateway.read_marks import ReadRefused, StoreReadPositions
 from push_gateway.store_api import StoreApi, StoreRefused
 from shared.contracts.internal import NO_SUCH_CONVERSATION, LogAnswer, ReadQuery, TopsAnswer
 from shared.errors import DependencyUnavailable

@@ -7,12 +7,12 @@ from typing import Any, cast
 import httpx
 from prometheus_client import CollectorRegistry
 
-from push_gateway.admission import Admission
+from push_gateway.delivery.session import Client
+from push_gateway.delivery.session_lifecycle import SessionLifecycle
 from push_gateway.metrics import Metrics
-from push_gateway.opening import SessionRequest
-from push_gateway.session_lifecycle import SessionLifecycle
-from push_gateway.sessions import Client
-from push_gateway.streams import Streams, streams_app
+from push_gateway.transport.admission import Admission
+from push_gateway.transport.handshake import SessionRequest
+from push_gateway.transport.sse.endpoint import Streams, streams_app
 from shared.contracts.inbox import Who
 
 

@@ -1,9 +1,9 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from push_gateway.shards import Shards
+from push_gateway.delivery.maintenance import Upkeep
+from push_gateway.delivery.shard_bindings import Shards
 from push_gateway.store_api import StoreRefused
-from push_gateway.upkeep import Upkeep
 from shared.aio.background import BackgroundTasks
 from shared.contracts import shard_of
 from shared.contracts.internal import LogAnswer, TopsAnswer

@@ -13,24 +13,25 @@ from starlette.applications import Starlette
 from websockets.asyncio.server import Server, serve
 from websockets.server import ServerProtocol
 
-from push_gateway.admission import Admission
-from push_gateway.catch_up import CatchUp
-from push_gateway.closing import close_all
 from push_gateway.core import TokenBucket
+from push_gateway.delivery.hub import Registry
+from push_gateway.delivery.log_fetcher import CatchUp
+from push_gateway.delivery.maintenance import Upkeep
+from push_gateway.delivery.presence import Signals
+from push_gateway.delivery.read_marks import ReadMarks, StoreReadPositions
+from push_gateway.delivery.session import CLOSE_WAIT_SECONDS
+from push_gateway.delivery.session_lifecycle import SessionLifecycle
+from push_gateway.delivery.shard_bindings import Shards
 from push_gateway.log_reader import LOG_PATH, LogReader, StoreLogReader
 from push_gateway.metrics import Metrics
-from push_gateway.outlets import Connection, Openings
-from push_gateway.read_marks import ReadMarks, StoreReadPositions
-from push_gateway.registry import Registry
-from push_gateway.routes import Sockets
-from push_gateway.session_lifecycle import SessionLifecycle
-from push_gateway.sessions import CLOSE_WAIT_SECONDS
 from push_gateway.settings import Settings
-from push_gateway.shards import Shards
-from push_gateway.signals import Signals
 from push_gateway.store_api import StoreApi, StoreRefused, store_client
-from push_gateway.streams import Streams, streams_app
-from push_gateway.upkeep import Upkeep
+from push_gateway.transport.admission import Admission
+from push_gateway.transport.handshake_limiter import HandshakeLimiter
+from push_gateway.transport.shutdown import close_all
+from push_gateway.transport.sse.endpoint import Streams, streams_app
+from push_gateway.transport.websocket.connection import GatewayConnection
+from push_gateway.transport.websocket.endpoint import Sockets
 from shared.aio.background import BackgroundTasks
 from shared.errors import DependencyUnavailable
 from shared.messaging.ports import Broker
@@ -173,14 +174,14 @@ async def _listening(
 
 async def _serve(settings: Settings, sockets: Sockets, metrics: Metrics) -> Server:
     loop = asyncio.get_running_loop()
-    openings = Openings(settings.gateway_max_opening, metrics)
+    handshakes = HandshakeLimiter(settings.gateway_max_opening, metrics)
     budget = settings.gateway_write_budget_bytes
 
-    def connection(protocol: ServerProtocol, server: Server, **options: Any) -> Connection:
+    def connection(protocol: ServerProtocol, server: Server, **options: Any) -> GatewayConnection:
         incoming = TokenBucket(
             per_second=settings.gateway_bytes_per_second, burst=settings.gateway_bytes_burst, now=loop.time()
         )
-        return Connection(protocol, server, openings=openings, incoming=incoming, **options)
+        return GatewayConnection(protocol, server, handshakes=handshakes, incoming=incoming, **options)
 
     return await serve(
         sockets.serve,

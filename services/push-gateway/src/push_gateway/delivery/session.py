@@ -42,19 +42,19 @@ RenewToken = Callable[[str], Awaitable[float | Refusal]]
 """Verifies a new token of the session's user and returns when it expires, on the event loop's clock."""
 
 
-class Outlet(Protocol):
+class Transport(Protocol):
     """What a session needs of its client's connection. Nothing here waits or raises."""
 
     on_drained: Callable[[], None] | None
     """Called when it was full and takes bytes again."""
 
-    def room(self) -> int:
+    def capacity(self) -> int:
         """Return how many bytes it may still take."""
 
     def write(self, wire: bytes) -> bool:
         """Write whole frames; False when the client has just gone."""
 
-    async def close(self, code: CloseCode, reason: str, seconds: float) -> None:
+    async def close(self, code: CloseCode, reason: str, timeout_seconds: float) -> None:
         """Say why, and end within `seconds`."""
 
 
@@ -88,7 +88,7 @@ class Session:
 
     def __init__(
         self,
-        outlet: Outlet,
+        transport: Transport,
         core: Core,
         metrics: Metrics,
         *,
@@ -99,7 +99,7 @@ class Session:
         incoming: TokenBucket,
     ) -> None:
         self.client = client
-        self._outlet = outlet
+        self._transport = transport
         self._core = core
         self._metrics = metrics
         self._encoding = encoding
@@ -121,18 +121,18 @@ class Session:
     def open(self, recent: Recent) -> None:
         """Read the log. The user's events have to arrive already."""
         self._recent = recent
-        self._outlet.on_drained = self._drained
+        self._transport.on_drained = self._drained
         self._apply(self._core.open())
 
     def ended(self) -> None:
         """The client has gone: nothing more is asked or written."""
-        self._outlet.on_drained = None
+        self._transport.on_drained = None
         self._core.close(CloseCode.RESTARTING, "the client has gone already")
         self._schedule()
 
     def offer(self, frame: Frame) -> bool:
         """Take a live event: written at once when it is the next one and the client keeps up."""
-        room = self._outlet.room()
+        room = self._transport.capacity()
         if room > 0 and self._core.take_next(frame.seq):
             self._write(self._encoding.change(frame, self._core.epoch), 1)
             return True
@@ -141,7 +141,7 @@ class Session:
 
     def page(self, page: Page) -> None:
         """Take a part of the log."""
-        self._apply(self._core.page(page, self._loop.time(), self._outlet.room()))
+        self._apply(self._core.page(page, self._loop.time(), self._transport.capacity()))
 
     def top(self, epoch: str, top: int) -> None:
         """Take where the log stands."""
@@ -149,11 +149,11 @@ class Session:
 
     def heartbeat(self) -> None:
         """Say how far the client has come."""
-        self._apply(self._core.heartbeat(self._loop.time(), self._outlet.room()))
+        self._apply(self._core.heartbeat(self._loop.time(), self._transport.capacity()))
 
     def passing(self, notice: Notice) -> None:
         """Send what means little later, if that is possible now."""
-        self._apply(self._core.passing(notice, self._outlet.room()))
+        self._apply(self._core.passing(notice, self._transport.capacity()))
 
     def close(self, code: CloseCode, reason: str) -> None:
         """End it."""
@@ -164,7 +164,7 @@ class Session:
         if not self._incoming.take(1, self._loop.time()):
             self.close(CloseCode.BAD_FRAME, "too many frames")
             return
-        for effect in self._core.received(message, self._outlet.room()):
+        for effect in self._core.received(message, self._transport.capacity()):
             match effect:
                 case VerifyToken(token=token):
                     await self._renewed(token)
@@ -187,7 +187,7 @@ class Session:
 
     def _tick(self) -> None:
         self._timer = None
-        self._apply(self._core.tick(self._loop.time(), self._outlet.room()))
+        self._apply(self._core.tick(self._loop.time(), self._transport.capacity()))
 
     def _apply(self, effects: Sequence[Effect]) -> None:
         waiting = deque(effects)
@@ -206,7 +206,7 @@ class Session:
                     raise AssertionError("only a client's frame asks for this")
                 case _:
                     assert_never(effect)
-        if self._core.has_drained(self._outlet.room()):
+        if self._core.has_drained(self._transport.capacity()):
             # The kernel took everything at once, so that the transport was never full and will not say that it drained.
             self._loop.call_soon(self._drained)
         self._schedule()
@@ -220,17 +220,17 @@ class Session:
         if recent is not None and epoch in (None, recent.epoch) and self._surroundings.is_streaming:
             page = recent.page(after)
             if page is not None:
-                return self._core.page(page, self._loop.time(), self._outlet.room())
+                return self._core.page(page, self._loop.time(), self._transport.capacity())
         self._surroundings.want(self.client.user_id, after)
         return ()
 
     def _write(self, wire: bytes, frames: int) -> None:
-        if self._outlet.write(wire):
+        if self._transport.write(wire):
             self._metrics.frames_sent.inc(frames)
 
     def _close(self, code: CloseCode, reason: str) -> None:
         self._metrics.closes.labels(code=int(code)).inc()
-        self._closing = self._loop.create_task(self._outlet.close(code, reason, CLOSE_WAIT_SECONDS))
+        self._closing = self._loop.create_task(self._transport.close(code, reason, CLOSE_WAIT_SECONDS))
 
     def _schedule(self) -> None:
         wake_at = self._core.wake_at

@@ -13,9 +13,9 @@ from typing import Literal
 import structlog
 
 from push_gateway.core import TYPING_SECONDS, People, Terms, Typist, frames
+from push_gateway.delivery.hub import Registry
+from push_gateway.delivery.session import Session
 from push_gateway.metrics import Metrics
-from push_gateway.registry import Registry
-from push_gateway.sessions import Session
 from shared.aio.background import BackgroundTasks
 from shared.contracts import AnyEvent, SignalSentV1, derive_id
 from shared.contracts.inbox import PresenceFrame, TypingFrame, Who

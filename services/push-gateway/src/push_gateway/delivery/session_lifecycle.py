@@ -4,17 +4,17 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from push_gateway.catch_up import CatchUp
 from push_gateway.core import Limits, TokenBucket
 from push_gateway.core import Session as Core
 from push_gateway.core.frames import CloseCode, Encoding, Read, Typing, Viewing
+from push_gateway.delivery.hub import Feed, Registry, TooManySockets
+from push_gateway.delivery.log_fetcher import CatchUp
+from push_gateway.delivery.presence import Signals
+from push_gateway.delivery.read_marks import ReadMarks
+from push_gateway.delivery.session import Client, Refusal, Session, Transport
+from push_gateway.delivery.shard_bindings import Shards
 from push_gateway.metrics import Metrics
-from push_gateway.read_marks import ReadMarks
-from push_gateway.registry import Feed, Registry, TooManySockets
-from push_gateway.sessions import Client, Outlet, Refusal, Session
 from push_gateway.settings import Settings
-from push_gateway.shards import Shards
-from push_gateway.signals import Signals
 
 
 class SessionLifecycle:
@@ -75,7 +75,7 @@ class SessionLifecycle:
             case Read(conversation_id=conversation_id, up_to_seq=up_to_seq):
                 self._read_marks.mark(session.client.user_id, conversation_id, up_to_seq)
 
-    def create(self, outlet: Outlet, encoding: Encoding, client: Client) -> Session:
+    def create(self, transport: Transport, encoding: Encoding, client: Client) -> Session:
         """Return a new session. It does nothing before `start`."""
         settings = self._settings
         core = Core(
@@ -87,7 +87,7 @@ class SessionLifecycle:
             encoding=encoding,
         )
         return Session(
-            outlet,
+            transport,
             core,
             self._metrics,
             client=client,

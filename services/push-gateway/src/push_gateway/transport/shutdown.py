@@ -9,7 +9,8 @@ from websockets.asyncio.server import Server
 
 from push_gateway.core.frames import CloseCode
 from push_gateway.metrics import Metrics
-from push_gateway.outlets import StreamOutlet, close_within
+from push_gateway.transport.sse.transport import EventStreamTransport
+from push_gateway.transport.websocket.connection import close_within
 
 log = structlog.get_logger(__name__)
 
@@ -20,7 +21,9 @@ _SPREAD_SHARE = 0.6
 _LONGEST_SPREAD_SECONDS = 8.0
 
 
-async def close_all(server: Server, streams: Sequence[StreamOutlet], metrics: Metrics, *, grace_seconds: float) -> None:
+async def close_all(
+    server: Server, streams: Sequence[EventStreamTransport], metrics: Metrics, *, grace_seconds: float
+) -> None:
     """Accept no more, and send every client away with 1012 and its own time to come back.
 
     Many clients are sent away one after the other, so that they do not all come to the next gateway at once. Whoever

@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 
 import structlog
 
+from push_gateway.delivery.hub import Registry
+from push_gateway.delivery.shard_bindings import Shards
 from push_gateway.log_reader import MAX_USERS_PER_TOPS_QUERY, LogReader
-from push_gateway.registry import Registry
-from push_gateway.shards import Shards
 from push_gateway.store_api import REFUSED_PAUSE_SECONDS, StoreRefused
 from shared.aio.background import BackgroundTasks
 from shared.errors import DependencyUnavailable

@@ -9,8 +9,8 @@ from datetime import datetime
 import structlog
 
 from push_gateway.core.frames import CloseCode
-from push_gateway.opening import SessionRequest
-from push_gateway.sessions import Client, Refusal
+from push_gateway.delivery.session import Client, Refusal
+from push_gateway.transport.handshake import SessionRequest
 from shared.contracts.inbox import Who
 from shared.errors import DependencyUnavailable
 from shared.security.user_tokens import InvalidUserToken, UserToken, UserTokenVerifier

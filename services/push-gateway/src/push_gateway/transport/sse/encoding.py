@@ -7,7 +7,7 @@ from push_gateway.core.frames import BadFrame, CloseCode, Frame, Notice, Positio
 
 RETRY_MS = 2_000
 """How long a browser waits before it reconnects, unless it was told otherwise."""
-_LONGEST_SEQ_DIGITS = 18
+_MAX_SEQ_DIGITS = 18
 
 
 class _EventStream:
@@ -20,11 +20,11 @@ class _EventStream:
 
 
 EVENT_STREAM = _EventStream()
-OPENING = b": the log is being read\nretry: %d\n\n" % RETRY_MS
+PREAMBLE = b": the log is being read\nretry: %d\n\n" % RETRY_MS
 """The first bytes of a stream: everybody between here and the client passes the head on."""
 
 
-def closing(code: CloseCode, reason: str) -> bytes:
+def encode_close(code: CloseCode, reason: str) -> bytes:
     """Return the last event: what the close code of a WebSocket would say, and when to come back."""
     told = reason.removeprefix("retry_after_ms=")
     retry_ms = int(told) if told.isdigit() else RETRY_MS
@@ -36,14 +36,14 @@ def closing(code: CloseCode, reason: str) -> bytes:
     )
 
 
-def position_of(last_event_id: str) -> Position:
+def parse_event_id(last_event_id: str) -> Position:
     """Return the position that an `id` of ours names.
 
     Raises:
         BadFrame: it is none of ours.
     """
     epoch, dash, seq = last_event_id.rpartition("-")
-    if not (dash and epoch and seq.isascii() and seq.isdigit() and len(seq) <= _LONGEST_SEQ_DIGITS):
+    if not (dash and epoch and seq.isascii() and seq.isdigit() and len(seq) <= _MAX_SEQ_DIGITS):
         raise BadFrame("Last-Event-ID is not a position")
     return Position(epoch, int(seq))
 

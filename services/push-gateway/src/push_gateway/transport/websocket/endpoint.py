@@ -12,13 +12,15 @@ from websockets.headers import parse_subprotocol
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from push_gateway.admission import Admission
 from push_gateway.core.frames import WEB_SOCKET, BadFrame, CloseCode
+from push_gateway.delivery.session import CLOSE_WAIT_SECONDS, Refusal, Session
+from push_gateway.delivery.session_lifecycle import SessionLifecycle
 from push_gateway.metrics import Metrics
-from push_gateway.opening import SUBPROTOCOL, SessionRequest, is_allowed_origin, read_request, user_of
-from push_gateway.outlets import Connection, SocketOutlet, close_within
-from push_gateway.session_lifecycle import SessionLifecycle
-from push_gateway.sessions import CLOSE_WAIT_SECONDS, Refusal, Session
+from push_gateway.transport.admission import Admission
+from push_gateway.transport.handshake import SessionRequest, is_allowed_origin
+from push_gateway.transport.websocket.connection import GatewayConnection, close_within
+from push_gateway.transport.websocket.request import SUBPROTOCOL, parse_websocket_request, user_id_of
+from push_gateway.transport.websocket.transport import WebSocketTransport
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +52,7 @@ class Sockets:
 
     def refuse(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answer what is no WebSocket of ours over HTTP: another path, a page of a foreign origin, an unclear head."""
-        if user_of(request.path) is None:
+        if user_id_of(request.path) is None:
             return connection.respond(http.HTTPStatus.NOT_FOUND, "Nothing is here. WebSockets: /ws/{user_id}\n")
         try:
             origin, host, _ = (request.headers.get(name) for name in _SINGLE_HEADERS)
@@ -67,15 +69,15 @@ class Sockets:
 
     async def serve(self, connection: ServerConnection) -> None:
         """Serve one accepted socket until it is closed."""
-        assert isinstance(connection, Connection)
+        assert isinstance(connection, GatewayConnection)
         with self._admission.counted() as too_many:
             refusal = too_many or await self._serve(connection)
-        connection.opened()
+        connection.end_handshake()
         if refusal is not None:
             self._metrics.closes.labels(code=int(refusal.code)).inc()
             await close_within(connection, refusal.code, refusal.reason, CLOSE_WAIT_SECONDS)
 
-    async def _serve(self, connection: Connection) -> Refusal | None:
+    async def _serve(self, connection: GatewayConnection) -> Refusal | None:
         assert connection.request is not None
         try:
             request = _read(connection.request)
@@ -84,23 +86,23 @@ class Sockets:
         client = await self._admission.authenticate(request)
         if isinstance(client, Refusal):
             return client
-        outlet = SocketOutlet(connection, self._write_budget_bytes)
+        outlet = WebSocketTransport(connection, self._write_budget_bytes)
         session = self._sessions.create(outlet, WEB_SOCKET, client)
         feed = self._sessions.join(session)
         if isinstance(feed, Refusal):
             return feed
         try:
-            connection.opened()
-            connection.on_flood = partial(session.close, CloseCode.BAD_FRAME, "too many bytes")
+            connection.end_handshake()
+            connection.on_too_many_bytes = partial(session.close, CloseCode.BAD_FRAME, "too many bytes")
             await self._sessions.start(session, feed)
             await _listen(connection, session)
         finally:
-            connection.on_flood = None
+            connection.on_too_many_bytes = None
             self._sessions.leave(session, feed)
         return None
 
 
-async def _listen(connection: Connection, session: Session) -> None:
+async def _listen(connection: GatewayConnection, session: Session) -> None:
     try:
         while True:
             await session.received(await connection.recv())
@@ -109,7 +111,7 @@ async def _listen(connection: Connection, session: Session) -> None:
 
 
 def _read(request: Request) -> SessionRequest:
-    return read_request(request.path, request.headers.get("Authorization"), _subprotocols(request.headers))
+    return parse_websocket_request(request.path, request.headers.get("Authorization"), _subprotocols(request.headers))
 
 
 def _subprotocols(headers: Headers) -> list[str]:

@@ -16,14 +16,15 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from push_gateway.admission import TRY_LATER, Admission
 from push_gateway.core.frames import BadFrame, CloseCode
-from push_gateway.event_stream import EVENT_STREAM
+from push_gateway.delivery.session import CLOSE_WAIT_SECONDS, Client, Refusal
+from push_gateway.delivery.session_lifecycle import SessionLifecycle
 from push_gateway.metrics import Metrics
-from push_gateway.opening import SessionRequest, is_allowed_origin, read_stream_request
-from push_gateway.outlets import StreamOutlet
-from push_gateway.session_lifecycle import SessionLifecycle
-from push_gateway.sessions import CLOSE_WAIT_SECONDS, Client, Refusal
+from push_gateway.transport.admission import TRY_LATER, Admission
+from push_gateway.transport.handshake import SessionRequest, is_allowed_origin
+from push_gateway.transport.sse.encoding import EVENT_STREAM
+from push_gateway.transport.sse.request import parse_event_stream_request
+from push_gateway.transport.sse.transport import EventStreamTransport
 
 _STATUSES = {
     CloseCode.RESTARTING: http.HTTPStatus.SERVICE_UNAVAILABLE,
@@ -65,10 +66,10 @@ class Streams:
         self._allowed_origins = allowed_origins
         self._write_budget_bytes = write_budget_bytes
         self._is_stopping = False
-        self._open: set[StreamOutlet] = set()
+        self._open: set[EventStreamTransport] = set()
 
     @property
-    def open(self) -> Sequence[StreamOutlet]:
+    def open(self) -> Sequence[EventStreamTransport]:
         """Every stream, as of now."""
         return tuple(self._open)
 
@@ -105,7 +106,7 @@ class Streams:
         return await self._stream(request, send, client)
 
     async def _stream(self, request: Request, send: Send, client: Client) -> Refusal | None:
-        outlet = StreamOutlet(self._write_budget_bytes, self._write_budget_bytes // 4)
+        outlet = EventStreamTransport(self._write_budget_bytes, self._write_budget_bytes // 4)
         session = self._sessions.create(outlet, EVENT_STREAM, client)
         feed = self._sessions.join(session)
         if isinstance(feed, Refusal):
@@ -119,7 +120,7 @@ class Streams:
             await _pour(outlet, send)
         finally:
             watching.cancel()
-            outlet.hang_up()
+            outlet.abort()
             self._open.discard(outlet)
             self._metrics.streams.set(len(self._open))
             self._sessions.leave(session, feed)
@@ -139,11 +140,11 @@ def streams_app(streams: Streams, allowed_origins: Sequence[str]) -> Starlette:
     return Starlette(routes=[Route("/sse/{user_id}", streams, methods=["GET"])], middleware=[cors])
 
 
-async def _pour(outlet: StreamOutlet, send: Send) -> None:
+async def _pour(outlet: EventStreamTransport, send: Send) -> None:
     """Send what comes into `outlet` until its end, or until nobody waits for that any more."""
-    gone = asyncio.create_task(outlet.gone.wait())
+    gone = asyncio.create_task(outlet.ended.wait())
     try:
-        while piece := await outlet.take():
+        while piece := await outlet.next_chunk():
             sending = asyncio.ensure_future(send({"type": "http.response.body", "body": piece, "more_body": True}))
             await asyncio.wait((sending, gone), return_when=asyncio.FIRST_COMPLETED)
             if not sending.done():  # the client does not read
@@ -157,17 +158,17 @@ async def _pour(outlet: StreamOutlet, send: Send) -> None:
         gone.cancel()
 
 
-async def _hang_up_when_gone(request: Request, outlet: StreamOutlet) -> None:
+async def _hang_up_when_gone(request: Request, outlet: EventStreamTransport) -> None:
     """A client that has asked has nothing more to say: one that goes on sending is cut off as if it had gone."""
     sent_bytes = 0
     while (message := await request.receive())["type"] != "http.disconnect" and sent_bytes < _LONGEST_BODY_BYTES:
         sent_bytes += len(message.get("body", b""))
-    outlet.hang_up()
+    outlet.abort()
 
 
 def _read(request: Request) -> SessionRequest | Refusal:
     try:
-        return read_stream_request(
+        return parse_event_stream_request(
             request.path_params["user_id"],
             request.scope["query_string"].decode("latin-1"),
             request.headers.get("Authorization"),

@@ -1,0 +1,1 @@
+"""The WebSocket transport, `GET /ws/{user_id}`."""
