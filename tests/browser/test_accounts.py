@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
-from shared.serving import serving
+from shared.http.server import serving
 from simulator.customers import Customer
 from simulator.faults import FaultSwitch
 from simulator.graph import Access, graph_app

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from shared.serving import serving
+from shared.http.server import serving
 
 
 @dataclass

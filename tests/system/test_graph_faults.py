@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.contracts import derive_id
-from shared.serving import serving
+from shared.http.server import serving
 from simulator.customers import Customer
 from simulator.delivery import Retries, webhook_sender
 from simulator.faults import FaultKind, Faults, FaultSwitch

@@ -10,7 +10,7 @@ import re
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 
-from shared.serving import listening_socket
+from shared.http.server import listening_socket
 
 _HEAD_LIMIT_BYTES = 64 * 1024
 _HEAD_TIMEOUT_SECONDS = 10.0

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from shared.serving import listening_socket
+from shared.http.server import listening_socket
 from shared.settings import ENV_PREFIX
 from switchboard.pid_file import PidFile
 from switchboard.service_processes import service_processes, until_ready

@@ -14,9 +14,9 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 
 from shared.errors import StartupRefused
+from shared.http.server import serving
 from shared.process import stop_signal
 from shared.security.user_tokens import mint
-from shared.serving import serving
 from shared.settings import ENV_PREFIX
 from simulator import FaultSwitch, Page, cast, connect_pages, demo_pages, graph_app, playing
 from simulator.delivery import http_client

@@ -17,8 +17,8 @@ from starlette.routing import Route
 from shared.contracts.inbox import Attachment
 from shared.contracts.internal import Media
 from shared.contracts.platform import Platform
+from shared.http.server import serving
 from shared.security.user_tokens import mint
-from shared.serving import serving
 from tests.integration.enricher.worlds import JWT_SECRET, World, world
 
 NUMBER = "1041"

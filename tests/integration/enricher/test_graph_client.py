@@ -19,7 +19,7 @@ from enricher.errors import GraphRefused, GraphSilent, GraphUnavailable, RateLim
 from enricher.graph.client import GraphClient
 from enricher.graph.usage import Usage
 from enricher.pages import Page
-from shared.serving import serving
+from shared.http.server import serving
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 ACCOUNT: Page = ("instagram", "1041")

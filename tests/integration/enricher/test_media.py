@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from shared.serving import serving
+from shared.http.server import serving
 from tests.integration.enricher.media_scene import (
     CONVERSATION,
     EXPIRED,

@@ -48,11 +48,11 @@ from shared.contracts.internal import (
     ParticipantsAnswer,
     ParticipantsQuery,
 )
+from shared.http.server import serving
 from shared.messaging.local import LocalBroker
 from shared.messaging.outcomes import DONE, Outcome
 from shared.messaging.topology import STORE_INBOX, STORE_RECORDS
 from shared.security.cipher import TokenCipher
-from shared.serving import serving
 from tests.recorder import eventually
 
 KEY = Fernet.generate_key().decode()

@@ -24,7 +24,7 @@ from shared.contracts.internal import (
     TopsQuery,
     UserLog,
 )
-from shared.serving import serving
+from shared.http.server import serving
 from tests.builders import inbox_persisted
 
 SERVICE_TOKEN = "service-token"

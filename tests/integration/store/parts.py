@@ -18,8 +18,8 @@ import store.app
 from shared.contracts import Event, InboxEnrichedV1, InboxPersistedV1, conversation_id, derive_id
 from shared.contracts.platform import Platform
 from shared.errors import DependencyUnavailable
+from shared.http.operations import Readiness
 from shared.messaging.local import LocalBroker
-from shared.observability.operations import Readiness
 from shared.security.user_tokens import mint
 from shared.settings import load
 from store.app import create_app

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from shared.serving import serving
+from shared.http.server import serving
 from simulator import signing
 from simulator.bodies import Webhook
 from simulator.delivery import Retries, webhook_sender

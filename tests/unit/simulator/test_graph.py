@@ -8,7 +8,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from shared.serving import serving
+from shared.http.server import serving
 from simulator import signing
 from simulator.customers import Customer
 from simulator.delivery import http_client

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from shared.errors import DependencyUnavailable, PermanentError
-from shared.serving import serving
+from shared.http.server import serving
 from simulator import Plan, connect_pages, demo_pages, playing, simulate
 from simulator.delivery import Delivered, Ledger, Retries, http_client
 from simulator.disorder import Disorder

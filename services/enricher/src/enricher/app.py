@@ -31,12 +31,12 @@ from enricher.refused_tokens import Refusals
 from enricher.settings import Settings
 from enricher.store import StoreClient
 from shared.errors import DependencyUnavailable
+from shared.http.operations import Readiness, operations_routes
+from shared.http.server import serving
 from shared.messaging.ports import Broker, Tail
 from shared.messaging.topology import ENRICHER_ACCOUNTS, ENRICHER_WEBHOOKS
-from shared.observability.operations import Readiness, operations_routes
 from shared.security.cipher import TokenCipher
 from shared.security.user_tokens import verifier
-from shared.serving import serving
 
 log = structlog.get_logger(__name__)
 

@@ -10,9 +10,9 @@ from prometheus_client import CollectorRegistry
 from ingest.metrics import Metrics
 from ingest.routes import WebhookRoutes
 from ingest.settings import Settings
+from shared.http.operations import Readiness, operations_routes
+from shared.http.server import serving
 from shared.messaging.ports import Broker
-from shared.observability.operations import Readiness, operations_routes
-from shared.serving import serving
 
 
 @asynccontextmanager

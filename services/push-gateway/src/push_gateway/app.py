@@ -34,11 +34,11 @@ from push_gateway.transport.websocket.connection import GatewayConnection
 from push_gateway.transport.websocket.endpoint import Sockets
 from shared.aio.background import BackgroundTasks
 from shared.errors import DependencyUnavailable
+from shared.http.operations import Readiness, operations_routes
+from shared.http.server import listening_socket, serving
 from shared.messaging.ports import Broker
 from shared.messaging.topology import GATEWAY_INBOX, GATEWAY_SIGNALS
-from shared.observability.operations import Readiness, operations_routes
 from shared.security.user_tokens import verifier
-from shared.serving import listening_socket, serving
 
 log = structlog.get_logger(__name__)
 

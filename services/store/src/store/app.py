@@ -13,12 +13,12 @@ from prometheus_client import CollectorRegistry
 
 from shared.contracts import Event
 from shared.errors import DependencyUnavailable, SwitchboardError
+from shared.http.operations import Readiness, operations_routes
+from shared.http.server import serving
 from shared.messaging.ports import Broker, Publisher
 from shared.messaging.topology import STORE_INBOX, STORE_RECORDS
-from shared.observability.operations import Readiness, operations_routes
 from shared.security.cipher import TokenCipher
 from shared.security.user_tokens import verifier
-from shared.serving import serving
 from store import migrations
 from store.core.cursors import CursorSeal
 from store.core.marks import Range

@@ -22,9 +22,9 @@ from enricher.metrics import Metrics
 from enricher.problems import ProblemRaised, on_bug, on_http_exception, on_problem
 from shared.contracts.internal import MediaQuery
 from shared.errors import DependencyUnavailable
+from shared.http.server import abort
 from shared.security.bearer import bearer_token
 from shared.security.user_tokens import InvalidUserToken, UserTokenVerifier
-from shared.serving import abort
 
 log = structlog.get_logger(__name__)
 

@@ -1,0 +1,1 @@
+"""HTTP for every service: the server, the client, problem details, and the operations routes."""
