@@ -10,10 +10,11 @@ import msgspec
 import pytest
 
 from enricher.media.routes import MEDIA_PATH
-from enricher.problems import TITLES
+from enricher.problems import PROBLEMS as MEDIA_PROBLEMS
 from push_gateway.core.frames import BadFrame, CloseCode, read_client_frame
 from shared.contracts import Event, InboxPersistedV1, Wire, encode
-from store.routes.problems import INTERNAL, KINDS
+from store.routes.problems import INTERNAL
+from store.routes.problems import PROBLEMS as STORE_PROBLEMS
 from switchboard.contracts.documents import documents
 from switchboard.contracts.frames import SERVER_FRAMES
 from tests.builders import EXAMPLES
@@ -84,17 +85,17 @@ def test_the_protocol_tells_of_every_rest_call_and_of_every_problem_with_its_sta
             assert f"`{method.upper()} {path}`" in told, "the table of docs/protocol.md lacks it"
     rows = dict(re.findall(r"^\| `([a-z-]+)` \| (\d{3}) \|", told, flags=re.MULTILINE))
 
-    assert rows == {name: str(kind.status) for name, kind in KINDS.items() if name not in INTERNAL}
+    assert rows == {name: str(kind.status) for name, kind in STORE_PROBLEMS.types.items() if name not in INTERNAL}
 
 
 def test_the_protocol_tells_of_media_and_of_every_problem_with_its_status() -> None:
     told = (DOCS / "protocol.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (\d{3}) \| (`[a-z-]+`(?:, `[a-z-]+`)*) \|", told, flags=re.MULTILINE)
     of_media = {(name, int(status)) for status, names in rows for name in re.findall(r"[a-z-]+", names)}
-    of_all = {(name, kind.status) for name, kind in KINDS.items()}
+    of_all = {(name, kind.status) for name, kind in STORE_PROBLEMS.types.items()}
 
     assert f"| `GET {MEDIA_PATH}` |" in told, "the table of docs/protocol.md lacks it"
-    answered = {(name, status) for name, (status, _) in TITLES.items()}
+    answered = {(name, kind.status) for name, kind in MEDIA_PROBLEMS.types.items()}
     assert of_media <= answered <= of_media | of_all
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jsonschema_rs
 import pytest
 
-from store.routes.problems import INTERNAL, KINDS
+from store.routes.problems import INTERNAL, PROBLEMS
 from tests.integration.store.parts import Service
 
 pytestmark = pytest.mark.postgres
@@ -87,7 +87,7 @@ async def test_every_kind_of_problem_is_told_where_it_can_come(document: dict[st
         assert ("too-large" in mine) == ("requestBody" in said), name
         assert {"unauthorized", "invalid-request", "unavailable"} <= mine, name
         told |= mine
-    assert told == set(KINDS) - INTERNAL - {"method-not-allowed"}, "which no operation answers"
+    assert told == set(PROBLEMS.types) - INTERNAL - {"method-not-allowed"}, "which no operation answers"
 
 
 async def test_no_schema_is_described_that_nobody_refers_to(document: dict[str, Any]) -> None:

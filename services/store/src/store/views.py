@@ -1,6 +1,6 @@
-"""The REST contract beside the inbox objects: request bodies, their limits, and answers.
+"""The REST contract beside the inbox objects: request bodies, their limits, and responses.
 
-Answers are the msgspec structs of `shared.contracts.inbox`, the same objects as in frames. What comes in is pydantic.
+Responses are the msgspec structs of `shared.contracts.inbox`, the same objects as in frames. What comes in is pydantic.
 """
 
 import re
@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 
 import msgspec
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
-from starlette.responses import Response
 
 from shared.contracts.inbox import Conversation, FrameKind, Message
 from shared.security.user_tokens import USER_ID_PATTERN
@@ -23,8 +22,6 @@ LARGEST_SEQ = 9 * 10**18
 """More than there will be. OpenAPI has limits as floating-point numbers, where this is exact and 2**63 - 1 is not."""
 _DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
 MAX_TOKEN_SECONDS = 30 * 24 * 3600
-
-_json = msgspec.json.Encoder()
 
 
 def _integer_of_float(value: object) -> object:
@@ -172,22 +169,6 @@ class SearchHit(msgspec.Struct, frozen=True, kw_only=True):
     """What was found; None for people."""
     snippet: list[SnippetPart]
     """What of the text was found, in pieces: `match` says which are what was looked for."""
-
-
-class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Problem details (RFC 9457); `type` is stable, `detail` is for people."""
-
-    type: str
-    title: str
-    status: int
-    detail: str = ""
-    errors: list[dict[str, str]] = []
-    """What is wrong with which field, when several things may be."""
-
-
-def answer(content: object, *, status_code: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """Return msgspec structs as a JSON response."""
-    return Response(_json.encode(content), status_code, headers, media_type="application/json")
 
 
 def next_link(path: str, parameters: dict[str, str | int | None]) -> str:

@@ -7,28 +7,33 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-Problems = Callable[[], Awaitable[Sequence[str]]]
-"""Returns what keeps the service from doing its work, a sentence each; nothing when it can. Answers within a second."""
+FindProblems = Callable[[], Awaitable[Sequence[str]]]
+"""Returns what keeps the service from working, one sentence each; empty when nothing does. Returns within a second."""
 
 
 class Readiness:
-    """Whether the service wants work: off before it stops, so that load balancers look elsewhere."""
+    """Whether the service accepts work. It turns unready before the service stops, so that load balancers move on."""
 
-    def __init__(self, problems: Problems) -> None:
-        self._problems = problems
-        self._stopping = False
+    def __init__(self, find_problems: FindProblems) -> None:
+        self._find_problems = find_problems
+        self._is_stopping = False
 
     def stop(self) -> None:
-        """Say no from now on."""
-        self._stopping = True
+        """Be unready from now on."""
+        self._is_stopping = True
 
     async def problems(self) -> Sequence[str]:
-        """Return what keeps the service from doing its work."""
-        return ["The service is stopping."] if self._stopping else await self._problems()
+        """Return what keeps the service from working, one sentence each."""
+        return ["The service is stopping."] if self._is_stopping else await self._find_problems()
 
 
 def operations_routes(readiness: Readiness, registry: CollectorRegistry) -> list[Route]:
-    """Return the routes; `registry` holds the process's metrics."""
+    """Return the three routes.
+
+    Args:
+        readiness: answers `/readyz`: 200, or 503 with its problems.
+        registry: holds the metrics of the process.
+    """
 
     async def healthz(_: Request) -> Response:
         return JSONResponse({"status": "ok"})

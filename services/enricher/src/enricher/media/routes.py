@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 import structlog
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
@@ -19,9 +18,10 @@ from enricher.errors import GraphSilent, GraphUnavailable, MediaTooLarge
 from enricher.media.addressing import place_of
 from enricher.media.service import Handout, MediaDesk
 from enricher.metrics import Metrics
-from enricher.problems import ProblemRaised, on_bug, on_http_exception, on_problem
+from enricher.problems import PROBLEMS
 from shared.contracts.internal import MediaQuery
 from shared.errors import DependencyUnavailable
+from shared.http.problems import ProblemRaised
 from shared.http.server import abort
 from shared.security.bearer import bearer_token
 from shared.security.user_tokens import InvalidUserToken, UserTokenVerifier
@@ -79,7 +79,7 @@ class MediaEndpoint:
             expose_headers=["Content-Disposition", "Retry-After"],
             max_age=600,
         )
-        problems = Middleware(ExceptionMiddleware, handlers={ProblemRaised: on_problem})
+        problems = Middleware(ExceptionMiddleware, handlers={ProblemRaised: PROBLEMS.on_problem_raised})
         return Route(MEDIA_PATH, self, middleware=[cors, problems])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -194,7 +194,7 @@ async def left(receive: Receive) -> None:
 
 def enricher_app(routes: Sequence[Route]) -> Starlette:
     """Return the ASGI app of everything that the enricher serves."""
-    app = Starlette(routes=routes, exception_handlers={HTTPException: on_http_exception, Exception: on_bug})
+    app = Starlette(routes=routes, exception_handlers=PROBLEMS.exception_handlers)
     app.router.redirect_slashes = False
     return app
 

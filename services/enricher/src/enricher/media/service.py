@@ -24,9 +24,9 @@ from enricher.media.addressing import disposition, is_fetched_by_id, shown_type
 from enricher.media.downloads import Downloads
 from enricher.media.fair_semaphore import Turns
 from enricher.pages import Page, PageToken, token_of
-from enricher.problems import ProblemRaised
 from shared.contracts.internal import Media, MediaQuery
 from shared.errors import DependencyUnavailable, SwitchboardError
+from shared.http.problems import ProblemRaised
 
 _RETRY_AFTER_SECONDS = 2.0
 _REAUTHORIZE = "Connect the account again: the platform does not take its access token, or it has none."

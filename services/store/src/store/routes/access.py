@@ -8,9 +8,9 @@ from fastapi import Depends, Query
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import SecretStr
 
+from shared.http.problems import ProblemRaised
 from shared.security.bearer import is_one_of
 from shared.security.user_tokens import USER_ID_PATTERN, InvalidUserToken, UserTokenVerifier
-from store.routes.problems import ProblemRaised
 
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 _user_scheme = HTTPBearer(auto_error=False, scheme_name="userToken", description="A user's JSON Web Token.")

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from shared.contracts import AccountChangedV1, Platform, derive_id
 from shared.contracts.inbox import Account
+from shared.http.problems import ProblemRaised
 from shared.security.cipher import TokenCipher, Undecryptable
 from shared.security.user_tokens import mint
 from store.core.accounts import Interval, Ownership, connect, disconnect, present_owner
@@ -21,13 +22,12 @@ from store.repository.database import Database
 from store.routes.access import Access
 from store.routes.inbox import position
 from store.routes.openapi import ADMIN_PROBLEMS, BODY_PROBLEMS, USER_PROBLEMS, describes
-from store.routes.problems import ProblemRaised
+from store.routes.responses import json_response
 from store.views import (
     PAGE_ID_PATTERN,
     AccountBody,
     MintedToken,
     TokenBody,
-    answer,
     next_link,
 )
 
@@ -145,7 +145,7 @@ def accounts_router(database: Database, desk: AccountDesk, access: Access, seal:
         What changes nothing takes no number, and no user is told.
         """
         owned, created = await desk.connect(platform, page_id, body)
-        return answer(_account(platform, page_id, owned), status_code=201 if created else 200)
+        return json_response(_account(platform, page_id, owned), status_code=201 if created else 200)
 
     @router.get(
         "/accounts",
@@ -171,7 +171,7 @@ def accounts_router(database: Database, desk: AccountDesk, access: Access, seal:
             found = found[:limit]
             following = seal.write(AccountPosition(found[-1].platform, found[-1].page_id), bound_to=bound_to)
             headers["Link"] = next_link("/api/accounts", {"user_id": user_id, "limit": limit, "cursor": following})
-        return answer(found, headers=headers)
+        return json_response(found, headers=headers)
 
     @router.delete(
         "/accounts/{platform}/{page_id}",
@@ -213,7 +213,7 @@ def tokens_router(
                 transaction, body.user_id, minted_at=now, expires_at=expires_at, minted_by=minted_by
             )
         log.info("token minted", user_id=body.user_id, expires_at=expires_at.isoformat(), minted_by=minted_by)
-        return answer(
+        return json_response(
             MintedToken(token=token, expires_at=expires_at), status_code=201, headers={"Cache-Control": "no-store"}
         )
 

@@ -4,7 +4,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from store.routes.problems import problem_response
+from store.routes.problems import PROBLEMS
 
 MAX_API_BODY_BYTES = 64 * 1024
 MAX_INTERNAL_BODY_BYTES = 2 * 1024 * 1024
@@ -30,7 +30,7 @@ class BodyLimit:
         detail = f"A body may have {self._max_bytes} bytes."
         declared = Request(scope).headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > self._max_bytes:
-            await problem_response("too-large", detail, headers={"Connection": "close"})(scope, receive, send)
+            await PROBLEMS.response("too-large", detail, headers={"Connection": "close"})(scope, receive, send)
             return
         received = 0
 

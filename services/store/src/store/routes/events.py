@@ -6,14 +6,15 @@ import msgspec
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
+from shared.http.problems import ProblemRaised
 from store.core.marks import Range
 from store.repository import log as inbox_log
 from store.repository.database import Database
 from store.routes.access import Access
 from store.routes.inbox import position
 from store.routes.openapi import INBOX_HEADERS, USER_PROBLEMS, describes
-from store.routes.problems import ProblemRaised
-from store.views import LARGEST_SEQ, Frame, answer, next_link
+from store.routes.responses import json_response
+from store.views import LARGEST_SEQ, Frame, next_link
 
 EventsLimit = Annotated[int, Query(ge=1, le=1000, description="Most frames in one answer.")]
 
@@ -46,6 +47,8 @@ def events_router(database: Database, access: Access) -> APIRouter:
             rows = await inbox_log.frames(connection, wanted, per_range=limit)
         if rows and rows[-1].seq < top.last_seq:
             headers["Link"] = next_link("/api/events", {"after": rows[-1].seq, "limit": limit})
-        return answer([Frame(type=row.kind, seq=row.seq, data=msgspec.Raw(row.data)) for row in rows], headers=headers)
+        return json_response(
+            [Frame(type=row.kind, seq=row.seq, data=msgspec.Raw(row.data)) for row in rows], headers=headers
+        )
 
     return router

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query
 from starlette.responses import Response
 
 from shared.contracts import Platform
+from shared.http.problems import ProblemRaised
 from store.core.cursors import ConversationPosition, CursorSeal, MessagePosition
 from store.core.entity_tags import entity_tag, names
 from store.repository import log as inbox_log
@@ -14,8 +15,8 @@ from store.repository.database import Database
 from store.repository.statements import Connection
 from store.routes.access import Access
 from store.routes.openapi import INBOX_HEADERS, USER_PROBLEMS, describes
-from store.routes.problems import ProblemRaised
-from store.views import answer, next_link
+from store.routes.responses import json_response
+from store.views import next_link
 
 Limit = Annotated[int, Query(ge=1, le=200, description="Most entries in one answer.")]
 Cursor = Annotated[str | None, Query(max_length=2048, description="From the `next` link of the answer before.")]
@@ -45,7 +46,7 @@ async def shown_conversation(database: Database, user_id: str, conversation_id: 
         found = await reading.conversation(connection, user_id, conversation_id)
     if found is None:
         raise ProblemRaised("not-found", "You have no such conversation.")
-    return answer(found, headers=headers)
+    return json_response(found, headers=headers)
 
 
 def inbox_router(database: Database, access: Access, seal: CursorSeal, *, rendering: str) -> APIRouter:
@@ -96,7 +97,7 @@ def inbox_router(database: Database, access: Access, seal: CursorSeal, *, render
                 "/api/conversations",
                 {"platform": platform, "unread": "true" if unread else None, "limit": limit, "cursor": following},
             )
-        return answer(found, headers=headers)
+        return json_response(found, headers=headers)
 
     @router.get(
         "/conversations/{conversation_id}",
@@ -139,6 +140,6 @@ def inbox_router(database: Database, access: Access, seal: CursorSeal, *, render
             headers["Link"] = next_link(
                 f"/api/conversations/{conversation_id}/messages", {"limit": limit, "cursor": following}
             )
-        return answer(found, headers=headers)
+        return json_response(found, headers=headers)
 
     return router

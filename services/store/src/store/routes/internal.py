@@ -7,7 +7,6 @@ from typing import TypeVar, get_args
 import msgspec
 from pydantic import SecretStr
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
@@ -33,19 +32,18 @@ from shared.contracts.internal import (
     TopsQuery,
     UserLog,
 )
-from shared.errors import DependencyUnavailable
+from shared.http.problems import ProblemRaised
 from shared.security.bearer import bearer_token, is_one_of
 from store.core.accounts import Interval, page_version
 from store.core.marks import Range
-from store.errors import Unstorable
 from store.repository import accounts, reading, records
 from store.repository import log as inbox_log
 from store.repository.database import Database
 from store.repository.rendering import LogRow
 from store.routes.bodies import MAX_INTERNAL_BODY_BYTES, BodyLimit
-from store.routes.problems import ProblemRaised, on_bug, on_http_exception, on_problem, on_unavailable, on_unstorable
+from store.routes.problems import EXCEPTION_HANDLERS
 from store.routes.read_marks import ReadDesk
-from store.views import answer
+from store.routes.responses import json_response
 
 MAX_PARTICIPANTS = 500
 MAX_POSITIONS = 500
@@ -80,7 +78,7 @@ class InternalApi:
         async with self._database.reading() as connection:
             known = (await accounts.intervals(connection, [(platform, page_id)])).get((platform, page_id), [])
         owners = tuple(map(_owner, known))
-        return answer(PageOwners(platform=platform, page_id=page_id, version=page_version(known), owners=owners))
+        return json_response(PageOwners(platform=platform, page_id=page_id, version=page_version(known), owners=owners))
 
     async def participants(self, request: Request) -> Response:
         """Say which customers' profiles are known."""
@@ -88,7 +86,7 @@ class InternalApi:
         _at_most(len(query.participants), MAX_PARTICIPANTS, "participants")
         async with self._database.reading() as connection:
             known = await records.known_participants(connection, query.participants)
-        return answer(ParticipantsAnswer(participants=tuple(known)))
+        return json_response(ParticipantsAnswer(participants=tuple(known)))
 
     async def claim_lookups(self, request: Request) -> Response:
         """Hand out look-ups that are due."""
@@ -105,7 +103,7 @@ class InternalApi:
             limit=claim.limit,
             except_pages=claim.except_pages,
         )
-        return answer(LookupsAnswer(lookups=tuple(lookups)))
+        return json_response(LookupsAnswer(lookups=tuple(lookups)))
 
     async def log(self, request: Request) -> Response:
         """Return what the logs of several users hold after their positions."""
@@ -136,7 +134,7 @@ class InternalApi:
             )
             for wanted in query.positions
         )
-        return answer(LogAnswer(epoch=epoch, users=users))
+        return json_response(LogAnswer(epoch=epoch, users=users))
 
     async def tops(self, request: Request) -> Response:
         """Say where the logs of many users end."""
@@ -145,17 +143,19 @@ class InternalApi:
         epoch = await self._database.epoch()
         async with self._database.reading() as connection:
             tops = await inbox_log.tops(connection, query.user_ids)
-        return answer(TopsAnswer(epoch=epoch, tops={user: tops.get(user, _NOBODY).last_seq for user in query.user_ids}))
+        return json_response(
+            TopsAnswer(epoch=epoch, tops={user: tops.get(user, _NOBODY).last_seq for user in query.user_ids})
+        )
 
     async def media(self, request: Request) -> Response:
         """Say what an attachment is fetched by, and with which token."""
         query = await _body(request, MediaQuery)
         if not (0 <= query.id < 2**63 and 0 <= query.index < MAX_ATTACHMENTS):
-            return answer(MediaAnswer(media=None))
+            return json_response(MediaAnswer(media=None))
         async with self._database.reading() as connection:
             found = await reading.attachment(connection, query.user_id, query.conversation_id, query.id, query.index)
             if found is None:
-                return answer(MediaAnswer(media=None))
+                return json_response(MediaAnswer(media=None))
             page = (found.platform, found.page_id)
             known = (await accounts.intervals(connection, [page])).get(page, [])
         owner = next((one for one in known if one.owned_until is None and one.user_id == query.user_id), None)
@@ -166,7 +166,7 @@ class InternalApi:
             version=page_version(known),
             owner=None if owner is None else _owner(owner),
         )
-        return answer(MediaAnswer(media=media))
+        return json_response(MediaAnswer(media=media))
 
     async def read(self, request: Request) -> Response:
         """Mark a user's conversation as read."""
@@ -176,7 +176,7 @@ class InternalApi:
         marked = await self._desk.mark(query.user_id, query.conversation_id, query.up_to_seq)
         if marked is None:
             raise ProblemRaised("no-such-conversation", "The user has no such conversation.")
-        return answer(ReadAnswer(seq=marked.read_seq))
+        return json_response(ReadAnswer(seq=marked.read_seq))
 
 
 def _owner(interval: Interval) -> Owner:
@@ -241,11 +241,5 @@ def internal_app(
             Route("/internal/tops", guarded(api.tops), methods=["POST"]),
         ],
         middleware=[Middleware(BodyLimit, max_bytes=MAX_INTERNAL_BODY_BYTES)],
-        exception_handlers={
-            ProblemRaised: on_problem,
-            DependencyUnavailable: on_unavailable,
-            Unstorable: on_unstorable,
-            HTTPException: on_http_exception,
-            Exception: on_bug,
-        },
+        exception_handlers=EXCEPTION_HANDLERS,
     )

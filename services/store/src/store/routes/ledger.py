@@ -11,7 +11,8 @@ from store.repository import ledger_reading
 from store.repository.database import Database
 from store.routes.access import Access
 from store.routes.openapi import ADMIN_PROBLEMS, describes
-from store.views import Moment, answer
+from store.routes.responses import json_response
+from store.views import Moment
 
 _NOT_CACHED = {"Cache-Control": "no-store"}
 _LONGEST_AGE_SECONDS = 366 * 24 * 3600
@@ -28,7 +29,7 @@ def ledger_router(database: Database, access: Access, *, clock: Callable[[], dat
         since: Annotated[Moment | None, Query(description="Only what was received since then.")] = None,
     ) -> Response:
         """Sum up, for every account, what came in and where it is: `received` is the sum of all the others."""
-        return answer(await ledger_reading.ledger(database, since=since), headers=_NOT_CACHED)
+        return json_response(await ledger_reading.ledger(database, since=since), headers=_NOT_CACHED)
 
     @router.get(
         "/unaccounted",
@@ -41,6 +42,8 @@ def ledger_router(database: Database, access: Access, *, clock: Callable[[], dat
     ) -> Response:
         """List webhooks of which items are nowhere, those that have been missed for the longest time first."""
         before = clock() - timedelta(seconds=older_than_seconds)
-        return answer(await ledger_reading.unaccounted(database, before=before, limit=limit), headers=_NOT_CACHED)
+        return json_response(
+            await ledger_reading.unaccounted(database, before=before, limit=limit), headers=_NOT_CACHED
+        )
 
     return router

@@ -7,12 +7,13 @@ import msgspec
 from fastapi import FastAPI
 
 from shared.contracts.inbox import Account, Conversation, FrameKind, Message, Record
+from shared.http.problems import Problem
 from store.core.examples import EXAMPLES, example
 from store.core.ledger import AccountLedger
 from store.core.states import TotalState, UserState
 from store.repository.ledger_reading import Unaccounted
-from store.routes.problems import KINDS, problem
-from store.views import Frame, MintedToken, ParkedDetail, ParkedSummary, Problem, Replayed, SearchHit
+from store.routes.problems import PROBLEMS
+from store.views import Frame, MintedToken, ParkedDetail, ParkedSummary, Replayed, SearchHit
 
 INBOX_HEADERS = ("Inbox-Seq", "Inbox-Epoch")
 """Of every answer that is read from a user's inbox."""
@@ -113,7 +114,7 @@ def describes(
     if headers:
         described[status_code]["headers"] = {header: _HEADERS[header] for header in headers}
     for problem_name in (*problems, *_ALWAYS):
-        status = KINDS[problem_name].status
+        status = PROBLEMS.types[problem_name].status
         told = described.setdefault(status, _problem_answer(status))
         told["content"]["application/problem+json"]["examples"][problem_name] = _example_of(f"problem.{problem_name}")
     return described
@@ -134,8 +135,8 @@ def _examples() -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in EXAMPLES:
         found |= {name: example(name), f"{name}.list": example(name, is_list=True)}
-    for name, kind in KINDS.items():
-        told = problem(name, kind.detail, errors=_ERRORS if name == "invalid-request" else ())
+    for name, kind in PROBLEMS.types.items():
+        told = PROBLEMS.problem(name, kind.example, errors=_ERRORS if name == "invalid-request" else ())
         found[f"problem.{name}"] = msgspec.to_builtins(told)
     return {name: {"value": value} for name, value in found.items()}
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 from starlette.requests import Request
 
-from store.routes.problems import ProblemRaised
+from shared.http.problems import ProblemRaised
 
 
 async def each_once(request: Request) -> None:

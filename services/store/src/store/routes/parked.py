@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from shared.contracts import Event, decode
 from shared.errors import DependencyUnavailable, MalformedEvent, SwitchboardError
+from shared.http.problems import ProblemRaised
 from shared.messaging.ports import Publisher
 from store.core.cursors import CursorSeal, ParkedPosition
 from store.repository import parked
@@ -19,8 +20,8 @@ from store.repository.database import Database
 from store.repository.parked import ParkedEntry, ParkedItem
 from store.routes.access import Access
 from store.routes.openapi import ADMIN_PROBLEMS, BODY_PROBLEMS, describes
-from store.routes.problems import ProblemRaised
-from store.views import NotReplayed, ParkedDetail, ParkedSummary, ReplayBody, Replayed, answer, next_link
+from store.routes.responses import json_response
+from store.views import NotReplayed, ParkedDetail, ParkedSummary, ReplayBody, Replayed, next_link
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +57,7 @@ def parked_router(
             headers["Link"] = next_link(
                 "/api/parked", {"unreplayed": "true" if unreplayed else None, "limit": limit, "cursor": following}
             )
-        return answer([_summary(entry) for entry in found], headers=headers)
+        return json_response([_summary(entry) for entry in found], headers=headers)
 
     @router.get(
         "/parked/{item_id}",
@@ -71,7 +72,7 @@ def parked_router(
         items = await parked.parked_whole(database, [item_id])
         if not items:
             raise ProblemRaised("not-found", "No such item was parked.")
-        return answer(_detail(items[0]), headers={"Cache-Control": "no-store"})
+        return json_response(_detail(items[0]), headers={"Cache-Control": "no-store"})
 
     @router.post(
         "/parked/replay",
@@ -83,7 +84,9 @@ def parked_router(
         replay = _Replay(database, publisher, clock=clock)
         done, left = await replay.run(list(dict.fromkeys(body.ids)))
         log.info("parked items replayed", item_ids=done, not_replayed=left, replayed_by=replayed_by)
-        return answer(Replayed(replayed=done, not_replayed=[NotReplayed(id=i, reason=why) for i, why in left.items()]))
+        return json_response(
+            Replayed(replayed=done, not_replayed=[NotReplayed(id=i, reason=why) for i, why in left.items()])
+        )
 
     return router
 

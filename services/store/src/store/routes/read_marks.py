@@ -8,13 +8,13 @@ from uuid import uuid4
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
+from shared.http.problems import ProblemRaised
 from store.repository import read_marks
 from store.repository.database import Database
 from store.repository.read_marks import ReadMark
 from store.routes.access import Access
 from store.routes.inbox import ConversationId, shown_conversation
 from store.routes.openapi import BODY_PROBLEMS, INBOX_HEADERS, USER_PROBLEMS, describes
-from store.routes.problems import ProblemRaised
 from store.views import ReadBody
 
 

@@ -13,7 +13,8 @@ from store.repository.database import Database
 from store.routes.access import Access
 from store.routes.inbox import Cursor, Limit, position
 from store.routes.openapi import INBOX_HEADERS, USER_PROBLEMS, describes
-from store.views import answer, next_link
+from store.routes.responses import json_response
+from store.views import next_link
 
 
 def records_router(database: Database, access: Access, seal: CursorSeal) -> APIRouter:
@@ -50,7 +51,7 @@ def records_router(database: Database, access: Access, seal: CursorSeal) -> APIR
             headers["Link"] = next_link(
                 "/api/records", {"kind": kind, "platform": platform, "limit": limit, "cursor": following}
             )
-        return answer(found, headers=headers)
+        return json_response(found, headers=headers)
 
     return router
 

@@ -11,8 +11,9 @@ from store.repository.database import Database
 from store.routes.access import Access
 from store.routes.inbox import Cursor
 from store.routes.openapi import INBOX_HEADERS, USER_PROBLEMS, describes
+from store.routes.responses import json_response
 from store.routes.search_pages import Page
-from store.views import answer, next_link
+from store.views import next_link
 
 MAX_QUERY_LENGTH = 200
 
@@ -81,6 +82,6 @@ def search_router(database: Database, access: Access, seal: CursorSeal) -> APIRo
                     "cursor": seal.write(following, bound_to=bound_to),
                 },
             )
-        return answer(page.hits, headers=headers)
+        return json_response(page.hits, headers=headers)
 
     return router
