@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from enricher import http
 from enricher.graph.client import GraphClient
+from shared.http import client as http
 
 SERVER = """
 import asyncio, sys

@@ -14,11 +14,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from enricher import http
 from enricher.errors import GraphRefused, GraphSilent, GraphUnavailable, RateLimited, TokenDead
 from enricher.graph.client import GraphClient
 from enricher.graph.usage import Usage
 from enricher.pages import Page
+from shared.http import client as http
 from shared.http.server import serving
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

@@ -12,7 +12,6 @@ import httpx
 import structlog
 from prometheus_client import CollectorRegistry
 
-from enricher import http
 from enricher.accounts import AccountCache
 from enricher.graph.breaker import Breaker
 from enricher.graph.client import GraphClient
@@ -31,6 +30,7 @@ from enricher.refused_tokens import Refusals
 from enricher.settings import Settings
 from enricher.store import StoreClient
 from shared.errors import DependencyUnavailable
+from shared.http import client as http
 from shared.http.operations import Readiness, operations_routes
 from shared.http.server import serving
 from shared.messaging.ports import Broker, Tail

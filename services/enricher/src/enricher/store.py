@@ -9,7 +9,6 @@ import structlog
 from pydantic import SecretStr
 
 from enricher.errors import StoreRefuses
-from enricher.http import Answer, CallFailed, call
 from enricher.pages import Page
 from enricher.profiles.lookups import Wanted
 from shared.contracts import Platform, Profile
@@ -27,6 +26,7 @@ from shared.contracts.internal import (
     ParticipantsQuery,
 )
 from shared.errors import DependencyUnavailable
+from shared.http.client import Answer, CallFailed, call
 
 log = structlog.get_logger(__name__)
 

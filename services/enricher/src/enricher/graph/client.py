@@ -11,9 +11,9 @@ from pydantic import SecretStr
 from enricher.errors import GraphRefused, GraphSilent, GraphUnavailable
 from enricher.graph.responses import PROFILE_FIELDS, MediaAddress, media_from, profile_from
 from enricher.graph.usage import Usage, usage_of
-from enricher.http import Answer, CallFailed, NoAnswerInTime, call
 from enricher.pages import Page
 from shared.contracts import Profile
+from shared.http.client import Answer, CallFailed, NoAnswerInTime, call
 
 _PATH_ID = re.compile(r"[A-Za-z0-9._-]+")
 _INSTAGRAM_LOGIN_PREFIX = "IGAA"

@@ -9,8 +9,8 @@ import httpx
 from pydantic import SecretStr
 
 from enricher.errors import GraphRefused, GraphSilent, GraphUnavailable, MediaGone, MediaTooLarge
-from enricher.http import FAILURES, is_silence, reason_of
 from enricher.media.addressing import AllowedHosts
+from shared.http.client import FAILURES, is_silence, reason_of
 
 _OK = 200
 _GONE = (404, 410)

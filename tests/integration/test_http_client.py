@@ -9,11 +9,11 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from enricher import http
 from enricher.errors import GraphSilent, GraphUnavailable
-from enricher.http import CallFailed, NoAnswerInTime
 from enricher.media.addressing import AllowedHosts
 from enricher.media.downloads import Downloads
+from shared.http import client as http
+from shared.http.client import CallFailed, NoAnswerInTime
 
 PIECE = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nx"
 
