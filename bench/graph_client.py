@@ -17,7 +17,7 @@ import httpx
 from pydantic import SecretStr
 
 from enricher.graph.client import GraphClient
-from shared.http import client as http
+from shared.http.client import http_client
 
 SERVER = """
 import asyncio, sys
@@ -49,7 +49,7 @@ def own_transport() -> httpx.AsyncClient:
 
 def aiohttps_transport() -> httpx.AsyncClient:
     """Return what the service uses."""
-    return http.client(total_seconds=60.0, connections=100)
+    return http_client(total_seconds=60.0, connections=100)
 
 
 CLIENTS: dict[str, Callable[[], httpx.AsyncClient]] = {

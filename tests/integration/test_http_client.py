@@ -12,8 +12,7 @@ from pydantic import SecretStr
 from enricher.errors import GraphSilent, GraphUnavailable
 from enricher.media.addressing import AllowedHosts
 from enricher.media.downloads import Downloads
-from shared.http import client as http
-from shared.http.client import CallFailed, NoAnswerInTime
+from shared.http.client import CallFailed, CallTimedOut, call, http_client
 
 PIECE = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nx"
 
@@ -54,17 +53,17 @@ async def downloaded(client: httpx.AsyncClient, url: str) -> None:
     ("does", "is_silent"), [("silent", True), ("hangs up", False), ("in the middle", False), ("not listen", False)]
 )
 async def test_only_who_does_not_answer_is_silent(does: str, *, is_silent: bool) -> None:
-    async with peer(does) as url, http.client(total_seconds=5, connections=2) as client:
+    async with peer(does) as url, http_client(total_seconds=5, connections=2) as client:
         with pytest.raises(CallFailed) as failed:
-            await http.call(client, "GET", url, total_seconds=0.3, headers={})
+            await call(client, "GET", url, total_seconds=0.3, headers={})
         with pytest.raises(GraphUnavailable) as unavailable:
             await downloaded(client, url)
 
-    assert isinstance(failed.value, NoAnswerInTime) is is_silent
+    assert isinstance(failed.value, CallTimedOut) is is_silent
     assert isinstance(unavailable.value, GraphSilent) is is_silent
 
 
 async def test_a_client_that_gives_up_by_itself_has_met_silence_too() -> None:
-    async with peer("silent") as url, http.client(total_seconds=0.2, connections=2) as client:
-        with pytest.raises(NoAnswerInTime):
-            await http.call(client, "GET", url, total_seconds=5, headers={})
+    async with peer("silent") as url, http_client(total_seconds=0.2, connections=2) as client:
+        with pytest.raises(CallTimedOut):
+            await call(client, "GET", url, total_seconds=5, headers={})

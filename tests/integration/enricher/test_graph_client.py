@@ -18,7 +18,7 @@ from enricher.errors import GraphRefused, GraphSilent, GraphUnavailable, RateLim
 from enricher.graph.client import GraphClient
 from enricher.graph.usage import Usage
 from enricher.pages import Page
-from shared.http import client as http
+from shared.http.client import MAX_RESPONSE_BYTES, http_client
 from shared.http.server import serving
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -41,7 +41,7 @@ class Host:
             case "Bearer moved":
                 return RedirectResponse("/v25.0/elsewhere")
             case "Bearer large":
-                return Response(b"x" * (http.MAX_ANSWER_BYTES + 1))
+                return Response(b"x" * (MAX_RESPONSE_BYTES + 1))
             case "Bearer dead":
                 return JSONResponse({"error": {"code": 190}}, status_code=200)
             case "Bearer limited":
@@ -60,7 +60,7 @@ async def client(*, instagram_app_secret: str | None = None) -> AsyncIterator[tu
     async with (
         serving(apps[0], host="127.0.0.1", port=0, grace_seconds=1) as port,
         serving(apps[1], host="127.0.0.1", port=0, grace_seconds=1) as instagram_port,
-        http.client(total_seconds=0.5, connections=2) as connection,
+        http_client(total_seconds=0.5, connections=2) as connection,
     ):
         made = GraphClient(
             connection,

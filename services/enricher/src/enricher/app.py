@@ -30,7 +30,7 @@ from enricher.refused_tokens import Refusals
 from enricher.settings import Settings
 from enricher.store import StoreClient
 from shared.errors import DependencyUnavailable
-from shared.http import client as http
+from shared.http.client import http_client
 from shared.http.operations import Readiness, operations_routes
 from shared.http.server import serving
 from shared.messaging.ports import Broker, Tail
@@ -63,14 +63,14 @@ class _Parts(NamedTuple):
 async def running(settings: Settings, broker: Broker, *, registry: CollectorRegistry) -> AsyncIterator[dict[str, int]]:
     """Enrich webhooks while the context lasts; yields `{"enricher": port}`, of media and operations."""
     async with (
-        http.client(total_seconds=settings.store_timeout_seconds, connections=STORE_CONNECTIONS) as store_http,
-        http.client(
+        http_client(total_seconds=settings.store_timeout_seconds, connections=STORE_CONNECTIONS) as store_http,
+        http_client(
             total_seconds=settings.graph_timeout_seconds, connections=settings.graph_concurrent_calls
         ) as graph_http,
-        http.client(
+        http_client(
             total_seconds=settings.store_timeout_seconds, connections=settings.media_concurrent_downloads
         ) as media_store_http,
-        http.client(
+        http_client(
             total_seconds=settings.media_idle_seconds, connections=settings.media_concurrent_downloads
         ) as media_http,
     ):

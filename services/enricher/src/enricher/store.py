@@ -26,7 +26,7 @@ from shared.contracts.internal import (
     ParticipantsQuery,
 )
 from shared.errors import DependencyUnavailable
-from shared.http.client import Answer, CallFailed, call
+from shared.http.client import CallFailed, HttpResponse, call
 
 log = structlog.get_logger(__name__)
 
@@ -118,7 +118,7 @@ class StoreClient:
         return found
 
 
-def _read(answer: Answer, kind: type[T]) -> T:
+def _read(answer: HttpResponse, kind: type[T]) -> T:
     if answer.status in _WRONG_QUESTION:
         raise StoreRefuses(f"HTTP {answer.status}")
     if answer.status != _OK:

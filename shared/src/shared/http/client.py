@@ -1,4 +1,4 @@
-"""Bounded HTTP calls: one client a peer, on aiohttp's transport, which costs a quarter of httpx's own."""
+"""Bounded HTTP calls: one client per peer, on aiohttp's transport, which costs a quarter of httpx's own."""
 
 import asyncio
 import ssl
@@ -12,40 +12,44 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 _CONNECT_SECONDS = 1.0
-_KEPT_SECONDS = 5.0
-"""How long a connection that nobody uses is kept."""
-FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, aiohttp.ClientError, ssl.SSLError, OSError)
-"""What a call may fail with; `TimeoutError` is among them."""
-MAX_ANSWER_BYTES = 8 * 1024 * 1024
+_KEEPALIVE_SECONDS = 5.0
+"""How long an idle connection stays open."""
+MAX_RESPONSE_BYTES = 8 * 1024 * 1024
+CALL_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, aiohttp.ClientError, ssl.SSLError, OSError)
+"""Everything that a call may fail with; `TimeoutError` is an `OSError`."""
 
 
 class CallFailed(Exception):
-    """No whole answer came; the text says why, without URL parameters or headers."""
+    """There is no complete response. The text says why, without URL parameters or headers."""
 
 
-class NoAnswerInTime(CallFailed):
-    """None came within the time that a call may take."""
+class CallTimedOut(CallFailed):
+    """There is no complete response within the time limit of the call."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back."""
+class HttpResponse:
+    """A complete response."""
 
     status: int
     body: bytes
     headers: Mapping[str, str]
-    """Finds names whatever their case."""
+    """Looked up without regard to case."""
 
 
-def client(*, total_seconds: float, connections: int) -> httpx.AsyncClient:
-    """Return a client that follows no redirects and takes no proxy from the environment; the caller closes it.
+def http_client(*, total_seconds: float, connections: int) -> httpx.AsyncClient:
+    """Return a client that follows no redirects and uses no proxy from the environment; the caller closes it.
 
-    Nor does it keep cookies: what one user's call is given is not sent with another's.
+    It keeps no cookies, so that nothing that one user's call receives is sent with another's.
+
+    Args:
+        total_seconds: limit of a call that sets none of its own.
+        connections: open at once; further calls wait for one, for at most a second.
     """
     ssl_context = httpx.create_ssl_context()
 
     def session() -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(limit=connections, ssl=ssl_context, keepalive_timeout=_KEPT_SECONDS)
+        connector = aiohttp.TCPConnector(limit=connections, ssl=ssl_context, keepalive_timeout=_KEEPALIVE_SECONDS)
         return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
     return httpx.AsyncClient(
@@ -56,30 +60,22 @@ def client(*, total_seconds: float, connections: int) -> httpx.AsyncClient:
     )
 
 
-def reason_of(error: Exception) -> str:
-    """Return what a call failed with, without what it was made with."""
-    cause = error.__cause__ if isinstance(error, httpx.TimeoutException) else None
-    return type(cause or error).__name__
-
-
-def is_silence(error: Exception) -> bool:
-    """Whether a call failed for the time it took.
-
-    The transport calls connections that are refused or dropped timeouts, too: what it was told itself is the cause.
-    """
-    if isinstance(error, httpx.TimeoutException):
-        return error.__cause__ is None or isinstance(error.__cause__, TimeoutError)
-    return isinstance(error, TimeoutError)
-
-
 async def call(
     http: httpx.AsyncClient, method: str, url: str, *, total_seconds: float, headers: dict[str, str], **options: Any
-) -> Answer:
-    """Return the whole answer, whatever its status.
+) -> HttpResponse:
+    """Make a call and return the complete response, whatever its status.
+
+    Args:
+        http: see `http_client`.
+        method: of the request.
+        url: absolute.
+        total_seconds: from the first byte of the request to the last of the response.
+        headers: of the request.
+        options: passed to `httpx.AsyncClient.stream`.
 
     Raises:
-        NoAnswerInTime: not within `total_seconds`.
-        CallFailed: that, more than `MAX_ANSWER_BYTES`, or the connection broke.
+        CallTimedOut: it took longer than `total_seconds`.
+        CallFailed: the response has more than `MAX_RESPONSE_BYTES`, or the connection failed.
     """
     try:
         async with (
@@ -89,10 +85,26 @@ async def call(
             body = bytearray()
             async for chunk in response.aiter_bytes():
                 body += chunk
-                if len(body) > MAX_ANSWER_BYTES:
-                    raise CallFailed(f"an answer of more than {MAX_ANSWER_BYTES} bytes")
-            return Answer(response.status_code, bytes(body), response.headers)
-    except FAILURES as error:
-        if is_silence(error):
-            raise NoAnswerInTime(f"no answer within {total_seconds:g} s") from error
-        raise CallFailed(reason_of(error)) from error
+                if len(body) > MAX_RESPONSE_BYTES:
+                    raise CallFailed(f"a response of more than {MAX_RESPONSE_BYTES} bytes")
+            return HttpResponse(response.status_code, bytes(body), response.headers)
+    except CALL_ERRORS as error:
+        if is_timeout(error):
+            raise CallTimedOut(f"no response within {total_seconds:g} s") from error
+        raise CallFailed(describe_error(error)) from error
+
+
+def describe_error(error: Exception) -> str:
+    """Return the kind of one of `CALL_ERRORS`, without the URL and headers of the call."""
+    cause = error.__cause__ if isinstance(error, httpx.TimeoutException) else None
+    return type(cause or error).__name__
+
+
+def is_timeout(error: Exception) -> bool:
+    """Return whether one of `CALL_ERRORS` means that the peer took too long.
+
+    The transport also reports refused and dropped connections as timeouts; their cause tells them apart.
+    """
+    if isinstance(error, httpx.TimeoutException):
+        return error.__cause__ is None or isinstance(error.__cause__, TimeoutError)
+    return isinstance(error, TimeoutError)

@@ -13,7 +13,7 @@ from enricher.graph.responses import PROFILE_FIELDS, MediaAddress, media_from, p
 from enricher.graph.usage import Usage, usage_of
 from enricher.pages import Page
 from shared.contracts import Profile
-from shared.http.client import Answer, CallFailed, NoAnswerInTime, call
+from shared.http.client import CallFailed, CallTimedOut, HttpResponse, call
 
 _PATH_ID = re.compile(r"[A-Za-z0-9._-]+")
 _INSTAGRAM_LOGIN_PREFIX = "IGAA"
@@ -84,7 +84,7 @@ class GraphClient:
         answer = await self._get(page, media_id, {"phone_number_id": page[1]}, token)
         return media_from(answer.status, answer.body)
 
-    async def _get(self, page: Page, path_id: str, parameters: dict[str, str], token: SecretStr) -> Answer:
+    async def _get(self, page: Page, path_id: str, parameters: dict[str, str], token: SecretStr) -> HttpResponse:
         secret = token.get_secret_value()
         is_instagrams = secret.startswith(_INSTAGRAM_LOGIN_PREFIX)
         host = self._instagram_url if is_instagrams else self._url
@@ -99,7 +99,7 @@ class GraphClient:
                 headers={"Authorization": f"Bearer {secret}"},
                 params={**parameters, "appsecret_proof": _proof(signs, secret)},
             )
-        except NoAnswerInTime as error:
+        except CallTimedOut as error:
             raise GraphSilent(str(error)) from error
         except CallFailed as error:
             raise GraphUnavailable(str(error)) from error

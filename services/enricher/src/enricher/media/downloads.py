@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from enricher.errors import GraphRefused, GraphSilent, GraphUnavailable, MediaGone, MediaTooLarge
 from enricher.media.addressing import AllowedHosts
-from shared.http.client import FAILURES, is_silence, reason_of
+from shared.http.client import CALL_ERRORS, describe_error, is_timeout
 
 _OK = 200
 _GONE = (404, 410)
@@ -60,7 +60,7 @@ class Downloads:
         try:
             async with asyncio.timeout(self._idle_seconds):
                 response = await self._http.send(request, stream=True)
-        except FAILURES as error:
+        except CALL_ERRORS as error:
             raise self._failed(error) from error
         try:
             yield Download(self._size(response), self._pieces(response))
@@ -89,7 +89,7 @@ class Downloads:
             try:
                 async with asyncio.timeout(self._idle_seconds):
                     piece = await anext(pieces, None)
-            except FAILURES as error:
+            except CALL_ERRORS as error:
                 raise self._failed(error) from error
             if piece is None:
                 return
@@ -99,6 +99,6 @@ class Downloads:
             yield piece
 
     def _failed(self, error: Exception) -> GraphUnavailable:
-        if is_silence(error):
+        if is_timeout(error):
             return GraphSilent(f"nothing of a medium within {self._idle_seconds:g} s")
-        return GraphUnavailable(f"a medium broke off: {reason_of(error)}")
+        return GraphUnavailable(f"a medium broke off: {describe_error(error)}")
