@@ -18,10 +18,10 @@ from prometheus_client import CollectorRegistry
 
 from bench.store import Nowhere, event, server_seconds
 from store.handlers import InboxHandler
-from store.indexing import SearchIndexer
+from store.jobs.outbox import ChangePublisher
+from store.jobs.search_indexer import SearchIndexer
 from store.metrics import Metrics
 from store.migrations import migrate
-from store.publishing.changes import ChangePublisher
 from store.repository.database import Database
 from switchboard.provision.postgres import embedded_postgres
 

@@ -23,9 +23,9 @@ from prometheus_client import CollectorRegistry
 
 from shared.contracts import Event, InboxEnrichedV1, MessageItem, Profile, conversation_id, derive_id
 from store.handlers import InboxHandler
+from store.jobs.outbox import ChangePublisher
 from store.metrics import Metrics
 from store.migrations import migrate
-from store.publishing.changes import ChangePublisher
 from store.repository.database import Database
 from switchboard.provision.postgres import embedded_postgres
 

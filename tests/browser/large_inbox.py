@@ -12,7 +12,7 @@ from shared.contracts import Event, InboxEnrichedV1, MessageItem, Profile, conve
 from shared.contracts.platform import Platform
 from store.core.marks import Range
 from store.handlers import InboxHandler
-from store.indexing import SearchIndexer
+from store.jobs.search_indexer import SearchIndexer
 from store.metrics import Metrics
 from store.repository.database import Database
 from store.repository.statements import Statement

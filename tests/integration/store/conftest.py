@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from shared.messaging.local import LocalBroker
 from shared.settings import load
 from store.app import running
-from store.indexing import SearchIndexer
+from store.jobs.search_indexer import SearchIndexer
 from store.repository.database import Database
 from store.settings import Settings
 from tests.integration.store.parts import ADMIN, SECRETS, SERVICE, Parts, Service

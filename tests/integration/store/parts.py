@@ -24,9 +24,9 @@ from shared.security.user_tokens import mint
 from shared.settings import load
 from store.app import create_app
 from store.handlers import InboxHandler, RecordsHandler
+from store.jobs.outbox import ChangePublisher
+from store.jobs.unclaimed import Upkeep, WaitingReleaser
 from store.metrics import Metrics
-from store.publishing.changes import ChangePublisher
-from store.publishing.waiting import Upkeep, WaitingReleaser
 from store.repository.database import Database
 from store.repository.statements import Statement
 from store.routes.internal import internal_app

@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 
-from store.indexing import SearchIndexer
+from store.jobs.search_indexer import SearchIndexer
 from tests.integration.store.parts import Parts, Service, at, message
 
 

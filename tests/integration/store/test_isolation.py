@@ -9,7 +9,7 @@ import pytest
 
 from shared.contracts import Profile, conversation_id
 from shared.contracts.items import RecordItem
-from store.indexing import SearchIndexer
+from store.jobs.search_indexer import SearchIndexer
 from tests.builders import inbox_enriched
 from tests.integration.store.parts import SERVICE, Parts, Service, at, message, routes_of, unconnected_apps
 

@@ -19,7 +19,7 @@ from shared.contracts import (
     encode,
 )
 from store.core.ledger import AccountLedger, ItemEntry
-from store.publishing.housekeeping import Housekeeping, Retention
+from store.jobs.retention import Housekeeping, Retention
 from store.repository import ledger, ledger_reading, parked, waiting
 from tests.builders import item_parked, webhook_received, webhook_split, webhook_unclaimed
 from tests.integration.store.parts import Parts, message, now

@@ -9,7 +9,7 @@ import pytest
 
 from shared.contracts.items import UnsendItem
 from shared.errors import DependencyUnavailable
-from store.indexing import SearchIndexer
+from store.jobs.search_indexer import SearchIndexer
 from store.repository import search_indexing
 from store.repository.database import Database
 from store.repository.statements import Statement

@@ -23,11 +23,11 @@ from store import migrations
 from store.core.cursors import CursorSeal
 from store.core.marks import Range
 from store.handlers import InboxHandler, RecordsHandler
-from store.indexing import SearchIndexer
+from store.jobs.outbox import ChangePublisher
+from store.jobs.retention import Housekeeping, Retention
+from store.jobs.search_indexer import SearchIndexer
+from store.jobs.unclaimed import Upkeep, WaitingReleaser
 from store.metrics import Metrics
-from store.publishing.changes import ChangePublisher
-from store.publishing.housekeeping import Housekeeping, Retention
-from store.publishing.waiting import Upkeep, WaitingReleaser
 from store.repository.database import Database
 from store.repository.reading import conversations_rendering
 from store.routes import problems

@@ -1,0 +1,1 @@
+"""Background work beside the handlers: publishing, releasing, indexing and retention."""
