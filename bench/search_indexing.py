@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry
 
 from bench.store import Nowhere, event, server_seconds
 from store.handlers import InboxHandler
-from store.jobs.outbox import ChangePublisher
+from store.jobs.outbox import OutboxPublisher
 from store.jobs.search_indexer import SearchIndexer
 from store.metrics import Metrics
 from store.migrations import migrate
@@ -50,10 +50,10 @@ async def measure(url: str, messages: int, users: int, batch: int, server: int) 
     """Store messages, then index them, and print what each has cost."""
     database = Database(url, pool_size=4, command_timeout_seconds=10)
     metrics = Metrics(CollectorRegistry())
-    changes = ChangePublisher(
-        database, Nowhere(), clock=_now, metrics=metrics, scan_interval_seconds=1, mark_interval_seconds=0.5
+    outbox = OutboxPublisher(
+        database, Nowhere(), utc_now=_now, metrics=metrics, scan_interval_seconds=1, mark_interval_seconds=0.5
     )
-    handler = InboxHandler(database=database, announce=changes.announce, clock=_now, metrics=metrics)
+    handler = InboxHandler(database=database, publish_changes=outbox.publish, utc_now=_now, metrics=metrics)
     indexer = SearchIndexer(database, metrics=metrics)
     run = f"{batch}-{os.getpid()}"
     await handler([event(number, users, f"warm-{run}") for number in range(users)])

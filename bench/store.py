@@ -23,7 +23,7 @@ from prometheus_client import CollectorRegistry
 
 from shared.contracts import Event, InboxEnrichedV1, MessageItem, Profile, conversation_id, derive_id
 from store.handlers import InboxHandler
-from store.jobs.outbox import ChangePublisher
+from store.jobs.outbox import OutboxPublisher
 from store.metrics import Metrics
 from store.migrations import migrate
 from store.repository.database import Database
@@ -84,11 +84,11 @@ def server_seconds(pid: int) -> float:
 async def measure(url: str, size: int, *, seconds: float, users: int, server: int) -> None:
     database = Database(url, pool_size=4, command_timeout_seconds=10)
     metrics = Metrics(CollectorRegistry())
-    changes = ChangePublisher(
-        database, Nowhere(), clock=_now, metrics=metrics, scan_interval_seconds=1, mark_interval_seconds=0.5
+    outbox = OutboxPublisher(
+        database, Nowhere(), utc_now=_now, metrics=metrics, scan_interval_seconds=1, mark_interval_seconds=0.5
     )
-    handler = InboxHandler(database=database, announce=changes.announce, clock=_now, metrics=metrics)
-    marking = asyncio.create_task(changes.keep_marking())
+    handler = InboxHandler(database=database, publish_changes=outbox.publish, utc_now=_now, metrics=metrics)
+    watermarks = asyncio.create_task(outbox.run_watermarks())
     run = f"{size}-{os.getpid()}"
     await handler([event(number, users, f"warm-{run}") for number in range(max(size, users))])
     taken: list[float] = []
@@ -103,7 +103,7 @@ async def measure(url: str, size: int, *, seconds: float, users: int, server: in
         cpu += process_time() - cpu_started
         spent += taken[-1]
     server_cpu = server_seconds(server) - server_before
-    marking.cancel()
+    watermarks.cancel()
     await database.close()
     taken.sort()
     print(

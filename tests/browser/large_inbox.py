@@ -59,7 +59,9 @@ async def fill(database_url: str, history: Iterable[InboxEnrichedV1]) -> None:
     """Store the events as if they had come, long ago: published, and found by searches."""
     database = Database(database_url, pool_size=2, command_timeout_seconds=60)
     metrics = Metrics(CollectorRegistry())
-    handle = InboxHandler(database=database, announce=_to_nobody, clock=lambda: datetime.now(UTC), metrics=metrics)
+    handle = InboxHandler(
+        database=database, publish_changes=_publish_nothing, utc_now=lambda: datetime.now(UTC), metrics=metrics
+    )
     events = iter(history)
     while batch := list(islice(events, _EVENTS_PER_BATCH)):
         await handle(batch)
@@ -69,7 +71,7 @@ async def fill(database_url: str, history: Iterable[InboxEnrichedV1]) -> None:
     await database.close()
 
 
-async def _to_nobody(ranges: Sequence[Range], causes: Mapping[str, Event]) -> None:
+async def _publish_nothing(ranges: Sequence[Range], causes: Mapping[str, Event]) -> None:
     """Publish nothing: nobody was connected then."""
     del ranges, causes
 

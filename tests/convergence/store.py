@@ -37,7 +37,7 @@ Frames = dict[int, Json]
 """Of one user, by `seq`."""
 
 
-class _Announcing:
+class _CrashingPublisher:
     """Publishes, or dies between the commit and the publish: `crashes` says at which calls."""
 
     def __init__(self, parts: Parts, crashes: set[int], calls: "_Calls") -> None:
@@ -49,7 +49,7 @@ class _Announcing:
         self._calls.number += 1
         if self._calls.number - 1 in self._crashes:
             raise DependencyUnavailable("the broker went away between the commit and the publish")
-        await self._parts.changes.announce(ranges, causes)
+        await self._parts.outbox.publish(ranges, causes)
 
 
 @dataclass
@@ -73,7 +73,7 @@ class Store:
         calls, left = _Calls(), set(crashes)
 
         async def work(parts: Parts) -> None:
-            handler: InboxHandler = replace(parts.inbox, announce=_Announcing(parts, left, calls))
+            handler: InboxHandler = replace(parts.inbox, publish_changes=_CrashingPublisher(parts, left, calls))
             while waiting:
                 batch = waiting.popleft()
                 try:

@@ -14,7 +14,6 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-import store.app
 from shared.contracts import Event, InboxEnrichedV1, InboxPersistedV1, conversation_id, derive_id
 from shared.contracts.platform import Platform
 from shared.errors import DependencyUnavailable
@@ -22,16 +21,18 @@ from shared.http.operations import Readiness
 from shared.messaging.local import LocalBroker
 from shared.security.user_tokens import mint
 from shared.settings import load
-from store.app import create_app
+from store.app import build_services
 from store.handlers import InboxHandler, RecordsHandler
-from store.jobs.outbox import ChangePublisher
-from store.jobs.unclaimed import Upkeep, WaitingReleaser
+from store.jobs.outbox import OutboxPublisher
+from store.jobs.retention import RetentionJob, retention_rules
+from store.jobs.unclaimed import UnclaimedReleaser
 from store.metrics import Metrics
 from store.repository.database import Database
 from store.repository.statements import Statement
 from store.routes.internal import internal_app
-from store.routes.read_marks import ReadDesk
+from store.routes.public import public_app
 from store.settings import Settings
+from store.workers import build_workers
 from tests.builders import inbox_enriched, message_item
 
 ADMIN = "admin-token-of-the-tests"
@@ -107,32 +108,32 @@ class Parts:
         self.database = database
         self.publisher = RecordingPublisher()
         self.metrics = Metrics(CollectorRegistry())
-        self.changes = ChangePublisher(
+        self.outbox = OutboxPublisher(
             database,
             self.publisher,
-            clock=now,
+            utc_now=now,
             metrics=self.metrics,
             scan_interval_seconds=0.05,
             mark_interval_seconds=0.05,
         )
-        self.releaser = WaitingReleaser(database, self.publisher, clock=now, metrics=self.metrics)
-        self.upkeep = Upkeep(
-            database,
-            clock=now,
-            metrics=self.metrics,
-            waiting_for=timedelta(days=7),
-            log_reaches_back=timedelta(days=7),
+        self.releaser = UnclaimedReleaser(database, self.publisher, utc_now=now, metrics=self.metrics)
+        self.inbox = InboxHandler(
+            database=database, publish_changes=self.outbox.publish, utc_now=now, metrics=self.metrics
         )
-        self.inbox = InboxHandler(database=database, announce=self.changes.announce, clock=now, metrics=self.metrics)
-        self.nudged: list[str] = []
+        self.notified: list[str] = []
         self.records = RecordsHandler(
             database=database,
-            nudge_releaser=lambda: None,
-            nudge_publisher=self.nudged.extend,
-            clock=now,
+            wake_releaser=lambda: None,
+            notify_changed=self.notified.extend,
+            utc_now=now,
             metrics=self.metrics,
             waiting_per_page=3,
         )
+
+    async def apply_retention(self, **days: float) -> None:
+        """Run the retention job once, with settings of the test's choice."""
+        settings = load(Settings, database_url=_NOWHERE, **SECRETS, **days)
+        await RetentionJob(self.database, retention_rules(settings, self.metrics), utc_now=now).run_once()
 
     async def rows(self, query: str, **arguments: Any) -> list[tuple[Any, ...]]:
         async with self.database.reading() as connection:
@@ -185,23 +186,24 @@ def unconnected_apps() -> tuple[FastAPI, Starlette]:
 
 def apps_on(database: Database) -> tuple[FastAPI, Starlette]:
     """Return the public app and the internal one on `database`; nothing of the service runs beside them."""
-    chosen = load(Settings, database_url=_NOWHERE, **SECRETS)
+    settings = load(Settings, database_url=_NOWHERE, **SECRETS)
     broker, registry = LocalBroker(), CollectorRegistry()
-    work = store.app._work(chosen, database, broker, Metrics(registry), indexing=database)
+    workers = build_workers(settings, database, broker, Metrics(registry), indexing_database=database, utc_now=now)
+    services = build_services(settings, database, workers)
 
-    async def nothing_is_wrong() -> list[str]:
+    async def no_problems() -> list[str]:
         return []
 
-    public = create_app(
-        chosen,
+    public = public_app(
+        settings,
         database=database,
         publisher=broker,
-        work=work,
-        readiness=Readiness(nothing_is_wrong),
+        services=services,
+        readiness=Readiness(no_problems),
         registry=registry,
+        utc_now=now,
     )
-    reads = ReadDesk(database, clock=now, nudge_publisher=work.nudge)
-    return public, internal_app(database, reads, service_tokens=chosen.service_tokens, clock=now)
+    return public, internal_app(database, services.read_marks, service_tokens=settings.service_tokens, utc_now=now)
 
 
 def routes_of(app: Starlette) -> set[tuple[str, str]]:

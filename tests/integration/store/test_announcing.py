@@ -42,7 +42,7 @@ async def write_log(parts: Parts, user_id: str, number: int) -> None:
 async def test_a_range_of_any_length_is_published_in_order(parts: Parts) -> None:
     await write_log(parts, "user-1", 1_300)
     await write_log(parts, "user-2", 3)
-    await parts.changes.announce([Range("user-2", 1, 3), Range("user-1", 1, 1_300)], {})
+    await parts.outbox.publish([Range("user-2", 1, 3), Range("user-1", 1, 1_300)], {})
     assert parts.publisher.seqs("user-1") == list(range(1, 1_301))
     assert parts.publisher.seqs("user-2") == [1, 2, 3]
 
@@ -50,7 +50,7 @@ async def test_a_range_of_any_length_is_published_in_order(parts: Parts) -> None
 async def test_rows_that_cannot_be_read_back_are_not_safe_and_are_not_waited_for_for_ever(parts: Parts) -> None:
     await write_log(parts, "user-1", 3)
     with pytest.raises(TransientError):
-        await parts.changes.announce([Range("user-1", 1, 4)], {})
+        await parts.outbox.publish([Range("user-1", 1, 4)], {})
     assert parts.publisher.seqs() == []
 
 
@@ -63,10 +63,10 @@ async def test_a_user_whose_changes_cannot_be_published_does_not_hold_up_others(
     await parts.execute("UPDATE inboxes SET published_seq = 0")
     await parts.execute("UPDATE inbox_log SET at = now() - interval '1 minute'")
     refusing = RefusingPublisher("user-2", error)
-    parts.changes._publisher = refusing
+    parts.outbox._publisher = refusing
 
-    parts.changes.nudge(["user-2"])
-    assert await parts.changes.scan() == 2
+    parts.outbox.wake(["user-2"])
+    assert await parts.outbox.run_once() == 2
     assert (refusing.seqs("user-1"), refusing.seqs("user-3")) == ([1], [1])
     assert await parts.rows("SELECT user_id FROM inboxes WHERE published_seq < last_seq") == [("user-2",)]
 
@@ -77,4 +77,4 @@ async def test_a_scan_ends_early_where_a_dependency_is_away_for_all(parts: Parts
     await parts.execute("UPDATE inbox_log SET at = :at", at=now().replace(year=2020))
     parts.publisher.away = True
     with pytest.raises(DependencyUnavailable):
-        await parts.changes.scan()
+        await parts.outbox.run_once()

@@ -120,15 +120,15 @@ async def test_a_disconnected_page_is_connected_anew_by_the_same_words(service: 
 
 async def test_a_token_given_again_is_told_although_the_broker_was_away(parts: Parts) -> None:
     given = account_changed(version=7)
-    parts.changes.tell_of_token(given)
-    parts.changes.tell_of_token(account_changed(version=6))
+    parts.outbox.enqueue_token_change(given)
+    parts.outbox.enqueue_token_change(account_changed(version=6))
     parts.publisher.away = True
     with pytest.raises(DependencyUnavailable):
-        await parts.changes.scan()
+        await parts.outbox.run_once()
     parts.publisher.away = False
 
-    await parts.changes.scan()
-    await parts.changes.scan()
+    await parts.outbox.run_once()
+    await parts.outbox.run_once()
 
     assert parts.publisher.events == [given]
 

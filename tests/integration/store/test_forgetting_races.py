@@ -42,7 +42,7 @@ async def test_a_replayed_item_that_fails_again_when_it_is_to_be_forgotten_stays
         " VALUES ('p', 'h', 'r', 1, '', '', '', now(), now(), '2026-01-01', '2026-01-02')"
     )
     renewal = "UPDATE parked_items SET parked_at = now(), replayed_at = NULL"
-    pruned = pruning.prune(parts.database, "replayed_items", before=now(), limit=10)
+    pruned = pruning.prune("replayed_items", parts.database, before=now(), limit=10)
     assert await forgotten_while(parts, renewal, pruned) == 0
     assert await parts.rows("SELECT id FROM parked_items") == [("p",)]
 

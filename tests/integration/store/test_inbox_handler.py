@@ -208,18 +208,18 @@ async def test_what_is_stored_and_not_published_is_found_by_the_scan(parts: Part
     with pytest.raises(DependencyUnavailable):
         await parts.inbox([message(f"m-{i}") for i in range(5)])
     parts.publisher.away = False
-    assert await parts.changes.scan() == 0, "a handler may be about to publish it"
+    assert await parts.outbox.run_once() == 0, "a handler may be about to publish it"
 
     await parts.execute("UPDATE inbox_log SET at = at - interval '1 minute'")
-    assert await parts.changes.scan() == 5
+    assert await parts.outbox.run_once() == 5
     assert parts.publisher.seqs() == [1, 2, 3, 4, 5]
-    assert await parts.changes.scan() == 0
+    assert await parts.outbox.run_once() == 0
 
 
 async def test_what_was_published_is_marked(parts: Parts) -> None:
     await parts.inbox([message("m-1"), message("m-2", user="user-2")])
     await parts.inbox([message("m-3")])
-    await parts.changes.flush_marks()
+    await parts.outbox.flush_watermarks()
 
     assert await parts.rows("SELECT user_id, published_seq FROM inboxes ORDER BY user_id") == [
         ("user-1", 2),
@@ -231,9 +231,9 @@ async def test_marks_of_two_replicas_meet_without_covering_a_hole(parts: Parts, 
     other = Parts(database)
     await parts.inbox([message("m-1")])
     await other.inbox([message("m-2")])
-    await other.changes.flush_marks()
+    await other.outbox.flush_watermarks()
     assert await parts.rows("SELECT published_seq FROM inboxes") == [(0,)]
 
-    await parts.changes.flush_marks()
-    await other.changes.flush_marks()
+    await parts.outbox.flush_watermarks()
+    await other.outbox.flush_watermarks()
     assert await parts.rows("SELECT published_seq FROM inboxes") == [(2,)]

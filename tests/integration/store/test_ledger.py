@@ -19,7 +19,7 @@ from shared.contracts import (
     encode,
 )
 from store.core.ledger import AccountLedger, ItemEntry
-from store.jobs.retention import Housekeeping, Retention
+from store.jobs.backlog import BacklogMonitor
 from store.repository import ledger, ledger_reading, parked, waiting
 from tests.builders import item_parked, webhook_received, webhook_split, webhook_unclaimed
 from tests.integration.store.parts import Parts, message, now
@@ -88,11 +88,8 @@ def gauge(metric: Gauge) -> float:
     return found.samples[0].value
 
 
-def house(parts: Parts, **days: float | None) -> Housekeeping:
-    kept = {"waiting_facts": 30, "ledger": 14, "raw_items": 30, "replayed_items": 90, "parked_items": 400,
-            "token_mints": 400, "records": 400} | days  # fmt: skip
-    retention = Retention(**{name: None if n is None else timedelta(days=n) for name, n in kept.items()})  # type: ignore[arg-type]  # None only where it may be
-    return Housekeeping(parts.database, clock=now, metrics=parts.metrics, retention=retention)
+def backlog(parts: Parts) -> BacklogMonitor:
+    return BacklogMonitor(parts.database, utc_now=now, metrics=parts.metrics)
 
 
 async def test_what_has_just_come_in_is_unaccounted_until_it_arrives(parts: Parts) -> None:
@@ -142,11 +139,11 @@ async def test_facts_whose_message_never_comes_expire_with_their_items(parts: Pa
         "('user-1', 'facebook', 'page-1', 'new', '{}', '{}', now())",
         old=[f"{W1}:0", f"{W1}:1"],
     )
-    await house(parts).prune()
+    await parts.apply_retention()
 
     assert await parts.rows("SELECT message_id FROM waiting_annotations") == [("new",)]
     assert await books(parts) == {"page-1": {"received": 2, "stored": 1, "ignored": {"expired": 1}}}
-    await house(parts).check_ledger()
+    await backlog(parts).run_once()
     assert gauge(parts.metrics.waiting_facts) == 1
 
 
@@ -231,7 +228,7 @@ async def test_an_item_of_a_page_that_nobody_has_connected_waits_and_is_in_fligh
     assert await books(parts) == {"page-1": {"received": 2, "waiting": 1, "duplicate": 1}}
 
     await parts.execute("UPDATE waiting_webhooks SET release_version = 1")
-    assert await parts.releaser.release() == 1
+    assert await parts.releaser.run_once() == 1
     assert await books(parts) == {"page-1": {"received": 2, "unaccounted": 1, "duplicate": 1}}
     await write(parts, [entry()])
     assert await books(parts) == {"page-1": {"received": 2, "stored": 1, "duplicate": 1}}
@@ -255,14 +252,14 @@ async def test_items_that_waited_in_vain_are_ignored_and_it_says_why(parts: Part
     assert await books(parts) == {"page-1": {"received": 5, "waiting": 3, "ignored": {"over_limit": 2}}}
 
     await parts.execute("UPDATE waiting_webhooks SET arrived_at = now() - interval '8 days'")
-    await parts.upkeep.tidy()
+    await parts.apply_retention()
     assert await books(parts) == {"page-1": {"received": 5, "ignored": {"expired": 3, "over_limit": 2}}}
 
 
 async def test_a_webhook_that_is_split_into_more_later_has_more_to_be_found(parts: Parts) -> None:
     await parts.records([split(items=1)])
     await write(parts, [entry(0)])
-    assert await house(parts).check_ledger() == 0
+    assert await backlog(parts).check_ledger() == 0
     await parts.records([split(items=2)])
     assert await books(parts) == {"page-1": {"received": 2, "stored": 1, "unaccounted": 1}}
 
@@ -288,14 +285,14 @@ async def test_what_has_been_missing_for_a_minute_is_told_and_what_was_found_is_
     await parts.records([split("3" * 32, items=1)])
     await write(parts, [entry(0), entry(webhook_id=W2)])
 
-    assert await house(parts).check_ledger() == 2
+    assert await backlog(parts).check_ledger() == 2
     assert gauge(parts.metrics.missing_items) == 2
     assert await parts.rows("SELECT webhook_id FROM webhooks WHERE open_since IS NULL") == [(W2,)]
     [found] = await ledger_reading.unaccounted(parts.database, before=now() - timedelta(minutes=1), limit=10)
     assert (found.webhook_id, found.page_id, found.items, found.missing) == (W1, "page-1", 3, 2)
 
     await write(parts, [entry(1), entry(2)])
-    assert await house(parts).check_ledger() == 0
+    assert await backlog(parts).check_ledger() == 0
     assert gauge(parts.metrics.missing_items) == 0
     assert await ledger_reading.unaccounted(parts.database, before=now() - timedelta(minutes=1), limit=10) == []
 
@@ -303,9 +300,9 @@ async def test_what_has_been_missing_for_a_minute_is_told_and_what_was_found_is_
 async def test_a_replayed_item_is_looked_for_again(parts: Parts) -> None:
     item = given_up(of_webhook(message()))
     await parts.records([split(received_at=now() - timedelta(minutes=2)), item])
-    assert await house(parts).check_ledger() == 0
+    assert await backlog(parts).check_ledger() == 0
     await parked.mark_replayed(parts.database, [item.id], now=now() - timedelta(minutes=2))
-    assert await house(parts).check_ledger() == 1
+    assert await backlog(parts).check_ledger() == 1
 
 
 async def test_slices_do_not_change_the_sums(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -320,7 +317,7 @@ async def test_slices_do_not_change_the_sums(parts: Parts, monkeypatch: pytest.M
     assert await books(parts) == {"page-1": {"received": 20, "stored": 15, "unaccounted": 5}}
     found = await ledger_reading.unaccounted(parts.database, before=now(), limit=4)
     assert [one.webhook_id for one in found] == webhooks[15:19]
-    assert await house(parts).check_ledger() == 5
+    assert await backlog(parts).check_ledger() == 5
 
 
 async def test_what_has_been_kept_for_long_enough_is_forgotten_and_no_webhook_without_its_outcomes_is_left(
@@ -328,12 +325,12 @@ async def test_what_has_been_kept_for_long_enough_is_forgotten_and_no_webhook_wi
 ) -> None:
     await parts.records([split(W1, received_at=now() - timedelta(days=15)), split(W2)])
     await write(parts, [entry(webhook_id=W1), entry(webhook_id=W2)])
-    await house(parts).prune()
+    await parts.apply_retention()
     assert await books(parts) == {"page-1": {"received": 1, "stored": 1}}
     assert await parts.rows("SELECT count(*) FROM item_outcomes") == [(2,)], "written today"
 
     await parts.execute("UPDATE item_outcomes SET at = now() - interval '16 days' WHERE webhook_id = :id", id=W1)
-    await house(parts).prune()
+    await parts.apply_retention()
     assert await parts.rows("SELECT webhook_id FROM item_outcomes") == [(W2,)]
 
 
@@ -360,11 +357,16 @@ async def test_other_things_are_kept_as_long_as_is_said(parts: Parts) -> None:
             "replayed_at = CASE WHEN :replayed THEN now() END WHERE id = :id",
             age=age, replayed=is_replayed, id=str(number),
         )  # fmt: skip
-    for_ever = {"raw_items": None, "replayed_items": None, "parked_items": None, "token_mints": None, "records": None}
-    await house(parts, **for_ever).prune()
+    await parts.apply_retention(
+        raw_retention_days=0,
+        replayed_retention_days=0,
+        parked_retention_days=0,
+        mint_retention_days=0,
+        record_retention_days=0,
+    )
     assert await parts.rows("SELECT count(*) FROM parked_items") == [(4,)]
 
-    await house(parts).prune()
+    await parts.apply_retention()
     assert await parts.rows("SELECT id FROM parked_items ORDER BY id") == [("0",), ("2",)]
     for table in ("token_mints", "raw_items", "records"):
         assert await parts.rows(f"SELECT count(*) FROM {table}") == [(1,)], table  # noqa: S608 - of this test

@@ -102,7 +102,7 @@ class History:
                 await self.parts.execute(
                     "UPDATE waiting_webhooks SET release_version = 1 WHERE page_id = :page", page=self.page
                 )
-                await self.parts.releaser.release()
+                await self.parts.releaser.run_once()
 
     async def _park(self, item: Any) -> None:
         self.parked_ids.add(item.id)

@@ -99,7 +99,7 @@ async def test_messages_come_from_an_index_in_order(filled: Parts, *, goes_on: b
 
 
 async def test_the_scan_for_unpublished_changes_reads_only_those(filled: Parts) -> None:
-    plan = await explained(filled, log._UNPUBLISHED, before=at(0), user_ids=None, passed_over=[], limit=10)
+    plan = await explained(filled, log._UNPUBLISHED, before=at(0), user_ids=None, except_users=[], limit=10)
     assert "inboxes_unpublished_idx" in {node.get("Index Name") for node in plan}
 
 

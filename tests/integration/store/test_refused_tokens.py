@@ -52,7 +52,7 @@ async def test_an_account_is_marked_once_however_often_and_by_whomever_it_is_tol
     assert await parts.rows("SELECT user_id, seq, kind, page_id FROM inbox_log") == [
         ("user-1", 1, "account_updated", "page-1")
     ]
-    assert parts.nudged == ["user-1"]
+    assert parts.notified == ["user-1"]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ async def test_another_version_or_page_is_not_meant(parts: Parts, event: TokenRe
     await parts.records([event])
 
     assert await parts.rows("SELECT status, version FROM accounts") == [("connected", 1)]
-    assert (await parts.rows("SELECT * FROM inbox_log"), parts.nudged) == ([], [])
+    assert (await parts.rows("SELECT * FROM inbox_log"), parts.notified) == ([], [])
 
 
 async def test_look_ups_of_a_refused_page_wait_without_attempts_those_of_others_do_not(parts: Parts) -> None:

@@ -102,7 +102,7 @@ async def test_the_event_log_is_read_from_anywhere_and_says_when_it_no_longer_re
 
 async def test_a_log_that_was_pruned_answers_gone(service: Service, database: Database) -> None:
     await some_messages(service, 3)
-    await prune(database, before=now() + timedelta(seconds=1), max_rounds=10)
+    await prune(database, before=now() + timedelta(seconds=1), limit=100)
 
     gone = await service.get("/api/events", after=2)
     assert problem(gone) == (410, "events-gone")

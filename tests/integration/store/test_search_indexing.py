@@ -117,11 +117,11 @@ async def test_long_texts_are_indexed_in_smaller_rounds_when_they_take_too_long(
     await parts.inbox([message(f"m-{n}", content=_novel(n), created_at=at(n)) for n in range(40)])
     impatient = Database(database_url, pool_size=1, command_timeout_seconds=0.15)
     indexer = SearchIndexer(impatient, metrics=parts.metrics)
-    indexer.nudge(["user-1"])
+    indexer.wake(["user-1"])
     indexed = 0
     for _ in range(40):
         with suppress(DependencyUnavailable):
-            indexed += await indexer.index_some()
+            indexed += await indexer.run_once()
     await impatient.close()
 
     assert indexed == 40

@@ -111,7 +111,7 @@ async def test_without_postgres_the_store_starts_says_so_and_begins_when_it_come
 ) -> None:
     own_postgres.stop("immediate")
     async with store_on(own_postgres.url) as service:
-        assert await ready(service, status=503) == ["Postgres does not answer."]
+        assert await ready(service, status=503) == ["Postgres does not respond."]
         assert (await service.public.get("/healthz")).status_code == 200
         with pytest.raises(DependencyUnavailable):
             await service.broker.publish([message("m-1")])

@@ -19,10 +19,10 @@ def desk(parts: Parts) -> AccountDesk:
     return AccountDesk(
         parts.database,
         TokenCipher([SecretStr(ENCRYPTION_KEY)]),
-        clock=now,
-        nudge_publisher=parts.changes.nudge,
-        nudge_releaser=lambda: None,
-        tell_of_token=parts.changes.tell_of_token,
+        utc_now=now,
+        notify_changed=parts.outbox.wake,
+        wake_releaser=lambda: None,
+        enqueue_token_change=parts.outbox.enqueue_token_change,
     )
 
 
@@ -41,10 +41,10 @@ def released(parts: Parts) -> list[WebhookReleasedV1]:
 async def test_items_wait_until_their_page_is_connected_and_then_leave(parts: Parts) -> None:
     events = [unclaimed(1), unclaimed(2), unclaimed(3, page_id="another")]
     assert await parts.records([*events, events[0]]) == [DONE] * 4
-    assert await parts.releaser.release() == 0
+    assert await parts.releaser.run_once() == 0
 
     await connect(parts, "user-1")
-    assert await parts.releaser.release() == 2
+    assert await parts.releaser.run_once() == 2
 
     assert [(event.page_id, event.entry, event.account_version) for event in released(parts)] == [
         ("page-1", events[0].entry, 1),
@@ -56,7 +56,7 @@ async def test_items_wait_until_their_page_is_connected_and_then_leave(parts: Pa
 async def test_an_item_that_arrives_when_its_page_is_connected_already_is_not_stranded(parts: Parts) -> None:
     await connect(parts, "user-1")
     await parts.records([unclaimed(1)])
-    assert await parts.releaser.release() == 1
+    assert await parts.releaser.run_once() == 1
 
 
 async def test_items_of_an_earlier_owner_go_to_the_earlier_owner_and_those_in_between_to_the_next(
@@ -67,12 +67,12 @@ async def test_items_of_an_earlier_owner_go_to_the_earlier_owner_and_those_in_be
     await desk(parts).disconnect("facebook", "page-1")
     between = now()
     await parts.records([unclaimed(2, received_at=between)])
-    assert await parts.releaser.release() == 0, "nobody owned the page then"
+    assert await parts.releaser.run_once() == 0, "nobody owned the page then"
     await parts.records([unclaimed(1, received_at=before)])
-    assert [event.received_at for event in (await parts.releaser.release(), released(parts))[1]] == [before]
+    assert [event.received_at for event in (await parts.releaser.run_once(), released(parts))[1]] == [before]
 
     await connect(parts, "user-2")
-    assert await parts.releaser.release() == 1
+    assert await parts.releaser.run_once() == 1
     rows = await parts.rows("SELECT user_id, owned_from, owned_until FROM accounts ORDER BY owned_from")
     assert (rows[0][0], rows[0][1]) == ("user-1", BEGINNING)
     assert (rows[1][0], rows[1][1]) == ("user-2", rows[0][2])
@@ -84,12 +84,12 @@ async def test_what_could_not_be_published_leaves_later(parts: Parts) -> None:
     await connect(parts, "user-1")
     parts.publisher.away = True
     with pytest.raises(DependencyUnavailable):
-        await parts.releaser.release()
+        await parts.releaser.run_once()
     parts.publisher.away = False
-    assert await parts.releaser.release() == 0, "another replica may be publishing it"
+    assert await parts.releaser.run_once() == 0, "another replica may be publishing it"
 
     await parts.execute("UPDATE waiting_webhooks SET leased_until = now() - interval '1 second'")
-    assert await parts.releaser.release() == 1
+    assert await parts.releaser.run_once() == 1
 
 
 async def test_an_item_that_comes_back_unclaimed_while_it_is_being_released_is_not_lost(parts: Parts) -> None:
@@ -101,7 +101,7 @@ async def test_an_item_that_comes_back_unclaimed_while_it_is_being_released_is_n
     await parts.records([unclaimed(1)])
     assert await waiting.delete(parts.database, [row_id], leased_until=lease, now=moment) == 0
 
-    assert await parts.releaser.release() == 1
+    assert await parts.releaser.run_once() == 1
     assert await parts.rows("SELECT * FROM waiting_webhooks") == []
 
 
@@ -118,14 +118,14 @@ async def test_items_do_not_wait_for_ever(parts: Parts) -> None:
     await parts.execute(
         "UPDATE waiting_webhooks SET arrived_at = now() - interval '8 days' WHERE id = :id", id=f"{1:032x}"
     )
-    await parts.upkeep.tidy()
+    await parts.apply_retention()
     assert await parts.rows("SELECT id FROM waiting_webhooks") == [(f"{2:032x}",)]
 
 
 async def test_a_transfer_tells_both_users_and_everybody_who_caches_the_owner(parts: Parts) -> None:
     await connect(parts, "user-1")
     await connect(parts, "user-2")
-    await parts.changes.scan()
+    await parts.outbox.run_once()
 
     assert [event.kind for event in parts.publisher.persisted("user-1")] == ["account_updated"] * 2
     assert parts.publisher.seqs("user-2") == [1]

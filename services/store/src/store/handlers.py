@@ -32,8 +32,8 @@ from store.repository import accounts, inbox, inbox_writing, items_writing, ledg
 from store.repository.database import Database
 from store.repository.statements import Connection
 
-Clock = Callable[[], datetime]
-Announce = Callable[[Sequence[Range], Mapping[str, Event]], Awaitable[None]]
+UtcNow = Callable[[], datetime]
+PublishChanges = Callable[[Sequence[Range], Mapping[str, Event]], Awaitable[None]]
 """Publishes changes in order, as those of the given causes (by id); returns once they are safe, raises as `publish`."""
 
 _LOCK_ATTEMPTS = 3
@@ -44,8 +44,8 @@ class InboxHandler:
     """Handles `store.inbox`: facts become rows in one transaction, and then events."""
 
     database: Database
-    announce: Announce
-    clock: Clock
+    publish_changes: PublishChanges
+    utc_now: UtcNow
     metrics: Metrics
 
     async def __call__(self, events: Sequence[AnyEvent]) -> list[Outcome]:
@@ -61,7 +61,7 @@ class InboxHandler:
         changes = await self._record(arrivals)
         written = [(entry.user_id, entry.seq) for entry in changes.log]
         again = await self._changed_before(arrivals, changes)
-        await self.announce(ranges_of([*written, *again]), {event.id: event for event in events})
+        await self.publish_changes(ranges_of([*written, *again]), {event.id: event for event in events})
         self._count(arrivals, changes, again)
         return [Park(changes.refused[event.id]) if event.id in changes.refused else DONE for event in events]
 
@@ -105,7 +105,7 @@ class InboxHandler:
         changes = merge(loaded, (arrival for arrival in arrivals if arrival.changes_inbox or arrival.is_ignored))
         kept = await items_writing.keep_items(transaction, arrivals)
         changes = replace(changes, outcomes=changes.outcomes | kept)
-        await inbox_writing.write(transaction, changes, now=self.clock())
+        await inbox_writing.write(transaction, changes, now=self.utc_now())
         await items_writing.end_lookups(transaction, arrivals)
         return changes
 
@@ -139,11 +139,11 @@ class RecordsHandler:
     """Handles `store.records`: what is kept beside the inbox."""
 
     database: Database
-    nudge_releaser: Callable[[], None]
+    wake_releaser: Callable[[], None]
     """Called when items are ready to leave `waiting_webhooks`."""
-    nudge_publisher: Callable[[Sequence[str]], None]
+    notify_changed: Callable[[Sequence[str]], None]
     """Called with the users whose inbox has changed."""
-    clock: Clock
+    utc_now: UtcNow
     metrics: Metrics
     waiting_per_page: int
 
@@ -164,14 +164,14 @@ class RecordsHandler:
                 await ledger.record_manifests(transaction, split)
             released = await self._keep_waiting(transaction, unclaimed) if unclaimed else False
             if given_up:
-                await parked.park(transaction, given_up, now=self.clock())
+                await parked.park(transaction, given_up, now=self.utc_now())
             if requested:
-                await records.request_lookups(transaction, requested, now=self.clock())
+                await records.request_lookups(transaction, requested, now=self.utc_now())
         for event in events:
             if isinstance(event, TokenRefusedV1):
-                self.nudge_publisher(await accounts.mark_refused(self.database, event, now=self.clock()))
+                self.notify_changed(await accounts.mark_refused(self.database, event, now=self.utc_now()))
         if released:
-            self.nudge_releaser()
+            self.wake_releaser()
         for event in given_up:
             self.metrics.parked.labels(event.handler).inc()
         return [DONE] * len(events)
@@ -190,7 +190,7 @@ class RecordsHandler:
             if owner is not None:
                 owners[event.id] = owner
         versions = {page: page_version(mine) for page, mine in known.items()}
-        await waiting.keep(transaction, events, owners, versions, now=self.clock())
+        await waiting.keep(transaction, events, owners, versions, now=self.utc_now())
         for page in sorted(pages):
             dropped = await waiting.cap(transaction, page, limit=self.waiting_per_page)
             self.metrics.waiting_dropped.labels("page").inc(dropped)

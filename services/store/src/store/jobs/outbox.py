@@ -1,4 +1,4 @@
-"""Publishes changes of inboxes: those a handler made, those REST made, and those a crash kept from being published."""
+"""Publishes committed changes of inboxes: a handler's, those of REST, and those that a crash left unpublished."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,24 +20,24 @@ log = structlog.get_logger(__name__)
 
 _CHANGES_PER_PUBLISH = 512
 _USERS_PER_SCAN = 200
-_UNAVAILABLE_BEFORE_GIVING_UP = 3
-"""So many users in a row for whom a dependency is away: it is away for all."""
+_FAILURES_BEFORE_GIVING_UP = 3
+"""If a dependency is unavailable for this many users in a row, the scan assumes that it is unavailable for all."""
 _SCAN_AFTER = timedelta(seconds=2)
-"""A handler publishes and marks what it wrote within this time, unless it died."""
-_READS = 2
-"""Rows that are missing may be there a moment later, e.g. on a server that follows; not being there is not for ever."""
-_FLUSHES_BEFORE_GIVING_UP = 20
-_NUDGED_LIMIT = 10_000
+"""A handler publishes what it wrote within this time, unless it crashed."""
+_READ_ATTEMPTS = 2
+"""Rows that are missing may appear a moment later, e.g. on a replica, but not after any number of attempts."""
+_FLUSHES_BEFORE_DISCARDING = 20
+_PENDING_LIMIT = 10_000
 
 
-class ChangePublisher:
-    """Renders and publishes changes, and notes what has been published.
+class OutboxPublisher:
+    """Renders and publishes changes, and records how far each user's log has been published.
 
     Args:
         publisher: where events go.
-        clock: the time, UTC.
-        scan_interval_seconds: between two looks for what was committed and not published.
-        mark_interval_seconds: between two notes of what has been published.
+        utc_now: the wall clock.
+        scan_interval_seconds: between two scans for committed changes that nobody has published.
+        mark_interval_seconds: between two writes of publish watermarks.
     """
 
     def __init__(
@@ -45,126 +45,135 @@ class ChangePublisher:
         database: Database,
         publisher: Publisher,
         *,
-        clock: Callable[[], datetime],
+        utc_now: Callable[[], datetime],
         metrics: Metrics,
         scan_interval_seconds: float,
         mark_interval_seconds: float,
     ) -> None:
         self._database = database
         self._publisher = publisher
-        self._clock = clock
+        self._utc_now = utc_now
         self._metrics = metrics
         self._scan_interval_seconds = scan_interval_seconds
         self._mark_interval_seconds = mark_interval_seconds
-        self._marks = PublishedMarks()
-        self._stuck: dict[Range, int] = {}
-        self._nudged: set[str] = set()
-        self._tokens: dict[tuple[str, str], AccountChangedV1] = {}
-        self._woken = asyncio.Event()
+        self._watermarks = PublishedMarks()
+        self._disconnected: dict[Range, int] = {}
+        """Ranges that do not connect to their user's watermark, and after how many flushes they still do not."""
+        self._woken_users: set[str] = set()
+        self._token_changes: dict[tuple[str, str], AccountChangedV1] = {}
+        self._wake = asyncio.Event()
 
-    async def announce(self, ranges: Sequence[Range], causes: Mapping[str, Event]) -> None:
-        """Publish the changes of `ranges`, rendered from the rows as they are now; return once they are safe.
+    async def publish(self, ranges: Sequence[Range], causes: Mapping[str, Event]) -> None:
+        """Publish the changes of `ranges`, rendered from the rows as they are now; return once all are confirmed.
 
-        However many they are, they are read and published a bounded number at a time, in order.
+        They are read and published in order, in bounded batches.
+
+        Args:
+            ranges: of changes that are committed.
+            causes: the events that made them, by ID; a change without its cause starts a trace of its own.
 
         Raises:
-            DependencyUnavailable: Postgres or the broker is away.
-            TransientError: as `Publisher.publish`; or rows that were written cannot be read back.
+            DependencyUnavailable: Postgres or the broker is unavailable.
+            TransientError: see `Publisher.publish`; also if committed rows cannot be read back.
         """
-        for part in _parts(ranges):
-            await self._announce_part(part, causes)
-
-    async def _announce_part(self, ranges: Sequence[Range], causes: Mapping[str, Event]) -> None:
-        rows = await self._rows(ranges)
-        now = self._clock()
-        events: list[Event] = [_persisted(row, causes.get(row.cause_id), now) for row in rows]
-        events += [_account_changed(row) for row in rows if row.account is not None]
-        await self._publisher.publish(events)
-        for published in ranges:
-            self._marks.add(published)
+        for batch in _batches(ranges):
+            rows = await self._rows(batch)
+            now = self._utc_now()
+            events: list[Event] = [_persisted(row, causes.get(row.cause_id), now) for row in rows]
+            events += [_account_changed(row) for row in rows if row.account is not None]
+            await self._publisher.publish(events)
+            for published in batch:
+                self._watermarks.add(published)
 
     async def _rows(self, ranges: Sequence[Range]) -> list[LogRow]:
-        """Return all rows of `ranges`. Whoever is told that a change is safe forgets it, so none may be missing."""
-        wanted = sum(each.last - each.first + 1 for each in ranges)
+        """Return all rows of `ranges`; a missing one is an error, because the caller forgets what was published."""
+        expected = sum(each.last - each.first + 1 for each in ranges)
         found = 0
-        for _ in range(_READS):
+        for _ in range(_READ_ATTEMPTS):
             async with self._database.reading() as connection:
                 rows = await inbox_log.frames(connection, ranges, per_range=_CHANGES_PER_PUBLISH)
-            if (found := len(rows)) == wanted:
+            if (found := len(rows)) == expected:
                 return rows
-        raise TransientError(f"of {wanted} changes that were written only {found} are to be found")
+        raise TransientError(f"only {found} of {expected} committed changes could be read back")
 
-    def nudge(self, user_ids: Sequence[str]) -> None:
-        """Publish at once what was committed for these users; returns before it is done."""
-        if len(self._nudged) < _NUDGED_LIMIT:
-            self._nudged.update(user_ids)
-        self._woken.set()
+    def wake(self, user_ids: Sequence[str]) -> None:
+        """Publish these users' committed changes now, in `run`; returns at once.
 
-    def tell_of_token(self, event: AccountChangedV1) -> None:
-        """Publish this with the next scan that can, unless the process ends before: no row of the log tells it."""
+        Over a limit of waiting users, the others wait for the next scan.
+        """
+        if len(self._woken_users) < _PENDING_LIMIT:
+            self._woken_users.update(user_ids)
+        self._wake.set()
+
+    def enqueue_token_change(self, event: AccountChangedV1) -> None:
+        """Publish `event` with the next scan. It is kept in memory only: the event log has no row for it."""
         page = (event.platform, event.page_id)
-        known = self._tokens.get(page)
-        has_room = len(self._tokens) < _NUDGED_LIMIT
-        if (known is None and has_room) or (known is not None and known.version < event.version):
-            self._tokens[page] = event
-        self._woken.set()
+        queued = self._token_changes.get(page)
+        has_capacity = len(self._token_changes) < _PENDING_LIMIT
+        if (queued is None and has_capacity) or (queued is not None and queued.version < event.version):
+            self._token_changes[page] = event
+        self._wake.set()
 
-    async def keep_scanning(self) -> None:
-        """Publish what was committed and not published, until cancelled."""
+    async def run(self) -> None:
+        """Scan when woken and at every interval, until cancelled."""
         while True:
             try:
                 async with asyncio.timeout(self._scan_interval_seconds):
-                    await self._woken.wait()
+                    await self._wake.wait()
             except TimeoutError:
                 pass
-            self._woken.clear()
+            self._wake.clear()
             try:
-                await self.scan()
+                await self.run_once()
             except SwitchboardError as error:
-                log.info("changes stay unpublished for now", reason=str(error))
+                log.info("outbox scan failed; will retry", reason=str(error))
                 await asyncio.sleep(self._scan_interval_seconds)
 
-    async def scan(self) -> int:
-        """Publish what REST has just written and what has been unpublished for seconds; return how many changes."""
-        now = self._clock()
-        nudged, self._nudged = self._nudged, set()
+    async def run_once(self) -> int:
+        """Publish changes of users who were woken for, and all that are older than 2 seconds; return how many changes.
+
+        Raises:
+            DependencyUnavailable: Postgres or the broker is unavailable.
+        """
+        now = self._utc_now()
+        woken, self._woken_users = self._woken_users, set()
         published = 0
         try:
-            if nudged:
-                published += await self._catch_up(before=now, user_ids=sorted(nudged))
-                nudged = set()
-            await self._publish_tokens()
-            published += await self._catch_up(before=now - _SCAN_AFTER, user_ids=None)
+            if woken:
+                published += await self._publish_committed(before=now, user_ids=sorted(woken))
+                woken = set()
+            await self._publish_token_changes()
+            published += await self._publish_committed(before=now - _SCAN_AFTER, user_ids=None)
         finally:
-            self._nudged |= nudged
+            self._woken_users |= woken
         return published
 
-    async def _publish_tokens(self) -> None:
-        """Publish what was told of tokens; what came meanwhile for the same page stays."""
-        while events := dict(islice(self._tokens.items(), _CHANGES_PER_PUBLISH)):
+    async def _publish_token_changes(self) -> None:
+        while events := dict(islice(self._token_changes.items(), _CHANGES_PER_PUBLISH)):
             await self._publisher.publish(list(events.values()))
             for page, event in events.items():
-                if self._tokens.get(page) is event:
-                    del self._tokens[page]
+                if self._token_changes.get(page) is event:  # otherwise a newer one was enqueued meanwhile
+                    del self._token_changes[page]
 
-    async def _catch_up(self, *, before: datetime, user_ids: Sequence[str] | None) -> int:
-        """Publish what is behind; a user for whom that fails is passed over until the next scan."""
+    async def _publish_committed(self, *, before: datetime, user_ids: Sequence[str] | None) -> int:
+        """Publish what is unpublished; a user for whom that fails is skipped until the next scan."""
         published = 0
         unavailable_in_a_row = 0
         failed: list[str] = []
-        while found := await inbox_log.unpublished(
-            self._database, before=before, user_ids=user_ids, passed_over=failed, limit=_USERS_PER_SCAN
+        while unpublished := await inbox_log.unpublished(
+            self._database, before=before, user_ids=user_ids, except_users=failed, limit=_USERS_PER_SCAN
         ):
-            for behind in found:
-                part = Range(behind.user_id, behind.first, min(behind.last, behind.first + _CHANGES_PER_PUBLISH - 1))
+            for changes in unpublished:
+                last = min(changes.last, changes.first + _CHANGES_PER_PUBLISH - 1)
+                part = Range(changes.user_id, changes.first, last)
                 try:
-                    await self.announce([part], {})
+                    await self.publish([part], {})
                     await inbox_log.mark_published(self._database, [part])
                 except SwitchboardError as error:
-                    log.warning("a user's changes stay unpublished for now", user_id=part.user_id, reason=str(error))
+                    log.warning("publishing a user's changes failed", user_id=part.user_id, reason=str(error))
                     failed.append(part.user_id)
                     unavailable_in_a_row += isinstance(error, DependencyUnavailable)
-                    if unavailable_in_a_row >= _UNAVAILABLE_BEFORE_GIVING_UP:
+                    if unavailable_in_a_row >= _FAILURES_BEFORE_GIVING_UP:
                         raise
                     continue
                 unavailable_in_a_row = 0
@@ -172,47 +181,52 @@ class ChangePublisher:
                 self._metrics.scan_published.inc(part.last - part.first + 1)
         return published
 
-    async def keep_marking(self) -> None:
-        """Note what has been published, until cancelled."""
+    async def run_watermarks(self) -> None:
+        """Write publish watermarks at every interval, until cancelled."""
         while True:
             await asyncio.sleep(self._mark_interval_seconds)
             try:
-                await self.flush_marks()
+                await self.flush_watermarks()
             except SwitchboardError as error:
-                log.info("published changes stay unmarked for now", reason=str(error))
+                log.info("writing publish watermarks failed; will retry", reason=str(error))
 
-    async def flush_marks(self) -> None:
-        """Note what has been published up to now, all users in one transaction.
+    async def flush_watermarks(self) -> None:
+        """Write the publish watermarks of all users in one transaction.
 
-        A range that does not connect to what is noted waits for the one before it; if that does not come, it is
-        forgotten, and the scan publishes from there.
+        A range that does not connect to its user's watermark waits for the one before it. If that does not come, the
+        range is discarded, and the scan publishes from the watermark on.
+
+        Raises:
+            DependencyUnavailable: Postgres is unavailable.
         """
-        waiting = list(islice(self._marks.waiting(), _NUDGED_LIMIT))
-        if not waiting:
-            self._stuck.clear()
+        ranges = list(islice(self._watermarks.waiting(), _PENDING_LIMIT))
+        if not ranges:
+            self._disconnected.clear()
             return
-        self._marks.settle(await inbox_log.mark_published(self._database, waiting))
-        left = set(self._marks.waiting())
-        self._stuck = {one: self._stuck.get(one, 0) + 1 for one in waiting if one in left}
-        self._marks.forget([one for one, flushes in self._stuck.items() if flushes >= _FLUSHES_BEFORE_GIVING_UP])
+        self._watermarks.settle(await inbox_log.mark_published(self._database, ranges))
+        left = set(self._watermarks.waiting())
+        self._disconnected = {one: self._disconnected.get(one, 0) + 1 for one in ranges if one in left}
+        self._watermarks.forget(
+            [one for one, flushes in self._disconnected.items() if flushes >= _FLUSHES_BEFORE_DISCARDING]
+        )
 
 
-def _parts(ranges: Sequence[Range]) -> Iterator[list[Range]]:
-    """Cut `ranges` into lists of at most `_CHANGES_PER_PUBLISH` changes, in order."""
-    part: list[Range] = []
-    room = _CHANGES_PER_PUBLISH
+def _batches(ranges: Sequence[Range]) -> Iterator[list[Range]]:
+    """Split `ranges` into lists of at most `_CHANGES_PER_PUBLISH` changes, in order."""
+    batch: list[Range] = []
+    capacity = _CHANGES_PER_PUBLISH
     for whole in ranges:
         first = whole.first
         while first <= whole.last:
-            last = min(whole.last, first + room - 1)
-            part.append(Range(whole.user_id, first, last))
-            room -= last - first + 1
+            last = min(whole.last, first + capacity - 1)
+            batch.append(Range(whole.user_id, first, last))
+            capacity -= last - first + 1
             first = last + 1
-            if room == 0:
-                yield part
-                part, room = [], _CHANGES_PER_PUBLISH
-    if part:
-        yield part
+            if capacity == 0:
+                yield batch
+                batch, capacity = [], _CHANGES_PER_PUBLISH
+    if batch:
+        yield batch
 
 
 def _persisted(row: LogRow, cause: Event | None, now: datetime) -> InboxPersistedV1:

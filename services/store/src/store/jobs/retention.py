@@ -1,103 +1,135 @@
-"""Keeps the ledger's books, and forgets what is kept for a time only."""
+"""Deletes rows that have been kept for long enough."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Protocol
 
 import structlog
+from prometheus_client import Counter
 
 from shared.errors import SwitchboardError
 from store.metrics import Metrics
-from store.repository import ledger_reading, pruning
+from store.repository import log as inbox_log
+from store.repository import pruning, waiting
 from store.repository.database import Database
+from store.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 _INTERVAL_SECONDS = 60.0
-_ROWS_PER_ROUND = 2_000
-_ROUNDS = 100
-_SLICES = 40
-_COUNT_LIMIT = 1_000_000
-_MISSING_AFTER = timedelta(minutes=1)
-_OUTCOMES_LINGER = timedelta(days=1)
-"""The ledger's outcomes go after their webhooks: never may a webhook be left whose outcomes are gone."""
+_ROWS_PER_BATCH = 2_000
+_BATCHES_PER_RUN = 100
+_OUTCOMES_OUTLIVE_WEBHOOKS = timedelta(days=1)
+"""Outcomes are deleted after their webhooks: a webhook without its outcomes would count as unaccounted."""
+
+
+class DeleteBatch(Protocol):
+    """Deletes up to `limit` rows older than `before`, oldest first, and returns how many it deleted."""
+
+    async def __call__(self, database: Database, *, before: datetime, limit: int) -> int:
+        """Delete one batch in a transaction."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Retention:
-    """How long things are kept; None: for ever."""
+class Rule:
+    """How long one kind of row is kept."""
 
-    waiting_facts: timedelta
-    """Facts whose message does not come."""
-    ledger: timedelta
-    raw_items: timedelta | None
-    replayed_items: timedelta | None
-    """Parked items that were replayed."""
-    parked_items: timedelta | None
-    """All parked items."""
-    token_mints: timedelta | None
-    records: timedelta | None
+    name: str
+    keep_for: timedelta | None
+    """None: forever."""
+    delete_batch: DeleteBatch
+    counter: Counter
+    """Counts deleted rows."""
+    only_after: str | None = None
+    """Applies only after the rule of this name has nothing left to delete."""
 
 
-class Housekeeping:
-    """Once a minute: which items are missing, and what has been kept for long enough."""
+def retention_rules(settings: Settings, metrics: Metrics) -> Sequence[Rule]:
+    """Return what is kept for how long, in the order of deletion."""
 
-    def __init__(
-        self, database: Database, *, clock: Callable[[], datetime], metrics: Metrics, retention: Retention
-    ) -> None:
+    def rows(name: str, keep_for: timedelta | None, *, only_after: str | None = None) -> Rule:
+        return Rule(
+            name=name,
+            keep_for=keep_for,
+            delete_batch=partial(pruning.prune, name),
+            counter=metrics.pruned.labels(name),
+            only_after=only_after,
+        )
+
+    ledger = timedelta(days=settings.ledger_retention_days)
+    return (
+        Rule(
+            name="waiting_webhooks",
+            keep_for=timedelta(days=settings.waiting_days),
+            delete_batch=waiting.expire,
+            counter=metrics.waiting_dropped.labels("age"),
+        ),
+        Rule(
+            name="inbox_log",
+            keep_for=timedelta(days=settings.log_retention_days),
+            delete_batch=inbox_log.prune,
+            counter=metrics.pruned.labels("inbox_log"),
+        ),
+        Rule(
+            name="waiting_annotations",
+            keep_for=timedelta(days=settings.waiting_fact_days),
+            delete_batch=pruning.expire_waiting_facts,
+            counter=metrics.pruned.labels("waiting_annotations"),
+        ),
+        rows("webhooks", ledger),
+        rows("item_outcomes", ledger + _OUTCOMES_OUTLIVE_WEBHOOKS, only_after="webhooks"),
+        rows("raw_items", _unless_zero(settings.raw_retention_days)),
+        rows("replayed_items", _unless_zero(settings.replayed_retention_days)),
+        rows("parked_items", _unless_zero(settings.parked_retention_days)),
+        rows("token_mints", _unless_zero(settings.mint_retention_days)),
+        rows("records", _unless_zero(settings.record_retention_days)),
+    )
+
+
+def _unless_zero(days: float) -> timedelta | None:
+    return timedelta(days=days) if days else None
+
+
+class RetentionJob:
+    """Applies retention rules once per minute, in bounded batches."""
+
+    def __init__(self, database: Database, rules: Sequence[Rule], *, utc_now: Callable[[], datetime]) -> None:
         self._database = database
-        self._clock = clock
-        self._metrics = metrics
-        self._retention = retention
+        self._rules = rules
+        self._utc_now = utc_now
 
-    async def keep_house(self) -> None:
-        """Do all of it once a minute, until cancelled."""
+    async def run(self) -> None:
+        """Apply the rules once per minute, until cancelled."""
         while True:
             try:
-                await self.check_ledger()
-                await self.prune()
+                await self.run_once()
             except SwitchboardError as error:
-                log.info("housekeeping comes later", reason=str(error))
+                log.info("retention run failed; will retry", reason=str(error))
             await asyncio.sleep(_INTERVAL_SECONDS)
 
-    async def check_ledger(self) -> int:
-        """Close the books of webhooks that were found whole; return how many items have been missing for a minute."""
-        before = self._clock() - _MISSING_AFTER
-        missing = await ledger_reading.close_accounted(self._database, before=before, max_slices=_SLICES)
-        self._metrics.missing_items.set(missing)
-        self._metrics.waiting_facts.set(await pruning.count_waiting_facts(self._database, limit=_COUNT_LIMIT))
-        return missing
+    async def run_once(self) -> None:
+        """Apply every rule once. What exceeds the limit of one run is left to the next.
 
-    async def prune(self) -> None:
-        """Delete what has been kept for long enough, a bounded number of rows at a time."""
-        keep = self._retention
-        await self._expire_facts(keep.waiting_facts)
-        if await self._prune("webhooks", keep.ledger):
-            await self._prune("item_outcomes", keep.ledger + _OUTCOMES_LINGER)
-        await self._prune("raw_items", keep.raw_items)
-        await self._prune("replayed_items", keep.replayed_items)
-        await self._prune("parked_items", keep.parked_items)
-        await self._prune("token_mints", keep.token_mints)
-        await self._prune("records", keep.records)
+        Raises:
+            DependencyUnavailable: Postgres is unavailable.
+        """
+        unfinished: set[str] = set()
+        for rule in self._rules:
+            if rule.only_after not in unfinished and not await self._apply(rule):
+                unfinished.add(rule.name)
 
-    async def _prune(self, what: str, keep: timedelta | None) -> bool:
-        """Return whether nothing is left to be pruned."""
-        if keep is None:
+    async def _apply(self, rule: Rule) -> bool:
+        """Return whether no expired rows are left."""
+        if rule.keep_for is None:
             return True
-        before = self._clock() - keep
-        for _ in range(_ROUNDS):
-            pruned = await pruning.prune(self._database, what, before=before, limit=_ROWS_PER_ROUND)
-            self._metrics.pruned.labels(what).inc(pruned)
-            if pruned < _ROWS_PER_ROUND:
+        before = self._utc_now() - rule.keep_for
+        for _ in range(_BATCHES_PER_RUN):
+            deleted = await rule.delete_batch(self._database, before=before, limit=_ROWS_PER_BATCH)
+            rule.counter.inc(deleted)
+            if deleted < _ROWS_PER_BATCH:
                 return True
-        log.info("more is to be pruned than fits into one go", what=what)
+        log.info("expired rows left for the next retention run", rule=rule.name)
         return False
-
-    async def _expire_facts(self, keep: timedelta) -> None:
-        before = self._clock() - keep
-        for _ in range(_ROUNDS):
-            dropped = await pruning.expire_waiting_facts(self._database, before=before, limit=_ROWS_PER_ROUND)
-            self._metrics.pruned.labels("waiting_annotations").inc(dropped)
-            if dropped < _ROWS_PER_ROUND:
-                return

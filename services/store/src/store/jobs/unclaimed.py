@@ -1,4 +1,4 @@
-"""Sends items on their way that have waited for their page, and keeps what goes on waiting within its bounds."""
+"""Publishes the items of unclaimed webhooks once their page is connected."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -10,8 +10,7 @@ from shared.contracts import WebhookReleasedV1
 from shared.errors import SwitchboardError, TransientError
 from shared.messaging.ports import Publisher
 from store.metrics import Metrics
-from store.repository import log as inbox_log
-from store.repository import records, waiting
+from store.repository import waiting
 from store.repository.database import Database
 
 log = structlog.get_logger(__name__)
@@ -19,63 +18,63 @@ log = structlog.get_logger(__name__)
 _ITEMS_PER_PUBLISH = 64
 _LEASE = timedelta(seconds=30)
 _SWEEP_SECONDS = 5.0
-_UPKEEP_SECONDS = 60.0
-_ROWS_PER_UPKEEP = 5_000
-_PRUNING_ROUNDS = 100
-_COUNT_LIMIT = 1_000_000
 
 
-class WaitingReleaser:
-    """Publishes released items; a row is deleted only once its event is known to be safe."""
+class UnclaimedReleaser:
+    """Publishes released items. A row is deleted only after the broker has confirmed its event."""
 
     def __init__(
-        self, database: Database, publisher: Publisher, *, clock: Callable[[], datetime], metrics: Metrics
+        self, database: Database, publisher: Publisher, *, utc_now: Callable[[], datetime], metrics: Metrics
     ) -> None:
         self._database = database
         self._publisher = publisher
-        self._clock = clock
+        self._utc_now = utc_now
         self._metrics = metrics
-        self._woken = asyncio.Event()
+        self._wake = asyncio.Event()
 
-    def nudge(self) -> None:
-        """Look at once for what may leave; returns before it has left."""
-        self._woken.set()
+    def wake(self) -> None:
+        """Look for released items now, in `run`; returns at once."""
+        self._wake.set()
 
-    async def keep_releasing(self) -> None:
-        """Publish what may leave, when nudged and every few seconds, until cancelled."""
+    async def run(self) -> None:
+        """Publish released items when woken and every 5 seconds, until cancelled."""
         while True:
             try:
                 async with asyncio.timeout(_SWEEP_SECONDS):
-                    await self._woken.wait()
+                    await self._wake.wait()
             except TimeoutError:
                 pass
-            self._woken.clear()
+            self._wake.clear()
             try:
-                await self.release()
+                await self.run_once()
             except SwitchboardError as error:
-                log.info("released items wait a little longer", reason=str(error))
+                log.info("releasing unclaimed items failed; will retry", reason=str(error))
 
-    async def release(self) -> int:
-        """Publish everything that may leave; return how many items left."""
-        left = 0
+    async def run_once(self) -> int:
+        """Publish every released item and return how many rows were deleted.
+
+        Raises:
+            DependencyUnavailable: Postgres or the broker is unavailable.
+        """
+        total = 0
         while True:
-            now = self._clock()
+            now = self._utc_now()
             leased_until = now + _LEASE
             claimed = await waiting.claim_released(
                 self._database, now=now, leased_until=leased_until, limit=_ITEMS_PER_PUBLISH
             )
             if not claimed:
-                return left
+                return total
             published = await self._publish(claimed)
             deleted = await waiting.delete(self._database, published, leased_until=leased_until, now=now)
             self._metrics.released.inc(deleted)
-            left += deleted
+            total += deleted
             if published and not deleted:
-                # All of them came back while they were being published: they get their next turn later.
-                return left
+                # All of them were found unclaimed again while they were being published; the next sweep takes them.
+                return total
 
     async def _publish(self, claimed: Sequence[tuple[str, WebhookReleasedV1]]) -> list[str]:
-        """Return the rows whose event is safe. Where a handler fails on one of them, the others go one by one."""
+        """Return the rows whose events were confirmed; if a batch fails, its halves are tried separately."""
         try:
             await self._publisher.publish([event for _, event in claimed])
         except TransientError:
@@ -84,49 +83,3 @@ class WaitingReleaser:
             middle = len(claimed) // 2
             return await self._publish(claimed[:middle]) + await self._publish(claimed[middle:])
         return [row_id for row_id, _ in claimed]
-
-
-class Upkeep:
-    """Forgets what has outlived its use.
-
-    Args:
-        waiting_for: how long items of a page that nobody has connected are kept.
-        log_reaches_back: how long the event log is kept.
-    """
-
-    def __init__(
-        self,
-        database: Database,
-        *,
-        clock: Callable[[], datetime],
-        metrics: Metrics,
-        waiting_for: timedelta,
-        log_reaches_back: timedelta,
-    ) -> None:
-        self._database = database
-        self._clock = clock
-        self._metrics = metrics
-        self._waiting_for = waiting_for
-        self._log_reaches_back = log_reaches_back
-
-    async def keep_tidy(self) -> None:
-        """Forget once a minute, until cancelled."""
-        while True:
-            try:
-                await self.tidy()
-            except SwitchboardError as error:
-                log.info("upkeep comes later", reason=str(error))
-            await asyncio.sleep(_UPKEEP_SECONDS)
-
-    async def tidy(self) -> None:
-        """Drop waiting items and log rows that are too old, a bounded number at a time."""
-        now = self._clock()
-        dropped = await waiting.expire(self._database, before=now - self._waiting_for, limit=_ROWS_PER_UPKEEP)
-        self._metrics.waiting_dropped.labels("age").inc(dropped)
-        self._metrics.waiting.set(await waiting.count(self._database, limit=_COUNT_LIMIT))
-        counted = await records.count_lookups(self._database, now=now, limit=_COUNT_LIMIT)
-        for state, number in zip(("due", "later", "needs_token"), counted, strict=True):
-            self._metrics.lookups.labels(state).set(number)
-        before = now - self._log_reaches_back
-        if not await inbox_log.prune(self._database, before=before, max_rounds=_PRUNING_ROUNDS):
-            log.info("more of the log is to be pruned than fits into one go")

@@ -86,16 +86,15 @@ _UNPUBLISHED = Statement("""
     ) l
     WHERE i.published_seq < i.last_seq AND l.at <= :before
       AND (CAST(:user_ids AS text[]) IS NULL OR i.user_id = ANY(CAST(:user_ids AS text[])))
-      AND i.user_id <> ALL(CAST(:passed_over AS text[]))
+      AND i.user_id <> ALL(CAST(:except_users AS text[]))
     ORDER BY l.at LIMIT CAST(:limit AS bigint)
 """)
 _PRUNABLE = Statement("""
-    SELECT user_id, max(seq) FROM (
+    SELECT user_id, max(seq) AS upto, count(*) AS rows FROM (
         SELECT user_id, seq FROM inbox_log WHERE at < :before ORDER BY at LIMIT CAST(:limit AS bigint)
     ) AS oldest
     GROUP BY user_id ORDER BY user_id
 """)
-_ROWS_PER_ROUND = 2_000
 _USERS_PER_PRUNE = 50
 _PRUNE = Statement("""
     WITH pruned AS (
@@ -196,39 +195,39 @@ async def unpublished(
     *,
     before: datetime,
     user_ids: Sequence[str] | None,
-    passed_over: Sequence[str] = (),
+    except_users: Sequence[str] = (),
     limit: int,
 ) -> list[Range]:
     """Return what was committed by `before` and is not known to be published, of at most `limit` users.
 
-    Only of `user_ids`, where they are given; never of those in `passed_over`.
+    Only of `user_ids`, where they are given; never of those in `except_users`.
     """
     wanted = None if user_ids is None else list(user_ids)
     async with database.reading() as connection:
         rows = await connection.execute(
-            _UNPUBLISHED, {"before": before, "user_ids": wanted, "passed_over": list(passed_over), "limit": limit}
+            _UNPUBLISHED, {"before": before, "user_ids": wanted, "except_users": list(except_users), "limit": limit}
         )
         return [Range(user_id, first, last) for user_id, first, last in rows]
 
 
-async def prune(database: Database, *, before: datetime, max_rounds: int) -> bool:
-    """Delete log rows written before then, moving the users' floors with them; return whether all are gone.
+async def prune(database: Database, *, before: datetime, limit: int) -> int:
+    """Delete log rows that were written before then, and raise the users' floors accordingly.
 
-    A round is some 2,000 of the oldest rows. Handlers wait for the counter rows of users who lose some, so they are
-    taken a few at a time, each few in a transaction of their own.
+    Handlers wait for the counter rows of users who lose log rows, so users are locked a few at a time, each few in a
+    transaction of their own.
+
+    Returns:
+        How many of the `limit` oldest rows had to be deleted; fewer than `limit` when none are left.
     """
-    for _ in range(max_rounds):
-        async with database.reading() as connection:
-            oldest = await connection.execute(_PRUNABLE, {"before": before, "limit": _ROWS_PER_ROUND})
-        for start in range(0, len(oldest), _USERS_PER_PRUNE):
-            few = oldest[start : start + _USERS_PER_PRUNE]
-            async with database.transaction() as transaction:
-                user_ids = [user_id for user_id, _ in few]
-                await lock_inboxes(transaction, user_ids)
-                await transaction.execute(_PRUNE, {"user_ids": user_ids, "uptos": [upto for _, upto in few]})
-        if not oldest:
-            return True
-    return False
+    async with database.reading() as connection:
+        oldest = await connection.execute(_PRUNABLE, {"before": before, "limit": limit})
+    for start in range(0, len(oldest), _USERS_PER_PRUNE):
+        few = oldest[start : start + _USERS_PER_PRUNE]
+        async with database.transaction() as transaction:
+            user_ids = [row["user_id"] for row in few]
+            await lock_inboxes(transaction, user_ids)
+            await transaction.execute(_PRUNE, {"user_ids": user_ids, "uptos": [row["upto"] for row in few]})
+    return sum(row["rows"] for row in oldest)
 
 
 def conversation_with(c: Sequence[Any], lm: Sequence[Any], account_name: str | None) -> Conversation:

@@ -41,8 +41,8 @@ _COUNT_FACTS = Statement(
 )
 
 
-async def prune(database: Database, what: str, *, before: datetime, limit: int) -> int:
-    """Delete at most `limit` rows from before then, of one of `STATEMENTS`; return how many."""
+async def prune(what: str, database: Database, *, before: datetime, limit: int) -> int:
+    """Delete up to `limit` rows of `what`, a key of `STATEMENTS`, that are older than `before`; return how many."""
     async with database.transaction() as transaction:
         return await transaction.count(STATEMENTS[what], {"before": before, "limit": limit})
 

@@ -55,17 +55,17 @@ class AccountDesk:
         database: Database,
         cipher: TokenCipher,
         *,
-        clock: Callable[[], datetime],
-        nudge_publisher: Callable[[Sequence[str]], None],
-        nudge_releaser: Callable[[], None],
-        tell_of_token: Callable[[AccountChangedV1], None],
+        utc_now: Callable[[], datetime],
+        notify_changed: Callable[[Sequence[str]], None],
+        wake_releaser: Callable[[], None],
+        enqueue_token_change: Callable[[AccountChangedV1], None],
     ) -> None:
         self._database = database
         self._cipher = cipher
-        self._clock = clock
-        self._nudge_publisher = nudge_publisher
-        self._nudge_releaser = nudge_releaser
-        self._tell_of_token = tell_of_token
+        self._utc_now = utc_now
+        self._notify_changed = notify_changed
+        self._wake_releaser = wake_releaser
+        self._enqueue_token_change = enqueue_token_change
 
     async def connect(self, platform: Platform, page_id: str, body: AccountBody) -> tuple[Interval, bool]:
         """Make the user the page's owner from now on; return the ownership and whether it is new.
@@ -81,7 +81,7 @@ class AccountDesk:
         async with self._database.transaction() as transaction:
             await accounts.lock_pages(transaction, [page])
             known = (await accounts.intervals(transaction, [page])).get(page, [])
-            now = self._clock()
+            now = self._utc_now()
             change = connect(
                 known,
                 user_id=body.user_id,
@@ -97,8 +97,8 @@ class AccountDesk:
                 await records.resume_lookups(transaction, body.user_id, platform, page_id, now=now)
         self._tell(change)
         if token is not None and not change.is_news:
-            self._tell_of_token(_token_given(page, owned, now))
-        self._nudge_releaser()
+            self._enqueue_token_change(_token_given(page, owned, now))
+        self._wake_releaser()
         return owned, change.created
 
     async def disconnect(self, platform: Platform, page_id: str) -> Ownership | None:
@@ -107,7 +107,7 @@ class AccountDesk:
         async with self._database.transaction() as transaction:
             await accounts.lock_pages(transaction, [page])
             known = (await accounts.intervals(transaction, [page])).get(page, [])
-            now = self._clock()
+            now = self._utc_now()
             change = disconnect(known, now=now)
             if change is not None:
                 await accounts.save(transaction, page, change, cause_id=uuid4().hex, now=now)
@@ -125,7 +125,7 @@ class AccountDesk:
 
     def _tell(self, change: Ownership) -> None:
         if change.is_news:
-            self._nudge_publisher(change.user_ids)
+            self._notify_changed(change.user_ids)
 
 
 def accounts_router(database: Database, desk: AccountDesk, access: Access, seal: CursorSeal) -> APIRouter:
@@ -190,7 +190,7 @@ def accounts_router(database: Database, desk: AccountDesk, access: Access, seal:
 
 
 def tokens_router(
-    database: Database, access: Access, *, secret: SecretStr | None, clock: Callable[[], datetime]
+    database: Database, access: Access, *, secret: SecretStr | None, utc_now: Callable[[], datetime]
 ) -> APIRouter:
     """Return the route that mints users' tokens; without a secret it says where they come from."""
     router = APIRouter(prefix="/api", tags=["tokens"])
@@ -206,7 +206,7 @@ def tokens_router(
         if secret is None:
             detail = "Users' tokens come from the identity provider that SWITCHBOARD_JWKS_URL names."
             raise ProblemRaised("minting-unavailable", detail)
-        now = clock()
+        now = utc_now()
         token, expires_at = mint(secret, body.user_id, now=now, ttl=timedelta(seconds=body.ttl_seconds), name=body.name)
         async with database.transaction() as transaction:
             await accounts.audit_mint(

@@ -65,10 +65,10 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class InternalApi:
     """The endpoints; each is a bounded number of queries, however much is asked for."""
 
-    def __init__(self, database: Database, desk: ReadDesk, *, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, desk: ReadDesk, *, utc_now: Callable[[], datetime]) -> None:
         self._database = database
         self._desk = desk
-        self._clock = clock
+        self._utc_now = utc_now
 
     async def page_owners(self, request: Request) -> Response:
         """Say who owned a page when, and with which token."""
@@ -98,7 +98,7 @@ class InternalApi:
             )
         lookups = await records.claim_lookups(
             self._database,
-            now=self._clock(),
+            now=self._utc_now(),
             lease=timedelta(seconds=claim.lease_seconds),
             limit=claim.limit,
             except_pages=claim.except_pages,
@@ -215,10 +215,10 @@ def _at_most(given: int, limit: int, what: str) -> None:
 
 
 def internal_app(
-    database: Database, desk: ReadDesk, *, service_tokens: Sequence[SecretStr], clock: Callable[[], datetime]
+    database: Database, desk: ReadDesk, *, service_tokens: Sequence[SecretStr], utc_now: Callable[[], datetime]
 ) -> Starlette:
     """Return the ASGI app of /internal."""
-    api = InternalApi(database, desk, clock=clock)
+    api = InternalApi(database, desk, utc_now=utc_now)
 
     def guarded(endpoint: Endpoint) -> Endpoint:
         async def guard(request: Request) -> Response:

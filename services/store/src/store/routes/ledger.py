@@ -18,7 +18,7 @@ _NOT_CACHED = {"Cache-Control": "no-store"}
 _LONGEST_AGE_SECONDS = 366 * 24 * 3600
 
 
-def ledger_router(database: Database, access: Access, *, clock: Callable[[], datetime]) -> APIRouter:
+def ledger_router(database: Database, access: Access, *, utc_now: Callable[[], datetime]) -> APIRouter:
     """Return the routes over the ledger."""
     router = APIRouter(prefix="/api/ledger", tags=["ledger"], dependencies=[Depends(access.admin)])
 
@@ -41,7 +41,7 @@ def ledger_router(database: Database, access: Access, *, clock: Callable[[], dat
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> Response:
         """List webhooks of which items are nowhere, those that have been missed for the longest time first."""
-        before = clock() - timedelta(seconds=older_than_seconds)
+        before = utc_now() - timedelta(seconds=older_than_seconds)
         return json_response(
             await ledger_reading.unaccounted(database, before=before, limit=limit), headers=_NOT_CACHED
         )

@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 
 def parked_router(
-    database: Database, publisher: Publisher, access: Access, seal: CursorSeal, *, clock: Callable[[], datetime]
+    database: Database, publisher: Publisher, access: Access, seal: CursorSeal, *, utc_now: Callable[[], datetime]
 ) -> APIRouter:
     """Return the routes over parked items."""
     router = APIRouter(prefix="/api", tags=["parked"])
@@ -81,7 +81,7 @@ def parked_router(
     )
     async def replay_parked(body: ReplayBody, replayed_by: Annotated[str, admin]) -> Response:
         """Publish the originals again; what fails once more is parked once more, as the same item."""
-        replay = _Replay(database, publisher, clock=clock)
+        replay = _Replay(database, publisher, utc_now=utc_now)
         done, left = await replay.run(list(dict.fromkeys(body.ids)))
         log.info("parked items replayed", item_ids=done, not_replayed=left, replayed_by=replayed_by)
         return json_response(
@@ -94,10 +94,10 @@ def parked_router(
 class _Replay:
     """Publishes parked events again, one by one."""
 
-    def __init__(self, database: Database, publisher: Publisher, *, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, publisher: Publisher, *, utc_now: Callable[[], datetime]) -> None:
         self._database = database
         self._publisher = publisher
-        self._clock = clock
+        self._utc_now = utc_now
 
     async def run(self, ids: Sequence[str]) -> tuple[list[str], dict[str, str]]:
         """Return which items were published, and of the others (by id) why not."""
@@ -125,7 +125,7 @@ class _Replay:
         return done, left
 
     async def _publish(self, item_id: str, event: Event) -> None:
-        marked_at = self._clock()
+        marked_at = self._utc_now()
         # Marked first: where the event fails again, parking it again takes the mark away, and must not come before it.
         await parked.mark_replayed(self._database, [item_id], now=marked_at)
         try:

@@ -29,12 +29,12 @@ class ReadDesk:
         self,
         database: Database,
         *,
-        clock: Callable[[], datetime],
-        nudge_publisher: Callable[[Sequence[str]], None],
+        utc_now: Callable[[], datetime],
+        notify_changed: Callable[[Sequence[str]], None],
     ) -> None:
         self._database = database
-        self._clock = clock
-        self._nudge_publisher = nudge_publisher
+        self._utc_now = utc_now
+        self._notify_changed = notify_changed
 
     async def mark(self, user_id: str, conversation_id: str, up_to_seq: int) -> ReadMark | None:
         """Mark messages with ids up to `up_to_seq` as read; again changes nothing. None: there is no such conversation.
@@ -48,10 +48,10 @@ class ReadDesk:
             conversation_id,
             up_to_seq=up_to_seq,
             cause_id=uuid4().hex,
-            now=self._clock(),
+            now=self._utc_now(),
         )
         if marked is not None and marked.is_news:
-            self._nudge_publisher([user_id])
+            self._notify_changed([user_id])
         return marked
 
 

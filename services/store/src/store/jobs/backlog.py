@@ -1,0 +1,57 @@
+"""Measures what waits and what is missing, and closes webhooks whose items are all accounted for."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from shared.errors import SwitchboardError
+from store.metrics import Metrics
+from store.repository import ledger_reading, pruning, records, waiting
+from store.repository.database import Database
+
+log = structlog.get_logger(__name__)
+
+_INTERVAL_SECONDS = 60.0
+_SLICES_PER_RUN = 40
+_COUNT_LIMIT = 1_000_000
+_UNACCOUNTED_AFTER = timedelta(minutes=1)
+
+
+class BacklogMonitor:
+    """Sets the gauges of everything that waits, once per minute."""
+
+    def __init__(self, database: Database, *, utc_now: Callable[[], datetime], metrics: Metrics) -> None:
+        self._database = database
+        self._utc_now = utc_now
+        self._metrics = metrics
+
+    async def run(self) -> None:
+        """Measure once per minute, until cancelled."""
+        while True:
+            try:
+                await self.run_once()
+            except SwitchboardError as error:
+                log.info("measuring the backlog failed; will retry", reason=str(error))
+            await asyncio.sleep(_INTERVAL_SECONDS)
+
+    async def run_once(self) -> None:
+        """Check the ledger and count what waits, up to a million rows of each kind.
+
+        Raises:
+            DependencyUnavailable: Postgres is unavailable.
+        """
+        await self.check_ledger()
+        self._metrics.waiting_facts.set(await pruning.count_waiting_facts(self._database, limit=_COUNT_LIMIT))
+        self._metrics.waiting.set(await waiting.count(self._database, limit=_COUNT_LIMIT))
+        lookups = await records.count_lookups(self._database, now=self._utc_now(), limit=_COUNT_LIMIT)
+        for state, number in zip(("due", "later", "needs_token"), lookups, strict=True):
+            self._metrics.lookups.labels(state).set(number)
+
+    async def check_ledger(self) -> int:
+        """Close webhooks whose items are all accounted for; return how many items have been missing for a minute."""
+        before = self._utc_now() - _UNACCOUNTED_AFTER
+        missing = await ledger_reading.close_accounted(self._database, before=before, max_slices=_SLICES_PER_RUN)
+        self._metrics.missing_items.set(missing)
+        return missing

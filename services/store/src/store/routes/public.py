@@ -1,0 +1,86 @@
+"""The public app: the REST API, its OpenAPI document and what operators ask for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from fastapi import Depends, FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from prometheus_client import CollectorRegistry
+
+from shared.http.operations import Readiness, operations_routes
+from shared.messaging.ports import Publisher
+from shared.security.user_tokens import verifier
+from store.core.cursors import CursorSeal
+from store.repository.database import Database
+from store.repository.reading import conversations_rendering
+from store.routes import problems
+from store.routes.access import Access
+from store.routes.accounts import AccountDesk, accounts_router, tokens_router
+from store.routes.bodies import MAX_API_BODY_BYTES, BodyLimit
+from store.routes.events import events_router
+from store.routes.inbox import inbox_router
+from store.routes.ledger import ledger_router
+from store.routes.openapi import publish_schemas
+from store.routes.parameters import each_once
+from store.routes.parked import parked_router
+from store.routes.read_marks import ReadDesk, read_marks_router
+from store.routes.records import records_router
+from store.routes.search import search_router
+from store.routes.verify import verify_router
+from store.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """What the routes change data with."""
+
+    accounts: AccountDesk
+    read_marks: ReadDesk
+
+
+def public_app(
+    settings: Settings,
+    *,
+    database: Database,
+    publisher: Publisher,
+    services: Services,
+    readiness: Readiness,
+    registry: CollectorRegistry,
+    utc_now: Callable[[], datetime],
+) -> FastAPI:
+    """Return the ASGI app of the public port; `publisher` gets replayed events, `/metrics` shows `registry`."""
+    app = FastAPI(
+        title="Switchboard",
+        version="1",
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        dependencies=[Depends(each_once)],
+    )
+    access = Access(verifier(settings), settings.admin_tokens)
+    seal = CursorSeal([key.get_secret_value().encode() for key in settings.encryption_keys])
+    app.include_router(inbox_router(database, access, seal, rendering=conversations_rendering()))
+    app.include_router(events_router(database, access))
+    app.include_router(read_marks_router(database, services.read_marks, access))
+    app.include_router(search_router(database, access, seal))
+    app.include_router(records_router(database, access, seal))
+    app.include_router(accounts_router(database, services.accounts, access, seal))
+    app.include_router(tokens_router(database, access, secret=settings.jwt_secret, utc_now=utc_now))
+    app.include_router(ledger_router(database, access, utc_now=utc_now))
+    app.include_router(verify_router(database, access))
+    app.include_router(parked_router(database, publisher, access, seal, utc_now=utc_now))
+    app.router.routes.extend(operations_routes(readiness, registry))
+    problems.install(app)
+    publish_schemas(app)
+    app.add_middleware(BodyLimit, max_bytes=MAX_API_BODY_BYTES)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.allowed_origins,
+        allow_methods=["GET", "POST", "PUT", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "If-None-Match"],
+        expose_headers=["ETag", "Link", "Inbox-Seq", "Inbox-Epoch", "Search-Seq", "Retry-After"],
+        max_age=600,
+    )
+    return app
