@@ -12,7 +12,7 @@ import pytest_asyncio
 from anyio.from_thread import start_blocking_portal
 from playwright.async_api import Browser, async_playwright, expect
 
-from switchboard.building import SOURCES, build_inbox, is_built
+from switchboard.build import SOURCES, build_inbox, is_built
 from switchboard.provision.chromium import choose_chromium
 from tests.browser.inbox import NO_GRAPH
 from tests.fixtures.postgres import NewDatabases

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from switchboard.building import SOURCES
+from switchboard.build import SOURCES
 from tests.browser.inbox import NO_GRAPH, USER, contents, open_conversation, signed_in, text, told, watched
 from tests.system.running import System, running_system
 

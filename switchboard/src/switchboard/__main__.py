@@ -16,15 +16,16 @@ from shared.observability import logs
 from shared.settings import ENV_PREFIX, InvalidSettings
 from simulator.script import Kinds
 from store.migrations import migrate as migrate_database
-from switchboard import listening, simulating
-from switchboard.book_keeping import conclusion, ignored_kinds, read_books, table
-from switchboard.building import build_inbox, is_built
+from switchboard import listen as listening
+from switchboard import simulate as simulating
+from switchboard.build import build_inbox, is_built
+from switchboard.ledger import conclusion, ignored_kinds, read_books, table
 from switchboard.parked import ParkedItems
 from switchboard.provision.chromium import choose_chromium
 from switchboard.provision.rabbitmq import choose_server, find_rabbitmq_server
 from switchboard.up import Options
 from switchboard.up import up as run_up
-from switchboard.verifying import verify as run_verify
+from switchboard.verify import verify as run_verify
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -23,7 +23,7 @@ from simulator.delivery import http_client
 from store.migrations import migrate
 from switchboard.addresses import DEMO_TOKEN_TTL, DEMO_USER, Addresses, as_json, as_text
 from switchboard.credentials import Credentials, load_or_make, real_credentials, service_settings
-from switchboard.front_door import front_door
+from switchboard.dev_proxy import dev_proxy
 from switchboard.inbox_page import USER_CLAIM, built_inbox, embedding_origins, inbox_app
 from switchboard.pid_file import PidFile
 from switchboard.provision.postgres import embedded_postgres
@@ -134,7 +134,7 @@ async def _run(options: Options, environment: Mapping[str, str], say: Callable[[
             say=say,
         )
         routes: dict[str, int] = {}
-        door, front_port = await stack.enter_async_context(front_door(routes, host="127.0.0.1", port=options.port))
+        door, front_port = await stack.enter_async_context(dev_proxy(routes, host="127.0.0.1", port=options.port))
         inbox_port = await stack.enter_async_context(_serving(inbox))
         services = await _enter_services(stack, launch)
         stack.callback(door.stop, all_but=services.says_good_bye)

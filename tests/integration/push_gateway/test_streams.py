@@ -7,7 +7,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from switchboard.front_door import front_door
+from switchboard.dev_proxy import dev_proxy
 from tests.integration.push_gateway.event_streams import EventStream, stream, stream_url
 from tests.integration.push_gateway.harness import Gateway, gateway, receive, receive_seqs, token, until
 
@@ -194,7 +194,7 @@ async def test_a_client_that_goes_on_sending_is_cut_off() -> None:
 
 
 async def test_a_stream_passes_the_front_door_and_its_end_does_too() -> None:
-    async with gateway() as push, front_door({"/sse": push.sse_port}, host="127.0.0.1", port=0) as (_, front):
+    async with gateway() as push, dev_proxy({"/sse": push.sse_port}, host="127.0.0.1", port=0) as (_, front):
         async with stream(replace(push, sse_port=front), "ada") as events:
             await events.next()
             await push.push("ada", 2)

@@ -37,7 +37,7 @@ def rewritten(head: bytes) -> bytes:
     return _CONNECTION_HEADER.sub(b"", head).removesuffix(b"\r\n\r\n") + b"\r\nConnection: close\r\n\r\n"
 
 
-class FrontDoor:
+class DevProxy:
     """The open front door."""
 
     def __init__(self, routes: Routes) -> None:
@@ -108,14 +108,14 @@ class FrontDoor:
 
 
 @asynccontextmanager
-async def front_door(routes: Routes, *, host: str, port: int) -> AsyncIterator[tuple[FrontDoor, int]]:
+async def dev_proxy(routes: Routes, *, host: str, port: int) -> AsyncIterator[tuple[DevProxy, int]]:
     """Listen on `host:port` and pass every request on while the context lasts; yields the front door and its port.
 
     To be entered before the services that it leads to, so that it is left after them: then what they say at their end,
-    such as a socket's close code, still reaches its client. `FrontDoor.stop` is for the moment before they are left.
+    such as a socket's close code, still reaches its client. `DevProxy.stop` is for the moment before they are left.
     As long as `routes` is empty it answers 503.
     """
-    door = FrontDoor(routes)
+    door = DevProxy(routes)
     try:
         yield door, await door.open(host, port)
     finally:

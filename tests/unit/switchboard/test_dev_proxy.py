@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from switchboard.front_door import front_door, rewritten, route
+from switchboard.dev_proxy import dev_proxy, rewritten, route
 
 Backend = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -57,7 +57,7 @@ async def test_a_body_passes_byte_for_byte_and_the_answer_comes_back() -> None:
         await writer.drain()
 
     body = bytes(range(256)) * 1000
-    async with behind(backend) as port, front_door({"/x": port}, host="127.0.0.1", port=0) as (_, front):
+    async with behind(backend) as port, dev_proxy({"/x": port}, host="127.0.0.1", port=0) as (_, front):
         answer = await exchange(front, b"POST /x?y=/z HTTP/1.1\r\nContent-Length: 200000\r\n\r\n" + body[:200_000])
 
     assert bytes(seen) == body[:200_000]
@@ -75,7 +75,7 @@ async def test_a_body_passes_byte_for_byte_and_the_answer_comes_back() -> None:
     ],
 )
 async def test_what_cannot_be_passed_on_is_answered_in_words(request_head: bytes, status: bytes) -> None:
-    async with front_door({"/x": 1}, host="127.0.0.1", port=0) as (_, front):
+    async with dev_proxy({"/x": 1}, host="127.0.0.1", port=0) as (_, front):
         answer = await exchange(front, request_head)
 
     assert answer.split()[1] == status
@@ -86,7 +86,7 @@ async def test_before_there_is_anything_to_lead_to_a_client_is_asked_to_come_aga
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n" + await reader.readuntil(b"\r\n\r\n"))
 
     routes: dict[str, int] = {}
-    async with behind(backend) as port, front_door(routes, host="127.0.0.1", port=0) as (_, front):
+    async with behind(backend) as port, dev_proxy(routes, host="127.0.0.1", port=0) as (_, front):
         early = await exchange(front, b"GET /x HTTP/1.1\r\n\r\n")
         routes["/x"] = port
         late = await exchange(front, b"GET /x HTTP/1.1\r\n\r\n")
@@ -112,7 +112,7 @@ async def test_stopping_cuts_every_connection_but_those_to_the_ports_that_say_go
         writer.write(b"good bye")
 
     async with behind(waiting) as cut, behind(parting) as kept, asyncio.timeout(5):
-        async with front_door({"/": cut, "/ws": kept}, host="127.0.0.1", port=0) as (door, front):
+        async with dev_proxy({"/": cut, "/ws": kept}, host="127.0.0.1", port=0) as (door, front):
             reader, writer = await asyncio.open_connection("127.0.0.1", front)
             writer.write(b"GET /ws HTTP/1.1\r\n\r\n")
             assert await reader.readuntil(b"\r\n\r\n")
@@ -137,7 +137,7 @@ async def test_leaving_ends_connections_that_are_still_open() -> None:
         await reader.read()
 
     async with behind(backend) as port:
-        async with front_door({"/": port}, host="127.0.0.1", port=0) as (_, front):
+        async with dev_proxy({"/": port}, host="127.0.0.1", port=0) as (_, front):
             reader, writer = await asyncio.open_connection("127.0.0.1", front)
             writer.write(b"GET / HTTP/1.1\r\n\r\n")
             await asyncio.sleep(0.05)

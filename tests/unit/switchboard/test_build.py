@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import StartupRefused
-from switchboard.building import NODE_LOCK, SOURCES, build_inbox
+from switchboard.build import NODE_LOCK, SOURCES, build_inbox
 
 _LOG = "calls"
 

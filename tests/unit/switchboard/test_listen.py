@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from shared.errors import PermanentError
-from switchboard.listening import listen
+from switchboard.listen import listen
 
 Visit = tuple[bool, int, str]
 """Whether `hello` is sent; then the close code and its reason."""
