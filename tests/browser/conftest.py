@@ -34,7 +34,7 @@ def built_inbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of the page, built from its present sources by the first worker that asks."""
     with (tmp_path_factory.getbasetemp().parent / "inbox.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return SOURCES / "dist" if is_built() else build_inbox(say=lambda _: None)
+        return SOURCES / "dist" if is_built() else build_inbox(report=lambda _: None)
 
 
 @pytest_asyncio.fixture(loop_scope="function")

@@ -1,4 +1,4 @@
-"""Where a running system is reached, for programs (one line of JSON) and for people."""
+"""The addresses of a running system, for programs (one line of JSON) and for people."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ DEMO_TOKEN_TTL = timedelta(days=7)
 
 @dataclass(frozen=True, kw_only=True)
 class Addresses:
-    """URLs end without a slash; `pids` has the processes that a test may kill."""
+    """URLs have no trailing slash; `pids` are the processes that a test may kill."""
 
     webhooks: str
     api: str
@@ -24,17 +24,17 @@ class Addresses:
     admin_token: str
     pids: Mapping[str, int]
     operations: Mapping[str, str]
-    """Where each service answers `/healthz`, `/readyz` and `/metrics`."""
+    """Base URL of `/healthz`, `/readyz` and `/metrics`, by service."""
 
 
 def as_json(addresses: Addresses) -> str:
-    """Return the one line that `--json` prints when the system is ready."""
+    """Return the line that `up --json` prints when the system is ready."""
     return json.dumps(asdict(addresses))
 
 
 def as_text(addresses: Addresses, *, demo_token: str, simulated: bool, command: str, seconds: float) -> str:
-    """Return what a person sees: where everything is, and lines that work as they are printed."""
-    customers = "Made-up customers are writing to it." if simulated else "Nothing is simulated: send it webhooks."
+    """Return what `up` prints when the system is ready: all addresses, and commands to copy."""
+    customers = "Simulated customers are writing." if simulated else "The simulator is off: send it webhooks."
     return f"""
 Switchboard is ready after {seconds:.1f} s. {customers}
 
@@ -46,13 +46,13 @@ Switchboard is ready after {seconds:.1f} s. {customers}
   Graph API  {addresses.graph}
   Token      {demo_token}
 
-The conversations of the user "{DEMO_USER}":
+List the conversations of the user "{DEMO_USER}":
 
   curl -s -H 'Authorization: Bearer {demo_token}' '{addresses.api}/conversations?limit=5'
 
-Every message as it comes, until Ctrl-C:
+Print every message as it arrives:
 
   {command} listen '{addresses.ws}/{DEMO_USER}?token={demo_token}'
 
-Stop with Ctrl-C. `switchboard --help` has more.
+Press Ctrl-C to stop. `switchboard --help` lists more commands.
 """

@@ -1,4 +1,4 @@
-"""A running store's REST API, asked by its operators' commands."""
+"""A client for a running store's REST API, used by the operators' commands."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,12 +11,12 @@ _CLIENT_ERRORS = 400
 
 
 class AdminApi:
-    """The API, for a holder of an admin token.
+    """Calls the REST API with an admin token.
 
     Args:
-        api_url: ends in `/api`, without a slash at the end.
+        api_url: ends in `/api`, without a trailing slash.
         admin_token: the token.
-        timeout_seconds: between two signs of life.
+        timeout_seconds: for connecting, and for each read and write.
     """
 
     def __init__(self, api_url: str, admin_token: str, *, timeout_seconds: float = 10.0) -> None:
@@ -24,35 +24,37 @@ class AdminApi:
             base_url=api_url, headers={"Authorization": f"Bearer {admin_token}"}, timeout=timeout_seconds
         )
 
-    def ask(self, method: str, path: str, **content: Any) -> Any:
-        """Return what a request is answered with.
+    def request(self, method: str, path: str, **content: Any) -> Any:
+        """Return the decoded JSON body of the response.
 
         Raises:
-            DependencyUnavailable: nobody answers.
-            PermanentError: the answer is no.
+            DependencyUnavailable: the API does not respond.
+            PermanentError: the API responds with an error.
         """
         try:
-            answer = self._http.request(method, path, **content)
+            response = self._http.request(method, path, **content)
         except httpx.TransportError as error:
-            raise self._away(error) from error
-        _refuse_problems(answer)
-        return answer.json()
+            raise self._unavailable(error) from error
+        _raise_for_status(response)
+        return response.json()
 
     def lines(self, path: str, **parameters: Any) -> Iterator[str]:
-        """Yield the lines of an answer as they come; errors as in `ask`, also in between."""
+        """Yield the lines of a response as they arrive; raises like `request`, also between lines."""
         try:
-            with self._http.stream("GET", path, params=parameters) as answer:
-                if answer.status_code >= _CLIENT_ERRORS:
-                    answer.read()
-                _refuse_problems(answer)
-                yield from answer.iter_lines()
+            with self._http.stream("GET", path, params=parameters) as response:
+                if response.status_code >= _CLIENT_ERRORS:
+                    response.read()
+                _raise_for_status(response)
+                yield from response.iter_lines()
         except httpx.TransportError as error:
-            raise self._away(error) from error
+            raise self._unavailable(error) from error
 
-    def _away(self, error: httpx.TransportError) -> DependencyUnavailable:
-        return DependencyUnavailable(f"{self._http.base_url} does not answer: {error}")
+    def _unavailable(self, error: httpx.TransportError) -> DependencyUnavailable:
+        return DependencyUnavailable(
+            f"{self._http.base_url} does not respond ({error}). Is Switchboard running there? --api sets the URL."
+        )
 
 
-def _refuse_problems(answer: httpx.Response) -> None:
-    if answer.status_code >= _CLIENT_ERRORS:
-        raise PermanentError(f"{answer.status_code}: {answer.text[:300]}")
+def _raise_for_status(response: httpx.Response) -> None:
+    if response.status_code >= _CLIENT_ERRORS:
+        raise PermanentError(f"The API responds with {response.status_code}: {response.text[:300]}")

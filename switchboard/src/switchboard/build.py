@@ -1,4 +1,4 @@
-"""`switchboard build-inbox`: the inbox page from its sources, with the Node that is here or one from a Python wheel."""
+"""`switchboard build-inbox`: build the inbox page, with the installed Node or one from a Python wheel."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from shared.errors import StartupRefused
 
 SOURCES = Path(__file__).parents[3] / "frontend"
 NODE_LOCK = "node.lock"
-"""Beside the sources: the wheels with Node in them, pinned with hashes."""
+"""In the folder of the sources: the wheels that contain Node, pinned with hashes."""
 _OLDEST_NODE = (20, 19)
 _OLDEST_NPM = (9,)
 _INSTALL_TIMEOUT_SECONDS = 600.0
@@ -21,35 +21,41 @@ _VERSION_TIMEOUT_SECONDS = 20.0
 
 def build_inbox(
     *,
-    say: Callable[[str], None],
+    report: Callable[[str], None],
     sources: Path = SOURCES,
     search_path: str | None = None,
     python: Path = Path(sys.executable),
 ) -> Path:
-    """Install what the page is made of and build it; return the folder that it was built into.
+    """Install the page's dependencies and build it; return the folder of the result.
 
-    `search_path` is where Node is looked for, like `PATH`, which it is by default. Where there is none, or an old one,
-    it is installed into the environment of `python`.
+    Args:
+        report: called with each step, as a sentence.
+        sources: the folder `frontend` of a checkout.
+        search_path: where to look for Node and npm, in the format of `PATH`, which is the default. If they are missing
+            or too old, they are installed into the environment of `python`.
+        python: the interpreter whose pip installs them.
 
     Raises:
-        StartupRefused: there are no sources, no Node could be had, or the build failed; the text says which.
+        StartupRefused: the sources are missing, Node cannot be installed, or the build fails; the text says which.
     """
     if not (sources / "package-lock.json").is_file():
-        raise StartupRefused(f"The sources of the inbox are not at {sources}: build it in a checkout.")
+        raise StartupRefused(
+            f"There are no sources of the inbox in {sources}: run this in a checkout of the repository."
+        )
     path = os.environ.get("PATH", os.defpath) if search_path is None else search_path
     if not _has_node(path):
         path = f"{python.parent}{os.pathsep}{path}"
         if not _has_node(path):
-            _install_node(python, sources / NODE_LOCK, say)
-    say("Installing what the inbox is made of …")
+            _install_node(python, sources / NODE_LOCK, report)
+    report("Installing the dependencies of the inbox …")
     _npm(path, sources, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-    say("Building the inbox …")
+    report("Building the inbox …")
     _npm(path, sources, "run", "build")
     return sources / "dist"
 
 
 def is_built(sources: Path = SOURCES) -> bool:
-    """Return whether the page was built after its sources, and those of the client library, were changed last."""
+    """Return whether the built page is newer than its sources and those of the client library."""
     page, library = sources / "dist" / "index.html", sources.parent / "clients" / "javascript" / "src"
     if not page.is_file():
         return False
@@ -58,31 +64,31 @@ def is_built(sources: Path = SOURCES) -> bool:
 
 
 def _has_node(path: str) -> bool:
-    """Return whether the `node` and the `npm` that are found first are both new enough.
+    """Return whether the first `node` and the first `npm` on `path` are both recent enough.
 
-    The two need not come from one place, and npm runs with the `node` that is found first.
+    The two may lie in different folders, and npm runs with the first `node`.
     """
     return _version("node", path) >= _OLDEST_NODE and _version("npm", path) >= _OLDEST_NPM
 
 
-def _install_node(python: Path, lock: Path, say: Callable[[str], None]) -> None:
-    say("There is no Node of version 20.19 or newer with npm here; taking it from a Python wheel …")
+def _install_node(python: Path, lock: Path, report: Callable[[str], None]) -> None:
+    report("Node 20.19 or newer with npm is not installed: installing it from a Python wheel …")
     command = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--require-hashes"]
     _run(
         [*command, "-r", str(lock)],
-        what="Node could not be installed from its wheel",
+        what="Installing Node from its wheel failed",
         cwd=lock.parent,
         environment=os.environ.copy(),
     )
 
 
 def _version(program: str, path: str) -> tuple[int, ...]:
-    """Return the version of a program, `(0,)` where there is none that works."""
+    """Return the version of a program, `(0,)` if it is missing or does not work."""
     found = shutil.which(program, path=path)
     if found is None:
         return (0,)
     try:
-        said = subprocess.run(
+        output = subprocess.run(
             [found, "--version"],
             env={**os.environ, "PATH": path},
             stdin=subprocess.DEVNULL,
@@ -93,7 +99,7 @@ def _version(program: str, path: str) -> tuple[int, ...]:
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return (0,)
-    return tuple(map(int, re.findall(r"\d+", said)[:2])) or (0,)
+    return tuple(map(int, re.findall(r"\d+", output)[:2])) or (0,)
 
 
 def _npm(path: str, sources: Path, *arguments: str) -> None:

@@ -1,4 +1,4 @@
-"""Secrets of a system on one machine: from the environment, else made once and kept in the data folder."""
+"""The secrets of a local system: from the environment, or generated once and kept in the data folder."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from shared.settings import ENV_PREFIX
 
 @dataclass(frozen=True)
 class Credentials:
-    """Each field comes from the variable beside it, when that is set."""
+    """One secret of each kind; an environment variable overrides the generated one."""
 
     app_secret: str
     verify_token: str
@@ -33,46 +33,46 @@ _VARIABLES = {
     "encryption_key": "ENCRYPTION_KEYS",
 }
 REAL_CREDENTIALS = ("APP_SECRETS", "VERIFY_TOKENS")
-"""Whoever sets one of these is connected to the platforms: no simulator beside real customers."""
+"""If one of these is set, the system is connected to the platforms, and the simulator must not run."""
 
 
 def real_credentials(environment: Mapping[str, str]) -> list[str]:
-    """Return the names of the variables that hold credentials of the real platforms."""
+    """Return the names of the variables that are set to credentials of the real platforms."""
     return [ENV_PREFIX + name for name in REAL_CREDENTIALS if environment.get(ENV_PREFIX + name)]
 
 
-def load_or_make(data_dir: Path, environment: Mapping[str, str]) -> Credentials:
-    """Return the credentials; what the environment does not set is made once and kept, readable by its owner only.
+def load_or_create(data_dir: Path, environment: Mapping[str, str]) -> Credentials:
+    """Return the credentials of the environment; generate the missing ones and keep them in `data_dir`.
 
-    Of a comma-separated list the first is the one that this machine's own commands use.
+    The file is readable only by its owner. If a variable holds a comma-separated list, its first value is returned.
     """
     path = data_dir / "credentials.json"
     kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
-    made = {field.name: kept.get(field.name) or _make(field.name) for field in fields(Credentials)}
-    if made != kept:
+    complete = {field.name: kept.get(field.name) or _generate(field.name) for field in fields(Credentials)}
+    if complete != kept:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            json.dump(made, file, indent=1)
+            json.dump(complete, file, indent=1)
     given = {
         name: environment[ENV_PREFIX + variable].split(",")[0].strip()
         for name, variable in _VARIABLES.items()
         if environment.get(ENV_PREFIX + variable)
     }
-    return Credentials(**{**made, **given})
+    return Credentials(**{**complete, **given})
 
 
 def service_settings(
     environment: Mapping[str, str], credentials: Credentials, *, database_url: str, amqp_url: str | None, graph_url: str
 ) -> dict[str, str]:
-    """Return what all services together read, by settings field; the environment's own values come first.
+    """Return the settings of all services, by field name; values of the environment take precedence.
 
-    An identity provider's key set in the environment replaces the secret that user tokens are signed with here.
+    A key set URL in the environment (`SWITCHBOARD_JWKS_URL`) replaces the secret that signs user tokens.
     """
     values = {
         "database_url": database_url,
         "graph_url": graph_url,
         "log_format": "json",
-        # Broker and database are stopped after the services, and all together have ten seconds.
+        # Broker and database stop after the services, and everything has to stop within ten seconds.
         "shutdown_grace_seconds": "5",
         **{variable.lower(): getattr(credentials, name) for name, variable in _VARIABLES.items()},
         **{
@@ -88,5 +88,5 @@ def service_settings(
     return values
 
 
-def _make(name: str) -> str:
+def _generate(name: str) -> str:
     return Fernet.generate_key().decode() if name == "encryption_key" else secrets.token_urlsafe(36)

@@ -1,6 +1,6 @@
-"""The inbox page: its built files, with the headers that keep what came from outside from doing anything.
+"""Serves the built inbox page, with headers that stop foreign content from running.
 
-Only files that are there when it starts are served, from memory: no path of a request ever reaches the disk.
+The files are read once at startup and served from memory: the path of a request never reaches the disk.
 """
 
 import gzip
@@ -29,21 +29,21 @@ _NOT_BUILT = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Switchboard</title>
 <h1>The inbox has not been built yet</h1>
 <p>Run <code>make inbox</code> (or <code>switchboard build-inbox</code>) in the source folder, then start Switchboard
-again. Everything else runs: <a href="/api/openapi.json">the REST API</a>, the webhooks and the WebSocket.</p>
+again. Everything else works: <a href="/api/openapi.json">the REST API</a>, the webhooks and the WebSocket.</p>
 </html>
 """
 
 
 def built_inbox(environment: Mapping[str, str]) -> Path:
-    """Return the folder of the built page, which need not exist."""
+    """Return the folder of the built page; it may not exist."""
     return Path(environment.get(FOLDER) or _SOURCES / "dist")
 
 
 def embedding_origins(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the origins whose pages may embed the inbox and sign it in, comma-separated in the environment.
+    """Return the origins whose pages may embed the inbox and sign it in.
 
     Raises:
-        StartupRefused: one of them is not exactly an origin.
+        StartupRefused: an entry of the comma-separated variable is not an origin.
     """
     given = tuple(word.strip() for word in environment.get(EMBEDDING_ORIGINS, "").split(",") if word.strip())
     for origin in given:
@@ -51,16 +51,16 @@ def embedding_origins(environment: Mapping[str, str]) -> tuple[str, ...]:
         is_origin = parts.scheme in ("http", "https") and _AUTHORITY.fullmatch(parts.netloc)
         if not is_origin or origin != f"{parts.scheme}://{parts.netloc}":
             raise StartupRefused(
-                f"{EMBEDDING_ORIGINS} has {origin!r}, which is not an origin like https://example.com."
+                f"{EMBEDDING_ORIGINS} contains {origin!r}, which is not an origin like https://example.com."
             )
     return given
 
 
 def content_security_policy(authority: str, origins: Sequence[str]) -> str:
-    """Return the policy of a page on `authority` (host, perhaps with a port): nothing inline, nothing from elsewhere.
+    """Return the policy of a page on `authority` (host, optional port): no inline code, nothing from other origins.
 
-    Pictures and media are where platforms keep them, https anywhere, or were fetched with the user's token and are
-    shown from the page's memory (blob). The page's own origin serves the simulated ones.
+    Exceptions are pictures and media. The platforms serve them from any https origin; those that need the user's token
+    are fetched by the page and shown from memory (`blob:`). The simulator's come from the page's own origin.
     """
     sockets = f"ws://{authority} wss://{authority}" if _AUTHORITY.fullmatch(authority) else ""
     return "; ".join(
@@ -83,32 +83,32 @@ class _File:
     content: bytes
     compressed: bytes | None
     media_type: str
-    is_forever: bool
+    is_immutable: bool
     """Its name changes with its content."""
 
 
 def inbox_app(folder: Path, *, origins: Sequence[str], user_claim: str) -> Starlette:
-    """Return the application that serves the page built into `folder`, or a page that says how to build it.
+    """Return the application that serves the built page, or a page that says how to build it.
 
     Args:
-        folder: what `make inbox` made.
-        origins: whose pages may embed it; none when empty.
-        user_claim: which claim of a token names its user, as the services are told.
+        folder: the result of `make inbox`.
+        origins: the origins whose pages may embed it; none if empty.
+        user_claim: the claim of a token that names its user, as in the services' settings.
     """
     files = {path.relative_to(folder).as_posix(): _read(path) for path in sorted(folder.rglob("*")) if path.is_file()}
-    index = files.pop("index.html", _File(_NOT_BUILT.encode(), None, "text/html", is_forever=False))
+    index = files.pop("index.html", _File(_NOT_BUILT.encode(), None, "text/html", is_immutable=False))
 
     async def page(request: Request) -> Response:
         policy = content_security_policy(request.headers.get("host", ""), origins)
-        return _answer(request, index, {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer"})
+        return _response(request, index, {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer"})
 
     async def config(_: Request) -> Response:
-        told = {"embedding_origins": list(origins), "user_claim": user_claim}
-        return JSONResponse(told, headers={"Cache-Control": "no-cache"})
+        content = {"embedding_origins": list(origins), "user_claim": user_claim}
+        return JSONResponse(content, headers={"Cache-Control": "no-cache"})
 
     async def file(request: Request) -> Response:
         found = files.get(request.path_params["path"])
-        return Response("nothing is served here\n", 404) if found is None else _answer(request, found, {})
+        return Response("not found\n", 404) if found is None else _response(request, found, {})
 
     return Starlette(routes=[Route("/", page), Route("/config.json", config), Route("/{path:path}", file)])
 
@@ -117,12 +117,12 @@ def _read(path: Path) -> _File:
     content = path.read_bytes()
     media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     compressed = gzip.compress(content, mtime=0) if media_type in _COMPRESSED else None
-    return _File(content, compressed, media_type, is_forever=path.parent.name == "assets")
+    return _File(content, compressed, media_type, is_immutable=path.parent.name == "assets")
 
 
-def _answer(request: Request, file: _File, more: Mapping[str, str]) -> Response:
+def _response(request: Request, file: _File, more: Mapping[str, str]) -> Response:
     headers = {
-        "Cache-Control": "public, max-age=31536000, immutable" if file.is_forever else "no-cache",
+        "Cache-Control": "public, max-age=31536000, immutable" if file.is_immutable else "no-cache",
         "X-Content-Type-Options": "nosniff",
         "Vary": "Accept-Encoding",
         **more,

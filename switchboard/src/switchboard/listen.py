@@ -1,4 +1,4 @@
-"""`switchboard listen`: the smallest client that misses nothing."""
+"""`switchboard listen`: a minimal client that resumes after a lost connection."""
 
 import asyncio
 import re
@@ -13,29 +13,29 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
 from shared.errors import PermanentError
 
-_FIRST_PAUSE_SECONDS = 0.5
-_LONGEST_PAUSE_SECONDS = 15.0
-_LONGEST_ASKED_SECONDS = 60.0
-"""A server that asks for more is not believed."""
+_FIRST_BACKOFF_SECONDS = 0.5
+_LONGEST_BACKOFF_SECONDS = 15.0
+_LONGEST_RETRY_AFTER_SECONDS = 60.0
+"""The server's `retry_after_ms` is capped at this."""
 _FINAL_CLOSE_CODES = {
-    4001: "the token is wrong or has expired",
-    4003: "the token is another user's",
-    4009: "there are as many sockets open as there may be: close another one, then listen again",
-    4400: "the server does not understand this request, e.g. a position that is no number",
+    4001: "The token is invalid or has expired: get a new one.",
+    4003: "The token belongs to another user.",
+    4009: "The user has too many open connections: close one and try again.",
+    4400: "The server does not understand the request, for example a position that is not a number.",
 }
 _RESTARTING = 1012
 _RETRY_AFTER = re.compile(r"retry_after_ms=(\d{1,9})")
 
 
 class Listener:
-    """Where the stream is: the last `seq` shown and the epoch that it belongs to."""
+    """The position in the stream: the last `seq` shown, and the epoch that it belongs to."""
 
     def __init__(self, after: int | None) -> None:
         self.after = after
         self.epoch: str | None = None
 
     def line(self, frame: dict[str, Any]) -> str | None:
-        """Take in a frame; return what to show of it."""
+        """Advance the position by a frame; return the line to print, None if there is none."""
         data = frame.get("data") or {}
         if frame["type"] in ("hello", "reset"):
             self.epoch = data["epoch"]
@@ -54,50 +54,56 @@ class Listener:
         return f"{seq:>6}  {message['created_at'][:19]}  {message['platform']:<9} {arrow} {who}: {text}"
 
 
-async def listen(url: str, *, after: int | None, write: Callable[[str], None], say: Callable[[str], None]) -> None:
-    """Print messages until cancelled or until nobody reads them; a lost connection is resumed where it was.
+async def listen(url: str, *, after: int | None, write: Callable[[str], None], report: Callable[[str], None]) -> None:
+    """Print messages until cancelled, or until standard output is closed. Resumes after a lost connection.
+
+    Args:
+        url: `ws://…/ws/USER?token=…`.
+        after: the `seq` to start after; None: start now.
+        write: prints a line of output.
+        report: prints a line about the connection.
 
     Raises:
-        PermanentError: the server will not have this URL or token.
+        PermanentError: the URL is invalid, or the server rejects the request.
     """
     listener = Listener(after)
     rng = Random()  # noqa: S311 - spreads reconnects
-    pause = _FIRST_PAUSE_SECONDS
+    backoff = _FIRST_BACKOFF_SECONDS
     while True:
-        asked_seconds = None
+        retry_after = None
         try:
             async with connect(_resuming(url, listener), open_timeout=10) as socket:
                 async for text in socket:
                     frame = msgspec.json.decode(text)
                     if frame["type"] == "hello":
-                        pause = _FIRST_PAUSE_SECONDS  # accepted is not served: a refusal comes after the handshake
+                        backoff = _FIRST_BACKOFF_SECONDS  # only now: a server refuses after the handshake
                     if (line := listener.line(frame)) is not None:
                         write(line)
             why = f"closed with {socket.close_code}"
         except BrokenPipeError:
-            return  # nobody reads what we print, e.g. `| head`
+            return  # standard output was closed, for example by `| head`
         except InvalidURI as error:
             raise PermanentError(str(error)) from error
         except (OSError, InvalidHandshake, ConnectionClosed) as error:
             if isinstance(error, ConnectionClosed) and error.rcvd is not None:
-                asked_seconds = retry_after_seconds(error.rcvd.code, error.rcvd.reason)
+                retry_after = retry_after_seconds(error.rcvd.code, error.rcvd.reason)
             why = str(error) or type(error).__name__
-        wait = pause * rng.uniform(0.5, 1.0) if asked_seconds is None else asked_seconds * rng.uniform(0.9, 1.1)
-        say(f"Connection lost ({why}); again in {wait:.1f} s …")
-        await asyncio.sleep(wait)
-        pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+        delay = backoff * rng.uniform(0.5, 1.0) if retry_after is None else retry_after * rng.uniform(0.9, 1.1)
+        report(f"Connection lost ({why}); reconnecting in {delay:.1f} s …")
+        await asyncio.sleep(delay)
+        backoff = min(backoff * 2, _LONGEST_BACKOFF_SECONDS)
 
 
 def retry_after_seconds(code: int, reason: str) -> float | None:
-    """Return when a server that closed with `code` wants us back; None where it does not say.
+    """Return the delay that the server asks for when it closes with `code`; None if it names none.
 
     Raises:
-        PermanentError: it does not want us back.
+        PermanentError: reconnecting would not help.
     """
     if code in _FINAL_CLOSE_CODES:
         raise PermanentError(_FINAL_CLOSE_CODES[code])
     asked = _RETRY_AFTER.fullmatch(reason) if code == _RESTARTING else None
-    return min(int(asked[1]) / 1000, _LONGEST_ASKED_SECONDS) if asked else None
+    return min(int(asked[1]) / 1000, _LONGEST_RETRY_AFTER_SECONDS) if asked else None
 
 
 def _resuming(url: str, listener: Listener) -> str:

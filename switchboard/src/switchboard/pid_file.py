@@ -1,4 +1,4 @@
-"""Which processes belong to a running system, for whoever wants to stop or kill one of them."""
+"""The process IDs of a running system, for scripts and tests that stop or kill one of its processes."""
 
 import json
 from collections.abc import Mapping
@@ -6,19 +6,19 @@ from pathlib import Path
 
 
 class PidFile:
-    """`pids.json` in the data folder: process ids by name, always of the present ones."""
+    """`pids.json` in the data folder: the current process IDs by name."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.pids: dict[str, int] = {}
 
     def update(self, pids: Mapping[str, int]) -> None:
-        """Take over the ids of the named processes, in one step for readers."""
+        """Set the IDs of the given processes; readers see the old or the new file, never a part."""
         self.pids |= pids
-        beside = self._path.with_suffix(".new")
-        beside.write_text(json.dumps(self.pids))
-        beside.replace(self._path)
+        new = self._path.with_suffix(".new")
+        new.write_text(json.dumps(self.pids))
+        new.replace(self._path)
 
     def remove(self) -> None:
-        """Say that nothing runs any more."""
+        """Delete the file: nothing is running."""
         self._path.unlink(missing_ok=True)

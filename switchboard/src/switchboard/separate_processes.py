@@ -1,4 +1,4 @@
-"""Each service a process of its own, on real RabbitMQ and Postgres."""
+"""Every service in its own process, on RabbitMQ and Postgres."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -19,22 +19,22 @@ _PORTS = {
     "ingest": "INGEST_PORT",
 }
 OPERATIONS = {"store": "store", "push-gateway": "gateway_operations", "enricher": "enricher", "ingest": "ingest"}
-"""Which port of each service answers for its health."""
+"""The port that serves `/healthz`, `/readyz` and `/metrics`, by service."""
 
 
 @asynccontextmanager
 async def separate_processes(
     environment: Mapping[str, str], *, log_dir: Path, pid_file: PidFile
 ) -> AsyncIterator[dict[str, int]]:
-    """Run every service while the context lasts, started again when it dies; yields all ports once all are ready.
+    """Run every service while the context lasts, and restart those that die; yields all ports once all are ready.
 
     Args:
         environment: everything that the services read, without their ports.
-        log_dir: an existing folder; gets one log file a service.
-        pid_file: kept current with their process ids.
+        log_dir: an existing folder for one log file per service.
+        pid_file: kept up to date with their process IDs.
 
     Raises:
-        StartupRefused: a service refuses to run, or is not ready in time.
+        StartupRefused: a service refuses to start, or is not ready in time.
     """
     ports = _free_ports(list(_PORTS))
     full = {
@@ -50,7 +50,7 @@ async def separate_processes(
 
 
 def _free_ports(names: list[str]) -> dict[str, int]:
-    """Pick ports that are free now: a process that is started again must come back on the same one."""
+    """Pick ports that are free now. They are fixed, because a restarted process must listen on the same one."""
     sockets = {name: listening_socket("127.0.0.1", 0) for name in names}
     try:
         return {name: listener.getsockname()[1] for name, listener in sockets.items()}

@@ -1,4 +1,4 @@
-"""The four services as processes of their own: started, watched, started again when they die, stopped in good order."""
+"""The four services as child processes: started, supervised, restarted when they die, and stopped gracefully."""
 
 import asyncio
 import contextlib
@@ -18,24 +18,24 @@ from shared.errors import StartupRefused
 log = structlog.get_logger(__name__)
 
 MODULES = {"store": "store", "push-gateway": "push_gateway", "enricher": "enricher", "ingest": "ingest"}
-"""Service to module, in the order they are started; none needs another to be up."""
+"""Service to module, in the order of their start; none needs another one to be running."""
 _REFUSED = (2, 3)
-"""Exit statuses of a service that would refuse again: unusable settings, a schema that does not fit."""
+"""Exit statuses that a restart would not change: invalid settings, or another version's database schema."""
 _FIRST_BACKOFF_SECONDS = 0.2
 _LONGEST_BACKOFF_SECONDS = 5.0
 _STEADY_SECONDS = 10.0
-"""A process that lived this long starts over with the shortest back-off."""
+"""The backoff starts over after a process has run for this long."""
 _READY_TIMEOUT_SECONDS = 60.0
 _STOP_TIMEOUT_SECONDS = 12.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Watched:
-    """What is known of the services while they run; `pids` changes when one is started again."""
+class ServiceProcesses:
+    """The state of the running services; `pids` changes when one is restarted."""
 
     pids: dict[str, int]
     failed: asyncio.Future[str]
-    """Set when a service refuses to run: a sentence."""
+    """The reason, as a sentence, once a service refuses to start."""
     on_change: Callable[[Mapping[str, int]], None]
     stopping: asyncio.Event
 
@@ -43,57 +43,57 @@ class Watched:
 @asynccontextmanager
 async def service_processes(
     environment: Mapping[str, str], *, log_dir: Path, on_change: Callable[[Mapping[str, int]], None]
-) -> AsyncIterator[Watched]:
-    """Run every service while the context lasts; a process that dies is started again with the same environment.
+) -> AsyncIterator[ServiceProcesses]:
+    """Run every service while the context lasts, and restart those that die with the same environment.
 
     Args:
-        environment: what the services read; includes their ports.
-        log_dir: an existing folder; one log file a service.
-        on_change: called with all pids whenever one has changed.
+        environment: what the services read, including their ports.
+        log_dir: an existing folder for one log file per service.
+        on_change: called with all process IDs whenever one has changed.
     """
     loop = asyncio.get_running_loop()
-    watched = Watched(pids={}, failed=loop.create_future(), on_change=on_change, stopping=asyncio.Event())
-    watchers = [
-        asyncio.create_task(_keep_running(name, environment, log_dir / f"{name}.log", watched)) for name in MODULES
+    processes = ServiceProcesses(pids={}, failed=loop.create_future(), on_change=on_change, stopping=asyncio.Event())
+    supervisors = [
+        asyncio.create_task(_supervise(name, environment, log_dir / f"{name}.log", processes)) for name in MODULES
     ]
     try:
-        yield watched
+        yield processes
     finally:
-        watched.stopping.set()
-        await asyncio.gather(*watchers)
+        processes.stopping.set()
+        await asyncio.gather(*supervisors)
 
 
-async def _keep_running(name: str, environment: Mapping[str, str], log_path: Path, watched: Watched) -> None:
+async def _supervise(name: str, environment: Mapping[str, str], log_path: Path, processes: ServiceProcesses) -> None:
     backoff = _FIRST_BACKOFF_SECONDS
     loop = asyncio.get_running_loop()
-    while not watched.stopping.is_set():
+    while not processes.stopping.is_set():
         with log_path.open("ab") as log_file:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", MODULES[name], env=dict(environment), stdout=log_file, stderr=log_file
             )
         started = loop.time()
-        watched.pids[name] = process.pid
-        watched.on_change(watched.pids)
-        if await _ended_or_stopped(process, watched.stopping):
+        processes.pids[name] = process.pid
+        processes.on_change(processes.pids)
+        if await _ended_or_stopped(process, processes.stopping):
             return
         if process.returncode in _REFUSED:
-            if not watched.failed.done():
-                watched.failed.set_result(f"{name} refuses to run: {_last_line(log_path)}")
+            if not processes.failed.done():
+                processes.failed.set_result(f"{name} refuses to start: {_last_line(log_path)}")
             return
         if loop.time() - started > _STEADY_SECONDS:
             backoff = _FIRST_BACKOFF_SECONDS
-        log.warning("service died", name=name, status=process.returncode, restart_in_seconds=backoff)
+        log.warning("service exited", name=name, status=process.returncode, restart_in_seconds=backoff)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(watched.stopping.wait(), backoff)
+            await asyncio.wait_for(processes.stopping.wait(), backoff)
         backoff = min(backoff * 2, _LONGEST_BACKOFF_SECONDS)
 
 
 async def _ended_or_stopped(process: asyncio.subprocess.Process, stopping: asyncio.Event) -> bool:
-    """Wait until the process dies (False), or stop it when asked to (True)."""
+    """Wait until the process ends (False), or stop it once `stopping` is set (True)."""
     ended = asyncio.create_task(process.wait())
-    asked = asyncio.create_task(stopping.wait())
-    await asyncio.wait((ended, asked), return_when=asyncio.FIRST_COMPLETED)
-    asked.cancel()
+    stop = asyncio.create_task(stopping.wait())
+    await asyncio.wait((ended, stop), return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
     if ended.done() and not stopping.is_set():
         return False
     if not ended.done():
@@ -101,17 +101,17 @@ async def _ended_or_stopped(process: asyncio.subprocess.Process, stopping: async
         try:
             await asyncio.wait_for(asyncio.shield(ended), _STOP_TIMEOUT_SECONDS)
         except TimeoutError:
-            log.warning("service did not stop in time", pid=process.pid)
+            log.warning("service did not stop in time, killing it", pid=process.pid)
             process.kill()
             await ended
     return True
 
 
 async def until_ready(urls: Mapping[str, str], failed: asyncio.Future[str]) -> None:
-    """Return once every one of `urls` (service to its /readyz) answers 200.
+    """Return once every one of `urls` (`/readyz` by service) returns 200.
 
     Raises:
-        StartupRefused: a service refuses to run, or is not ready within a minute.
+        StartupRefused: a service refuses to start, or is not ready within a minute.
     """
     waiting = dict(urls)
     deadline = asyncio.get_running_loop().time() + _READY_TIMEOUT_SECONDS
@@ -119,20 +119,21 @@ async def until_ready(urls: Mapping[str, str], failed: asyncio.Future[str]) -> N
         if failed.done():
             raise StartupRefused(failed.result())
         if asyncio.get_running_loop().time() > deadline:
-            raise StartupRefused(f"not ready after {_READY_TIMEOUT_SECONDS:g} s: {', '.join(waiting)}; see the logs")
-        waiting = {name: url for name, url in waiting.items() if not await _answers(url)}
+            names = ", ".join(waiting)
+            raise StartupRefused(f"{names}: not ready after {_READY_TIMEOUT_SECONDS:g} s. Their logs say why.")
+        waiting = {name: url for name, url in waiting.items() if not await _is_ready(url)}
         await asyncio.sleep(0.05)
 
 
-async def _answers(url: str) -> bool:
-    def ask() -> bool:
+async def _is_ready(url: str) -> bool:
+    def request() -> bool:
         try:
-            with urlopen(url, timeout=1) as answer:  # noqa: S310 - a loopback URL that we made
-                return bool(answer.status == 200)  # noqa: PLR2004 - HTTP's own word for well
+            with urlopen(url, timeout=1) as response:  # noqa: S310 - our own loopback URL
+                return bool(response.status == 200)  # noqa: PLR2004 - HTTP OK
         except (URLError, OSError):
             return False
 
-    return await asyncio.to_thread(ask)
+    return await asyncio.to_thread(request)
 
 
 def _last_line(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""`switchboard simulate`: made-up customers writing to a system that runs already."""
+"""`switchboard simulate`: simulated customers who write to a running system."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,8 +16,8 @@ _PROGRESS_EVERY = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
-    """What the command line asks for."""
+class Simulation:
+    """The options of the command line."""
 
     webhooks_url: str
     app_secret: str
@@ -34,38 +34,41 @@ class Order:
     kinds: Kinds
 
 
-async def simulate(order: Order, *, say: Callable[[str], None]) -> str:
-    """Connect demo pages to the user, send what was ordered, and return what became of it, as a sentence.
+async def simulate(simulation: Simulation, *, report: Callable[[str], None]) -> str:
+    """Connect demo pages to the user, send the webhooks, and return a sentence with the result.
 
     Raises:
-        DependencyUnavailable: the REST API is away.
-        PermanentError: the REST API refuses, e.g. the admin token.
+        DependencyUnavailable: the REST API does not respond.
+        PermanentError: the REST API rejects a request, for example because of the admin token.
     """
-    pages = demo_pages(of=order.user_id)
+    pages = demo_pages(of=simulation.user_id)
     async with http_client(connections=4) as http:
         await connect_pages(
             http,
             pages,
-            api_url=order.api_url,
-            admin_token=SecretStr(order.admin_token),
-            user_id=order.user_id,
+            api_url=simulation.api_url,
+            admin_token=SecretStr(simulation.admin_token),
+            user_id=simulation.user_id,
         )
-    say(f"{len(pages)} pages are connected to the user {order.user_id!r}; sending {order.number} webhooks …")
+    report(f"Connected {len(pages)} pages to the user {simulation.user_id!r}. Sending {simulation.number} webhooks …")
     plan = Plan(
-        webhooks_url=order.webhooks_url,
-        app_secret=SecretStr(order.app_secret),
+        webhooks_url=simulation.webhooks_url,
+        app_secret=SecretStr(simulation.app_secret),
         pages=pages,
-        seed=order.seed,
-        customers=order.customers,
-        per_second=order.per_second,
-        number=order.number,
-        kinds=order.kinds,
-        disorder=Disorder(duplicate_share=order.duplicates, shuffle_window=order.shuffle + 1, batch_size=order.batch),
+        seed=simulation.seed,
+        customers=simulation.customers,
+        per_second=simulation.per_second,
+        number=simulation.number,
+        kinds=simulation.kinds,
+        disorder=Disorder(
+            duplicate_share=simulation.duplicates, shuffle_window=simulation.shuffle + 1, batch_size=simulation.batch
+        ),
     )
 
     def progress(_: Delivered, ledger: Ledger) -> None:
         if ledger.sent % _PROGRESS_EVERY == 0:
-            say(f"{ledger.sent} sent, {ledger.accepted} answered 200")
+            report(f"{ledger.sent} sent, {ledger.accepted} accepted")
 
     ledger = await play(plan, stop=asyncio.Event(), on_delivered=progress)
-    return f"{ledger.sent} sent in {ledger.tries} tries: {ledger.accepted} answered 200, {ledger.given_up} given up."
+    outcome = f"{ledger.accepted} accepted, {ledger.given_up} given up"
+    return f"Sent {ledger.sent} webhooks in {ledger.tries} attempts: {outcome}."

@@ -1,4 +1,4 @@
-"""All services in one event loop, in front of one Postgres."""
+"""All services in one event loop."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -24,8 +24,8 @@ async def single_process(settings: Mapping[str, object], *, amqp_url: str | None
     """Run every service while the context lasts; yields all ports by name.
 
     Args:
-        settings: what the services' settings take, by field name; each takes what it knows. Ports are picked.
-        amqp_url: RabbitMQ; without it, events are handled where they are published.
+        settings: the settings of all services by field name; each service takes its own. Ports are chosen here.
+        amqp_url: RabbitMQ; without it, events are handled in this process.
     """
     registry = CollectorRegistry()
     ports: dict[str, int] = {}
@@ -33,7 +33,7 @@ async def single_process(settings: Mapping[str, object], *, amqp_url: str | None
         broker: Broker = await stack.enter_async_context(
             RabbitBroker(amqp_url, name="switchboard", registry=registry) if amqp_url else LocalBroker()
         )
-        # Started from the end of the pipeline, so that it is stopped from its beginning.
+        # The pipeline starts from its end, so that it stops from its beginning.
         ports |= await stack.enter_async_context(
             store.app.running(
                 load(store.settings.Settings, **settings, store_port=0, store_internal_port=0),

@@ -1,4 +1,4 @@
-"""`switchboard up`: the whole system on this machine, in the foreground."""
+"""`switchboard up`: the whole system on one machine, in the foreground."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ from simulator import FaultSwitch, Page, cast, connect_pages, demo_pages, graph_
 from simulator.delivery import http_client
 from store.migrations import migrate
 from switchboard.addresses import DEMO_TOKEN_TTL, DEMO_USER, Addresses, as_json, as_text
-from switchboard.credentials import Credentials, load_or_make, real_credentials, service_settings
+from switchboard.credentials import Credentials, load_or_create, real_credentials, service_settings
 from switchboard.dev_proxy import dev_proxy
 from switchboard.inbox_page import USER_CLAIM, built_inbox, embedding_origins, inbox_app
 from switchboard.pid_file import PidFile
@@ -39,7 +39,7 @@ _MESSAGES_PER_SECOND = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What the command line says."""
+    """The options of the command line."""
 
     data_dir: Path
     port: int
@@ -51,25 +51,25 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True)
 class _Launch:
-    """What is known before anything is started."""
+    """What is known before the services start."""
 
     options: Options
     environment: Mapping[str, str]
     credentials: Credentials
     graph_url: str
     pid_file: PidFile
-    say: Callable[[str], None]
+    report: Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Services:
-    """Where the services listen, by port name."""
+    """The services' ports, by name."""
 
     ports: Mapping[str, int]
 
     @property
     def routes(self) -> dict[str, int]:
-        """Path prefix to port, for the front door; `/internal` is not among them."""
+        """Ports by path prefix, for the proxy; `/internal` is not among them."""
         return {
             "/webhooks": self.ports["ingest"],
             "/api": self.ports["store"],
@@ -79,35 +79,35 @@ class Services:
         }
 
     @property
-    def says_good_bye(self) -> Collection[int]:
-        """The ports whose connections last, and whose service tells each client when to come back."""
+    def draining_ports(self) -> Collection[int]:
+        """The ports with long-lived connections, whose service tells each client when to reconnect."""
         return self.ports["gateway"], self.ports["gateway_sse"]
 
 
-async def up(options: Options, environment: Mapping[str, str], *, say: Callable[[str], None]) -> None:
-    """Run the system until SIGINT or SIGTERM; `say` gets progress, a sentence at a time.
+async def up(options: Options, environment: Mapping[str, str], *, report: Callable[[str], None]) -> None:
+    """Run the system until SIGINT or SIGTERM; `report` is called with each step, as a sentence.
 
     Raises:
-        StartupRefused: it cannot run like this; the text says what to do.
+        StartupRefused: it cannot run; the text says what to do.
     """
-    asked = asyncio.create_task(stop_signal())
-    await asyncio.sleep(0)  # it listens from here on: starting Postgres blocks the loop for a second
-    running = asyncio.create_task(_run(options, environment, say))
-    await asyncio.wait((running, asked), return_when=asyncio.FIRST_COMPLETED)
-    asked.cancel()
+    stop = asyncio.create_task(stop_signal())
+    await asyncio.sleep(0)  # installs the signal handlers before Postgres blocks the loop for a second
+    running = asyncio.create_task(_run(options, environment, report))
+    await asyncio.wait((running, stop), return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
     if not running.done():
-        say("Stopping …")
+        report("Stopping …")
         running.cancel()
     with suppress(asyncio.CancelledError):
         await running
 
 
-async def _run(options: Options, environment: Mapping[str, str], say: Callable[[str], None]) -> None:
-    """Start everything in order, announce it, and stay until cancelled; leaving stops everything in reverse order."""
-    began = time.monotonic()
+async def _run(options: Options, environment: Mapping[str, str], report: Callable[[str], None]) -> None:
+    """Start everything in order, announce it, and run until cancelled; then stop everything in reverse order."""
+    started = time.monotonic()
     if options.simulator and (real := real_credentials(environment)):
         raise StartupRefused(
-            f"{' and '.join(real)} name real credentials, and made-up customers have no place beside real ones: "
+            f"{' and '.join(real)} hold credentials of a real platform, so the simulator must not run: "
             "add --no-simulator, or unset them."
         )
     inbox = inbox_app(
@@ -116,7 +116,7 @@ async def _run(options: Options, environment: Mapping[str, str], say: Callable[[
         user_claim=environment.get(USER_CLAIM) or "sub",
     )
     log_dir(options).mkdir(parents=True, exist_ok=True)
-    credentials = load_or_make(options.data_dir, environment)
+    credentials = load_or_create(options.data_dir, environment)
     pid_file = PidFile(options.data_dir / "pids.json")
     async with AsyncExitStack() as stack:
         stack.callback(pid_file.remove)
@@ -131,43 +131,43 @@ async def _run(options: Options, environment: Mapping[str, str], say: Callable[[
             credentials=credentials,
             graph_url=graph_url,
             pid_file=pid_file,
-            say=say,
+            report=report,
         )
         routes: dict[str, int] = {}
-        door, front_port = await stack.enter_async_context(dev_proxy(routes, host="127.0.0.1", port=options.port))
+        proxy, front_port = await stack.enter_async_context(dev_proxy(routes, host="127.0.0.1", port=options.port))
         inbox_port = await stack.enter_async_context(_serving(inbox))
         services = await _enter_services(stack, launch)
-        stack.callback(door.stop, all_but=services.says_good_bye)
+        stack.callback(proxy.stop, all_but=services.draining_ports)
         routes |= services.routes | {"/": inbox_port}
         routes |= {"/avatars": graph_port, "/media": graph_port} if graph_port else {}
         addresses = _addresses(services, front_port, launch)
         graph.state.public_url = addresses.inbox
         if options.simulator:
             await stack.enter_async_context(_customers(addresses, pages, credentials))
-        _announce(addresses, options, credentials, seconds=time.monotonic() - began)
+        _announce(addresses, options, credentials, seconds=time.monotonic() - started)
         await asyncio.Event().wait()
 
 
 async def _enter_services(stack: AsyncExitStack, launch: _Launch) -> Services:
-    """Start Postgres, RabbitMQ where it is wanted, and the services; return where they listen."""
-    options, environment, pid_file, say = launch.options, launch.environment, launch.pid_file, launch.say
+    """Start Postgres and RabbitMQ unless they are given or not needed, then the services; return their ports."""
+    options, environment, pid_file, report = launch.options, launch.environment, launch.pid_file, launch.report
     database_url = environment.get("DATABASE_URL") or environment.get(f"{ENV_PREFIX}DATABASE_URL")
     if not database_url:
-        say("Starting Postgres …")
+        report("Starting Postgres …")
         postgres = stack.enter_context(embedded_postgres(options.data_dir / "postgres"))
         database_url = postgres.url
         pid_file.update({"postgres": postgres.pid or 0})
-    await migrate(database_url, progress=say)
+    await migrate(database_url, progress=report)
     amqp_url = environment.get("AMQP_URL") or environment.get(f"{ENV_PREFIX}AMQP_URL")
     if options.processes and not amqp_url:
-        say("Starting RabbitMQ …")
+        report("Starting RabbitMQ …")
         rabbitmq = await stack.enter_async_context(private_rabbitmq(options.data_dir / "rabbitmq"))
         amqp_url = rabbitmq.url
         pid_file.update({"rabbitmq": rabbitmq.pid})
     values = service_settings(
         environment, launch.credentials, database_url=database_url, amqp_url=amqp_url, graph_url=launch.graph_url
     )
-    say("Starting the services …")
+    report("Starting the services …")
     if options.processes:
         ports = await stack.enter_async_context(
             separate_processes(
@@ -182,7 +182,7 @@ async def _enter_services(stack: AsyncExitStack, launch: _Launch) -> Services:
 
 
 def log_dir(options: Options) -> Path:
-    """Return where the services' processes write their logs."""
+    """Return the folder of the service processes' logs."""
     return options.data_dir / "logs"
 
 
@@ -192,7 +192,7 @@ def _serving(app: Starlette) -> AbstractAsyncContextManager[int]:
 
 @asynccontextmanager
 async def _customers(addresses: Addresses, pages: Sequence[Page], credentials: Credentials) -> AsyncIterator[None]:
-    """Connect the demo pages and let customers write to them."""
+    """Connect the demo pages, and let simulated customers write to them."""
     async with http_client(connections=4) as http:
         await connect_pages(
             http,
@@ -215,7 +215,7 @@ async def _customers(addresses: Addresses, pages: Sequence[Page], credentials: C
 
 
 def _addresses(services: Services, front_port: int, launch: _Launch) -> Addresses:
-    """Return the addresses: one origin, or with processes each service's own, so that nothing stands between."""
+    """Return the addresses: one origin, or with `--processes` each service's own port, without the proxy."""
     front = f"127.0.0.1:{front_port}"
     direct = services.ports if launch.options.processes else dict.fromkeys(services.ports, front_port)
     return Addresses(

@@ -1,4 +1,4 @@
-"""`switchboard verify`: all that is known, as hashes. Talks to a running store's REST API."""
+"""`switchboard verify`: hashes of every user's state, over the REST API of a running store."""
 
 import json
 from collections.abc import Callable
@@ -8,17 +8,23 @@ from shared.errors import DependencyUnavailable
 from switchboard.admin_api import AdminApi
 
 _TIMEOUT_SECONDS = 600.0
-"""Between two users: one may have millions of messages."""
+"""For the time between two users: one of them may have millions of messages."""
 
 
 def verify(
     api_url: str, admin_token: str, *, user_id: str | None, on_user: Callable[[dict[str, Any]], None]
 ) -> dict[str, Any]:
-    """Return `users` and `hash` of all that is known; `on_user` gets what is known of each, as it comes.
+    """Return the total: `users`, their number, and `hash`.
+
+    Args:
+        api_url: ends in `/api`.
+        admin_token: the token.
+        user_id: only this user; None: all of them.
+        on_user: called for each user as its line arrives: user_id, conversations, messages, hash.
 
     Raises:
-        DependencyUnavailable: nobody answers, or not to the end.
-        PermanentError: the answer is no.
+        DependencyUnavailable: the API does not respond, or the response ends early.
+        PermanentError: the API responds with an error.
     """
     api = AdminApi(api_url, admin_token, timeout_seconds=_TIMEOUT_SECONDS)
     parameters = {} if user_id is None else {"user_id": user_id}
@@ -27,4 +33,4 @@ def verify(
         if "users" in state:
             return state
         on_user(state)
-    raise DependencyUnavailable("the answer was cut off before its end: Postgres may have gone away. Try again.")
+    raise DependencyUnavailable("The response was cut off: Postgres may have become unavailable. Try again.")

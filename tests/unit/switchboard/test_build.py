@@ -1,4 +1,4 @@
-"""The inbox is built with the Node that is here, or with one whose every byte was pinned; programs are stand-ins."""
+"""The inbox is built with the installed Node, or with a pinned one from a wheel; all programs are stand-ins."""
 
 import re
 import sys
@@ -22,7 +22,7 @@ def sources(tmp_path: Path) -> Path:
 
 
 def program(path: Path, version: str, *, log: Path | None = None) -> None:
-    """Put a program there that knows its version, and writes down what else it is told, and the `node` it sees."""
+    """Write a program that prints its version, and logs its other calls with the `node` that it sees."""
     path.parent.mkdir(exist_ok=True)
     note = f'echo "{path} $* with $(node --version)" >> {log}' if log else "true"
     path.write_text(f'#!/bin/sh\nif [ "$1" = --version ]; then echo {version}; else {note}; fi\n')
@@ -30,7 +30,7 @@ def program(path: Path, version: str, *, log: Path | None = None) -> None:
 
 
 def python(path: Path, log: Path, *, npm: str = "11.4.2", fails: bool = False) -> Path:
-    """Put a Python there whose `pip install` brings Node and npm into its folder."""
+    """Write a Python whose `pip install` puts Node and npm into its folder."""
     path.parent.mkdir(exist_ok=True)
     node = path.parent / "node"
     lines = [f'echo "{path} $*" >> {log}']
@@ -46,11 +46,11 @@ def python(path: Path, log: Path, *, npm: str = "11.4.2", fails: bool = False) -
 
 
 def build(tmp_path: Path, sources: Path, *folders: Path, fails: bool = False) -> list[str]:
-    """Build with what is in these folders; return what was called, without the folder of the test."""
+    """Build with the programs in these folders; return the calls, without the path of the test's folder."""
     log = tmp_path / _LOG
     path = ":".join([*map(str, folders), "/usr/bin-of-nobody"])
     stand_in = python(tmp_path / "venv" / "python", log, fails=fails)
-    build_inbox(say=lambda _: None, sources=sources, search_path=path, python=stand_in)
+    build_inbox(report=lambda _: None, sources=sources, search_path=path, python=stand_in)
     return log.read_text().replace(f"{tmp_path}/", "").splitlines()
 
 
@@ -64,14 +64,14 @@ def calls(npm: str, node: str) -> list[str]:
     ]
 
 
-def test_the_node_that_is_here_builds(tmp_path: Path, sources: Path) -> None:
+def test_an_installed_node_builds(tmp_path: Path, sources: Path) -> None:
     here = tmp_path / "here"
     program(here / "node", "v20.19.0")
     program(here / "npm", "10.8.2", log=tmp_path / _LOG)
     assert build(tmp_path, sources, here) == calls("here/npm", "v20.19.0")
 
 
-def test_npm_runs_with_the_node_that_was_found_though_an_older_one_is_beside_it(tmp_path: Path, sources: Path) -> None:
+def test_npm_runs_with_the_first_node_although_an_older_one_is_beside_it(tmp_path: Path, sources: Path) -> None:
     new, old = tmp_path / "new", tmp_path / "old"
     program(new / "node", "v22.1.0")
     program(old / "node", "v18.0.0")
@@ -84,7 +84,7 @@ def test_npm_runs_with_the_node_that_was_found_though_an_older_one_is_beside_it(
     [(None, None), ("v20.19.0", None), ("v20.18.3", "10.8.2"), ("v20.19.0", "8.19.4"), ("broken", "10.8.2")],
     ids=["no Node", "Node without npm", "Node too old", "npm too old", "Node that does not say"],
 )
-def test_node_comes_from_wheels_with_their_hashes(
+def test_a_missing_or_old_node_comes_from_wheels_with_their_hashes(
     tmp_path: Path, sources: Path, node: str | None, npm: str | None
 ) -> None:
     here = tmp_path / "here"
@@ -99,14 +99,14 @@ def test_node_is_taken_from_its_wheel_once(tmp_path: Path, sources: Path) -> Non
     assert build(tmp_path, sources).count(_INSTALL) == 1
 
 
-def test_a_wheel_that_is_not_the_pinned_one_is_not_used(tmp_path: Path, sources: Path) -> None:
+def test_a_wheel_with_another_hash_is_rejected(tmp_path: Path, sources: Path) -> None:
     with pytest.raises(StartupRefused, match="the hashes do not match"):
         build(tmp_path, sources, fails=True)
 
 
 def test_a_build_without_sources_says_where_they_should_be(tmp_path: Path) -> None:
-    with pytest.raises(StartupRefused, match="build it in a checkout"):
-        build_inbox(say=lambda _: None, sources=tmp_path, search_path="", python=Path(sys.executable))
+    with pytest.raises(StartupRefused, match="run this in a checkout"):
+        build_inbox(report=lambda _: None, sources=tmp_path, search_path="", python=Path(sys.executable))
 
 
 def test_every_wheel_of_node_is_pinned_by_version_and_hash() -> None:

@@ -1,4 +1,4 @@
-"""The front door over real sockets: whatever it does not have to understand passes as it came."""
+"""The development proxy over real sockets: whatever it need not understand passes unchanged."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -25,9 +25,9 @@ async def behind(backend: Backend) -> AsyncIterator[int]:
 async def exchange(port: int, request: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request)
-    answer = await asyncio.wait_for(reader.read(), 5)
+    response = await asyncio.wait_for(reader.read(), 5)
     writer.close()
-    return answer
+    return response
 
 
 def test_the_longest_prefix_that_ends_at_a_slash_decides() -> None:
@@ -47,7 +47,7 @@ def test_an_upgrade_keeps_its_connection_header_and_nothing_else_does() -> None:
     )
 
 
-async def test_a_body_passes_byte_for_byte_and_the_answer_comes_back() -> None:
+async def test_a_body_and_its_response_pass_byte_for_byte() -> None:
     seen = bytearray()
 
     async def backend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -58,11 +58,11 @@ async def test_a_body_passes_byte_for_byte_and_the_answer_comes_back() -> None:
 
     body = bytes(range(256)) * 1000
     async with behind(backend) as port, dev_proxy({"/x": port}, host="127.0.0.1", port=0) as (_, front):
-        answer = await exchange(front, b"POST /x?y=/z HTTP/1.1\r\nContent-Length: 200000\r\n\r\n" + body[:200_000])
+        response = await exchange(front, b"POST /x?y=/z HTTP/1.1\r\nContent-Length: 200000\r\n\r\n" + body[:200_000])
 
     assert bytes(seen) == body[:200_000]
-    assert answer.startswith(b"HTTP/1.1 200 OK")
-    assert b"Connection: close" in answer
+    assert response.startswith(b"HTTP/1.1 200 OK")
+    assert b"Connection: close" in response
 
 
 @pytest.mark.parametrize(
@@ -74,14 +74,14 @@ async def test_a_body_passes_byte_for_byte_and_the_answer_comes_back() -> None:
         pytest.param(b"GET /x HTTP/1.1\r\n\r\n", b"503", id="nobody behind"),
     ],
 )
-async def test_what_cannot_be_passed_on_is_answered_in_words(request_head: bytes, status: bytes) -> None:
+async def test_a_request_that_cannot_be_forwarded_gets_an_error_response(request_head: bytes, status: bytes) -> None:
     async with dev_proxy({"/x": 1}, host="127.0.0.1", port=0) as (_, front):
-        answer = await exchange(front, request_head)
+        response = await exchange(front, request_head)
 
-    assert answer.split()[1] == status
+    assert response.split()[1] == status
 
 
-async def test_before_there_is_anything_to_lead_to_a_client_is_asked_to_come_again() -> None:
+async def test_without_routes_a_client_is_asked_to_retry() -> None:
     async def backend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n" + await reader.readuntil(b"\r\n\r\n"))
 
@@ -96,8 +96,8 @@ async def test_before_there_is_anything_to_lead_to_a_client_is_asked_to_come_aga
     assert late.split()[1] == b"200"
 
 
-async def test_stopping_cuts_every_connection_but_those_to_the_ports_that_say_good_bye() -> None:
-    """The one that is cut has sent half a request, which its service does not even read."""
+async def test_stopping_cuts_every_connection_except_those_to_draining_ports() -> None:
+    """The cut connection has sent half a request, which its service does not read."""
     gone = asyncio.Event()
 
     async def waiting(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
@@ -112,16 +112,16 @@ async def test_stopping_cuts_every_connection_but_those_to_the_ports_that_say_go
         writer.write(b"good bye")
 
     async with behind(waiting) as cut, behind(parting) as kept, asyncio.timeout(5):
-        async with dev_proxy({"/": cut, "/ws": kept}, host="127.0.0.1", port=0) as (door, front):
+        async with dev_proxy({"/": cut, "/ws": kept}, host="127.0.0.1", port=0) as (proxy, front):
             reader, writer = await asyncio.open_connection("127.0.0.1", front)
             writer.write(b"GET /ws HTTP/1.1\r\n\r\n")
             assert await reader.readuntil(b"\r\n\r\n")
             unfinished = await asyncio.open_connection("127.0.0.1", front)
             unfinished[1].write(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n")
             silent = await asyncio.open_connection("127.0.0.1", front)
-            while set(door._connections.values()) != {kept, cut, None}:  # noqa: ASYNC110 - nothing wakes us for that
+            while set(proxy._connections.values()) != {kept, cut, None}:  # noqa: ASYNC110 - nothing wakes us for that
                 await asyncio.sleep(0.001)
-            door.stop(all_but=[kept])
+            proxy.stop(all_but=[kept])
 
             assert await unfinished[0].read() == b""
             assert await silent[0].read() == b""
@@ -132,7 +132,7 @@ async def test_stopping_cuts_every_connection_but_those_to_the_ports_that_say_go
             open_writer.close()
 
 
-async def test_leaving_ends_connections_that_are_still_open() -> None:
+async def test_leaving_the_context_ends_open_connections() -> None:
     async def backend(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()
 

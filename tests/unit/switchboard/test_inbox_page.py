@@ -21,26 +21,26 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-async def test_the_page_may_do_nothing_inline_and_nobody_may_embed_it(folder: Path) -> None:
+async def test_the_page_allows_nothing_inline_and_cannot_be_embedded(folder: Path) -> None:
     async with client(folder) as http:
-        answer = await http.get("/")
-    policy = answer.headers["content-security-policy"]
-    assert "Inbox" in answer.text
+        response = await http.get("/")
+    policy = response.headers["content-security-policy"]
+    assert "Inbox" in response.text
     assert "unsafe" not in policy
     assert "default-src 'none'; script-src 'self'; style-src 'self'" in policy
     assert "connect-src 'self' ws://127.0.0.1:8080 wss://127.0.0.1:8080;" in policy
     assert "frame-ancestors 'none'" in policy
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["cache-control"] == "no-cache"
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["cache-control"] == "no-cache"
 
 
-async def test_assets_are_kept_for_ever_and_compressed(folder: Path) -> None:
+async def test_assets_are_immutable_and_compressed(folder: Path) -> None:
     async with client(folder) as http:
-        answer = await http.get("/assets/index-abc.js", headers={"Accept-Encoding": "gzip"})
-    assert answer.text.startswith("const inbox")
-    assert answer.headers["content-encoding"] == "gzip"
-    assert "immutable" in answer.headers["cache-control"]
-    assert "javascript" in answer.headers["content-type"]
+        response = await http.get("/assets/index-abc.js", headers={"Accept-Encoding": "gzip"})
+    assert response.text.startswith("const inbox")
+    assert response.headers["content-encoding"] == "gzip"
+    assert "immutable" in response.headers["cache-control"]
+    assert "javascript" in response.headers["content-type"]
 
 
 @pytest.mark.parametrize(
@@ -54,11 +54,11 @@ async def test_nothing_else_is_served(folder: Path, path: str) -> None:
 
 async def test_a_page_that_is_not_built_says_how_to_build_it(tmp_path: Path) -> None:
     async with client(tmp_path / "nowhere") as http:
-        answer = await http.get("/")
-    assert "make inbox" in answer.text
+        response = await http.get("/")
+    assert "make inbox" in response.text
 
 
-async def test_the_page_is_told_who_may_embed_it_and_where_a_token_names_its_user(folder: Path) -> None:
+async def test_the_configuration_names_embedding_origins_and_the_user_claim(folder: Path) -> None:
     async with client(folder, "https://desk.example") as http:
         assert (await http.get("/config.json")).json() == {
             "embedding_origins": ["https://desk.example"],
@@ -67,7 +67,7 @@ async def test_the_page_is_told_who_may_embed_it_and_where_a_token_names_its_use
         assert "frame-ancestors https://desk.example;" in (await http.get("/")).headers["content-security-policy"]
 
 
-def test_a_host_that_is_none_adds_nothing_to_the_policy() -> None:
+def test_an_invalid_host_adds_nothing_to_the_policy() -> None:
     assert "connect-src 'self';" in content_security_policy("a; script-src *", ())
 
 
@@ -82,24 +82,24 @@ def test_a_host_that_is_none_adds_nothing_to_the_policy() -> None:
         "javascript:x",
     ],
 )
-def test_an_origin_that_is_not_exactly_one_is_refused(given: str) -> None:
+def test_anything_but_an_exact_origin_is_refused(given: str) -> None:
     with pytest.raises(StartupRefused):
         embedding_origins({"SWITCHBOARD_EMBEDDING_ORIGINS": given})
 
 
 def test_origins_are_separated_by_commas() -> None:
-    told = {"SWITCHBOARD_EMBEDDING_ORIGINS": "https://a.example, http://127.0.0.1:3000"}
-    assert embedding_origins(told) == ("https://a.example", "http://127.0.0.1:3000")
+    environment = {"SWITCHBOARD_EMBEDDING_ORIGINS": "https://a.example, http://127.0.0.1:3000"}
+    assert embedding_origins(environment) == ("https://a.example", "http://127.0.0.1:3000")
     assert embedding_origins({}) == ()
 
 
-def test_the_front_door_of_compose_says_the_same_policy() -> None:
+def test_nginx_sends_the_same_policy() -> None:
     written = Path(__file__).parents[3] / "deploy" / "nginx.conf"
-    [told] = re.findall(r'Content-Security-Policy "([^"]+)"', written.read_text())
+    [policy] = re.findall(r'Content-Security-Policy "([^"]+)"', written.read_text())
 
     own = content_security_policy("inbox.example:8080", ("https://desk.example",))
 
     assert (
-        told.replace("$http_host", "inbox.example:8080").replace("${INBOX_EMBEDDING_ORIGINS}", "https://desk.example")
+        policy.replace("$http_host", "inbox.example:8080").replace("${INBOX_EMBEDDING_ORIGINS}", "https://desk.example")
         == own
     )

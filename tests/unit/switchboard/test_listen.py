@@ -34,25 +34,25 @@ async def closing(*visits: Visit) -> AsyncIterator[str]:
 
 
 async def waits_of(*visits: Visit) -> Sequence[float]:
-    """Return how long it waited after each visit but the last one, in seconds as announced."""
+    """Return the announced delays after each visit but the last, in seconds."""
     said: list[str] = []
     async with closing(*visits, DONE) as url, asyncio.timeout(15):
         with pytest.raises(PermanentError):
-            await listen(url, after=None, write=said.append, say=said.append)
-    return [float(found[1]) for line in said if (found := re.search(r"again in ([0-9.]+) s", line))]
+            await listen(url, after=None, write=said.append, report=said.append)
+    return [float(found[1]) for line in said if (found := re.search(r"reconnecting in ([0-9.]+) s", line))]
 
 
 @pytest.mark.parametrize(
     ("code", "sentence"),
-    [(4001, "expired"), (4003, "another user"), (4009, "as many sockets"), (4400, "does not understand")],
+    [(4001, "expired"), (4003, "another user"), (4009, "too many open connections"), (4400, "does not understand")],
 )
-async def test_a_close_code_that_waiting_does_not_cure_ends_it_with_a_sentence(code: int, sentence: str) -> None:
+async def test_a_final_close_code_ends_it_with_a_sentence(code: int, sentence: str) -> None:
     async with closing((False, code, "")) as url, asyncio.timeout(5):
         with pytest.raises(PermanentError, match=sentence):
-            await listen(url, after=None, write=print, say=print)
+            await listen(url, after=None, write=print, report=print)
 
 
-async def test_a_server_that_restarts_says_when_to_come_back() -> None:
+async def test_a_restarting_server_says_when_to_reconnect() -> None:
     [first, second, third] = await waits_of(
         (True, 1012, "retry_after_ms=100"), (True, 1012, "retry_after_ms=1000"), (True, 1012, "soon")
     )
@@ -62,7 +62,7 @@ async def test_a_server_that_restarts_says_when_to_come_back() -> None:
     assert 0.2 <= third <= 0.5, "as after any other loss"
 
 
-async def test_the_pauses_grow_until_the_server_has_said_hello() -> None:
+async def test_the_delays_grow_until_the_server_sends_hello() -> None:
     [first, second, third] = await waits_of((False, 1011, ""), (False, 1011, ""), (True, 1011, ""))
 
     assert 0.2 <= first <= 0.5

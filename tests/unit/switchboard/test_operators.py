@@ -1,4 +1,4 @@
-"""`switchboard ledger` and `switchboard verify`, as they are typed, against an API that answers as it is told."""
+"""`switchboard ledger` and `switchboard verify` as command lines, against an API with canned responses."""
 
 import json
 from collections.abc import Iterator
@@ -26,20 +26,20 @@ MISSING = {
 USER = {"user_id": "user-1", "conversations": 2, "messages": 30, "hash": "aa"}
 TOTAL = {"users": 1, "hash": "bb"}
 
-Answers = dict[str, tuple[int, str]]
+Responses = dict[str, tuple[int, str]]
 
 
 @contextmanager
-def answering(answers: Answers) -> Iterator[tuple[str, list[tuple[str, dict[str, list[str]]]]]]:
-    """Yield the API's address, and what it was asked: path and query."""
-    asked: list[tuple[str, dict[str, list[str]]]] = []
+def serving(responses: Responses) -> Iterator[tuple[str, list[tuple[str, dict[str, list[str]]]]]]:
+    """Yield the API's address, and the path and query of each request it received."""
+    requests: list[tuple[str, dict[str, list[str]]]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             url = urlsplit(self.path)
-            asked.append((url.path, parse_qs(url.query)))
+            requests.append((url.path, parse_qs(url.query)))
             is_known = self.headers["Authorization"] == "Bearer new"
-            status, text = answers[url.path] if is_known else (401, '{"title": "A valid bearer token is needed."}')
+            status, text = responses[url.path] if is_known else (401, '{"title": "A valid bearer token is needed."}')
             self.send_response(status)
             self.send_header("Content-Length", str(len(text.encode())))
             self.end_headers()
@@ -52,19 +52,19 @@ def answering(answers: Answers) -> Iterator[tuple[str, list[tuple[str, dict[str,
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/api", asked
+        yield f"http://127.0.0.1:{server.server_port}/api", requests
     finally:
         server.shutdown()
         thread.join(timeout=5)
         server.server_close()
 
 
-def run(command: str, answers: Answers, *arguments: str, token: str = "new,old") -> Result:
-    with answering(answers) as (url, _):
+def run(command: str, responses: Responses, *arguments: str, token: str = "new,old") -> Result:
+    with serving(responses) as (url, _):
         return CliRunner().invoke(app, [command, "--api", url, "--admin-token", token, *arguments])
 
 
-def ledger(accounts: list[Any], missing: list[Any]) -> Answers:
+def ledger(accounts: list[Any], missing: list[Any]) -> Responses:
     return {
         "/api/ledger": (200, json.dumps(accounts)),
         "/api/ledger/unaccounted": (200, json.dumps(missing)),
@@ -80,27 +80,27 @@ def test_a_ledger_that_balances_is_a_table_and_a_sentence() -> None:
         "account", "received", "stored", "duplicate", "parked", "waiting", "ignored", "unaccounted",
     ]  # fmt: skip
     assert row.split() == ["facebook/page-1", "10", "5", "1", "1", "1", "2", "0"]
-    assert sums.split() == ["all", "10", "5", "1", "1", "1", "2", "0"]
+    assert sums.split() == ["total", "10", "5", "1", "1", "1", "2", "0"]
     assert len(head) == len(row) == len(sums)
-    assert rest == ["", "Ignored: 1 expired, 1 messaging.other.", "Everything that came in is accounted for."]
+    assert rest == ["", "Ignored: 1 expired, 1 messaging.other.", "Every received item is accounted for."]
 
 
 def test_an_empty_ledger_balances_too() -> None:
     result = run("ledger", ledger([], []))
 
     assert result.exit_code == 0
-    assert result.stdout.splitlines()[1].split() == ["all", *["0"] * 7]
+    assert result.stdout.splitlines()[1].split() == ["total", *["0"] * 7]
 
 
-def test_what_has_just_come_in_is_not_missing() -> None:
+def test_what_was_received_within_a_minute_is_not_missing() -> None:
     result = run("ledger", ledger([ACCOUNT, NO_PAGE], []))
 
     assert result.exit_code == 0
     assert "facebook/(no page)" in result.stdout
-    assert "Nothing is missing: the 2 unaccounted items came in within the last minute." in result.stdout
+    assert "Nothing is missing: the 2 unaccounted items were received within the last minute." in result.stdout
 
 
-def test_what_is_missing_is_named_and_the_command_fails() -> None:
+def test_missing_items_are_listed_and_the_command_fails() -> None:
     result = run("ledger", ledger([ACCOUNT], [MISSING]))
 
     assert result.exit_code == 1
@@ -115,36 +115,36 @@ def test_a_program_gets_the_ledger_as_json(missing: list[Any]) -> None:
     assert json.loads(result.stdout) == {"accounts": [ACCOUNT], "missing": missing}
 
 
-def test_a_day_is_asked_for_with_its_zone() -> None:
-    with answering(ledger([], [])) as (url, asked):
+def test_a_day_without_a_zone_is_sent_as_utc() -> None:
+    with serving(ledger([], [])) as (url, requests):
         CliRunner().invoke(app, ["ledger", "--api", url, "--admin-token", "new", "--since", "2026-01-31"])
 
-    assert asked[0] == ("/api/ledger", {"since": ["2026-01-31T00:00:00+00:00"]})
+    assert requests[0] == ("/api/ledger", {"since": ["2026-01-31T00:00:00+00:00"]})
 
 
-def test_what_goes_wrong_is_a_sentence() -> None:
-    away = CliRunner().invoke(app, ["ledger", "--api", "http://127.0.0.1:9/api", "--admin-token", "new"])
+def test_errors_are_printed_as_sentences() -> None:
+    unavailable = CliRunner().invoke(app, ["ledger", "--api", "http://127.0.0.1:9/api", "--admin-token", "new"])
     refused = run("ledger", ledger([], []), token="wrong")
     no_time = run("ledger", ledger([], []), "--since", "yesterday")
 
-    assert [result.exit_code for result in (away, refused, no_time)] == [1, 1, 1]
-    assert "does not answer" in away.stderr
+    assert [result.exit_code for result in (unavailable, refused, no_time)] == [1, 1, 1]
+    assert "does not respond" in unavailable.stderr
     assert "401" in refused.stderr
-    assert "'yesterday' is no time" in no_time.stderr
-    assert not any("Traceback" in result.output for result in (away, refused, no_time))
+    assert "'yesterday' is not a time" in no_time.stderr
+    assert not any("Traceback" in result.output for result in (unavailable, refused, no_time))
 
 
-def verification(*lines: Any) -> Answers:
+def verification(*lines: Any) -> Responses:
     return {"/api/verify": (200, "".join(json.dumps(line) + "\n" for line in lines))}
 
 
-def test_verifying_prints_a_line_a_user_and_the_total() -> None:
+def test_verify_prints_a_line_per_user_and_the_total() -> None:
     result = run("verify", verification(USER, TOTAL))
 
     assert result.exit_code == 0
     user, total = result.stdout.splitlines()
     assert user.split() == ["aa", "2", "conversations", "30", "messages", "user-1"]
-    assert total.split() == ["bb", "1", "users", "in", "all"]
+    assert total.split() == ["bb", "1", "users", "in", "total"]
 
 
 def test_a_program_gets_the_lines_as_json() -> None:
@@ -154,21 +154,21 @@ def test_a_program_gets_the_lines_as_json() -> None:
 
 
 @pytest.mark.parametrize(("expected", "status"), [("bb", 0), ("cc", 1)])
-def test_two_runs_are_compared_by_the_total(expected: str, status: int) -> None:
+def test_two_systems_are_compared_by_the_total(expected: str, status: int) -> None:
     result = run("verify", verification(USER, TOTAL), "--expect", expected)
 
     assert result.exit_code == status
-    assert ("the facts are not the same" in result.stderr) == bool(status)
+    assert ("the content differs" in result.stderr) == bool(status)
 
 
-def test_one_user_is_asked_for_by_name() -> None:
-    with answering(verification(TOTAL)) as (url, asked):
+def test_verify_can_be_limited_to_one_user() -> None:
+    with serving(verification(TOTAL)) as (url, requests):
         CliRunner().invoke(app, ["verify", "--api", url, "--admin-token", "new", "--user", "user-1"])
 
-    assert asked == [("/api/verify", {"user_id": ["user-1"]})]
+    assert requests == [("/api/verify", {"user_id": ["user-1"]})]
 
 
-def test_an_answer_that_was_cut_off_is_not_taken_for_a_whole_one() -> None:
+def test_a_response_that_was_cut_off_is_an_error() -> None:
     result = run("verify", verification(USER))
 
     assert result.exit_code == 1
