@@ -17,13 +17,13 @@ from pydantic import SecretStr
 
 from enricher.accounts import AccountCache
 from enricher.graph.breaker import Breaker
-from enricher.graph.limiter import Budgets, Ceilings
-from enricher.graph.policy import GraphGate
+from enricher.graph.limiter import CallLimiter, RateLimits
+from enricher.graph.policy import GraphPolicy
 from enricher.handlers import WebhookHandler
 from enricher.metrics import Metrics
 from enricher.pages import Page
 from enricher.profiles.directory import ProfileDirectory
-from enricher.profiles.lookups import Wanted
+from enricher.profiles.lookups import ProfileKey
 from shared.contracts import Event, Platform, Profile, WebhookReceivedV1, derive_id, encode
 from shared.contracts.internal import Owner, PageOwners
 from shared.security.cipher import TokenCipher
@@ -49,7 +49,7 @@ class Warm:
         )
         return PageOwners(platform=platform, page_id=page_id, version=1, owners=(owner,))
 
-    async def last_known(self, wanted: Sequence[Wanted]) -> Mapping[Wanted, Profile]:
+    async def last_known(self, wanted: Sequence[ProfileKey]) -> Mapping[ProfileKey, Profile]:
         return {one: Profile(name=f"Customer {one.participant_id}", fetched_at=NOW) for one in wanted}
 
     async def profile(self, page: Page, participant_id: str, token: SecretStr) -> Profile:
@@ -100,12 +100,12 @@ async def main(webhooks: int) -> None:
     metrics = Metrics(CollectorRegistry())
     cipher = TokenCipher([SecretStr(Fernet.generate_key().decode())])
     warm, sink, clock = Warm(cipher), Sink(), asyncio.get_running_loop().time
-    gate = GraphGate(
+    gate = GraphPolicy(
         cipher=cipher,
         breaker=Breaker(failures_to_open=5, open_seconds=10),
         media_breaker=lambda: Breaker(failures_to_open=5, open_seconds=10),
-        budgets=Budgets(
-            Ceilings(page_per_second=20, page_per_hour=5000, app_per_second=100), clock=clock, metrics=metrics
+        budgets=CallLimiter(
+            RateLimits(page_per_second=20, page_per_hour=5000, app_per_second=100), clock=clock, metrics=metrics
         ),
         on_refused_token=refused,
         concurrent_calls=20,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from enricher.events import inbox_enriched, webhook_split
 from enricher.parsing.items import BadItem
-from enricher.parsing.parse import typed
+from enricher.parsing.parse import parse_item
 from enricher.parsing.split import split_webhook
 from shared.contracts import Event, Hop, Profile, ProfileResolvedV1, WebhookReceivedV1, derive_id
 from tests.builders import NOON
@@ -110,7 +110,7 @@ def _published(webhook: WebhookReceivedV1, owners: dict[str, str]) -> Iterable[E
     yield manifest
     for split in splits:
         assert not isinstance(split, BadItem), split.reason
-        item = typed(split, received_at=webhook.received_at, own_app_ids=OWN_APP_IDS)
+        item = parse_item(split, received_at=webhook.received_at, own_app_ids=OWN_APP_IDS)
         yield inbox_enriched(webhook, item, owners[split.page_id], now=webhook.received_at)
 
 

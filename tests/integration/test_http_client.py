@@ -9,9 +9,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from enricher.errors import GraphSilent, GraphUnavailable
+from enricher.errors import GraphTimeout, GraphUnavailable
 from enricher.media.addressing import AllowedHosts
-from enricher.media.downloads import Downloads
+from enricher.media.downloads import Downloader
 from shared.http.client import CallFailed, CallTimedOut, call, http_client
 
 PIECE = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nx"
@@ -43,7 +43,7 @@ async def peer(does: str) -> AsyncIterator[str]:
 
 
 async def downloaded(client: httpx.AsyncClient, url: str) -> None:
-    downloads = Downloads(client, hosts=AllowedHosts((), url), idle_seconds=0.3, max_bytes=10_000)
+    downloads = Downloader(client, hosts=AllowedHosts((), url), idle_seconds=0.3, max_bytes=10_000)
     async with downloads.opened(url, SecretStr("token")) as download:
         async for _ in download.pieces:
             pass
@@ -60,7 +60,7 @@ async def test_only_who_does_not_answer_is_silent(does: str, *, is_silent: bool)
             await downloaded(client, url)
 
     assert isinstance(failed.value, CallTimedOut) is is_silent
-    assert isinstance(unavailable.value, GraphSilent) is is_silent
+    assert isinstance(unavailable.value, GraphTimeout) is is_silent
 
 
 async def test_a_client_that_gives_up_by_itself_has_met_silence_too() -> None:

@@ -132,7 +132,7 @@ async def test_an_unreadable_body_is_parked_whole_and_a_bad_item_alone() -> None
         assert set(names(made)) == {"hello", "how can we help?"}
         whole, alone = sorted(made.parked, key=lambda parked: parked.reason)
         assert "not JSON" in whole.reason
-        assert alone.reason == "an item of messaging that is no object"
+        assert alone.reason == "an item of messaging is not an object"
         assert {whole.handler, alone.handler} == {"enricher.webhooks.v1"}
         assert {whole.event_type, alone.event_type} == {"webhook.received.v1"}
         assert (alone.webhook_id, alone.item_index) == (made.manifests[0].webhook_id, 0)

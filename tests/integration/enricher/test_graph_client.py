@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from enricher.errors import GraphRefused, GraphSilent, GraphUnavailable, RateLimited, TokenDead
+from enricher.errors import GraphCallRejected, GraphTimeout, GraphUnavailable, RateLimited, TokenRefused
 from enricher.graph.client import GraphClient
 from enricher.graph.usage import Usage
 from enricher.pages import Page
@@ -105,10 +105,10 @@ async def test_the_secret_of_the_tokens_own_app_signs(token: str, secret: bytes)
 @pytest.mark.parametrize(
     ("token", "error"),
     [
-        pytest.param("slow", GraphSilent, id="slow"),
+        pytest.param("slow", GraphTimeout, id="slow"),
         pytest.param("page", GraphUnavailable, id="no JSON"),
         pytest.param("moved", GraphUnavailable, id="a redirect"),
-        pytest.param("dead", TokenDead, id="an error with status 200"),
+        pytest.param("dead", TokenRefused, id="an error with status 200"),
     ],
 )
 async def test_an_answer_that_is_none_is_a_typed_error(token: str, error: type[Exception]) -> None:
@@ -138,7 +138,7 @@ async def test_an_answer_that_is_too_large_is_not_read_to_its_end() -> None:
 @pytest.mark.parametrize("participant_id", ["", "..", ".", "a/b", "a?b", "a b", "ä", "a\n"])
 async def test_an_id_that_is_no_path_is_refused_without_a_call(participant_id: str) -> None:
     async with client() as (graph, facebook, instagram):
-        with pytest.raises(GraphRefused):
+        with pytest.raises(GraphCallRejected):
             await graph.profile(ACCOUNT, participant_id, SecretStr("EAAB"))
 
         assert facebook.requests == instagram.requests == []
@@ -146,7 +146,7 @@ async def test_an_id_that_is_no_path_is_refused_without_a_call(participant_id: s
 
 async def test_whatsapp_has_no_look_up() -> None:
     async with client() as (graph, facebook, _):
-        with pytest.raises(GraphRefused):
+        with pytest.raises(GraphCallRejected):
             await graph.profile(("whatsapp", "1041"), WHO, SecretStr("EAAB"))
 
         assert facebook.requests == []

@@ -7,7 +7,7 @@ import pytest
 
 from enricher.events import inbox_enriched, item_parked, profile_requested, webhook_split, webhook_unclaimed
 from enricher.parsing.items import BadItem, SplitItem
-from enricher.parsing.parse import TypedItem, typed
+from enricher.parsing.parse import ParsedItem, parse_item
 from enricher.parsing.split import Webhook, split_body, split_webhook
 from shared.contracts import InboxEnrichedV1, WebhookReceivedV1, conversation_id, decode
 from tests.builders import BODY, NOON, webhook_received, webhook_released
@@ -16,10 +16,10 @@ from tests.unit.enricher.bodies import contact, echo, encoded, event, page, what
 LATER = NOON + timedelta(minutes=1)
 
 
-def first(webhook: Webhook) -> TypedItem:
+def first(webhook: Webhook) -> ParsedItem:
     [split] = split_webhook(webhook)
     assert isinstance(split, SplitItem)
-    return typed(split, received_at=webhook.received_at)
+    return parse_item(split, received_at=webhook.received_at)
 
 
 def enriched(body: Any) -> InboxEnrichedV1:
@@ -47,7 +47,7 @@ def test_an_id_depends_on_what_an_item_says_and_where_it_stood_and_on_nothing_el
     [_, neighbour] = split_body("facebook", encoded(page(echo(), event(), time=5)))
     assert isinstance(neighbour, SplitItem)
 
-    assert typed(neighbour, received_at=LATER).id == alone
+    assert parse_item(neighbour, received_at=LATER).id == alone
     assert enriched(page(dict(reversed(event().items())))).id == alone
     assert enriched(page(event(), channel="standby")).id != alone
     assert enriched(page(event(), kind="instagram")).id != alone

@@ -7,7 +7,7 @@ import pytest
 
 from enricher import refused_tokens as module
 from enricher.pages import Page
-from enricher.refused_tokens import Refusals
+from enricher.refused_tokens import RefusedTokens
 from shared.contracts import Event, TokenRefusedV1
 from shared.errors import DependencyUnavailable
 from tests.builders import NOON
@@ -33,11 +33,11 @@ def publisher() -> Publisher:
 
 
 @pytest.fixture
-def refusals(publisher: Publisher) -> Refusals:
-    return Refusals(publisher, now=lambda: NOON)
+def refusals(publisher: Publisher) -> RefusedTokens:
+    return RefusedTokens(publisher, now=lambda: NOON)
 
 
-async def test_a_token_is_told_once_and_a_later_one_again(publisher: Publisher, refusals: Refusals) -> None:
+async def test_a_token_is_told_once_and_a_later_one_again(publisher: Publisher, refusals: RefusedTokens) -> None:
     for version in (3, 3, 2, 4):
         refusals.report(PAGE, version, "expired")
         await refusals.publish()
@@ -45,7 +45,7 @@ async def test_a_token_is_told_once_and_a_later_one_again(publisher: Publisher, 
     assert publisher.told == [("page-1", 3, "expired"), ("page-1", 4, "expired")]
 
 
-async def test_what_cannot_be_told_is_told_when_it_can(publisher: Publisher, refusals: Refusals) -> None:
+async def test_what_cannot_be_told_is_told_when_it_can(publisher: Publisher, refusals: RefusedTokens) -> None:
     publisher.failures = 1
     refusals.report(PAGE, 3, "expired")
     with pytest.raises(DependencyUnavailable):

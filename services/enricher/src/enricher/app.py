@@ -15,18 +15,18 @@ from prometheus_client import CollectorRegistry
 from enricher.accounts import AccountCache
 from enricher.graph.breaker import Breaker
 from enricher.graph.client import GraphClient
-from enricher.graph.limiter import Budgets, Ceilings
-from enricher.graph.policy import GraphGate
+from enricher.graph.limiter import CallLimiter, RateLimits
+from enricher.graph.policy import GraphPolicy
 from enricher.handlers import WebhookHandler
 from enricher.media.addressing import AllowedHosts
-from enricher.media.downloads import Downloads
-from enricher.media.fair_semaphore import Turns
+from enricher.media.downloads import Downloader
+from enricher.media.fair_semaphore import FairSemaphore
 from enricher.media.routes import Limits, MediaEndpoint, enricher_app
-from enricher.media.service import MediaDesk
+from enricher.media.service import MediaService
 from enricher.metrics import Metrics
 from enricher.profiles.directory import ProfileDirectory
 from enricher.profiles.lookup_worker import LookupWorker
-from enricher.refused_tokens import Refusals
+from enricher.refused_tokens import RefusedTokens
 from enricher.settings import Settings
 from enricher.store import StoreClient
 from shared.errors import DependencyUnavailable
@@ -53,8 +53,8 @@ class _Parts(NamedTuple):
     accounts: AccountCache
     profiles: ProfileDirectory
     graph: GraphClient
-    gate: GraphGate
-    refusals: Refusals
+    gate: GraphPolicy
+    refusals: RefusedTokens
     handler: WebhookHandler
     worker: LookupWorker
 
@@ -142,7 +142,7 @@ def _assemble(
 ) -> _Parts:
     clock = asyncio.get_running_loop().time
     store = _store(settings, store_http)
-    refusals = Refusals(broker, now=_now)
+    refusals = RefusedTokens(broker, now=_now)
     budgets = _budgets(settings, metrics)
     graph = _graph(settings, graph_http, budgets)
     gate = _gate(settings, budgets, refusals, metrics)
@@ -171,11 +171,11 @@ def _store(settings: Settings, store_http: httpx.AsyncClient) -> StoreClient:
     )
 
 
-def _gate(settings: Settings, budgets: Budgets, refusals: Refusals, metrics: Metrics) -> GraphGate:
+def _gate(settings: Settings, budgets: CallLimiter, refusals: RefusedTokens, metrics: Metrics) -> GraphPolicy:
     def breaker() -> Breaker:
         return Breaker(failures_to_open=BREAKER_FAILURES, open_seconds=settings.graph_breaker_seconds)
 
-    return GraphGate(
+    return GraphPolicy(
         cipher=TokenCipher(settings.encryption_keys),
         breaker=breaker(),
         media_breaker=breaker,
@@ -188,17 +188,17 @@ def _gate(settings: Settings, budgets: Budgets, refusals: Refusals, metrics: Met
     )
 
 
-def _budgets(settings: Settings, metrics: Metrics) -> Budgets:
-    ceilings = Ceilings(
+def _budgets(settings: Settings, metrics: Metrics) -> CallLimiter:
+    ceilings = RateLimits(
         page_per_second=settings.graph_calls_per_page_per_second,
         page_per_hour=settings.graph_calls_per_page_per_hour,
         app_per_second=settings.graph_calls_per_second,
         limit_hold_seconds=settings.graph_limit_hold_seconds,
     )
-    return Budgets(ceilings, clock=asyncio.get_running_loop().time, metrics=metrics)
+    return CallLimiter(ceilings, clock=asyncio.get_running_loop().time, metrics=metrics)
 
 
-def _graph(settings: Settings, graph_http: httpx.AsyncClient, budgets: Budgets) -> GraphClient:
+def _graph(settings: Settings, graph_http: httpx.AsyncClient, budgets: CallLimiter) -> GraphClient:
     return GraphClient(
         graph_http,
         url=str(settings.graph_url),
@@ -220,20 +220,20 @@ def _media(
     store_http: httpx.AsyncClient,
     media_http: httpx.AsyncClient,
 ) -> MediaEndpoint:
-    downloads = Downloads(
+    downloads = Downloader(
         media_http,
         hosts=AllowedHosts(settings.media_hosts, str(settings.graph_url)),
         idle_seconds=settings.media_idle_seconds,
         max_bytes=settings.media_max_bytes,
     )
-    desk = MediaDesk(
+    desk = MediaService(
         # A client of its own: what media cost takes no connection of webhooks, and how they fare is no news of the
         # store to readiness.
         _store(settings, store_http),
         gate=parts.gate,
         graph=parts.graph,
         downloads=downloads,
-        turns=Turns(settings.media_concurrent_downloads, wait_seconds=settings.media_turn_seconds),
+        turns=FairSemaphore(settings.media_concurrent_downloads, wait_seconds=settings.media_turn_seconds),
     )
     limits = Limits(
         total_seconds=settings.media_timeout_seconds,

@@ -1,20 +1,19 @@
-"""What can be wrong with a webhook, with a call to the Graph API, and with what it hands out.
+"""What can be wrong with a call to the Graph API, and with what it hands out.
 
 SwitchboardError
 ├── DependencyUnavailable
 │   └── StoreRefuses        the store takes a question for wrong
 ├── TransientError
 │   ├── GraphUnavailable    no answer, or one that says "later"
-│   │   └── GraphSilent     no answer within the time
+│   │   └── GraphTimeout     no answer within the time
 │   ├── RateLimited         too many calls for this page or app
 │   ├── PolicyBlocked       the platform has stopped the page or app for what it did
 │   └── CallsOnHold         no call was made: a limit, or a token that cannot be opened
 └── PermanentError
-    ├── UnreadableBody      a webhook's body that holds nothing that could be split
-    ├── TokenDead           the page must be connected again
+    ├── TokenRefused           the page must be connected again
     ├── PermissionMissing   the token may not read this
-    ├── PersonUnreadable    this person's profile is not to be had, for now
-    ├── GraphRefused        the call itself is wrong
+    ├── ProfileInaccessible    this person's profile is not to be had, for now
+    ├── GraphCallRejected        the call itself is wrong
     ├── MediaGone           the platform has the medium no more
     └── MediaTooLarge       it is larger than what is passed on
 """
@@ -29,15 +28,11 @@ class StoreRefuses(DependencyUnavailable):
     """
 
 
-class UnreadableBody(PermanentError):
-    """A verified body that cannot be split into items: parked as it came."""
-
-
 class GraphUnavailable(TransientError):
     """The Graph API did not answer, or asked to be called again."""
 
 
-class GraphSilent(GraphUnavailable):
+class GraphTimeout(GraphUnavailable):
     """The Graph API took longer than a call may: another one would only wait as long again."""
 
 
@@ -71,7 +66,7 @@ class CallsOnHold(TransientError):
         self.hold_seconds = hold_seconds
 
 
-class TokenDead(PermanentError):
+class TokenRefused(PermanentError):
     """The access token is expired, revoked or invalid: only connecting the page again helps.
 
     Args:
@@ -88,11 +83,11 @@ class PermissionMissing(PermanentError):
     """The token is alive and may not do this."""
 
 
-class PersonUnreadable(PermanentError):
+class ProfileInaccessible(PermanentError):
     """The person gave no consent, blocked the page or is gone."""
 
 
-class GraphRefused(PermanentError):
+class GraphCallRejected(PermanentError):
     """The call is wrong, whoever makes it and whenever."""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from enricher.parsing.items import BadItem, Split, SplitItem
-from enricher.parsing.parse import TypedItem
+from enricher.parsing.parse import ParsedItem
 from enricher.parsing.split import Webhook, minimal_entry
 from shared.contracts import (
     Hop,
@@ -26,7 +26,7 @@ from shared.contracts import (
 SERVICE = "enricher"
 
 
-def inbox_enriched(webhook: Webhook, item: TypedItem, user_id: str, *, now: datetime) -> InboxEnrichedV1:
+def inbox_enriched(webhook: Webhook, item: ParsedItem, user_id: str, *, now: datetime) -> InboxEnrichedV1:
     """Return the event of an item that belongs to `user_id`; whoever wrote it is named as far as the webhook does."""
     platform, participant = item.split.platform, item.participant_id
     return InboxEnrichedV1(
@@ -48,7 +48,7 @@ def inbox_enriched(webhook: Webhook, item: TypedItem, user_id: str, *, now: date
     )
 
 
-def webhook_unclaimed(webhook: Webhook, item: TypedItem, *, now: datetime) -> WebhookUnclaimedV1:
+def webhook_unclaimed(webhook: Webhook, item: ParsedItem, *, now: datetime) -> WebhookUnclaimedV1:
     """Return the event of an item whose page nobody has connected: the store keeps it until somebody does."""
     return WebhookUnclaimedV1(
         id=derive_id("unclaimed", item.id),

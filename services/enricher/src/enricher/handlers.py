@@ -9,15 +9,15 @@ import msgspec
 import structlog
 
 from enricher.accounts import AccountCache
-from enricher.errors import UnreadableBody
 from enricher.events import inbox_enriched, item_parked, profile_requested, webhook_split, webhook_unclaimed
 from enricher.metrics import Metrics
 from enricher.pages import Page, PageToken, owner_at, token_of
+from enricher.parsing.errors import UnreadableBody
 from enricher.parsing.items import BadItem, SplitItem
-from enricher.parsing.parse import NO_APPS, TypedItem, typed
+from enricher.parsing.parse import NO_APPS, ParsedItem, parse_item
 from enricher.parsing.split import Webhook, split_webhook
-from enricher.profiles.directory import Naming, ProfileDirectory
-from enricher.profiles.lookups import Wanted, can_be_looked_up
+from enricher.profiles.directory import ProfileDirectory, ProfileResult
+from enricher.profiles.lookups import ProfileKey, can_be_looked_up
 from shared.contracts import AnyEvent, Event, InboxEnrichedV1, WebhookReceivedV1, WebhookReleasedV1
 from shared.messaging.outcomes import DONE, Outcome, Park
 from shared.messaging.ports import Publisher
@@ -81,7 +81,7 @@ class WebhookHandler:
             DependencyUnavailable: the store or the broker is away; nothing is lost by trying all of them again.
         """
         outcomes: list[Outcome] = []
-        items: list[tuple[Webhook, TypedItem]] = []
+        items: list[tuple[Webhook, ParsedItem]] = []
         ready: list[Event] = []
         turns = 0
         for event in events:
@@ -98,7 +98,7 @@ class WebhookHandler:
             await publishing[0]
         return outcomes
 
-    def _take_apart(self, event: Webhook, items: list[tuple[Webhook, TypedItem]], ready: list[Event]) -> Outcome:
+    def _take_apart(self, event: Webhook, items: list[tuple[Webhook, ParsedItem]], ready: list[Event]) -> Outcome:
         """Append the event's items to `items`, what became of its bad ones and how many there are to `ready`."""
         try:
             splits = split_webhook(event)
@@ -108,7 +108,7 @@ class WebhookHandler:
             return Park(f"{type(error).__name__}: {error}")
         for split in splits:
             if isinstance(split, SplitItem):
-                item = typed(split, received_at=event.received_at, own_app_ids=self._own_app_ids)
+                item = parse_item(split, received_at=event.received_at, own_app_ids=self._own_app_ids)
                 self._metrics.item(item.label, item.item.__struct_config__.tag).inc()
                 items.append((event, item))
             else:
@@ -122,7 +122,9 @@ class WebhookHandler:
         log.warning("item cannot be read", event_id=event.id, item_index=bad.index, reason=bad.reason)
         return item_parked(event, bad, handler=ENRICHER_WEBHOOKS.name, now=self._now())
 
-    async def _claim(self, items: Sequence[tuple[Webhook, TypedItem]], ready: list[Event]) -> dict[Wanted, _Waiting]:
+    async def _claim(
+        self, items: Sequence[tuple[Webhook, ParsedItem]], ready: list[Event]
+    ) -> dict[ProfileKey, _Waiting]:
         """Give every item to its owner: `ready` gets what can be published at once; the rest waits for a name."""
         pages: dict[Page, int] = {}
         for event, item in items:
@@ -130,7 +132,7 @@ class WebhookHandler:
             version = event.account_version if isinstance(event, WebhookReleasedV1) else 0
             pages[page] = max(version, pages.get(page, 0))
         owners = await self._accounts.owners(pages) if pages else {}
-        waiting: dict[Wanted, _Waiting] = {}
+        waiting: dict[ProfileKey, _Waiting] = {}
         now = self._now()
         for number, (event, item) in enumerate(items, start=1):
             if number % ITEMS_PER_TURN == 0:
@@ -150,17 +152,17 @@ class WebhookHandler:
         return waiting
 
     def _recall(
-        self, message: InboxEnrichedV1, token: PageToken | None, ready: list[Event], waiting: dict[Wanted, _Waiting]
+        self, message: InboxEnrichedV1, token: PageToken | None, ready: list[Event], waiting: dict[ProfileKey, _Waiting]
     ) -> None:
         assert message.participant_id is not None
-        wanted = Wanted(message.user_id, message.platform, message.page_id, message.participant_id)
+        wanted = ProfileKey(message.user_id, message.platform, message.page_id, message.participant_id)
         naming = self._profiles.remembered(wanted)
         if naming is None:
             waiting.setdefault(wanted, _Waiting(token, [])).messages.append(message)
         else:
             ready.append(_named(message, naming))
 
-    async def _name(self, waiting: dict[Wanted, _Waiting]) -> None:
+    async def _name(self, waiting: dict[ProfileKey, _Waiting]) -> None:
         """Publish the messages of everybody in `waiting`, each as soon as the name is there or the budget is spent."""
         deadline = self._clock() + self._budget_seconds
         known = await self._profiles.last_known(list(waiting), deadline=deadline)
@@ -171,13 +173,15 @@ class WebhookHandler:
         publishing = [self._publish(settled, known, deadline=deadline)] if settled else []
         await _all(*publishing, *asking)
 
-    async def _ask(self, wanted: Wanted, group: _Waiting, *, deadline: float) -> None:
+    async def _ask(self, wanted: ProfileKey, group: _Waiting, *, deadline: float) -> None:
         naming = await self._profiles.ask(wanted, group.token, deadline=deadline)
         await self._publish({wanted: group}, {wanted: naming}, deadline=deadline)
 
-    async def _publish(self, groups: dict[Wanted, _Waiting], namings: dict[Wanted, Naming], *, deadline: float) -> None:
+    async def _publish(
+        self, groups: dict[ProfileKey, _Waiting], namings: dict[ProfileKey, ProfileResult], *, deadline: float
+    ) -> None:
         events: list[Event] = []
-        later: list[Wanted] = []
+        later: list[ProfileKey] = []
         waited_seconds = self._clock() + self._budget_seconds - deadline
         for wanted, group in groups.items():
             events += [_named(message, namings[wanted]) for message in group.messages]
@@ -195,7 +199,7 @@ class WebhookHandler:
                 await self._publisher.publish(events[start : start + EVENTS_PER_PUBLISH])
 
 
-def _named(message: InboxEnrichedV1, naming: Naming) -> InboxEnrichedV1:
+def _named(message: InboxEnrichedV1, naming: ProfileResult) -> InboxEnrichedV1:
     return message if naming.profile is None else msgspec.structs.replace(message, participant=naming.profile)
 
 

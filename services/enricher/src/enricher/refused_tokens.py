@@ -19,7 +19,7 @@ MAX_PAGES = 10_000
 RETRY_SECONDS = 2.0
 
 
-class Refusals:
+class RefusedTokens:
     """Publishes `token.refused.v1`, once for each version of a page's account.
 
     Args:

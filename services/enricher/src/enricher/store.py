@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from enricher.errors import StoreRefuses
 from enricher.pages import Page
-from enricher.profiles.lookups import Wanted
+from enricher.profiles.lookups import ProfileKey
 from shared.contracts import Platform, Profile
 from shared.contracts.internal import (
     Lookup,
@@ -59,8 +59,8 @@ class StoreClient:
         """Return who owns and owned a page; see `enricher.accounts.Accounts`."""
         return await self._ask("GET", f"/internal/accounts/{platform}/{page_id}", None, PageOwners)
 
-    async def last_known(self, wanted: Sequence[Wanted]) -> dict[Wanted, Profile]:
-        """Return the profiles that the store has; see `enricher.profiles.KnownProfiles`."""
+    async def last_known(self, wanted: Sequence[ProfileKey]) -> dict[ProfileKey, Profile]:
+        """Return the profiles that the store has; see `enricher.profiles.StoredProfiles`."""
         found: dict[tuple[str, str, str], Profile] = {}
         keys = list(dict.fromkeys((one.user_id, one.platform, one.participant_id) for one in wanted))
         for start in range(0, len(keys), MAX_PARTICIPANTS):

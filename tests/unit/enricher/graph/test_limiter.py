@@ -5,15 +5,15 @@ import asyncio
 import pytest
 from prometheus_client import CollectorRegistry
 
-from enricher.graph.limiter import MAX_PAGES, Budgets, Ceilings
+from enricher.graph.limiter import MAX_PAGES, CallLimiter, RateLimits
 from enricher.graph.usage import Usage
 from enricher.metrics import Metrics
 from enricher.pages import Page
-from enricher.profiles.lookups import Wanted
+from enricher.profiles.lookups import ProfileKey
 
 PAGE: Page = ("facebook", "page-1")
 OTHER: Page = ("facebook", "page-2")
-WHO = Wanted("user-1", *PAGE, "person-1")
+WHO = ProfileKey("user-1", *PAGE, "person-1")
 
 
 class Desk:
@@ -22,8 +22,8 @@ class Desk:
     def __init__(self, *, second: float = 100, hour: float = 1e6, app: float = 1e6) -> None:
         self.seconds = 0.0
         self.registry = CollectorRegistry()
-        self.budgets = Budgets(
-            Ceilings(page_per_second=second, page_per_hour=hour, app_per_second=app),
+        self.budgets = CallLimiter(
+            RateLimits(page_per_second=second, page_per_hour=hour, app_per_second=app),
             clock=lambda: self.seconds,
             metrics=Metrics(self.registry),
         )

@@ -12,29 +12,29 @@ from pydantic import SecretStr
 
 from enricher.errors import (
     CallsOnHold,
-    GraphRefused,
-    GraphSilent,
+    GraphCallRejected,
+    GraphTimeout,
     GraphUnavailable,
     PermissionMissing,
-    PersonUnreadable,
     PolicyBlocked,
+    ProfileInaccessible,
     RateLimited,
-    TokenDead,
+    TokenRefused,
 )
 from enricher.graph.breaker import Breaker
-from enricher.graph.limiter import Budgets, Ceilings
-from enricher.graph.policy import POLICY_HOLD_SECONDS, UNOPENED_TOKEN_HOLD_SECONDS, GraphGate
+from enricher.graph.limiter import CallLimiter, RateLimits
+from enricher.graph.policy import POLICY_HOLD_SECONDS, UNDECRYPTABLE_TOKEN_HOLD_SECONDS, GraphPolicy
 from enricher.graph.usage import Usage
 from enricher.metrics import Metrics
 from enricher.pages import Page, PageToken
-from enricher.profiles.graph_lookup import DEAD_TOKEN_HOLD_SECONDS, look_up
-from enricher.profiles.lookups import Answer, Found, Nobody, NotNow, Wanted
+from enricher.profiles.graph_lookup import REFUSED_TOKEN_HOLD_SECONDS, look_up
+from enricher.profiles.lookups import Deferred, Found, LookupResult, NotFound, ProfileKey
 from shared.contracts import Profile
 from shared.security.cipher import TokenCipher
 from tests.builders import NOON
 
 ADA = Profile(name="Ada", fetched_at=NOON + timedelta(seconds=1))
-WHO = Wanted("user-1", "facebook", "page-1", "person-1")
+WHO = ProfileKey("user-1", "facebook", "page-1", "person-1")
 OTHER = WHO._replace(page_id="page-2")
 NUMBER: Page = ("whatsapp", "number-1")
 OTHER_NUMBER: Page = ("whatsapp", "number-2")
@@ -72,8 +72,8 @@ class Bench:
         self.registry = CollectorRegistry()
         metrics = Metrics(self.registry)
         allowed = {"page_per_second": 1000.0, "page_per_hour": 100_000.0, "app_per_second": 1000.0, **ceilings}
-        self.budgets = Budgets(Ceilings(**allowed), clock=lambda: self.seconds, metrics=metrics)
-        self.gate = GraphGate(
+        self.budgets = CallLimiter(RateLimits(**allowed), clock=lambda: self.seconds, metrics=metrics)
+        self.gate = GraphPolicy(
             cipher=TokenCipher([KEY]),
             breaker=Breaker(failures_to_open=2, open_seconds=10),
             media_breaker=lambda: Breaker(failures_to_open=2, open_seconds=10),
@@ -86,10 +86,10 @@ class Bench:
         )
         self.token = PageToken(TokenCipher([KEY]).encrypt("secret-token"), 1)
 
-    async def ask(self, wanted: Wanted = WHO, *, version: int = 1) -> Answer:
+    async def ask(self, wanted: ProfileKey = WHO, *, version: int = 1) -> LookupResult:
         return await self.look_up(wanted, self.token._replace(version=version))
 
-    async def look_up(self, wanted: Wanted, token: PageToken) -> Answer:
+    async def look_up(self, wanted: ProfileKey, token: PageToken) -> LookupResult:
         return await look_up(wanted, token, source=self.source, gate=self.gate)
 
     async def ask_medium(self, page: Page = NUMBER, result: Exception | None = None) -> str:
@@ -127,13 +127,13 @@ async def test_a_call_is_made_with_the_pages_token(bench: Bench) -> None:
 async def test_an_empty_profile_names_nobody(bench: Bench) -> None:
     bench.source.result = Profile(fetched_at=NOON)
 
-    assert isinstance(await bench.ask(), Nobody)
+    assert isinstance(await bench.ask(), NotFound)
 
 
 async def test_a_token_that_no_key_opens_costs_no_call_and_no_look_up(bench: Bench) -> None:
     answer = await bench.look_up(WHO, PageToken("not a token of ours", 1))
 
-    assert answer == NotNow("the token cannot be opened", UNOPENED_TOKEN_HOLD_SECONDS)
+    assert answer == Deferred("the token cannot be opened", UNDECRYPTABLE_TOKEN_HOLD_SECONDS)
     assert (bench.source.tokens, bench.refused) == ([], [])
 
 
@@ -141,7 +141,7 @@ async def test_a_token_that_no_key_opens_is_on_hold_until_it_is_encrypted_anew(b
     other = TokenCipher([SecretStr(Fernet.generate_key().decode())]).encrypt("secret-token")
     good, bench.token = bench.token, PageToken(other, 1)
     for _ in range(2):
-        assert await bench.ask() == NotNow("the token cannot be opened", UNOPENED_TOKEN_HOLD_SECONDS)
+        assert await bench.ask() == Deferred("the token cannot be opened", UNDECRYPTABLE_TOKEN_HOLD_SECONDS)
         with pytest.raises(CallsOnHold, match="cannot be opened"):
             await bench.ask_medium(WHO.page)
         assert not await bench.gate.admits_at_once(WHO.page, bench.token)
@@ -153,23 +153,23 @@ async def test_a_token_that_no_key_opens_is_on_hold_until_it_is_encrypted_anew(b
     assert bench.refused == []
 
 
-@pytest.mark.parametrize("error", [PersonUnreadable("x"), PermissionMissing("x"), GraphRefused("x")])
+@pytest.mark.parametrize("error", [ProfileInaccessible("x"), PermissionMissing("x"), GraphCallRejected("x")])
 async def test_a_refusal_is_no_reason_to_try_again_nor_to_stop(bench: Bench, error: Exception) -> None:
     bench.source.result = error
 
-    assert [type(await bench.ask()) for _ in range(5)] == [Nobody] * 5
+    assert [type(await bench.ask()) for _ in range(5)] == [NotFound] * 5
     assert len(bench.source.tokens) == 5
     assert bench.gate.is_usable
 
 
-@pytest.mark.parametrize("error", [GraphSilent("no answer"), GraphUnavailable("HTTP 500")])
+@pytest.mark.parametrize("error", [GraphTimeout("no answer"), GraphUnavailable("HTTP 500")])
 async def test_a_dead_graph_api_is_left_alone_for_a_while(bench: Bench, error: Exception) -> None:
     bench.source.result = error
 
-    assert [type(await bench.ask()) for _ in range(5)] == [NotNow] * 5
+    assert [type(await bench.ask()) for _ in range(5)] == [Deferred] * 5
 
     tries = len(bench.source.tokens)
-    assert tries == (2 if isinstance(error, GraphSilent) else 3), "only the first failure is tried again"
+    assert tries == (2 if isinstance(error, GraphTimeout) else 3), "only the first failure is tried again"
     assert not bench.gate.is_usable
     assert bench.gate.room(20) == 0
     bench.seconds = 10
@@ -191,7 +191,7 @@ async def test_a_passing_failure_is_tried_again_at_once_and_counts_as_a_call(ben
 
 async def test_a_call_without_a_response_in_time_uses_one_unit_of_the_budget() -> None:
     bench = Bench(page_per_hour=4)
-    bench.source.result = GraphSilent("no response within 4 s")
+    bench.source.result = GraphTimeout("no response within 4 s")
 
     await bench.ask()
 
@@ -203,18 +203,18 @@ async def test_there_is_no_second_call_when_another_call_has_failed_meanwhile(be
     bench.source.result = GraphUnavailable("HTTP 500")
     bench.in_the_pause = [bench.ask]
 
-    assert isinstance(await bench.ask(), NotNow)
+    assert isinstance(await bench.ask(), Deferred)
 
     assert len(bench.source.tokens) == 3, "the call meanwhile was made twice, this one only once"
     assert not bench.gate.is_usable
 
 
 async def test_there_is_no_second_call_with_a_token_that_was_refused_meanwhile(bench: Bench) -> None:
-    bench.source.result = TokenDead("expired")
+    bench.source.result = TokenRefused("expired")
     bench.source.once = [GraphUnavailable("HTTP 500")]
     bench.in_the_pause = [bench.ask]
 
-    assert isinstance(await bench.ask(), NotNow)
+    assert isinstance(await bench.ask(), Deferred)
 
     assert len(bench.source.tokens) == 2
     assert len(bench.refused) == 1
@@ -224,7 +224,7 @@ async def test_nothing_is_tried_again_when_the_budget_is_used_up() -> None:
     bench = Bench(page_per_hour=2)
     bench.source.result = GraphUnavailable("HTTP 500")
 
-    assert isinstance(await bench.ask(), NotNow)
+    assert isinstance(await bench.ask(), Deferred)
 
     assert len(bench.source.tokens) == 1
 
@@ -238,10 +238,10 @@ async def test_nothing_is_tried_again_when_the_budget_is_used_up() -> None:
 )
 async def test_a_page_is_put_on_hold_alone(bench: Bench, error: Exception, seconds: float, reason: str) -> None:
     bench.source.result = error
-    assert await bench.ask() == NotNow(str(error), seconds)
+    assert await bench.ask() == Deferred(str(error), seconds)
     bench.source.result = ADA
 
-    assert await bench.ask() == NotNow("calls for this page are on hold", seconds)
+    assert await bench.ask() == Deferred("calls for this page are on hold", seconds)
     assert not await bench.gate.admits_at_once(WHO.page, bench.token)
     assert bench.gate.exhausted(calls=20, most=10) == [WHO.page]
     assert await bench.ask(OTHER) == Found(ADA)
@@ -257,7 +257,7 @@ async def test_a_limit_of_the_app_stops_all_pages(bench: Bench) -> None:
     bench.source.result = ADA
 
     assert not bench.gate.is_usable
-    assert isinstance(await bench.ask(OTHER), NotNow)
+    assert isinstance(await bench.ask(OTHER), Deferred)
     assert len(bench.source.tokens) == 1
     assert bench.counted("graph_holds_total", reason="app_rate") == 1.0
     bench.seconds = 60
@@ -268,22 +268,22 @@ async def test_headers_say_how_long_a_limit_lasts(bench: Bench) -> None:
     bench.budgets.learn(WHO.page, Usage(page_percent=100, regain_seconds=420))
     bench.source.result = RateLimited("slow down")
 
-    assert await bench.ask() == NotNow("calls for this page are on hold", 420)
+    assert await bench.ask() == Deferred("calls for this page are on hold", 420)
     assert bench.source.tokens == []
 
 
 async def test_a_dead_token_is_reported_once_and_never_used_again_while_a_new_one_is(bench: Bench) -> None:
-    bench.source.result = TokenDead("expired", sentence="The token has expired.")
+    bench.source.result = TokenRefused("expired", sentence="The token has expired.")
     answers = await asyncio.gather(*(bench.ask() for _ in range(5)))
-    bench.seconds = 10 * DEAD_TOKEN_HOLD_SECONDS
+    bench.seconds = 10 * REFUSED_TOKEN_HOLD_SECONDS
 
-    assert answers[0] == NotNow("expired", DEAD_TOKEN_HOLD_SECONDS)
-    assert await bench.ask() == NotNow("the page has to be connected again", DEAD_TOKEN_HOLD_SECONDS)
+    assert answers[0] == Deferred("expired", REFUSED_TOKEN_HOLD_SECONDS)
+    assert await bench.ask() == Deferred("the page has to be connected again", REFUSED_TOKEN_HOLD_SECONDS)
     assert len(bench.source.tokens) == 1
     assert bench.refused == [(("facebook", "page-1"), 1, "The token has expired.")]
     bench.source.result = ADA
     assert await bench.ask(version=2) == Found(ADA)
-    assert isinstance(await bench.ask(version=1), NotNow), "an outdated answer about the page still names the old one"
+    assert isinstance(await bench.ask(version=1), Deferred), "an outdated answer about the page still names the old one"
 
 
 async def test_a_medium_that_cannot_be_had_stops_the_media_of_its_page_alone(bench: Bench) -> None:
@@ -319,10 +319,10 @@ async def test_media_leave_half_of_the_apps_calls_to_names() -> None:
     assert [await bench.gate.admits_at_once(WHO.page, bench.token) for _ in range(5)] == [True] * 5
 
 
-@pytest.mark.parametrize("error", [PolicyBlocked("stop that"), RateLimited("slow down"), TokenDead("expired")])
+@pytest.mark.parametrize("error", [PolicyBlocked("stop that"), RateLimited("slow down"), TokenRefused("expired")])
 async def test_what_an_answer_says_of_the_page_holds_for_all_its_calls(bench: Bench, error: Exception) -> None:
-    with pytest.raises((CallsOnHold, TokenDead)):
+    with pytest.raises((CallsOnHold, TokenRefused)):
         await bench.ask_medium(WHO.page, error)
 
-    assert isinstance(await bench.ask(), NotNow)
+    assert isinstance(await bench.ask(), Deferred)
     assert bench.source.tokens == []

@@ -9,14 +9,14 @@ from enricher.graph.quota import (
     FORGOTTEN_AFTER_SECONDS,
     LONGEST_HOLD_SECONDS,
     STOP_PERCENT,
-    Allowance,
+    Quota,
 )
 from enricher.graph.usage import LONGEST_REGAIN_SECONDS
 
 
 @pytest.mark.parametrize(("percent", "cost"), [(0, 1), (80, 1), (87.5, 2), (90, 3), (94, 15), (94.9, DEAREST_CALL)])
 def test_calls_cost_more_the_less_is_left(percent: float, cost: float) -> None:
-    allowance = Allowance()
+    allowance = Quota()
 
     assert not allowance.learn(percent, regain_seconds=0, now=0)
 
@@ -25,14 +25,14 @@ def test_calls_cost_more_the_less_is_left(percent: float, cost: float) -> None:
 
 
 def test_what_was_used_an_hour_ago_says_nothing() -> None:
-    allowance = Allowance()
+    allowance = Quota()
     allowance.learn(90, regain_seconds=0, now=0)
 
     assert allowance.cost(FORGOTTEN_AFTER_SECONDS) == 1
 
 
 def test_a_limit_that_is_reached_holds_until_the_platform_says_it_ends() -> None:
-    allowance = Allowance()
+    allowance = Quota()
 
     assert allowance.learn(STOP_PERCENT, regain_seconds=420, now=0)
 
@@ -41,7 +41,7 @@ def test_a_limit_that_is_reached_holds_until_the_platform_says_it_ends() -> None
 
 
 def test_without_a_time_holds_in_a_row_grow_and_a_good_answer_ends_the_row() -> None:
-    allowance, now, holds = Allowance(), 0.0, []
+    allowance, now, holds = Quota(), 0.0, []
     for _ in range(7):
         assert allowance.stop(now=now)
         holds.append(allowance.hold_seconds(now))
@@ -54,7 +54,7 @@ def test_without_a_time_holds_in_a_row_grow_and_a_good_answer_ends_the_row() -> 
 
 
 def test_calls_that_were_under_way_stop_nothing_once_more() -> None:
-    allowance = Allowance()
+    allowance = Quota()
     assert allowance.stop(now=0)
 
     assert [allowance.stop(now=1) for _ in range(20)] == [False] * 20
@@ -78,7 +78,7 @@ _steps = st.lists(
 
 @given(_steps)
 def test_whatever_is_learnt_calls_are_made_again_within_the_hour(steps: list[tuple[str, float, float]]) -> None:
-    allowance, now = Allowance(), 0.0
+    allowance, now = Quota(), 0.0
     for step, percent, seconds in steps:
         match step:
             case "learn":

@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from enricher.errors import (
-    GraphRefused,
+    GraphCallRejected,
     GraphUnavailable,
     PermissionMissing,
-    PersonUnreadable,
     PolicyBlocked,
+    ProfileInaccessible,
     RateLimited,
-    TokenDead,
+    TokenRefused,
 )
-from enricher.graph.responses import error_of, profile_from
+from enricher.graph.responses import parse_error, parse_profile
 from shared.contracts import Platform, Profile
 from tests.builders import NOON
 
@@ -55,7 +55,7 @@ from tests.builders import NOON
     ],
 )
 def test_a_profile_is_read(platform: Platform, answer: Any, profile: Profile) -> None:
-    assert profile_from(platform, 200, json.dumps(answer).encode(), now=NOON) == profile
+    assert parse_profile(platform, 200, json.dumps(answer).encode(), now=NOON) == profile
 
 
 @pytest.mark.parametrize(
@@ -71,10 +71,10 @@ def test_a_profile_is_read(platform: Platform, answer: Any, profile: Profile) ->
         (4, 2018354, 400, RateLimited),
         (80006, None, 400, RateLimited),
         (None, None, 429, RateLimited),
-        (190, None, 400, TokenDead),
-        (190, 463, 401, TokenDead),
-        (190, 460, 200, TokenDead),
-        (102, None, 400, TokenDead),
+        (190, None, 400, TokenRefused),
+        (190, 463, 401, TokenRefused),
+        (190, 460, 200, TokenRefused),
+        (102, None, 400, TokenRefused),
         (10, None, 403, PermissionMissing),
         (10, 2018278, 403, PermissionMissing),
         (200, None, 403, PermissionMissing),
@@ -85,39 +85,39 @@ def test_a_profile_is_read(platform: Platform, answer: Any, profile: Profile) ->
         (613, 2018338, 400, RateLimited),
         (80001, None, 403, RateLimited),
         (80002, None, 400, RateLimited),
-        (190, 458, 400, TokenDead),
-        (190, 459, 400, TokenDead),
-        (190, 464, 400, TokenDead),
-        (190, 467, 400, TokenDead),
-        (190, 492, 400, TokenDead),
-        (190, 493, 400, TokenDead),
+        (190, 458, 400, TokenRefused),
+        (190, 459, 400, TokenRefused),
+        (190, 464, 400, TokenRefused),
+        (190, 467, 400, TokenRefused),
+        (190, 492, 400, TokenRefused),
+        (190, 493, 400, TokenRefused),
         (10, 2534022, 403, PermissionMissing),
         (10, 1893063, 403, PermissionMissing),
         (200, 2018028, 403, PermissionMissing),
         (2018247, None, 400, PermissionMissing),
         (2018300, None, 400, PermissionMissing),
-        (100, 2534014, 400, PersonUnreadable),
-        (2018218, None, 400, PersonUnreadable),
-        (551, None, 400, PersonUnreadable),
-        (100, 2018008, 400, GraphRefused),
-        (230, None, 400, PersonUnreadable),
-        (9010, None, 400, PersonUnreadable),
-        (100, 33, 400, PersonUnreadable),
-        (100, 2018218, 400, PersonUnreadable),
-        (100, 2018001, 400, PersonUnreadable),
-        (551, 1545041, 400, PersonUnreadable),
-        (200, 1545041, 400, PersonUnreadable),
-        (100, None, 400, GraphRefused),
-        ("190", None, 400, TokenDead),
-        ("many", [], 400, GraphRefused),
+        (100, 2534014, 400, ProfileInaccessible),
+        (2018218, None, 400, ProfileInaccessible),
+        (551, None, 400, ProfileInaccessible),
+        (100, 2018008, 400, GraphCallRejected),
+        (230, None, 400, ProfileInaccessible),
+        (9010, None, 400, ProfileInaccessible),
+        (100, 33, 400, ProfileInaccessible),
+        (100, 2018218, 400, ProfileInaccessible),
+        (100, 2018001, 400, ProfileInaccessible),
+        (551, 1545041, 400, ProfileInaccessible),
+        (200, 1545041, 400, ProfileInaccessible),
+        (100, None, 400, GraphCallRejected),
+        ("190", None, 400, TokenRefused),
+        ("many", [], 400, GraphCallRejected),
     ],
 )
 def test_an_error_is_classified(code: Any, subcode: Any, status: int, expected: type[Exception]) -> None:
     error = {"message": "no", "code": code, "error_subcode": subcode}
 
-    assert type(error_of(status, error)) is expected
+    assert type(parse_error(status, error)) is expected
     with pytest.raises(expected):
-        profile_from("facebook", status, json.dumps({"error": error}).encode(), now=NOON)
+        parse_profile("facebook", status, json.dumps({"error": error}).encode(), now=NOON)
 
 
 @pytest.mark.parametrize(
@@ -127,9 +127,9 @@ def test_an_error_is_classified(code: Any, subcode: Any, status: int, expected: 
         pytest.param(502, b"", GraphUnavailable, id="nothing"),
         pytest.param(429, b"slow down", RateLimited, id="too many, in plain words"),
         pytest.param(200, b"[]", GraphUnavailable, id="a list"),
-        pytest.param(302, b"{}", GraphRefused, id="a redirect"),
-        pytest.param(404, b"{}", GraphRefused, id="not found"),
-        pytest.param(400, b'{"error":"text"}', GraphRefused, id="an error that is text"),
+        pytest.param(302, b"{}", GraphCallRejected, id="a redirect"),
+        pytest.param(404, b"{}", GraphCallRejected, id="not found"),
+        pytest.param(400, b'{"error":"text"}', GraphCallRejected, id="an error that is text"),
         pytest.param(400, b'{"error":{"code":10,"is_transient":true}}', GraphUnavailable, id="a passing refusal"),
         pytest.param(
             400, b'{"error":{"code":999,"is_transient":true}}', GraphUnavailable, id="transient by its own word"
@@ -138,12 +138,12 @@ def test_an_error_is_classified(code: Any, subcode: Any, status: int, expected: 
 )
 def test_other_answers_are_errors_too(status: int, body: bytes, expected: type[Exception]) -> None:
     with pytest.raises(expected):
-        profile_from("facebook", status, body, now=NOON)
+        parse_profile("facebook", status, body, now=NOON)
 
 
 @pytest.mark.parametrize(("code", "is_apps"), [(4, True), (341, True), (17, False), (32, False), (80006, False)])
 def test_a_limit_is_the_apps_or_the_pages(code: int, is_apps: bool) -> None:  # noqa: FBT001 - a case
-    limit = error_of(400, {"code": code})
+    limit = parse_error(400, {"code": code})
 
     assert isinstance(limit, RateLimited)
     assert limit.is_apps is is_apps
@@ -152,7 +152,7 @@ def test_a_limit_is_the_apps_or_the_pages(code: int, is_apps: bool) -> None:  # 
 def test_a_message_that_repeats_the_token_does_not_pass_it_on() -> None:
     token = "EAAC" + "dEose0cBA" * 20
 
-    error = error_of(400, {"code": 190, "message": f"Malformed access token {token} of 17841400000000001"})
+    error = parse_error(400, {"code": 190, "message": f"Malformed access token {token} of 17841400000000001"})
 
     assert "EAAC" not in str(error)
     assert str(error).endswith("Malformed access token […] of 17841400000000001")
@@ -160,8 +160,8 @@ def test_a_message_that_repeats_the_token_does_not_pass_it_on() -> None:
 
 def test_a_dead_token_says_why_in_a_sentence_for_the_user() -> None:
     subcodes = [None, 458, 459, 460, 463, 464, 467, 492, 493, 999]
-    errors = [error_of(400, {"code": 190, "error_subcode": subcode, "message": "internal"}) for subcode in subcodes]
-    sentences = [error.sentence for error in errors if isinstance(error, TokenDead)]
+    errors = [parse_error(400, {"code": 190, "error_subcode": subcode, "message": "internal"}) for subcode in subcodes]
+    sentences = [error.sentence for error in errors if isinstance(error, TokenRefused)]
 
     assert len(set(sentences)) == len(subcodes) - 1, "an unknown subcode reads as none"
     assert all(sentence.endswith(". Connect the page again.") for sentence in sentences)

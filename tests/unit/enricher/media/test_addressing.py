@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from enricher.errors import GraphUnavailable, MediaGone, PermissionMissing, TokenDead
-from enricher.graph.responses import MediaAddress, media_from
+from enricher.errors import GraphUnavailable, MediaGone, PermissionMissing, TokenRefused
+from enricher.graph.responses import MediaAddress, parse_media_address
 from enricher.media.addressing import OPAQUE_TYPE, AllowedHosts, disposition, file_name, shown_type
 
 HOSTS = AllowedHosts(("fbsbx.com", "whatsapp.net"), "http://127.0.0.1:8099")
@@ -128,14 +128,14 @@ def answer(**content: object) -> bytes:
 def test_the_graph_api_says_where_a_medium_is() -> None:
     body = answer(url="https://lookaside.fbsbx.com/a", mime_type="image/jpeg", file_size=3, sha256="x", id="1")
 
-    assert media_from(200, body) == MediaAddress("https://lookaside.fbsbx.com/a", "image/jpeg")
+    assert parse_media_address(200, body) == MediaAddress("https://lookaside.fbsbx.com/a", "image/jpeg")
 
 
 @pytest.mark.parametrize(
     ("status", "content", "error"),
     [
         (400, {"error": {"code": 100, "error_subcode": 33, "message": "does not exist"}}, MediaGone),
-        (401, {"error": {"code": 190, "message": "expired"}}, TokenDead),
+        (401, {"error": {"code": 190, "message": "expired"}}, TokenRefused),
         (403, {"error": {"code": 10, "message": "no permission"}}, PermissionMissing),
         (500, {"error": {"code": 2}}, GraphUnavailable),
         (200, {"id": "1"}, GraphUnavailable),
@@ -143,4 +143,4 @@ def test_the_graph_api_says_where_a_medium_is() -> None:
 )
 def test_an_answer_without_an_address_says_why(status: int, content: dict[str, object], error: type[Exception]) -> None:
     with pytest.raises(error):
-        media_from(status, answer(**content))
+        parse_media_address(status, answer(**content))

@@ -6,10 +6,10 @@ from contextlib import AsyncExitStack
 import pytest
 
 from enricher.errors import CallsOnHold
-from enricher.media.fair_semaphore import WAITING_PER_TURN, Turns
+from enricher.media.fair_semaphore import WAITING_PER_TURN, FairSemaphore
 
 
-async def waits(turns: Turns, user_id: str, let_go: asyncio.Event) -> None:
+async def waits(turns: FairSemaphore, user_id: str, let_go: asyncio.Event) -> None:
     async with turns.taken(user_id):
         await let_go.wait()
 
@@ -21,7 +21,7 @@ async def settled() -> None:
 
 
 async def test_one_user_has_half_of_the_turns_and_others_the_rest() -> None:
-    turns = Turns(4, wait_seconds=0.01)
+    turns = FairSemaphore(4, wait_seconds=0.01)
     async with AsyncExitStack() as held:
         for _ in range(2):
             await held.enter_async_context(turns.taken("user-1"))
@@ -37,7 +37,7 @@ async def test_one_user_has_half_of_the_turns_and_others_the_rest() -> None:
 
 
 async def test_too_many_who_wait_are_told_at_once() -> None:
-    turns, let_go = Turns(2, wait_seconds=60), asyncio.Event()
+    turns, let_go = FairSemaphore(2, wait_seconds=60), asyncio.Event()
     waiting = [asyncio.create_task(waits(turns, "user-1", let_go)) for _ in range(1 + WAITING_PER_TURN)]
     await settled()
 
@@ -55,7 +55,7 @@ async def test_too_many_who_wait_are_told_at_once() -> None:
 
 
 async def test_many_users_have_one_bound_together() -> None:
-    turns, let_go = Turns(2, wait_seconds=60), asyncio.Event()
+    turns, let_go = FairSemaphore(2, wait_seconds=60), asyncio.Event()
     waiting = [asyncio.create_task(waits(turns, f"user-{n}", let_go)) for n in range(2 * (1 + WAITING_PER_TURN))]
     await settled()
 
@@ -69,7 +69,7 @@ async def test_many_users_have_one_bound_together() -> None:
 
 
 async def test_who_leaves_while_waiting_leaves_no_trace() -> None:
-    turns, let_go = Turns(2, wait_seconds=60), asyncio.Event()
+    turns, let_go = FairSemaphore(2, wait_seconds=60), asyncio.Event()
     for _ in range(2):
         crowd = [asyncio.create_task(waits(turns, "user-1", let_go)) for _ in range(1 + WAITING_PER_TURN)]
         await settled()

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from enricher.media.routes import Limits, MediaEndpoint
-from enricher.media.service import Handout, MediaDesk
+from enricher.media.service import MediaService, MediaStream
 from enricher.metrics import Metrics
 from shared.contracts.internal import MediaQuery
 from shared.security.user_tokens import UserToken
@@ -18,7 +18,7 @@ from tests.builders import NOON
 LIMITS = Limits(total_seconds=60, idle_seconds=60, cache_seconds=60)
 
 
-class Desk(MediaDesk):
+class Desk(MediaService):
     """Fails as told, or waits for ever."""
 
     def __init__(self, error: Exception | None) -> None:
@@ -26,12 +26,12 @@ class Desk(MediaDesk):
         self.began = asyncio.Event()
 
     @asynccontextmanager
-    async def opened(self, _: MediaQuery) -> AsyncIterator[Handout]:
+    async def opened(self, _: MediaQuery) -> AsyncIterator[MediaStream]:
         self.began.set()
         if self.error is not None:
             raise self.error
         await asyncio.Event().wait()
-        yield Handout("image/png", "inline", None, anything())
+        yield MediaStream("image/png", "inline", None, anything())
 
 
 async def anything() -> AsyncIterator[bytes]:

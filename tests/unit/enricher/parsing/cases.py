@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from enricher.parsing.parse import TypedItem
+from enricher.parsing.parse import ParsedItem
 from shared.contracts import Item, MessageItem, RawItem, RecordItem, RecordKind
 from tests.unit.enricher.bodies import CUSTOMER, PAGE, event, page
 
@@ -65,7 +65,7 @@ def raw(label: str) -> RawItem:
     return RawItem(label=label, body=_ANY_BODY)
 
 
-def plain(found: TypedItem) -> Item:
+def plain(found: ParsedItem) -> Item:
     """Return the item of `found` in the form that cases have; check the body that it keeps."""
     item = found.item
     if isinstance(item, RecordItem | RawItem):

@@ -8,18 +8,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from enricher.errors import (
-    GraphRefused,
+    GraphCallRejected,
     GraphUnavailable,
     PermissionMissing,
-    PersonUnreadable,
+    ProfileInaccessible,
     RateLimited,
-    TokenDead,
-    UnreadableBody,
+    TokenRefused,
 )
 from enricher.events import inbox_enriched, item_parked, webhook_unclaimed
-from enricher.graph.responses import profile_from
+from enricher.graph.responses import parse_profile
+from enricher.parsing.errors import UnreadableBody
 from enricher.parsing.items import BadItem, SplitItem
-from enricher.parsing.parse import typed
+from enricher.parsing.parse import parse_item
 from enricher.parsing.split import split_webhook
 from shared.contracts import PLATFORMS, decode, encode
 from tests.builders import NOON, webhook_received, webhook_released
@@ -119,7 +119,7 @@ def survives(body: bytes, platform: Any) -> None:
 
 
 def _can_be_sent_and_released(webhook: Any, split: SplitItem) -> None:
-    item = typed(split, received_at=webhook.received_at)
+    item = parse_item(split, received_at=webhook.received_at)
     sent = inbox_enriched(webhook, item, "u", now=NOON)
     wire = encode(sent)
     assert b"\\u0000" not in wire
@@ -129,7 +129,7 @@ def _can_be_sent_and_released(webhook: Any, split: SplitItem) -> None:
     released = webhook_released(platform=split.platform, entry=waiting.entry, item_index=split.index)
     [again] = split_webhook(released)
     assert isinstance(again, SplitItem)
-    assert typed(again, received_at=webhook.received_at).id == item.id
+    assert parse_item(again, received_at=webhook.received_at).id == item.id
 
 
 @given(anything, st.sampled_from(PLATFORMS))
@@ -159,9 +159,9 @@ def test_any_bytes_are_split_or_refused(body: bytes) -> None:
 
 @given(anything, st.sampled_from(["facebook", "instagram"]), st.sampled_from([200, 302, 400, 403, 429, 500]))
 def test_any_answer_of_the_graph_api_is_a_profile_or_a_typed_error(value: Any, platform: Any, status: int) -> None:
-    known = (GraphRefused, GraphUnavailable, PermissionMissing, PersonUnreadable, RateLimited, TokenDead)
+    known = (GraphCallRejected, GraphUnavailable, PermissionMissing, ProfileInaccessible, RateLimited, TokenRefused)
     try:
-        profile = profile_from(platform, status, json.dumps(value).encode(), now=NOON)
+        profile = parse_profile(platform, status, json.dumps(value).encode(), now=NOON)
     except known:
         return
     assert "\x00" not in msgspec.json.encode(profile).decode()

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from enricher.errors import UnreadableBody
-from enricher.parsing.decode import MAX_DEPTH, decode
+from enricher.parsing.decode import MAX_DEPTH, decode_body
+from enricher.parsing.errors import UnreadableBody
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from enricher.parsing.decode import MAX_DEPTH, decode
     ],
 )
 def test_what_platforms_send_is_read(body: bytes, value: Any) -> None:
-    assert decode(body) == value
+    assert decode_body(body) == value
 
 
 @pytest.mark.parametrize(
@@ -46,17 +46,17 @@ def test_what_platforms_send_is_read(body: bytes, value: Any) -> None:
 )
 def test_what_is_no_json_is_unreadable(body: bytes) -> None:
     with pytest.raises(UnreadableBody):
-        decode(body)
+        decode_body(body)
 
 
 def test_depth_is_capped() -> None:
     def nested(levels: int) -> bytes:
         return b"[" * levels + b"]" * levels
 
-    assert decode(nested(MAX_DEPTH)) is not None
+    assert decode_body(nested(MAX_DEPTH)) is not None
     with pytest.raises(UnreadableBody, match="nested"):
-        decode(nested(MAX_DEPTH + 2))
+        decode_body(nested(MAX_DEPTH + 2))
 
 
 def test_many_brackets_are_not_depth() -> None:
-    assert decode(b"[" + b",".join([b"{}"] * 5000) + b"]") == [{}] * 5000
+    assert decode_body(b"[" + b",".join([b"{}"] * 5000) + b"]") == [{}] * 5000

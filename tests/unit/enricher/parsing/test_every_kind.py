@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from enricher.parsing.items import SplitItem
-from enricher.parsing.parse import TypedItem, typed
+from enricher.parsing.parse import ParsedItem, parse_item
 from enricher.parsing.split import split_body
 from shared.contracts import MessageItem
 from tests.unit.enricher.bodies import encoded
@@ -16,10 +16,10 @@ RECEIVED = AT + timedelta(seconds=3)
 OWN_APPS = frozenset({"4242"})
 
 
-def one(case: Case) -> TypedItem:
+def one(case: Case) -> ParsedItem:
     [split] = split_body("facebook", encoded(case.body))
     assert isinstance(split, SplitItem), split
-    return typed(split, received_at=RECEIVED, own_app_ids=OWN_APPS)
+    return parse_item(split, received_at=RECEIVED, own_app_ids=OWN_APPS)
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in CASES])

@@ -10,10 +10,10 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enricher.errors import UnreadableBody
 from enricher.events import inbox_enriched, item_parked, webhook_split, webhook_unclaimed
+from enricher.parsing.errors import UnreadableBody
 from enricher.parsing.items import BadItem, SplitItem
-from enricher.parsing.parse import TypedItem, typed
+from enricher.parsing.parse import ParsedItem, parse_item
 from enricher.parsing.split import split_body, split_webhook
 from shared.contracts import InboxEnrichedV1, Platform, decode, encode
 from tests.builders import NOON, webhook_received, webhook_released
@@ -99,7 +99,7 @@ def _mutate(draw: st.DrawFn, parent: Any, name: Any) -> None:
                 parent.insert(0, added)
 
 
-def found_in(body: Any, platform: Platform = "facebook") -> list[TypedItem | BadItem]:
+def found_in(body: Any, platform: Platform = "facebook") -> list[ParsedItem | BadItem]:
     """Return what comes out of `body`; everything that does can be sent."""
     webhook = webhook_received(platform=platform, body=json.dumps(body).encode())
     splits = split_body(platform, webhook.body)
@@ -108,11 +108,11 @@ def found_in(body: Any, platform: Platform = "facebook") -> list[TypedItem | Bad
     return [_sendable(webhook, split) for split in splits]
 
 
-def _sendable(webhook: Any, split: SplitItem | BadItem) -> TypedItem | BadItem:
+def _sendable(webhook: Any, split: SplitItem | BadItem) -> ParsedItem | BadItem:
     if isinstance(split, BadItem):
         encode(item_parked(webhook, split, handler="h", now=NOON))
         return split
-    item = typed(split, received_at=webhook.received_at)
+    item = parse_item(split, received_at=webhook.received_at)
     sent = inbox_enriched(webhook, item, "u", now=NOON)
     wire = encode(sent)
     assert NUL.search(wire) is None
@@ -123,7 +123,7 @@ def _sendable(webhook: Any, split: SplitItem | BadItem) -> TypedItem | BadItem:
     waiting = webhook_unclaimed(webhook, item, now=NOON)
     [again] = split_webhook(_released(waiting))
     assert isinstance(again, SplitItem)
-    assert shown(typed(again, received_at=webhook.received_at)) == shown(item)
+    assert shown(parse_item(again, received_at=webhook.received_at)) == shown(item)
     return item
 
 
@@ -131,7 +131,7 @@ def _released(waiting: Any) -> Any:
     return webhook_released(platform=waiting.platform, entry=waiting.entry, item_index=waiting.item_index)
 
 
-def shown(item: TypedItem | BadItem) -> Any:
+def shown(item: ParsedItem | BadItem) -> Any:
     """Return what somebody gets of an item, wherever in its webhook it stood."""
     if isinstance(item, BadItem):
         return item.reason
@@ -164,7 +164,7 @@ LEFT, RIGHT = (
 
 @given(st.sampled_from(_elements("messaging", "page")).flatmap(mutated), st.sampled_from(["messaging", "standby"]))
 def test_a_damaged_messaging_item_costs_its_neighbours_nothing(item: Any, channel: str) -> None:
-    def around(*between: Any) -> list[TypedItem | BadItem]:
+    def around(*between: Any) -> list[ParsedItem | BadItem]:
         return found_in({"object": "page", "entry": [{"id": PAGE, "time": 1, channel: [LEFT, *between, RIGHT]}]})
 
     left, *_, right = around(item)
@@ -179,7 +179,7 @@ def test_a_damaged_whatsapp_change_costs_its_neighbours_nothing(change: Any) -> 
         "value": {"metadata": {"phone_number_id": PAGE}, "contacts": [contact()], "messages": [whatsapp_text()]},
     }
 
-    def around(*between: Any) -> list[TypedItem | BadItem]:
+    def around(*between: Any) -> list[ParsedItem | BadItem]:
         return found_in(
             {"object": "whatsapp_business_account", "entry": [{"id": "9", "changes": [good, *between, good]}]}
         )
@@ -200,7 +200,7 @@ MESSAGES = [
 def test_a_damaged_whatsapp_message_costs_its_neighbours_nothing(message: Any) -> None:
     left_one, right_one = whatsapp_text(id="left"), whatsapp_text(id="right", **{"from": "4915550003"})
 
-    def around(*between: Any) -> list[TypedItem | BadItem]:
+    def around(*between: Any) -> list[ParsedItem | BadItem]:
         value = {
             "metadata": {"phone_number_id": PAGE},
             "contacts": [contact(), contact("Grace Hopper", "4915550003")],

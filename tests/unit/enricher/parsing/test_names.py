@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from enricher.parsing.items import SplitItem
-from enricher.parsing.parse import typed
+from enricher.parsing.parse import parse_item
 from enricher.parsing.split import split_body
 from shared.contracts import Profile
 from tests.unit.enricher.bodies import contact, encoded, whatsapp, whatsapp_text
@@ -16,7 +16,7 @@ CUSTOMER, SHOP = "4915550002", "15550001"
 def profile_in(body: Any) -> Profile | None:
     [split] = split_body("whatsapp", encoded(body))
     assert isinstance(split, SplitItem), split
-    return typed(split, received_at=AT + timedelta(seconds=3)).profile
+    return parse_item(split, received_at=AT + timedelta(seconds=3)).profile
 
 
 def test_whoever_writes_is_the_only_contact_though_the_number_is_written_otherwise() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from enricher.parsing.items import SplitItem
 from enricher.parsing.messenger.attachments import MAX_ATTACHMENTS
-from enricher.parsing.parse import TypedItem, typed
+from enricher.parsing.parse import ParsedItem, parse_item
 from enricher.parsing.split import split_body
 from shared.contracts import MessageItem, Profile, RawItem, ReactionItem, RecordItem, UnsendItem
 from tests.unit.enricher.bodies import CUSTOMER, PAGE, contact, echo, encoded, event, page, whatsapp, whatsapp_text
@@ -16,10 +16,10 @@ NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 RECEIVED = NOON + timedelta(seconds=3)
 
 
-def one(body: Any) -> TypedItem:
+def one(body: Any) -> ParsedItem:
     [split] = split_body("facebook", encoded(body))
     assert isinstance(split, SplitItem)
-    return typed(split, received_at=RECEIVED)
+    return parse_item(split, received_at=RECEIVED)
 
 
 def text_of(body: Any) -> MessageItem:

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from enricher.errors import UnreadableBody
-from enricher.parsing.decode import decode
+from enricher.parsing.decode import decode_body
+from enricher.parsing.errors import UnreadableBody
 from enricher.parsing.items import BadItem, SplitItem
 from enricher.parsing.split import MAX_ITEMS, minimal_entry, split_body, split_entry
 from shared.contracts import Platform
@@ -184,7 +184,7 @@ def test_an_item_that_is_no_object_costs_its_neighbours_nothing(bad: Any, channe
     assert [type(item) for item in found] == [SplitItem, BadItem, SplitItem]
     assert [item.index for item in found] == [0, 1, 2]
     assert isinstance(found[1], BadItem)
-    assert decode(found[1].body) == page(bad, channel=channel)
+    assert decode_body(found[1].body) == page(bad, channel=channel)
 
 
 def test_a_bad_part_of_a_whatsapp_value_is_parked_without_its_neighbours() -> None:
@@ -194,7 +194,7 @@ def test_a_bad_part_of_a_whatsapp_value_is_parked_without_its_neighbours() -> No
 
     assert isinstance(good, SplitItem)
     assert isinstance(bad, BadItem)
-    assert decode(bad.body) == whatsapp(messages=[7])
+    assert decode_body(bad.body) == whatsapp(messages=[7])
 
 
 @pytest.mark.parametrize(

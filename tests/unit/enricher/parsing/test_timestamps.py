@@ -27,7 +27,7 @@ FALLBACK = datetime(2026, 6, 1, tzinfo=UTC)
     ],
 )
 def test_every_form_of_a_time_is_read(value: Any, time: datetime) -> None:
-    assert timestamps.from_platform(value) == time
+    assert timestamps.parse_timestamp(value) == time
 
 
 @pytest.mark.parametrize(
@@ -53,13 +53,13 @@ def test_every_form_of_a_time_is_read(value: Any, time: datetime) -> None:
     ],
 )
 def test_what_tells_no_time_falls_back(value: Any) -> None:
-    assert timestamps.from_platform(value) is None
-    assert timestamps.first_of(value, None, fallback=FALLBACK) == FALLBACK
-    assert timestamps.first_of(value, 1767355200, fallback=FALLBACK) == NOON
+    assert timestamps.parse_timestamp(value) is None
+    assert timestamps.first_timestamp(value, None, fallback=FALLBACK) == FALLBACK
+    assert timestamps.first_timestamp(value, 1767355200, fallback=FALLBACK) == NOON
 
 
 @given(st.one_of(st.integers(), st.floats(), st.text(), st.booleans(), st.none()))
 def test_a_time_is_between_1970_and_9999_or_none(value: Any) -> None:
-    found = timestamps.from_platform(value)
+    found = timestamps.parse_timestamp(value)
 
     assert found is None or timestamps.EPOCH < found <= datetime.max.replace(tzinfo=UTC)

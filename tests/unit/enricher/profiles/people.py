@@ -9,21 +9,21 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from enricher.graph.breaker import Breaker
-from enricher.graph.limiter import Budgets, Ceilings
-from enricher.graph.policy import GraphGate
+from enricher.graph.limiter import CallLimiter, RateLimits
+from enricher.graph.policy import GraphPolicy
 from enricher.metrics import Metrics
 from enricher.pages import Page, PageToken
 from enricher.profiles.directory import ProfileDirectory
-from enricher.profiles.lookups import Wanted
+from enricher.profiles.lookups import ProfileKey
 from shared.contracts import Profile
 from shared.security.cipher import TokenCipher
 from tests.builders import NOON
 
 ADA = Profile(name="Ada Lovelace", fetched_at=NOON)
-WHO = Wanted("user-1", "facebook", "page-1", "person-1")
+WHO = ProfileKey("user-1", "facebook", "page-1", "person-1")
 
 
-def somebody(number: int) -> Wanted:
+def somebody(number: int) -> ProfileKey:
     return WHO._replace(participant_id=f"person-{number}")
 
 
@@ -36,9 +36,9 @@ class People:
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        self.known: dict[Wanted, Profile] = {}
+        self.known: dict[ProfileKey, Profile] = {}
         self.store_error: Exception | None = None
-        self.calls: list[Wanted] = []
+        self.calls: list[ProfileKey] = []
         self.open = asyncio.Event()
         self.open.set()
         self.result: Profile | Exception = ADA
@@ -47,12 +47,12 @@ class People:
         self.refused: list[tuple[Page, int, str]] = []
         metrics = Metrics(CollectorRegistry())
         self.breaker = Breaker(failures_to_open=1, open_seconds=10)
-        self.budgets = Budgets(
-            Ceilings(page_per_second=1_000, page_per_hour=100_000, app_per_second=1_000),
+        self.budgets = CallLimiter(
+            RateLimits(page_per_second=1_000, page_per_hour=100_000, app_per_second=1_000),
             clock=self.clock,
             metrics=metrics,
         )
-        gate = GraphGate(
+        gate = GraphPolicy(
             cipher=cipher,
             breaker=self.breaker,
             media_breaker=lambda: self.breaker,
@@ -74,7 +74,7 @@ class People:
     def deadline(self, seconds: float = 5.0) -> float:
         return asyncio.get_running_loop().time() + seconds
 
-    async def last_known(self, wanted: Sequence[Wanted]) -> Mapping[Wanted, Profile]:
+    async def last_known(self, wanted: Sequence[ProfileKey]) -> Mapping[ProfileKey, Profile]:
         if self.store_error:
             raise self.store_error
         await self.open.wait()
@@ -82,7 +82,7 @@ class People:
 
     async def profile(self, page: Page, participant_id: str, token: SecretStr) -> Profile:
         assert token.get_secret_value() == "token"
-        self.calls.append(Wanted(WHO.user_id, *page, participant_id))
+        self.calls.append(ProfileKey(WHO.user_id, *page, participant_id))
         await self.open.wait()
         if isinstance(self.result, Exception):
             raise self.result

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from enricher.errors import GraphSilent, PersonUnreadable
-from enricher.profiles.directory import MAX_FLIGHTS, NEGATIVE_SECONDS, Naming
+from enricher.errors import GraphTimeout, ProfileInaccessible
+from enricher.profiles.directory import MAX_FLIGHTS, NEGATIVE_SECONDS, ProfileResult
 from enricher.profiles.lookups import Found
 from shared.contracts import Profile
 from shared.errors import DependencyUnavailable
@@ -25,32 +25,34 @@ async def people() -> AsyncIterator[People]:
 
 async def test_a_name_is_remembered_for_a_day(people: People) -> None:
     assert people.directory.remembered(WHO) is None
-    assert await people.directory.ask(WHO, people.token, deadline=people.deadline()) == Naming(ADA)
+    assert await people.directory.ask(WHO, people.token, deadline=people.deadline()) == ProfileResult(ADA)
 
     people.seconds = 24 * 3600 - 1
-    assert people.directory.remembered(WHO) == Naming(ADA)
+    assert people.directory.remembered(WHO) == ProfileResult(ADA)
     people.seconds = 24 * 3600
     assert people.directory.remembered(WHO) is None
 
 
 async def test_that_there_is_no_name_is_remembered_shortly(people: People) -> None:
-    people.result = PersonUnreadable("no consent")
-    assert await people.directory.ask(WHO, people.token, deadline=people.deadline()) == Naming(None)
+    people.result = ProfileInaccessible("no consent")
+    assert await people.directory.ask(WHO, people.token, deadline=people.deadline()) == ProfileResult(None)
 
     people.seconds = NEGATIVE_SECONDS - 1
-    assert people.directory.remembered(WHO) == Naming(None)
+    assert people.directory.remembered(WHO) == ProfileResult(None)
     people.seconds = NEGATIVE_SECONDS
     assert people.directory.remembered(WHO) is None
 
 
 async def test_a_failure_is_not_remembered_until_a_later_look_up_is_requested(people: People) -> None:
-    people.result = GraphSilent("down")
-    assert await people.directory.ask(WHO, people.token, deadline=people.deadline()) == Naming(None, ask_later=True)
+    people.result = GraphTimeout("down")
+    assert await people.directory.ask(WHO, people.token, deadline=people.deadline()) == ProfileResult(
+        None, ask_later=True
+    )
     assert people.directory.remembered(WHO) is None
 
     people.directory.asked_later([WHO])
 
-    assert people.directory.remembered(WHO) == Naming(None)
+    assert people.directory.remembered(WHO) == ProfileResult(None)
 
 
 async def test_whoever_asks_for_the_same_customer_waits_for_the_same_call(people: People) -> None:
@@ -61,31 +63,33 @@ async def test_whoever_asks_for_the_same_customer_waits_for_the_same_call(people
     await eventually(lambda: len(people.calls) == 1)
     people.open.set()
 
-    assert await asyncio.gather(*asking) == [Naming(ADA)] * 5
+    assert await asyncio.gather(*asking) == [ProfileResult(ADA)] * 5
     assert people.calls == [WHO]
 
 
 async def test_a_call_that_comes_late_still_fills_the_memory(people: People) -> None:
     people.open.clear()
-    assert await people.directory.ask(WHO, people.token, deadline=people.deadline(0.01)) == Naming(None, ask_later=True)
+    assert await people.directory.ask(WHO, people.token, deadline=people.deadline(0.01)) == ProfileResult(
+        None, ask_later=True
+    )
     people.directory.asked_later([WHO])
     people.open.set()
 
-    await eventually(lambda: people.directory.remembered(WHO) == Naming(ADA))
+    await eventually(lambda: people.directory.remembered(WHO) == ProfileResult(ADA))
 
     assert await people.directory.look_up(WHO, people.token) == Found(ADA)
     assert people.calls == [WHO]
 
 
 async def test_while_the_graph_api_fails_nobody_waits(people: People) -> None:
-    people.result = GraphSilent("down")
+    people.result = GraphTimeout("down")
     await people.directory.ask(WHO, people.token, deadline=people.deadline())
     people.open.clear()
 
     assert people.directory.room(20) == 0
     naming = await people.directory.ask(somebody(2), people.token, deadline=people.deadline(60))
 
-    assert naming == Naming(None, ask_later=True)
+    assert naming == ProfileResult(None, ask_later=True)
     assert people.calls == [WHO]
 
 
@@ -99,10 +103,10 @@ async def test_with_too_many_calls_under_way_nobody_waits(people: People) -> Non
 
     naming = await people.directory.ask(somebody(-1), people.token, deadline=people.deadline(60))
 
-    assert naming == Naming(None, ask_later=True)
+    assert naming == ProfileResult(None, ask_later=True)
     assert len(people.calls) == 5, "no more calls at once than allowed"
     people.open.set()
-    assert await asyncio.gather(*asking) == [Naming(ADA)] * MAX_FLIGHTS
+    assert await asyncio.gather(*asking) == [ProfileResult(ADA)] * MAX_FLIGHTS
 
 
 async def test_the_store_names_whom_it_knows(people: People) -> None:
@@ -115,10 +119,10 @@ async def test_the_store_names_whom_it_knows(people: People) -> None:
     found = await people.directory.last_known([somebody(n) for n in range(5)], deadline=people.deadline())
 
     assert found == {
-        WHO: Naming(ADA),
-        somebody(2): Naming(Profile(name="Grace", fetched_at=NOON - timedelta(days=2)), ask_later=True),
+        WHO: ProfileResult(ADA),
+        somebody(2): ProfileResult(Profile(name="Grace", fetched_at=NOON - timedelta(days=2)), ask_later=True),
     }
-    assert people.directory.remembered(somebody(2)) == Naming(found[somebody(2)].profile)
+    assert people.directory.remembered(somebody(2)) == ProfileResult(found[somebody(2)].profile)
 
 
 async def test_a_refresh_is_a_call_although_the_old_name_is_remembered(people: People) -> None:
@@ -126,7 +130,7 @@ async def test_a_refresh_is_a_call_although_the_old_name_is_remembered(people: P
     await people.directory.last_known([WHO], deadline=people.deadline())
 
     assert await people.directory.look_up(WHO, people.token) == Found(ADA)
-    assert people.directory.remembered(WHO) == Naming(ADA)
+    assert people.directory.remembered(WHO) == ProfileResult(ADA)
 
 
 @pytest.mark.parametrize("error", [DependencyUnavailable("away"), None])
@@ -136,11 +140,11 @@ async def test_a_store_that_is_away_or_slow_puts_everybody_off(people: People, e
 
     found = await people.directory.last_known([WHO], deadline=people.deadline(0.01))
 
-    assert found == {WHO: Naming(None, ask_later=True)}
+    assert found == {WHO: ProfileResult(None, ask_later=True)}
 
 
 async def test_without_a_token_nobody_waits_and_the_name_comes_later(people: People) -> None:
-    assert await people.directory.ask(WHO, None, deadline=people.deadline()) == Naming(None, ask_later=True)
+    assert await people.directory.ask(WHO, None, deadline=people.deadline()) == ProfileResult(None, ask_later=True)
     assert people.calls == []
 
 
@@ -152,7 +156,7 @@ async def test_a_message_joins_a_call_that_is_under_way_and_costs_no_other(peopl
     await asyncio.sleep(0)
     people.open.set()
 
-    assert await joined == Naming(ADA)
+    assert await joined == ProfileResult(ADA)
     assert await first == Found(ADA)
     assert people.calls == [WHO]
 
@@ -160,11 +164,11 @@ async def test_a_message_joins_a_call_that_is_under_way_and_costs_no_other(peopl
 async def test_the_first_message_after_the_cool_down_asks_again_for_somebody_who_could_not_be_read(
     people: People,
 ) -> None:
-    people.result = PersonUnreadable("no consent")
+    people.result = ProfileInaccessible("no consent")
     await people.directory.ask(WHO, people.token, deadline=people.deadline())
     people.result = ADA
 
     people.seconds = NEGATIVE_SECONDS
     assert people.directory.remembered(WHO) is None
 
-    assert await people.directory.ask(WHO, people.token, deadline=people.deadline()) == Naming(ADA)
+    assert await people.directory.ask(WHO, people.token, deadline=people.deadline()) == ProfileResult(ADA)

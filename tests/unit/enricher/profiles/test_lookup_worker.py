@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from enricher.accounts import AccountCache
-from enricher.errors import GraphSilent, RateLimited
+from enricher.errors import GraphTimeout, RateLimited
 from enricher.metrics import Metrics
 from enricher.pages import Page
 from enricher.profiles.lookup_worker import LEASE_SECONDS, LOOKUPS_PER_CLAIM, STALE_SECONDS, LookupWorker
@@ -94,7 +94,7 @@ async def test_what_is_due_is_looked_up(office: Office) -> None:
 
 
 async def test_a_failure_is_tried_again_later(office: Office) -> None:
-    office.people.result = GraphSilent("down")
+    office.people.result = GraphTimeout("down")
     office.due()
 
     await office.worker.work_once()

@@ -8,10 +8,10 @@ from enricher.graph.breaker import Breaker
 from enricher.profiles.lookups import (
     LONGEST_DELAY_SECONDS,
     MAX_ATTEMPTS,
-    Answer,
+    Deferred,
     Found,
-    Nobody,
-    NotNow,
+    LookupResult,
+    NotFound,
     resolved,
     retry_delay_seconds,
 )
@@ -83,15 +83,17 @@ def test_a_profile_ends_a_look_up() -> None:
 @pytest.mark.parametrize(
     ("attempts", "answer", "seconds"),
     [
-        pytest.param(0, NotNow("x"), 5.0, id="the first failure"),
-        pytest.param(2, NotNow("x"), 20.0, id="the third"),
-        pytest.param(0, NotNow("x", 900), 905.0, id="a page on hold"),
-        pytest.param(10 * MAX_ATTEMPTS, NotNow("x", 900), 905.0, id="a hold, however often"),
-        pytest.param(MAX_ATTEMPTS - 1, NotNow("x"), None, id="enough is enough"),
-        pytest.param(0, Nobody("x"), None, id="no consent"),
+        pytest.param(0, Deferred("x"), 5.0, id="the first failure"),
+        pytest.param(2, Deferred("x"), 20.0, id="the third"),
+        pytest.param(0, Deferred("x", 900), 905.0, id="a page on hold"),
+        pytest.param(10 * MAX_ATTEMPTS, Deferred("x", 900), 905.0, id="a hold, however often"),
+        pytest.param(MAX_ATTEMPTS - 1, Deferred("x"), None, id="enough is enough"),
+        pytest.param(0, NotFound("x"), None, id="no consent"),
     ],
 )
-def test_a_look_up_without_result_is_made_again_or_never(attempts: int, answer: Answer, seconds: float | None) -> None:
+def test_a_look_up_without_result_is_made_again_or_never(
+    attempts: int, answer: LookupResult, seconds: float | None
+) -> None:
     event = resolved(lookup(attempts), answer, now=NOON, jitter=1.0)
 
     assert event.profile is None
@@ -99,6 +101,6 @@ def test_a_look_up_without_result_is_made_again_or_never(attempts: int, answer: 
 
 
 def test_every_attempt_is_an_event_of_its_own() -> None:
-    ids = {resolved(lookup(attempts), NotNow("x"), now=NOON, jitter=0).id for attempts in range(5)}
+    ids = {resolved(lookup(attempts), Deferred("x"), now=NOON, jitter=0).id for attempts in range(5)}
 
     assert len(ids) == 5

@@ -8,8 +8,8 @@ from datetime import datetime
 import httpx
 from pydantic import SecretStr
 
-from enricher.errors import GraphRefused, GraphSilent, GraphUnavailable
-from enricher.graph.responses import PROFILE_FIELDS, MediaAddress, media_from, profile_from
+from enricher.errors import GraphCallRejected, GraphTimeout, GraphUnavailable
+from enricher.graph.responses import PROFILE_FIELDS, MediaAddress, parse_media_address, parse_profile
 from enricher.graph.usage import Usage, usage_of
 from enricher.pages import Page
 from shared.contracts import Profile
@@ -61,28 +61,28 @@ class GraphClient:
         """Return the profile of a customer of the page, which may be empty.
 
         Raises:
-            GraphUnavailable, GraphSilent, RateLimited, PolicyBlocked, TokenDead, PermissionMissing, PersonUnreadable,
-                GraphRefused: what each means is written in `enricher.errors`.
+            GraphUnavailable, GraphTimeout, RateLimited, PolicyBlocked, TokenRefused, PermissionMissing,
+                ProfileInaccessible, GraphCallRejected: see `enricher.errors`.
         """
         fields = PROFILE_FIELDS.get(page[0])
         if fields is None or not _is_path_id(participant_id):
-            raise GraphRefused("there is no look-up of such an id")
+            raise GraphCallRejected("there is no look-up of such an id")
         answer = await self._get(page, participant_id, {"fields": fields}, token)
-        return profile_from(page[0], answer.status, answer.body, now=self._now())
+        return parse_profile(page[0], answer.status, answer.body, now=self._now())
 
     async def media(self, page: Page, media_id: str, token: SecretStr) -> MediaAddress:
         """Return where a medium that came to a WhatsApp number is handed out.
 
         Raises:
-            MediaGone: the platform has it no more.
-            GraphUnavailable, GraphSilent, RateLimited, PolicyBlocked, TokenDead, PermissionMissing, GraphRefused: what
-                each means is written in `enricher.errors`.
+            MediaGone: the platform no longer has the medium.
+            GraphUnavailable, GraphTimeout, RateLimited, PolicyBlocked, TokenRefused, PermissionMissing,
+                GraphCallRejected: see `enricher.errors`.
         """
         if not _is_path_id(media_id):
-            raise GraphRefused("there is no medium of such an id")
+            raise GraphCallRejected("there is no medium of such an id")
         # The number says whose medium it is: a token may be good for several.
         answer = await self._get(page, media_id, {"phone_number_id": page[1]}, token)
-        return media_from(answer.status, answer.body)
+        return parse_media_address(answer.status, answer.body)
 
     async def _get(self, page: Page, path_id: str, parameters: dict[str, str], token: SecretStr) -> HttpResponse:
         secret = token.get_secret_value()
@@ -100,7 +100,7 @@ class GraphClient:
                 params={**parameters, "appsecret_proof": _proof(signs, secret)},
             )
         except CallTimedOut as error:
-            raise GraphSilent(str(error)) from error
+            raise GraphTimeout(str(error)) from error
         except CallFailed as error:
             raise GraphUnavailable(str(error)) from error
         self._on_usage(page, usage_of(answer.headers))

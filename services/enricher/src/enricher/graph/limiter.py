@@ -6,7 +6,7 @@ import msgspec
 from aiolimiter import AsyncLimiter
 from cachetools import LRUCache
 
-from enricher.graph.quota import FIRST_HOLD_SECONDS, Allowance
+from enricher.graph.quota import FIRST_HOLD_SECONDS, Quota
 from enricher.graph.usage import Usage
 from enricher.metrics import Metrics
 from enricher.pages import Page
@@ -19,7 +19,7 @@ _NEARLY_USED_UP_CALLS = 50
 _SHOWN_SECONDS = 60.0
 
 
-class Ceilings(msgspec.Struct, frozen=True, kw_only=True):
+class RateLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Calls that one process makes at most, whatever the platform says. Divide by the number of replicas."""
 
     page_per_second: float
@@ -32,14 +32,14 @@ class Ceilings(msgspec.Struct, frozen=True, kw_only=True):
 class _Page:
     """One page's state."""
 
-    def __init__(self, ceilings: Ceilings) -> None:
-        self.allowance = Allowance(first_hold_seconds=ceilings.limit_hold_seconds)
+    def __init__(self, ceilings: RateLimits) -> None:
+        self.allowance = Quota(first_hold_seconds=ceilings.limit_hold_seconds)
         self.second = _limiter(ceilings.page_per_second, 1.0)
         # A bucket of half an hour's calls that leaks the other half in an hour: no hour ever sees more than a whole.
         self.hour = _limiter(ceilings.page_per_hour / 2, _HOUR_SECONDS)
 
 
-class Budgets:
+class CallLimiter:
     """Counts calls, slows them down as the platform's limits come near, and holds them where one is reached.
 
     There are two sides to it: the page's own limits, and those of the app whose token it has; a process has one app.
@@ -48,11 +48,11 @@ class Budgets:
         clock: seconds of a monotonic clock, for holds; the ceilings use the event loop's own.
     """
 
-    def __init__(self, ceilings: Ceilings, *, clock: Callable[[], float], metrics: Metrics) -> None:
+    def __init__(self, ceilings: RateLimits, *, clock: Callable[[], float], metrics: Metrics) -> None:
         self._ceilings = ceilings
         self._clock = clock
         self._metrics = metrics
-        self._app = Allowance(first_hold_seconds=ceilings.limit_hold_seconds)
+        self._app = Quota(first_hold_seconds=ceilings.limit_hold_seconds)
         self._app_second = _limiter(ceilings.app_per_second, 1.0)
         self._pages: LRUCache[Page, _Page] = LRUCache(MAX_PAGES)
         self._tight: dict[Page, None] = {}

@@ -11,43 +11,43 @@ from pydantic import SecretStr
 
 from enricher.errors import (
     CallsOnHold,
-    GraphRefused,
-    GraphSilent,
+    GraphCallRejected,
+    GraphTimeout,
     GraphUnavailable,
     MediaGone,
     PermissionMissing,
-    PersonUnreadable,
     PolicyBlocked,
+    ProfileInaccessible,
     RateLimited,
-    TokenDead,
+    TokenRefused,
 )
 from enricher.graph.breaker import Breaker
-from enricher.graph.limiter import Budgets
+from enricher.graph.limiter import CallLimiter
 from enricher.metrics import Metrics
 from enricher.pages import Page, PageToken
 from shared.security.cipher import TokenCipher, Undecryptable
 
 log = structlog.get_logger(__name__)
 
-UNOPENED_TOKEN_HOLD_SECONDS = 900.0
+UNDECRYPTABLE_TOKEN_HOLD_SECONDS = 900.0
 """Somebody has to give this service the right key, or the page a new token."""
 POLICY_HOLD_SECONDS = 3_600.0
 MAX_PAGES = 10_000
-MEDIA_LEAVE = 0.5
+MEDIA_RESERVE = 0.5
 """The share of the app's calls a second that media leave to names."""
 _UNOPENED = "the token cannot be opened"
 _FAILING = "the Graph API is failing"
 _WARNING_SECONDS = 600.0
 _WARNED_PAGES = 1_000
 _OUTCOMES: dict[type[Exception], str] = {
-    GraphSilent: "silent",
+    GraphTimeout: "silent",
     GraphUnavailable: "unavailable",
     RateLimited: "rate_limited",
     PolicyBlocked: "policy",
-    TokenDead: "token_dead",
+    TokenRefused: "token_dead",
     PermissionMissing: "no_permission",
-    PersonUnreadable: "unreadable",
-    GraphRefused: "refused",
+    ProfileInaccessible: "unreadable",
+    GraphCallRejected: "refused",
     MediaGone: "gone",
 }
 T = TypeVar("T")
@@ -63,7 +63,7 @@ class _Lane(NamedTuple):
     """As `Budgets.take_at_once` has it."""
 
 
-class GraphGate:
+class GraphPolicy:
     """Makes a call only where it may help.
 
     Args:
@@ -84,7 +84,7 @@ class GraphGate:
         cipher: TokenCipher,
         breaker: Breaker,
         media_breaker: Callable[[], Breaker],
-        budgets: Budgets,
+        budgets: CallLimiter,
         on_refused_token: Callable[[Page, int, str], None],
         concurrent_calls: int,
         pause_before_retry: Callable[[], Awaitable[None]],
@@ -138,9 +138,9 @@ class GraphGate:
 
         Raises:
             CallsOnHold: it was not made, or its answer says that none should be for a while.
-            TokenDead: the page has to be connected again.
-            GraphUnavailable, GraphSilent: it failed, or all do.
-            PersonUnreadable, PermissionMissing, GraphRefused: as the answer says.
+            TokenRefused: the page has to be connected again.
+            GraphUnavailable, GraphTimeout: it failed, or all do.
+            ProfileInaccessible, PermissionMissing, GraphCallRejected: as the answer says.
         """
         secret = self._opened(page, token)
         if not is_counted:
@@ -153,14 +153,14 @@ class GraphGate:
 
         Raises:
             CallsOnHold: it was not made, or its answer says that none should be for a while.
-            TokenDead: the page has to be connected again.
-            GraphUnavailable, GraphSilent: it failed, or all do.
-            PermissionMissing, GraphRefused, MediaGone: as the answer says.
+            TokenRefused: the page has to be connected again.
+            GraphUnavailable, GraphTimeout: it failed, or all do.
+            PermissionMissing, GraphCallRejected, MediaGone: as the answer says.
         """
         secret = self._opened(page, token)
         lane = self._media.get(page)
         if lane is None:
-            lane = self._media[page] = _Lane(self._media_breaker(), leaves=MEDIA_LEAVE)
+            lane = self._media[page] = _Lane(self._media_breaker(), leaves=MEDIA_RESERVE)
         if lane.breaker.is_open(self._clock()):
             raise GraphUnavailable(_FAILING)
         if not await self._budgets.take_at_once(page, leaves=lane.leaves):
@@ -179,14 +179,14 @@ class GraphGate:
             except GraphUnavailable:
                 lane.breaker.failed(self._clock())
                 raise
-            except (RateLimited, PolicyBlocked, TokenDead) as error:
+            except (RateLimited, PolicyBlocked, TokenRefused) as error:
                 # It answers, so the breaker has nothing against the others.
                 lane.breaker.succeeded()
                 self._hold(page, token, error)
                 raise
-            except (PersonUnreadable, PermissionMissing, GraphRefused, MediaGone) as error:
+            except (ProfileInaccessible, PermissionMissing, GraphCallRejected, MediaGone) as error:
                 lane.breaker.succeeded()
-                if not isinstance(error, PersonUnreadable | MediaGone):
+                if not isinstance(error, ProfileInaccessible | MediaGone):
                     self._warn(page, error)
                 raise
             lane.breaker.succeeded()
@@ -200,7 +200,7 @@ class GraphGate:
         """
         try:
             return await self._measured(call)
-        except GraphSilent:
+        except GraphTimeout:
             raise
         except GraphUnavailable:
             await self._pause_before_retry()
@@ -228,17 +228,17 @@ class GraphGate:
         """Return what calls are made with; raise when there is nothing to call with."""
         self._refuse_dead(page, token)
         if self._unopened.get(page) == token.ciphertext:
-            raise CallsOnHold(_UNOPENED, UNOPENED_TOKEN_HOLD_SECONDS)
+            raise CallsOnHold(_UNOPENED, UNDECRYPTABLE_TOKEN_HOLD_SECONDS)
         try:
             return self._cipher.decrypt(token.ciphertext)
         except Undecryptable as error:
             self._unopened[page] = token.ciphertext
             log.warning("token cannot be opened", platform=page[0], page_id=page[1], reason=str(error))
-            raise CallsOnHold(_UNOPENED, UNOPENED_TOKEN_HOLD_SECONDS) from error
+            raise CallsOnHold(_UNOPENED, UNDECRYPTABLE_TOKEN_HOLD_SECONDS) from error
 
     def _refuse_dead(self, page: Page, token: PageToken) -> None:
         if self._is_dead(page, token):
-            raise TokenDead("the page has to be connected again")
+            raise TokenRefused("the page has to be connected again")
 
     def _refuse_held(self, page: Page) -> None:
         if (held := self._budgets.hold_seconds(page)) > 0:
@@ -247,9 +247,9 @@ class GraphGate:
     def _is_dead(self, page: Page, token: PageToken) -> bool:
         return token.version <= self._dead.get(page, -1)
 
-    def _hold(self, page: Page, token: PageToken, error: RateLimited | PolicyBlocked | TokenDead) -> None:
+    def _hold(self, page: Page, token: PageToken, error: RateLimited | PolicyBlocked | TokenRefused) -> None:
         """Stop calling for the page, or for all; raises for how long, where it is not for ever."""
-        if isinstance(error, TokenDead):
+        if isinstance(error, TokenRefused):
             self._dead[page] = token.version
             self._metrics.hold("token").inc()
             self._on_refused_token(page, token.version, error.sentence)

@@ -13,7 +13,7 @@ FIRST_HOLD_SECONDS = 60.0
 LONGEST_HOLD_SECONDS = 900.0
 
 
-class Allowance:
+class Quota:
     """Times are seconds of any one clock, and arguments.
 
     Args:

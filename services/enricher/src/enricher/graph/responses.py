@@ -7,22 +7,28 @@ from datetime import datetime
 from typing import Any
 
 from enricher.errors import (
-    GraphRefused,
+    GraphCallRejected,
     GraphUnavailable,
     MediaGone,
     PermissionMissing,
-    PersonUnreadable,
     PolicyBlocked,
+    ProfileInaccessible,
     RateLimited,
-    TokenDead,
-    UnreadableBody,
+    TokenRefused,
 )
-from enricher.parsing.decode import decode
+from enricher.parsing.decode import decode_body
+from enricher.parsing.errors import UnreadableBody
 from enricher.parsing.values import object_of, text_of
 from shared.contracts import Platform, Profile
 
 GraphError = (
-    GraphUnavailable | RateLimited | PolicyBlocked | TokenDead | PermissionMissing | PersonUnreadable | GraphRefused
+    GraphUnavailable
+    | RateLimited
+    | PolicyBlocked
+    | TokenRefused
+    | PermissionMissing
+    | ProfileInaccessible
+    | GraphCallRejected
 )
 
 PROFILE_FIELDS: Mapping[Platform, str] = {
@@ -70,12 +76,12 @@ class MediaAddress:
     mime_type: str | None
 
 
-def profile_from(platform: Platform, status: int, body: bytes, *, now: datetime) -> Profile:
+def parse_profile(platform: Platform, status: int, body: bytes, *, now: datetime) -> Profile:
     """Return the profile that an answer holds; it may be empty.
 
     Raises:
-        GraphUnavailable, RateLimited, PolicyBlocked, TokenDead, PermissionMissing, PersonUnreadable, GraphRefused: as
-            the answer says.
+        GraphUnavailable, RateLimited, PolicyBlocked, TokenRefused, PermissionMissing, ProfileInaccessible,
+            GraphCallRejected: the response is an error, see `parse_error`.
     """
     answer = _object_in(status, body)
     spelled_out = " ".join(filter(None, (text_of(answer.get("first_name")), text_of(answer.get("last_name")))))
@@ -87,16 +93,17 @@ def profile_from(platform: Platform, status: int, body: bytes, *, now: datetime)
     )
 
 
-def media_from(status: int, body: bytes) -> MediaAddress:
+def parse_media_address(status: int, body: bytes) -> MediaAddress:
     """Return where the medium that was asked for is handed out.
 
     Raises:
-        MediaGone: the platform knows no such medium, or no more.
-        GraphUnavailable, RateLimited, PolicyBlocked, TokenDead, PermissionMissing, GraphRefused: as the answer says.
+        MediaGone: the platform has no such medium, or no longer has it.
+        GraphUnavailable, RateLimited, PolicyBlocked, TokenRefused, PermissionMissing, GraphCallRejected: the response
+            is an error, see `parse_error`.
     """
     try:
         answer = _object_in(status, body)
-    except PersonUnreadable as error:
+    except ProfileInaccessible as error:
         raise MediaGone(str(error)) from error
     url = text_of(answer.get("url"))
     if url is None:
@@ -107,18 +114,18 @@ def media_from(status: int, body: bytes) -> MediaAddress:
 def _object_in(status: int, body: bytes) -> dict[str, Any]:
     """Return what an answer holds; raise what it says instead."""
     try:
-        answer = decode(body)
+        answer = decode_body(body)
     except UnreadableBody as error:
         kind = RateLimited if status == _TOO_MANY_REQUESTS else GraphUnavailable
         raise kind(f"HTTP {status} without JSON") from error
     if not isinstance(answer, dict):
         raise GraphUnavailable(f"HTTP {status} with something else than an object")
     if "error" in answer or status != _OK:
-        raise error_of(status, object_of(answer.get("error")))
+        raise parse_error(status, object_of(answer.get("error")))
     return answer
 
 
-def error_of(status: int, error: Mapping[str, Any]) -> GraphError:
+def parse_error(status: int, error: Mapping[str, Any]) -> GraphError:
     """Return the error that the `error` object of an answer stands for. Its message names no token."""
     code, subcode = _number(error.get("code")), _number(error.get("error_subcode"))
     message = _LIKE_A_TOKEN.sub("[…]", text_of(error.get("message")) or "no message")[:200]
@@ -127,14 +134,14 @@ def error_of(status: int, error: Mapping[str, Any]) -> GraphError:
         return RateLimited(text, is_apps=code in _APP_RATE_CODES)
     if code in _TOKEN_CODES:
         sentence = _DEAD_TOKENS.get(subcode, "The platform refuses the page's access token.")
-        return TokenDead(text, sentence=f"{sentence} Connect the page again.")
+        return TokenRefused(text, sentence=f"{sentence} Connect the page again.")
     if code in _PERSON_CODES or subcode in _PERSON_SUBCODES:
-        return PersonUnreadable(text)
+        return ProfileInaccessible(text)
     if code in _TRANSIENT_CODES or status >= _SERVER_ERRORS or error.get("is_transient") is True:
         return GraphUnavailable(text)
     if code in _POLICY_CODES:
         return PolicyBlocked(text)
-    return PermissionMissing(text) if code in _PERMISSION_CODES else GraphRefused(text)
+    return PermissionMissing(text) if code in _PERMISSION_CODES else GraphCallRejected(text)
 
 
 def _number(value: Any) -> int | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import httpx
 from pydantic import SecretStr
 
-from enricher.errors import GraphRefused, GraphSilent, GraphUnavailable, MediaGone, MediaTooLarge
+from enricher.errors import GraphCallRejected, GraphTimeout, GraphUnavailable, MediaGone, MediaTooLarge
 from enricher.media.addressing import AllowedHosts
 from shared.http.client import CALL_ERRORS, describe_error, is_timeout
 
@@ -25,11 +25,11 @@ class Download:
     size: int | None
     """Bytes in all, where the other side says so."""
     pieces: AsyncIterator[bytes]
-    """To be read once. Ends with `GraphSilent`, `GraphUnavailable` or `MediaTooLarge` when the rest does not come."""
+    """To be read once. Ends with `GraphTimeout`, `GraphUnavailable` or `MediaTooLarge` when the rest does not come."""
 
 
-class Downloads:
-    """Downloads, each with the memory of a few pieces.
+class Downloader:
+    """Downloader, each with the memory of a few pieces.
 
     Args:
         http: closed by whoever opened it; must follow no redirects.
@@ -49,11 +49,11 @@ class Downloads:
         """Fetch from `url` while the context lasts.
 
         Raises:
-            GraphRefused: `url` is not where a token may be sent, or the other side refuses.
-            MediaGone, MediaTooLarge, GraphUnavailable, GraphSilent: what each means is written in `enricher.errors`.
+            GraphCallRejected: `url` is not where a token may be sent, or the other side refuses.
+            MediaGone, MediaTooLarge, GraphUnavailable, GraphTimeout: what each means is written in `enricher.errors`.
         """
         if not self._hosts.allow(url):
-            raise GraphRefused("the address of the medium is not one that a token may be sent to")
+            raise GraphCallRejected("the address of the medium is not one that a token may be sent to")
         # Compressed, a small answer could become a large one here.
         headers = {"Authorization": f"Bearer {token.get_secret_value()}", "Accept-Encoding": "identity"}
         request = self._http.build_request("GET", url, headers=headers)
@@ -75,7 +75,7 @@ class Downloads:
         if status == _LATER or status >= _SERVER_ERRORS:
             raise GraphUnavailable(f"HTTP {status} instead of a medium")
         if status != _OK or response.headers.get("Content-Encoding", "identity") != "identity":
-            raise GraphRefused(f"HTTP {status} instead of a medium as it is")
+            raise GraphCallRejected(f"HTTP {status} instead of a medium as it is")
         told = response.headers.get("Content-Length", "")
         size = int(told) if told.isascii() and told.isdigit() else None
         if size is not None and size > self._max_bytes:
@@ -100,5 +100,5 @@ class Downloads:
 
     def _failed(self, error: Exception) -> GraphUnavailable:
         if is_timeout(error):
-            return GraphSilent(f"nothing of a medium within {self._idle_seconds:g} s")
+            return GraphTimeout(f"nothing of a medium within {self._idle_seconds:g} s")
         return GraphUnavailable(f"a medium broke off: {describe_error(error)}")

@@ -12,7 +12,7 @@ WAITING_PER_TURN = 8
 _RETRY_AFTER_SECONDS = 2.0
 
 
-class Turns:
+class FairSemaphore:
     """Hands out turns.
 
     Args:

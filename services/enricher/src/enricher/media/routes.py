@@ -14,9 +14,9 @@ from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from enricher.errors import GraphSilent, GraphUnavailable, MediaTooLarge
+from enricher.errors import GraphTimeout, GraphUnavailable, MediaTooLarge
 from enricher.media.addressing import place_of
-from enricher.media.service import Handout, MediaDesk
+from enricher.media.service import MediaService, MediaStream
 from enricher.metrics import Metrics
 from enricher.problems import PROBLEMS
 from shared.contracts.internal import MediaQuery
@@ -56,7 +56,7 @@ class MediaEndpoint:
 
     def __init__(
         self,
-        desk: MediaDesk,
+        desk: MediaService,
         verifier: UserTokenVerifier,
         *,
         limits: Limits,
@@ -142,7 +142,7 @@ class MediaEndpoint:
                 raise ProblemRaised("platform-silent", "Try again in a moment.") from error
             return _cut_off("too slow")
 
-    async def _pass_on(self, handout: Handout, send: Send) -> str:
+    async def _pass_on(self, handout: MediaStream, send: Send) -> str:
         """Send an answer, and return how it ended.
 
         One that cannot be finished is left unfinished.
@@ -153,12 +153,12 @@ class MediaEndpoint:
                 async with asyncio.timeout(self._limits.idle_seconds):
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
                 self._metrics.media_bytes.inc(len(piece))
-        except (GraphSilent, GraphUnavailable, MediaTooLarge) as error:
+        except (GraphTimeout, GraphUnavailable, MediaTooLarge) as error:
             return _cut_off(str(error))
         await send({"type": "http.response.body", "body": b"", "more_body": False})
         return "served"
 
-    def _headers(self, handout: Handout) -> list[tuple[bytes, bytes]]:
+    def _headers(self, handout: MediaStream) -> list[tuple[bytes, bytes]]:
         headers = {
             "Content-Type": handout.content_type,
             "Content-Disposition": handout.disposition,

@@ -10,19 +10,19 @@ from pydantic import SecretStr
 
 from enricher.errors import (
     CallsOnHold,
-    GraphSilent,
+    GraphTimeout,
     GraphUnavailable,
     MediaGone,
     MediaTooLarge,
     StoreRefuses,
-    TokenDead,
+    TokenRefused,
 )
 from enricher.graph.client import GraphClient
-from enricher.graph.policy import GraphGate
+from enricher.graph.policy import GraphPolicy
 from enricher.graph.responses import MediaAddress
 from enricher.media.addressing import disposition, is_fetched_by_id, shown_type
-from enricher.media.downloads import Downloads
-from enricher.media.fair_semaphore import Turns
+from enricher.media.downloads import Downloader
+from enricher.media.fair_semaphore import FairSemaphore
 from enricher.pages import Page, PageToken, token_of
 from shared.contracts.internal import Media, MediaQuery
 from shared.errors import DependencyUnavailable, SwitchboardError
@@ -32,10 +32,10 @@ _RETRY_AFTER_SECONDS = 2.0
 _REAUTHORIZE = "Connect the account again: the platform does not take its access token, or it has none."
 _LATER = "Try again in a moment."
 _PROBLEMS: dict[type[SwitchboardError], tuple[str, str]] = {
-    TokenDead: ("account-needs-reauthorization", _REAUTHORIZE),
+    TokenRefused: ("account-needs-reauthorization", _REAUTHORIZE),
     MediaGone: ("media-gone", "The platform keeps media for some weeks only."),
     MediaTooLarge: ("media-too-large", ""),
-    GraphSilent: ("platform-silent", _LATER),
+    GraphTimeout: ("platform-silent", _LATER),
     StoreRefuses: ("internal-error", ""),
 }
 
@@ -52,7 +52,7 @@ class Attachments(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Handout:
+class MediaStream:
     """A medium that is being passed on, as what a browser may take it for."""
 
     content_type: str
@@ -62,7 +62,7 @@ class Handout:
     """As `enricher.downloads.Download` has them."""
 
 
-class MediaDesk:
+class MediaService:
     """Hands media out to the users whose messages they are in, a bounded number at a time.
 
     Args:
@@ -77,10 +77,10 @@ class MediaDesk:
         self,
         attachments: Attachments,
         *,
-        gate: GraphGate,
+        gate: GraphPolicy,
         graph: GraphClient,
-        downloads: Downloads,
-        turns: Turns,
+        downloads: Downloader,
+        turns: FairSemaphore,
     ) -> None:
         self._attachments = attachments
         self._gate = gate
@@ -89,7 +89,7 @@ class MediaDesk:
         self._turns = turns
 
     @asynccontextmanager
-    async def opened(self, query: MediaQuery) -> AsyncIterator[Handout]:
+    async def opened(self, query: MediaQuery) -> AsyncIterator[MediaStream]:
         """Yield the medium while the context lasts.
 
         Raises:
@@ -101,7 +101,7 @@ class MediaDesk:
                 address, secret = await self._address((media.platform, media.page_id), media_id, token)
                 async with self._downloads.opened(address.url, secret) as download:
                     attached, content_type = media.attachment, shown_type(address.mime_type, media.attachment.mime_type)
-                    yield Handout(
+                    yield MediaStream(
                         content_type=content_type,
                         disposition=disposition(content_type, attached.type, attached.title),
                         size=download.size,

@@ -5,30 +5,31 @@ from datetime import datetime
 from math import isfinite
 from typing import Any
 
-from enricher.parsing import timestamps
+from enricher.parsing.timestamps import parse_timestamp
 from shared.contracts.inbox import Attachment, Coordinates
 
+MAX_LATITUDE, MAX_LONGITUDE = 90, 180
 UNSUPPORTED = Attachment(type="unsupported")
-"""For what the platform itself does not hand out."""
+"""Stands for content that the platform does not deliver."""
 
 _EXPIRY = re.compile(r"[?&](?:oe=([0-9A-Fa-f]{8})|ext=([0-9]{10}))(?:&|$)")
-"""The platforms' own addresses tell when they stop working: in hexadecimal seconds, WhatsApp's in decimal ones."""
+"""The platforms' URLs say when they expire: `oe` in hexadecimal seconds, WhatsApp's `ext` in decimal seconds."""
 
 
 def coordinates_of(latitude: Any, longitude: Any) -> Coordinates | None:
-    """Return the place, if both are degrees of this world."""
+    """Return the coordinates, or None unless both are valid degrees."""
     north, east = _number(latitude), _number(longitude)
-    if north is None or east is None or abs(north) > 90 or abs(east) > 180:  # noqa: PLR2004 - poles and date line
+    if north is None or east is None or abs(north) > MAX_LATITUDE or abs(east) > MAX_LONGITUDE:
         return None
     return Coordinates(latitude=north, longitude=east)
 
 
 def expiry_of(url: str | None) -> datetime | None:
-    """Return when `url` stops working, as far as it tells."""
+    """Return when `url` expires, or None if it does not say."""
     found = _EXPIRY.search(url) if url is not None else None
     if found is None:
         return None
-    return timestamps.from_platform(int(found[1], 16) if found[1] else int(found[2]))
+    return parse_timestamp(int(found[1], 16) if found[1] else int(found[2]))
 
 
 def _number(value: Any) -> float | None:

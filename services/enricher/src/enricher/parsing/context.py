@@ -1,4 +1,4 @@
-"""What readers of items are given and return, whatever the platform."""
+"""What item parsers receive and return, on every platform."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -10,34 +10,35 @@ from shared.contracts import Item
 from shared.contracts.inbox import Direction
 
 
-class Sides(msgspec.Struct, frozen=True):
-    """Who is the customer of an item, and which way it went."""
+class Parties(msgspec.Struct, frozen=True):
+    """The customer of an item, and the direction that the item went."""
 
     participant_id: str | None
     direction: Direction
 
 
-NOBODY = Sides(None, "incoming")
+NO_PARTIES = Parties(None, "incoming")
 
 
-class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """An item with what all readers need to know of it."""
+class ParseContext(msgspec.Struct, frozen=True, kw_only=True):
+    """An item and what every parser needs to know about it."""
 
     split: SplitItem
     id: str
-    """Of the item: stands in where the platform gave a message no id."""
+    """ID of the item. Also the ID of a message that the platform gave none."""
     body: bytes
-    """The item, canonical JSON."""
-    sides: Sides
+    """The item as canonical JSON."""
+    parties: Parties
     at: datetime
+    """When it happened."""
     own_app_ids: frozenset[str]
-    """Apps whose messages are our own."""
+    """IDs of the apps whose messages are our own."""
 
     @property
     def sender_id(self) -> str:
-        """Who sent it: the business for what went out."""
-        return (self.sides.direction == "incoming" and self.sides.participant_id) or self.split.page_id
+        """The customer if the item is incoming, else the business."""
+        return (self.parties.direction == "incoming" and self.parties.participant_id) or self.split.page_id
 
 
-Reader = Callable[[Reading], Item | None]
-"""Returns None when the item lacks what its kind needs: it is then kept raw."""
+ItemParser = Callable[[ParseContext], Item | None]
+"""Returns None if the item lacks what its kind requires. The item is then stored raw."""

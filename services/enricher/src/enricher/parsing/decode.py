@@ -1,4 +1,4 @@
-"""Bytes from outside to JSON values that can be stored, encoded again and walked without harm."""
+"""Decodes JSON from outside into values that can be stored, encoded again and walked safely."""
 
 import json
 import re
@@ -6,50 +6,50 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from enricher.errors import UnreadableBody
+from enricher.parsing.errors import UnreadableBody
 
 MAX_DEPTH = 64
-"""Levels of nesting; what the platforms send has about twelve."""
+"""Levels of nesting. What the platforms send has about twelve."""
 
 _decoder = msgspec.json.Decoder()
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-"""Postgres stores no NUL, and UTF-8 has no lone surrogates."""
+"""Postgres cannot store NUL, and UTF-8 cannot encode lone surrogates."""
 _TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 
 
-def decode(body: bytes) -> Any:
-    """Return the JSON value of `body`; NULs and lone surrogates in it have become U+FFFD.
+def decode_body(body: bytes) -> Any:
+    """Return the JSON value of `body`, with every NUL and lone surrogate replaced by U+FFFD.
 
     Raises:
-        UnreadableBody: empty, not JSON, or nested too deep.
+        UnreadableBody: `body` is empty, is not JSON, or is nested deeper than `MAX_DEPTH`.
     """
     if not body:
         raise UnreadableBody("the body is empty")
-    clean = b"\\u0000" not in body
+    is_storable = b"\\u0000" not in body
     try:
         value = _decoder.decode(body)
     except RecursionError as error:
         raise UnreadableBody(_TOO_DEEP) from error
-    except ValueError:  # msgspec's errors and UnicodeDecodeError alike
+    except ValueError:  # covers msgspec's errors and UnicodeDecodeError
         value = _decode_leniently(body)
-        clean = False
+        is_storable = False
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _is_too_deep(value):
         raise UnreadableBody(_TOO_DEEP)
-    return value if clean else _storable(value)
+    return value if is_storable else _storable(value)
 
 
 def _decode_leniently(body: bytes) -> Any:
-    """Read what msgspec rightly refuses and platforms send all the same: lone surrogates, bytes that are no UTF-8."""
+    """Decode what msgspec rightly rejects but platforms do send: lone surrogates and invalid UTF-8."""
     try:
-        return json.loads(body.decode("utf-8-sig", "replace"), parse_constant=_refuse)
+        return json.loads(body.decode("utf-8-sig", "replace"), parse_constant=_reject_constant)
     except RecursionError as error:
         raise UnreadableBody(_TOO_DEEP) from error
     except ValueError as error:
         raise UnreadableBody(f"not JSON: {error}") from error
 
 
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON value")
+def _reject_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not a JSON value")
 
 
 def _is_too_deep(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""What a reaction looks like, however the platform writes it."""
+"""Converts the platforms' reactions to emoji."""
 
 import re
 from typing import Any
@@ -17,14 +17,14 @@ _EMOJI = {
     "like": "\U0001f44d",
     "dislike": "\U0001f44e",
 }
-"""Messenger's names; the set is open."""
+"""Messenger's names. It may send others."""
 _ESCAPES = re.compile(r"(?:\\u(?:\{[0-9A-Fa-f]{1,6}\}|[0-9A-Fa-f]{4}))+")
 _ESCAPE = re.compile(r"\\u\{?([0-9A-Fa-f]+)\}?")
-_HIGHEST = 0x10FFFF
+_MAX_CODE_POINT = 0x10FFFF
 
 
 def emoji_of(emoji: Any, name: Any = None) -> str | None:
-    """Return the characters of `emoji`, else those that stand for `name`, else `name` itself; None for neither."""
+    """Return `emoji`, else the emoji named `name`, else `name` itself. Returns None if both are missing."""
     given = text_of(emoji)
     if given is not None:
         return (_unescaped(given) if _ESCAPES.fullmatch(given) else given)[:MAX_CHARACTERS]
@@ -33,9 +33,9 @@ def emoji_of(emoji: Any, name: Any = None) -> str | None:
 
 
 def _unescaped(text: str) -> str:
-    r"""Return what `\u{2764}\u{FE0F}`, escaped once too often, stands for; as it is, if that is no text."""
+    r"""Return `text` with escapes such as `\u{2764}\u{FE0F}` decoded, or unchanged if they are not valid text."""
     points = [int(point, 16) for point in _ESCAPE.findall(text)]
-    if any(not 0 < point <= _HIGHEST for point in points):
+    if any(not 0 < point <= _MAX_CODE_POINT for point in points):
         return text
     try:
         return "".join(map(chr, points)).encode("utf-16", "surrogatepass").decode("utf-16")

@@ -1,4 +1,4 @@
-"""Ids that are the same for every redelivery, on every replica."""
+"""IDs that are the same for every redelivery and on every replica."""
 
 from typing import Any
 
@@ -10,14 +10,15 @@ from shared.contracts import derive_id
 _encoder = msgspec.json.Encoder(order="deterministic")
 
 
-def canonical(body: dict[str, Any]) -> bytes:
-    """Return the one JSON form of `body`: no spaces, keys sorted."""
+def canonical_json(body: dict[str, Any]) -> bytes:
+    """Return the canonical JSON of `body`: sorted keys, no spaces."""
     return _encoder.encode(body)
 
 
 def item_id(split: SplitItem, canonical_body: bytes) -> str:
-    """Return the id of the events that this item causes.
+    """Return the ID of the events that the item causes.
 
-    What it says takes part, and where it stood (platform, page, channel); not which webhook brought it, nor with what.
+    It depends on the item's content, platform, page and channel. It does not depend on the webhook that delivered the
+    item, nor on the other items of that webhook.
     """
     return derive_id("item", split.platform, split.page_id, split.channel, canonical_body)

@@ -1,4 +1,4 @@
-"""Items of a webhook, as they came."""
+"""The items of a webhook, before they are parsed."""
 
 from typing import Any, Literal
 
@@ -7,40 +7,45 @@ import msgspec
 from shared.contracts import Channel, Platform
 
 Shape = Literal["event", "change", "whatsapp", "entry"]
+"""What an item looks like.
+
+- `event`: has a sender and a recipient, wherever in the webhook it was found.
+- `change`: any other change of a Facebook page or an Instagram account.
+- `whatsapp`: one element of a WhatsApp change, or a whole change that has no known elements.
+- `entry`: a whole entry in which nothing is known.
+"""
 
 
 class SplitItem(msgspec.Struct, frozen=True, kw_only=True):
-    """One item, as it came."""
+    """One item as the platform sent it."""
 
     platform: Platform
     page_id: str
-    """The business side: page, Instagram account or WhatsApp phone number id."""
+    """The business: a Facebook page, an Instagram account or a WhatsApp phone number ID."""
     channel: Channel
     index: int
-    """Position in its webhook, bad items counted."""
+    """Position in the webhook. Bad items count too."""
     shape: Shape
-    """`event`: messaging-shaped, wherever it stood. `change`: anything else of a page's or account's changes.
-    `whatsapp`: an element of, or a whole, WhatsApp change. `entry`: an entry with nothing known inside."""
     body: dict[str, Any]
     entry: dict[str, Any]
-    """The entry that it stood in: its neighbours are in there too."""
+    """The entry that contains the item, with the other items in it."""
     change: dict[str, Any] | None = None
-    """The change that it stood in."""
+    """The change that contains the item."""
     part: str = ""
-    """WhatsApp: the list that it stood in, e.g. `statuses`; empty for a whole change."""
+    """WhatsApp: the list that contains the item, e.g. `statuses`. Empty for a whole change."""
     contact: dict[str, Any] | None = None
-    """WhatsApp: what the webhook says of the customer."""
+    """WhatsApp: the customer's entry in the change's `contacts`."""
     errors: tuple[Any, ...] = ()
-    """WhatsApp: what the platform says went wrong with this item, beside it."""
+    """WhatsApp: the change's `errors`, if this is its only item."""
 
 
 class BadItem(msgspec.Struct, frozen=True, kw_only=True):
-    """An item that cannot be given to anybody."""
+    """An item that cannot be assigned to a page."""
 
     index: int
     reason: str
     body: bytes
-    """A webhook's body that holds this item alone."""
+    """A webhook body that contains this item only."""
 
 
 Split = SplitItem | BadItem

@@ -1,19 +1,19 @@
-"""What an item is: one reader a kind, and `RawItem` for whatever has none.
+"""Parses an item: one parser per kind. An item that no parser accepts becomes a `RawItem`.
 
-To add a kind, add its struct to `shared.contracts` and a reader to the table of its platform (`direct`, `changes`,
-`whatsapp`). A reader that finds less than it needs returns None, and the item is kept raw under its label.
+To add a kind, add its struct to `shared.contracts` and a parser to the table of its platform (`messenger.dispatch`,
+`messenger.changes`, `whatsapp.dispatch`).
 """
 
 from datetime import datetime
 
 import msgspec
 
-from enricher.parsing import timestamps
-from enricher.parsing.context import NOBODY, Reader, Reading, Sides
-from enricher.parsing.identity import canonical, item_id
+from enricher.parsing.context import NO_PARTIES, ItemParser, ParseContext, Parties
+from enricher.parsing.identity import canonical_json, item_id
 from enricher.parsing.items import SplitItem
 from enricher.parsing.messenger import changes
 from enricher.parsing.messenger import dispatch as messenger
+from enricher.parsing.timestamps import first_timestamp, parse_timestamp
 from enricher.parsing.values import object_of, text_of
 from enricher.parsing.vocabulary import CHANGE_FIELDS
 from enricher.parsing.whatsapp import dispatch as whatsapp
@@ -23,27 +23,27 @@ NO_APPS: frozenset[str] = frozenset()
 _NO_ALIASES: tuple[str, ...] = ()
 
 
-class TypedItem(msgspec.Struct, frozen=True, kw_only=True):
-    """An item that has been understood as far as it can be."""
+class ParsedItem(msgspec.Struct, frozen=True, kw_only=True):
+    """An item and everything that it says."""
 
     split: SplitItem
     id: str
-    """Of every event that this item causes."""
+    """The events that the item causes derive their IDs from it."""
     label: str
-    """From a closed vocabulary, e.g. `messaging.message`."""
+    """What the item looks like, from a closed vocabulary, e.g. `messaging.message`."""
     item: Item
     participant_id: str | None
     aliases: tuple[str, ...]
-    """Other ids of the customer, that the item itself tells."""
+    """Other IDs of the customer in the item."""
     occurred_at: datetime
     profile: Profile | None
-    """What the webhook itself says of the customer."""
+    """The customer's profile, if the webhook contains it."""
 
     @property
     def is_customers_message(self) -> bool:
-        """Whether the customer wrote it: only then is there a profile to look up.
+        """Whether the customer wrote it, so that a profile lookup makes sense.
 
-        Never true of echoes, nor of what a page writes to itself.
+        False for echoes and for messages of a page to itself.
         """
         return (
             isinstance(self.item, MessageItem)
@@ -52,69 +52,83 @@ class TypedItem(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def typed(split: SplitItem, *, received_at: datetime, own_app_ids: frozenset[str] = NO_APPS) -> TypedItem:
-    """Return what `split` is. Total: no item is refused here.
+class _Dialect(msgspec.Struct, frozen=True):
+    """How to read an item."""
 
-    `received_at` stands in for a missing time; an echo of one of `own_app_ids` was sent by ourselves.
+    label: str
+    parties: Parties
+    parser: ItemParser | None
+
+
+def parse_item(split: SplitItem, *, received_at: datetime, own_app_ids: frozenset[str] = NO_APPS) -> ParsedItem:
+    """Return the parsed item. Never fails: an item that cannot be parsed becomes a `RawItem`.
+
+    Args:
+        split: the item.
+        received_at: the item's time if it has none of its own.
+        own_app_ids: IDs of the apps whose echoes are our own messages.
     """
-    label, sides, reader = _dialect(split)
-    body = canonical(split.body)
+    dialect = _dialect_of(split)
+    body = canonical_json(split.body)
     identity = item_id(split, body)
-    at = _time_of(split, received_at)
+    at = _occurred_at(split, received_at)
     item = None
-    if reader is not None:
-        item = reader(Reading(split=split, id=identity, body=body, sides=sides, at=at, own_app_ids=own_app_ids))
+    if dialect.parser is not None:
+        context = ParseContext(
+            split=split, id=identity, body=body, parties=dialect.parties, at=at, own_app_ids=own_app_ids
+        )
+        item = dialect.parser(context)
     if at is received_at and isinstance(item, MessageItem):
         item = msgspec.structs.replace(item, is_timed=False)
-    is_whatsapp = split.platform == "whatsapp"
-    return TypedItem(
+    participant_id = dialect.parties.participant_id
+    return ParsedItem(
         split=split,
         id=identity,
-        label=label,
-        item=item if item is not None else RawItem(label=label, body=msgspec.Raw(body)),
-        participant_id=sides.participant_id,
-        aliases=whatsapp.aliases_of(split, sides.participant_id) if is_whatsapp else _NO_ALIASES,
+        label=dialect.label,
+        item=item if item is not None else RawItem(label=dialect.label, body=msgspec.Raw(body)),
+        participant_id=participant_id,
+        aliases=whatsapp.aliases_of(split, participant_id) if split.platform == "whatsapp" else _NO_ALIASES,
         occurred_at=at,
         profile=_profile(split, at) if split.contact is not None else None,
     )
 
 
-def _dialect(split: SplitItem) -> tuple[str, Sides, Reader | None]:
-    """Return label, sides and reader of the item, by the shape that it has."""
+def _dialect_of(split: SplitItem) -> _Dialect:
+    """Return label, parties and parser of the item. Its shape decides which table to look in."""
     if split.shape == "event":
         kind = messenger.kind_of(split)
-        return f"{split.channel}.{kind}", messenger.sides_of(split), messenger.READERS.get(kind)
+        return _Dialect(f"{split.channel}.{kind}", messenger.parties_of(split), messenger.PARSERS.get(kind))
     if split.shape == "whatsapp" and split.part:
         kind = whatsapp.kind_of(split)
-        return f"whatsapp.{kind}", whatsapp.sides_of(split), whatsapp.READERS.get(kind)
+        return _Dialect(f"whatsapp.{kind}", whatsapp.parties_of(split), whatsapp.PARSERS.get(kind))
     if split.shape == "entry":
-        return "entry", NOBODY, None
+        return _Dialect("entry", NO_PARTIES, None)
     given = split.body.get("field")
     field = given if isinstance(given, str) and given in CHANGE_FIELDS else "other"
     if split.shape == "whatsapp":
-        return f"whatsapp.{field}", NOBODY, whatsapp.CHANGE_READERS.get(field)
-    return f"changes.{field}", NOBODY, changes.READERS.get(field)
+        return _Dialect(f"whatsapp.{field}", NO_PARTIES, whatsapp.CHANGE_PARSERS.get(field))
+    return _Dialect(f"changes.{field}", NO_PARTIES, changes.PARSERS.get(field))
 
 
-def _time_of(split: SplitItem, received_at: datetime) -> datetime:
-    """Return when it happened: its own time, else what comes closest to it."""
-    told = timestamps.from_platform(split.body.get("timestamp"))
-    if told is not None:
-        return told
+def _occurred_at(split: SplitItem, received_at: datetime) -> datetime:
+    """Return the item's own time, else its watermark or the change's time, the entry's time, or `received_at`."""
+    own = parse_timestamp(split.body.get("timestamp"))
+    if own is not None:
+        return own
     if split.shape == "event":
         receipt = object_of(split.body.get("read")) or object_of(split.body.get("delivery"))
-        closest = [receipt.get("watermark")]
+        candidates = [receipt.get("watermark")]
     else:
         value = object_of(split.body.get("value"))
-        closest = [value.get("timestamp"), value.get("created_time")]
-    return timestamps.first_of(*closest, split.entry.get("time"), fallback=received_at)
+        candidates = [value.get("timestamp"), value.get("created_time")]
+    return first_timestamp(*candidates, split.entry.get("time"), fallback=received_at)
 
 
 def _profile(split: SplitItem, at: datetime) -> Profile | None:
-    """Return the name that a WhatsApp webhook brings: there is no look-up of it.
+    """Return the profile in a WhatsApp webhook. WhatsApp profiles cannot be looked up.
 
-    It is as old as the item, whenever that comes: of two names the one said later counts.
+    Its `fetched_at` is the item's time, so that of two names the later one wins, whatever order they arrive in.
     """
-    shown = object_of((split.contact or {}).get("profile"))
-    profile = Profile(name=text_of(shown.get("name")), username=text_of(shown.get("username")), fetched_at=at)
+    given = object_of((split.contact or {}).get("profile"))
+    profile = Profile(name=text_of(given.get("name")), username=text_of(given.get("username")), fetched_at=at)
     return None if profile.is_empty else profile

@@ -1,8 +1,8 @@
-"""A webhook's body to items, each with the page that it belongs to and nothing of its neighbours.
+"""Splits a webhook's body into items, each with its page and without the other items.
 
     {"object", "entry": [{"id", "time", "messaging" | "standby": [item] | "changes": [{"field", "value"}]}]}
 
-A bad item becomes a `BadItem` and costs nobody else anything.
+An item that cannot be split becomes a `BadItem`. It does not affect the other items.
 """
 
 import re
@@ -11,17 +11,17 @@ from typing import Any
 
 import msgspec
 
-from enricher.errors import UnreadableBody
-from enricher.parsing.decode import decode
+from enricher.parsing.decode import decode_body
+from enricher.parsing.errors import UnreadableBody
 from enricher.parsing.items import BadItem, Split, SplitItem
-from enricher.parsing.values import flag_of, id_of, items_of, object_of
+from enricher.parsing.values import elements_of, flag_of, id_of, object_of
 from enricher.parsing.vocabulary import EVENT_KINDS
-from enricher.parsing.whatsapp.value import minimal_change, parts
+from enricher.parsing.whatsapp.value import ChangePart, change_parts, minimal_change
 from shared.contracts import Channel, Platform, WebhookReceivedV1, WebhookReleasedV1
 
 Webhook = WebhookReceivedV1 | WebhookReleasedV1
 MAX_ITEMS = 10_000
-"""In one body; the platforms promise at most a thousand updates."""
+"""Items in one body. The platforms promise at most a thousand updates."""
 
 _PLATFORMS: dict[str, Platform] = {
     "page": "facebook",
@@ -30,18 +30,19 @@ _PLATFORMS: dict[str, Platform] = {
 }
 _OBJECTS = {platform: name for name, platform in _PLATFORMS.items()}
 _PAGE_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
-"""It becomes part of paths of the Graph API and of the store."""
+"""Page IDs become part of URLs of the Graph API and the store."""
 _CHANNELS: tuple[Channel, ...] = ("messaging", "standby", "changes")
-_MESSAGING_FIELDS = ("messag", "standby")
-"""How the fields begin that messaging items are subscribed to by."""
+_MESSAGING_FIELD_PREFIXES = ("messag", "standby")
+"""Prefixes of the fields that subscribe to messaging items."""
 _ENTRY_FRAME = frozenset({"id", "time", "uid", *_CHANNELS})
+"""Fields of an entry that are not content by themselves."""
 
 
 def split_webhook(webhook: Webhook) -> list[Split]:
-    """Return the items of `webhook`, in order.
+    """Return the items of `webhook` in order.
 
     Raises:
-        UnreadableBody: it cannot be split.
+        UnreadableBody: the body cannot be split.
     """
     if isinstance(webhook, WebhookReleasedV1):
         return split_entry(webhook.platform, webhook.entry, webhook.item_index)
@@ -49,55 +50,60 @@ def split_webhook(webhook: Webhook) -> list[Split]:
 
 
 def split_body(platform: Platform, body: bytes) -> list[Split]:
-    """Return every item of `body`, in order. `platform` is where it was posted to; the body's own `object` comes first.
+    """Return the items of `body` in order.
+
+    Args:
+        platform: whose webhook URL received it. A known `object` in the body takes precedence.
+        body: JSON.
 
     Raises:
-        UnreadableBody: not JSON, not an object or a list of them, too deep, too many items, or nothing to split.
+        UnreadableBody: `body` is not JSON, is neither an object nor a list of objects, is nested too deep, has no
+            entries or has more than `MAX_ITEMS` items.
     """
-    value = decode(body)
+    value = decode_body(body)
     if isinstance(value, dict):
-        problem = _problem_of(value)
-        if problem is not None:
-            raise UnreadableBody(problem)
-        return _bounded(_of_object(platform, value, 0))
+        reason = _unsplittable_reason(value)
+        if reason is not None:
+            raise UnreadableBody(reason)
+        return _collect(_split_object(platform, value, 0))
     if not isinstance(value, list):
         raise UnreadableBody("neither an object nor a list of objects")
     if not value:
         raise UnreadableBody("an empty list")
-    return _bounded(_of_list(platform, value))
+    return _collect(_split_list(platform, value))
 
 
 def split_entry(platform: Platform, entry: bytes, index: int) -> list[Split]:
-    """Return the item of an entry that holds it alone, as `minimal_entry` made it; it keeps `index`.
+    """Return the only item of an entry made by `minimal_entry`, with the given index.
 
     Raises:
-        UnreadableBody: not JSON, or nested too deep.
+        UnreadableBody: `entry` is not JSON or is nested too deep.
     """
-    return list(_of_entry(platform, _OBJECTS[platform], decode(entry), index))
+    return list(_split_entry(platform, _OBJECTS[platform], decode_body(entry), index))
 
 
 def minimal_entry(item: SplitItem) -> bytes:
-    """Return JSON of an entry that holds `item` alone: split again, it gives the same item."""
+    """Return the JSON of an entry that contains `item` only. `split_entry` returns the same item from it."""
     if item.shape == "entry":
         return msgspec.json.encode(item.entry)
-    inner = item.body
+    element = item.body
     if item.change is not None and item.part:
-        inner = minimal_change(item.change, item.part, item.body, item.contact, item.errors)
+        element = minimal_change(item.change, ChangePart(item.part, item.body, item.contact, item.errors))
     elif item.change is not None and item.shape == "event":
-        inner = {"field": item.change.get("field"), "value": item.body}
-    return msgspec.json.encode(_entry_of(item.entry, item.channel, inner))
+        element = {"field": item.change.get("field"), "value": item.body}
+    return msgspec.json.encode(_entry_with(item.entry, item.channel, element))
 
 
-def _problem_of(body: Any) -> str | None:
-    """Return why there is nothing to split in `body`. An empty list of entries is fine where the object is known."""
+def _unsplittable_reason(body: Any) -> str | None:
+    """Return why `body` cannot be split, or None if it can. With a known `object` an empty list of entries is valid."""
     if not isinstance(body, dict):
-        return "an element of a list body that is no object"
+        return "an element of a list body is not an object"
     entries = body.get("entry")
     has_entries = isinstance(entries, dict | list) and (bool(entries) or body.get("object") in _OBJECTS.values())
     return None if has_entries else "an object without entries"
 
 
-def _bounded(splits: Iterator[Split]) -> list[Split]:
+def _collect(splits: Iterator[Split]) -> list[Split]:
     found: list[Split] = []
     for split in splits:
         found.append(split)
@@ -106,67 +112,67 @@ def _bounded(splits: Iterator[Split]) -> list[Split]:
     return found
 
 
-def _of_list(platform: Platform, bodies: list[Any]) -> Iterator[Split]:
+def _split_list(platform: Platform, bodies: list[Any]) -> Iterator[Split]:
     index = 0
     for body in bodies:
-        problem = _problem_of(body)
-        if problem is not None:
-            yield BadItem(index=index, reason=problem, body=msgspec.json.encode([body]))
+        reason = _unsplittable_reason(body)
+        if reason is not None:
+            yield BadItem(index=index, reason=reason, body=msgspec.json.encode([body]))
             index += 1
             continue
-        for split in _of_object(platform, body, index):
+        for split in _split_object(platform, body, index):
             yield split
             index += 1
 
 
-def _of_object(platform: Platform, body: dict[str, Any], index: int) -> Iterator[Split]:
+def _split_object(platform: Platform, body: dict[str, Any], index: int) -> Iterator[Split]:
     name = body.get("object")
     platform = _PLATFORMS.get(name, platform) if isinstance(name, str) else platform
-    for entry in items_of(body.get("entry")):
-        for split in _of_entry(platform, name, entry, index):
+    for entry in elements_of(body.get("entry")):
+        for split in _split_entry(platform, name, entry, index):
             yield split
             index += 1
 
 
-def _of_entry(platform: Platform, name: Any, entry: Any, index: int) -> Iterator[Split]:
+def _split_entry(platform: Platform, name: Any, entry: Any, index: int) -> Iterator[Split]:
     if not isinstance(entry, dict):
-        yield _bad(index, "an entry that is no object", name, entry)
+        yield _bad_item(index, "an entry is not an object", name, entry)
         return
     start = index
     for channel in _CHANNELS:
-        for raw in items_of(entry.get(channel)):
-            for split in _of_element(platform, channel, entry, raw, index):
+        for raw in elements_of(entry.get(channel)):
+            for split in _split_element(platform, channel, entry, raw, index):
                 if isinstance(split, SplitItem):
                     yield split
                 else:
-                    yield _bad(index, split.reason, name, _entry_of(entry, channel, split.element))
+                    yield _bad_item(index, split.reason, name, _entry_with(entry, channel, split.element))
                 index += 1
     if index == start and not _ENTRY_FRAME.issuperset(entry):
-        yield _of_unknown_entry(platform, name, entry, index)
+        yield _unknown_entry(platform, name, entry, index)
 
 
-class _Refused(msgspec.Struct, frozen=True):
-    """An element of a channel that is no item of anybody."""
+class _InvalidElement(msgspec.Struct, frozen=True):
+    """An element of a channel that is not an item of any page."""
 
     reason: str
     element: Any
 
 
-def _of_element(
+def _split_element(
     platform: Platform, channel: Channel, entry: dict[str, Any], raw: Any, index: int
-) -> Iterator[SplitItem | _Refused]:
+) -> Iterator[SplitItem | _InvalidElement]:
     if not isinstance(raw, dict):
-        yield _Refused(f"an item of {channel} that is no object", raw)
+        yield _InvalidElement(f"an item of {channel} is not an object", raw)
         return
     if platform == "whatsapp" and channel == "changes":
-        yield from _of_whatsapp_change(entry, raw, index)
+        yield from _split_whatsapp_change(entry, raw, index)
         return
     change = raw if channel == "changes" else None
     event = raw if change is None else object_of(change.get("value"))
     is_event = change is None or _is_messaging_shaped(change, event)
     page_id = _page_of(entry, event) if is_event else _page_id(entry.get("id"))
     if page_id is None:
-        yield _Refused("nothing says which page it belongs to", raw)
+        yield _InvalidElement("the item names no page", raw)
         return
     yield SplitItem(
         platform=platform,
@@ -180,15 +186,17 @@ def _of_element(
     )
 
 
-def _of_whatsapp_change(entry: dict[str, Any], change: dict[str, Any], index: int) -> Iterator[SplitItem | _Refused]:
+def _split_whatsapp_change(
+    entry: dict[str, Any], change: dict[str, Any], index: int
+) -> Iterator[SplitItem | _InvalidElement]:
     metadata = object_of(object_of(change.get("value")).get("metadata"))
     page_id = _page_id(metadata.get("phone_number_id")) or _page_id(entry.get("id"))
-    for offset, (part, body, contact, errors) in enumerate(parts(change)):
-        if page_id is None or not isinstance(body, dict):
+    for offset, part in enumerate(change_parts(change)):
+        if page_id is None or not isinstance(part.item, dict):
             reason = (
-                "nothing says which phone number it belongs to" if page_id is None else f"a part of {part}: no object"
+                "the change names no phone number" if page_id is None else f"an item of {part.name} is not an object"
             )
-            yield _Refused(reason, minimal_change(change, part, body, contact, errors) if part else change)
+            yield _InvalidElement(reason, minimal_change(change, part) if part.name else change)
             continue
         yield SplitItem(
             platform="whatsapp",
@@ -196,48 +204,53 @@ def _of_whatsapp_change(entry: dict[str, Any], change: dict[str, Any], index: in
             channel="changes",
             index=index + offset,
             shape="whatsapp",
-            body=body,
+            body=part.item,
             entry=entry,
             change=change,
-            part=part,
-            contact=contact,
-            errors=errors,
+            part=part.name,
+            contact=part.contact,
+            errors=part.errors,
         )
 
 
-def _of_unknown_entry(platform: Platform, name: Any, entry: dict[str, Any], index: int) -> Split:
+def _unknown_entry(platform: Platform, name: Any, entry: dict[str, Any], index: int) -> Split:
     page_id = _page_id(entry.get("id"))
     if page_id is None:
-        return _bad(index, "an entry of no page", name, entry)
+        return _bad_item(index, "an entry names no page", name, entry)
     return SplitItem(
         platform=platform, page_id=page_id, channel="changes", index=index, shape="entry", body=entry, entry=entry
     )
 
 
-def _entry_of(entry: dict[str, Any], channel: Channel, element: Any) -> dict[str, Any]:
-    """Return `entry` with nothing inside but `element`."""
+def _entry_with(entry: dict[str, Any], channel: Channel, element: Any) -> dict[str, Any]:
+    """Return `entry` with `element` as its only content."""
     return {**{name: entry[name] for name in ("id", "time") if name in entry}, channel: [element]}
 
 
 def _is_messaging_shaped(change: dict[str, Any], value: dict[str, Any]) -> bool:
-    """The dashboard's test button and Instagram Login put messaging items into changes, receipts without any side."""
-    sides = isinstance(value.get("sender"), dict) + isinstance(value.get("recipient"), dict)
-    field = change.get("field")
-    if sides == len(("sender", "recipient")):
+    """Whether a change contains a messaging item.
+
+    The dashboard's test button and Instagram Login send messaging items in changes, and receipts without sender and
+    recipient.
+    """
+    has_sender, has_recipient = isinstance(value.get("sender"), dict), isinstance(value.get("recipient"), dict)
+    if has_sender and has_recipient:
         return True
-    if not sides and not (isinstance(field, str) and field.startswith(_MESSAGING_FIELDS)):
+    field = change.get("field")
+    is_messaging_field = isinstance(field, str) and field.startswith(_MESSAGING_FIELD_PREFIXES)
+    if not (has_sender or has_recipient or is_messaging_field):
         return False
     return any(isinstance(value.get(kind), dict) for kind in EVENT_KINDS)
 
 
 def _page_of(entry: dict[str, Any], event: dict[str, Any]) -> str | None:
-    """Return the entry's id, or the item's business side where the entry says 0 or nothing, as test webhooks do."""
-    named = _page_id(entry.get("id"))
-    if named is not None and named != "0":
-        return named
+    """Return the entry's ID. If it is missing or 0, as in test webhooks, return the item's business side."""
+    entry_id = _page_id(entry.get("id"))
+    if entry_id is not None and entry_id != "0":
+        return entry_id
     is_echo = flag_of(object_of(event.get("message")).get("is_echo")) or "message_echo" in event
-    side = object_of(event.get("sender" if is_echo else "recipient"))
-    return _page_id(side.get("id")) or named
+    business = object_of(event.get("sender" if is_echo else "recipient"))
+    return _page_id(business.get("id")) or entry_id
 
 
 def _page_id(value: Any) -> str | None:
@@ -245,5 +258,5 @@ def _page_id(value: Any) -> str | None:
     return found if found is not None and _PAGE_ID.fullmatch(found) else None
 
 
-def _bad(index: int, reason: str, name: Any, entry: Any) -> BadItem:
+def _bad_item(index: int, reason: str, name: Any, entry: Any) -> BadItem:
     return BadItem(index=index, reason=reason, body=msgspec.json.encode({"object": name, "entry": [entry]}))

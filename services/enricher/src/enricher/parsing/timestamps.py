@@ -1,17 +1,20 @@
-"""Platform times to UTC, whatever form they come in."""
+"""Converts the platforms' timestamps to UTC."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS_BELOW = 10**11
-"""Smaller numbers are seconds: as milliseconds they would mean a day before March 1973."""
+"""Smaller numbers are seconds. As milliseconds they would be a time before March 1973."""
 _MAX_MILLISECONDS = int((datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC) - EPOCH).total_seconds()) * 1000
 _MAX_DIGITS = 20
 
 
-def from_platform(value: Any) -> datetime | None:
-    """Return the UTC time of a number or a string of digits, in seconds or milliseconds; None when it tells no time."""
+def parse_timestamp(value: Any) -> datetime | None:
+    """Return the UTC time of a number or a string of digits, in seconds or milliseconds.
+
+    Returns None for anything else, for 0, for negative numbers and for times after the year 9999.
+    """
     if isinstance(value, str):
         value = int(value) if len(value) <= _MAX_DIGITS and value.isascii() and value.isdigit() else 0
     elif isinstance(value, float):
@@ -22,10 +25,10 @@ def from_platform(value: Any) -> datetime | None:
     return EPOCH + timedelta(milliseconds=milliseconds) if 0 < milliseconds <= _MAX_MILLISECONDS else None
 
 
-def first_of(*values: Any, fallback: datetime) -> datetime:
-    """Return the first of `values` that tells a time, else `fallback`."""
+def first_timestamp(*values: Any, fallback: datetime) -> datetime:
+    """Return the time of the first of `values` that is a timestamp, else `fallback`."""
     for value in values:
-        found = from_platform(value)
+        found = parse_timestamp(value)
         if found is not None:
             return found
     return fallback

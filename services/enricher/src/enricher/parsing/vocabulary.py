@@ -1,4 +1,4 @@
-"""Words that platforms use for kinds of items. Labels are made of these alone, so that they can be counted."""
+"""The platforms' names for kinds of items. Labels consist of these only, so their number is bounded."""
 
 EVENT_KINDS = (
     "message",
@@ -28,7 +28,7 @@ EVENT_KINDS = (
     "response_feedback",
     "branded_camera",
 )
-"""What a messaging item may be, each the name of the object that says so, the telling ones first."""
+"""Kinds of messaging items. Each is the name of the object that marks it; the more specific ones come first."""
 
 ACCOUNT_NOTICES = (
     "account_alerts",
@@ -46,10 +46,10 @@ ACCOUNT_NOTICES = (
     "security",
     "template_category_update",
 )
-"""WhatsApp changes about the account itself."""
+"""WhatsApp changes of the account itself."""
 
 GROUP_CHANGES = ("group_lifecycle_update", "group_participants_update", "group_settings_update", "group_status_update")
-"""WhatsApp changes about groups."""
+"""WhatsApp changes of groups."""
 
 CHANGE_FIELDS = frozenset(
     {
@@ -73,7 +73,7 @@ CHANGE_FIELDS = frozenset(
         *ACCOUNT_NOTICES,
     }
 )
-"""What a change may be about."""
+"""Values of a change's `field`."""
 
 WHATSAPP_MESSAGE_TYPES = frozenset(
     {
@@ -95,4 +95,4 @@ WHATSAPP_MESSAGE_TYPES = frozenset(
         "unsupported",
     }
 )
-"""What a WhatsApp message may be; the object of the same name says more."""
+"""Values of a WhatsApp message's `type`. An object of the same name has the content."""

@@ -7,18 +7,18 @@ from pydantic import SecretStr
 
 from enricher.errors import (
     CallsOnHold,
-    GraphRefused,
+    GraphCallRejected,
     GraphUnavailable,
     PermissionMissing,
-    PersonUnreadable,
-    TokenDead,
+    ProfileInaccessible,
+    TokenRefused,
 )
-from enricher.graph.policy import GraphGate
+from enricher.graph.policy import GraphPolicy
 from enricher.pages import Page, PageToken
-from enricher.profiles.lookups import Answer, Found, Nobody, NotNow, Wanted
+from enricher.profiles.lookups import Deferred, Found, LookupResult, NotFound, ProfileKey
 from shared.contracts import Profile
 
-DEAD_TOKEN_HOLD_SECONDS = 60.0
+REFUSED_TOKEN_HOLD_SECONDS = 60.0
 """For look-ups that were claimed already; calls with that token are never made again, and the store keeps back the
 look-ups of its page. Short, because a new token may have come while such a look-up was under way."""
 
@@ -31,8 +31,8 @@ class ProfileSource(Protocol):
 
 
 async def look_up(
-    wanted: Wanted, token: PageToken, *, source: ProfileSource, gate: GraphGate, is_counted: bool = False
-) -> Answer:
+    wanted: ProfileKey, token: PageToken, *, source: ProfileSource, gate: GraphPolicy, is_counted: bool = False
+) -> LookupResult:
     """Return how the look-up ended; raises nothing.
 
     Args:
@@ -40,17 +40,17 @@ async def look_up(
         token: of the page.
         source: where to look.
         gate: makes the call where it may help.
-        is_counted: as `GraphGate.ask` has it.
+        is_counted: as `GraphPolicy.ask` has it.
     """
     call = partial(source.profile, wanted.page, wanted.participant_id)
     try:
         profile = await gate.ask(wanted.page, token, call, is_counted=is_counted)
-    except TokenDead as error:
-        return NotNow(str(error), DEAD_TOKEN_HOLD_SECONDS)
+    except TokenRefused as error:
+        return Deferred(str(error), REFUSED_TOKEN_HOLD_SECONDS)
     except CallsOnHold as error:
-        return NotNow(str(error), error.hold_seconds)
+        return Deferred(str(error), error.hold_seconds)
     except GraphUnavailable as error:
-        return NotNow(str(error))
-    except (PersonUnreadable, PermissionMissing, GraphRefused) as error:
-        return Nobody(str(error))
-    return Nobody("an empty profile") if profile.is_empty else Found(profile)
+        return Deferred(str(error))
+    except (ProfileInaccessible, PermissionMissing, GraphCallRejected) as error:
+        return NotFound(str(error))
+    return NotFound("an empty profile") if profile.is_empty else Found(profile)

@@ -10,7 +10,7 @@ import structlog
 from enricher.accounts import AccountCache
 from enricher.pages import Page, PageToken, token_of
 from enricher.profiles.directory import ProfileDirectory
-from enricher.profiles.lookups import Answer, Nobody, NotNow, Wanted, can_be_looked_up, resolved
+from enricher.profiles.lookups import Deferred, LookupResult, NotFound, ProfileKey, can_be_looked_up, resolved
 from shared.contracts.internal import Lookup, Owner
 from shared.errors import DependencyUnavailable, TransientError
 from shared.messaging.ports import Publisher
@@ -118,7 +118,7 @@ class LookupWorker:
         )
         return len(lookups)
 
-    async def _tokens(self, lookups: Sequence[Lookup]) -> list[PageToken | Answer]:
+    async def _tokens(self, lookups: Sequence[Lookup]) -> list[PageToken | LookupResult]:
         """Return what each look-up is made with, or how it ends without a call.
 
         The store hands out no look-up of a page that has to be connected again: where memory says that this is one,
@@ -135,23 +135,23 @@ class LookupWorker:
         found = await self._accounts.owners(dict.fromkeys(pages, 0))
         return {page: [(owner, known.version) for owner in known.owners] for page, known in found.items()}
 
-    async def _answer(self, lookup: Lookup, token: PageToken | Answer) -> Answer:
+    async def _answer(self, lookup: Lookup, token: PageToken | LookupResult) -> LookupResult:
         return await self._profiles.look_up(_wanted(lookup), token) if isinstance(token, PageToken) else token
 
 
-def _wanted(lookup: Lookup) -> Wanted:
-    return Wanted(lookup.user_id, lookup.platform, lookup.page_id, lookup.participant_id)
+def _wanted(lookup: Lookup) -> ProfileKey:
+    return ProfileKey(lookup.user_id, lookup.platform, lookup.page_id, lookup.participant_id)
 
 
 def _needs_reauthorization(owner: Owner) -> bool:
     return owner.owned_until is None and owner.status == "needs_reauthorization"
 
 
-def _token(lookup: Lookup, owners: Sequence[tuple[Owner, int]]) -> PageToken | Answer:
+def _token(lookup: Lookup, owners: Sequence[tuple[Owner, int]]) -> PageToken | LookupResult:
     mine = [pair for pair in owners if pair[0].user_id == lookup.user_id and pair[0].owned_until is None]
     if not mine or not can_be_looked_up(lookup.platform) or lookup.participant_id == lookup.page_id:
-        return Nobody("there is nothing to look up, or no token of this user")
+        return NotFound("there is nothing to look up, or no token of this user")
     [(owner, version)] = mine
     if _needs_reauthorization(owner):
-        return NotNow("the page has to be connected again", STALE_SECONDS)
-    return token_of(owner, version) or Nobody("the page has no token")
+        return Deferred("the page has to be connected again", STALE_SECONDS)
+    return token_of(owner, version) or NotFound("the page has no token")

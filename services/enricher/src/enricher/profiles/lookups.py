@@ -9,7 +9,7 @@ from shared.contracts import Platform, Profile, ProfileResolvedV1, derive_id
 from shared.contracts.internal import Lookup
 
 
-class Wanted(NamedTuple):
+class ProfileKey(NamedTuple):
     """A customer of one user, as one page knows them."""
 
     user_id: str
@@ -31,21 +31,21 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Nobody:
+class NotFound:
     """Asking again changes nothing, until the customer writes again or the page is connected anew."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class NotNow:
+class Deferred:
     """It may work later. With `hold_seconds` it is not about this person: no call is made before they are over."""
 
     reason: str
     hold_seconds: float = 0.0
 
 
-Answer = Found | Nobody | NotNow
+LookupResult = Found | NotFound | Deferred
 
 MAX_ATTEMPTS = 10
 """Then the look-up ends; the person's next message makes a new one."""
@@ -64,16 +64,16 @@ def retry_delay_seconds(attempts: int, *, jitter: float) -> float:
     return longest * (0.5 + jitter / 2)
 
 
-def resolved(lookup: Lookup, answer: Answer, *, now: datetime, jitter: float) -> ProfileResolvedV1:
+def resolved(lookup: Lookup, answer: LookupResult, *, now: datetime, jitter: float) -> ProfileResolvedV1:
     """Return the event that ends a claimed look-up: with a profile, with a time to look again, or for good.
 
     A hold ends none, however often: it is the page's or the app's, and nobody has asked for this person.
     """
     attempts = lookup.attempts + 1
     retry_at: datetime | None = None
-    if isinstance(answer, NotNow) and answer.hold_seconds > 0:
+    if isinstance(answer, Deferred) and answer.hold_seconds > 0:
         retry_at = now + timedelta(seconds=answer.hold_seconds + FIRST_DELAY_SECONDS * jitter)
-    elif isinstance(answer, NotNow) and attempts < MAX_ATTEMPTS:
+    elif isinstance(answer, Deferred) and attempts < MAX_ATTEMPTS:
         retry_at = now + timedelta(seconds=retry_delay_seconds(attempts, jitter=jitter))
     parts = (lookup.user_id, lookup.platform, lookup.page_id, lookup.participant_id, str(attempts), now.isoformat())
     return ProfileResolvedV1(

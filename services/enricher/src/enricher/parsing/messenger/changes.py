@@ -1,90 +1,94 @@
-"""Changes of a page or an Instagram account that are no messages: comments, mentions, posts, ratings, leads."""
+"""Changes of a Facebook page or an Instagram account: comments, mentions, posts, ratings and leads."""
 
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from enricher.parsing.context import Reader, Reading
-from enricher.parsing.records import record
-from enricher.parsing.values import first_id, first_text, object_of, word_of
+from enricher.parsing.context import ItemParser, ParseContext
+from enricher.parsing.records import record_item
+from enricher.parsing.values import first_id, first_text, keyword_of, object_of
 from shared.contracts import RecordItem, RecordKind
 
-_ONCE = frozenset({"add", "remove"})
-"""What happens to a thing at most once; it may be edited, hidden and shown again any number of times."""
+_ONE_TIME_VERBS = frozenset({"add", "remove"})
+"""An object is added and removed at most once. It may be edited, hidden and shown any number of times."""
 
-_THINGS = ("comment_id", "share_id", "photo_id", "video_id", "open_graph_story_id", "post_id")
-"""What tells a thing from others, the closest first: several photos and shares may be of one post."""
+_OBJECT_ID_FIELDS = ("comment_id", "share_id", "photo_id", "video_id", "open_graph_story_id", "post_id")
+"""Fields with the ID of the changed object, the most specific first: a post may have several photos and shares."""
 
-_BY_MANY = ("reaction", "like")
-"""They name what was reacted to, and are many."""
+_MANY_PER_OBJECT = ("reaction", "like")
+"""Items that carry the ID of what was reacted to. One object may have many of them."""
 
 
-def _comment(reading: Reading) -> RecordItem:
-    """Read a comment on Instagram."""
-    value = _value(reading)
-    return record(
-        reading, "comment", natural_id=first_id(value, "id"), actor_id=_actor(value), text=first_text(value, "text")
+def _parse_comment(context: ParseContext) -> RecordItem:
+    """Parse a comment on Instagram."""
+    value = _value(context)
+    return record_item(
+        context, "comment", natural_id=first_id(value, "id"), actor_id=_actor_id(value), text=first_text(value, "text")
     )
 
 
-def _mention(reading: Reading) -> RecordItem:
-    """Read that the account was mentioned in a caption or a comment on Instagram."""
-    value = _value(reading)
-    return record(
-        reading,
+def _parse_mention(context: ParseContext) -> RecordItem:
+    """Parse a mention of the account in a caption or a comment on Instagram."""
+    value = _value(context)
+    return record_item(
+        context,
         "mention",
         natural_id=first_id(value, "comment_id", "media_id"),
-        actor_id=_actor(value),
+        actor_id=_actor_id(value),
         text=first_text(value, "text"),
     )
 
 
-def _of_page(reading: Reading, *, kind: RecordKind) -> RecordItem:
-    """Read what was done to a post, comment or rating of a page: `{"item", "verb", "post_id", "comment_id", …}`."""
-    value = _value(reading)
+def _parse_page_change(context: ParseContext, *, kind: RecordKind) -> RecordItem:
+    """Parse a change of a page's post, comment or rating: `{"item", "verb", "post_id", "comment_id", …}`."""
+    value = _value(context)
     is_comment = kind == "feed" and value.get("item") == "comment"
-    return record(
-        reading,
+    return record_item(
+        context,
         "comment" if is_comment else kind,
-        natural_id=_done(reading, value),
-        actor_id=_actor(value),
+        natural_id=_change_id(context, value),
+        actor_id=_actor_id(value),
         text=first_text(value, "message", "review_text"),
     )
 
 
-def _lead(reading: Reading) -> RecordItem:
-    """Read that a form was filled in; what it says is to be fetched by its id."""
-    return record(reading, "lead", natural_id=first_id(_value(reading), "leadgen_id"))
+def _parse_lead(context: ParseContext) -> RecordItem:
+    """Parse that a lead form was submitted. Its answers can be fetched by its ID."""
+    return record_item(context, "lead", natural_id=first_id(_value(context), "leadgen_id"))
 
 
-def _story_insights(reading: Reading) -> RecordItem:
-    """Read the numbers of a story, told when it ends."""
-    return record(reading, "story_insights", natural_id=first_id(_value(reading), "media_id"))
+def _parse_story_insights(context: ParseContext) -> RecordItem:
+    """Parse the metrics of a story. Instagram sends them when the story ends."""
+    return record_item(context, "story_insights", natural_id=first_id(_value(context), "media_id"))
 
 
-READERS: Mapping[str, Reader] = {
-    "comments": _comment,
-    "live_comments": _comment,
-    "mentions": _mention,
-    "mention": partial(_of_page, kind="mention"),
-    "feed": partial(_of_page, kind="feed"),
-    "ratings": partial(_of_page, kind="rating"),
-    "leadgen": _lead,
-    "story_insights": _story_insights,
+PARSERS: Mapping[str, ItemParser] = {
+    "comments": _parse_comment,
+    "live_comments": _parse_comment,
+    "mentions": _parse_mention,
+    "mention": partial(_parse_page_change, kind="mention"),
+    "feed": partial(_parse_page_change, kind="feed"),
+    "ratings": partial(_parse_page_change, kind="rating"),
+    "leadgen": _parse_lead,
+    "story_insights": _parse_story_insights,
 }
+"""By the change's `field`."""
 
 
-def _value(reading: Reading) -> dict[str, Any]:
-    return object_of(reading.split.body.get("value"))
+def _value(context: ParseContext) -> dict[str, Any]:
+    return object_of(context.split.body.get("value"))
 
 
-def _done(reading: Reading, value: dict[str, Any]) -> str | None:
-    """Return thing and verb; where the same may be done again, or by many, the item's own id takes part."""
-    verb, thing = word_of(value.get("verb")), first_id(value, *_THINGS)
-    if thing is None or verb is None or value.get("item") in _BY_MANY:
+def _change_id(context: ParseContext, value: dict[str, Any]) -> str | None:
+    """Return object and verb, with the item's own ID if the same verb may be repeated.
+
+    Returns None if many items may carry the same object ID.
+    """
+    verb, object_id = keyword_of(value.get("verb")), first_id(value, *_OBJECT_ID_FIELDS)
+    if object_id is None or verb is None or value.get("item") in _MANY_PER_OBJECT:
         return None
-    return f"{thing}:{verb}" if verb in _ONCE else f"{thing}:{verb}:{reading.id}"
+    return f"{object_id}:{verb}" if verb in _ONE_TIME_VERBS else f"{object_id}:{verb}:{context.id}"
 
 
-def _actor(value: dict[str, Any]) -> str | None:
+def _actor_id(value: dict[str, Any]) -> str | None:
     return first_id(object_of(value.get("from")), "id") or first_id(value, "sender_id", "reviewer_id")

@@ -3,17 +3,17 @@
 from typing import Any
 
 from enricher.parsing.attachments import UNSUPPORTED
-from enricher.parsing.context import Reading
+from enricher.parsing.context import ParseContext
 from enricher.parsing.messenger.attachments import attachments_of
-from enricher.parsing.records import record
+from enricher.parsing.records import record_item
 from enricher.parsing.values import (
     first_id,
     first_text,
     flag_of,
     id_of,
     object_of,
-    said,
     text_of,
+    text_or_number,
     url_of,
 )
 from shared.contracts import MessageItem, RecordItem
@@ -23,56 +23,56 @@ PAGE_INBOX_APP_ID = "263902037430900"
 """Meta's own inbox, in Business Suite."""
 
 
-def message(reading: Reading) -> MessageItem | RecordItem | None:
-    """Read a message or an echo. One that says nothing at all and has no id is none."""
-    given = reading.split.body.get("message")
-    if not isinstance(given, dict):
+def parse_message(context: ParseContext) -> MessageItem | RecordItem | None:
+    """Parse a message or an echo. One without ID, text and attachments is not a message."""
+    message = context.split.body.get("message")
+    if not isinstance(message, dict):
         return None
-    if reading.sides.participant_id is None:
-        return _of_stranger(reading, id_of(given.get("mid")), said(given.get("text")))
-    mid, content = id_of(given.get("mid")), said(given.get("text"))
-    attachments = attachments_of(given.get("attachments"))
-    if not attachments and flag_of(given.get("is_unsupported")):
+    message_id, content = id_of(message.get("mid")), text_or_number(message.get("text"))
+    if context.parties.participant_id is None:
+        return _visitor_record(context, message_id, content)
+    attachments = attachments_of(message.get("attachments"))
+    if not attachments and flag_of(message.get("is_unsupported")):
         attachments = (UNSUPPORTED,)
-    if mid is None and content is None and not attachments:
+    if message_id is None and content is None and not attachments:
         return None
-    quick_reply = given.get("quick_reply")
+    quick_reply = message.get("quick_reply")
     return MessageItem(
-        message_id=mid or reading.id,
-        direction=reading.sides.direction,
-        sender_id=reading.sender_id,
+        message_id=message_id or context.id,
+        direction=context.parties.direction,
+        sender_id=context.sender_id,
         content=content,
-        created_at=reading.at,
+        created_at=context.at,
         attachments=attachments,
-        reply_to=_reply_to(given.get("reply_to")),
-        payload=said(quick_reply.get("payload")) if isinstance(quick_reply, dict) else None,
-        referral=referral_of(given.get("referral")) or referral_of(reading.split.body.get("referral")),
-        sent_via=_sent_via(given.get("app_id"), reading) if reading.sides.direction == "outgoing" else None,
+        reply_to=_reply_to(message.get("reply_to")),
+        payload=text_or_number(quick_reply.get("payload")) if isinstance(quick_reply, dict) else None,
+        referral=referral_of(message.get("referral")) or referral_of(context.split.body.get("referral")),
+        sent_via=_sent_via(message.get("app_id"), context) if context.parties.direction == "outgoing" else None,
     )
 
 
-def postback(reading: Reading) -> MessageItem | RecordItem | None:
-    """Read a pressed button: the button's title is what the customer said."""
-    given = reading.split.body.get("postback")
-    if not isinstance(given, dict):
+def parse_postback(context: ParseContext) -> MessageItem | RecordItem | None:
+    """Parse a pressed button. Its title becomes the text of the customer's message."""
+    postback = context.split.body.get("postback")
+    if not isinstance(postback, dict):
         return None
-    mid, title, payload = id_of(given.get("mid")), said(given.get("title")), said(given.get("payload"))
-    if reading.sides.participant_id is None:
-        return _of_stranger(reading, mid, title)
+    message_id, title = id_of(postback.get("mid")), text_or_number(postback.get("title"))
+    if context.parties.participant_id is None:
+        return _visitor_record(context, message_id, title)
     return MessageItem(
-        message_id=mid or reading.id,
+        message_id=message_id or context.id,
         message_kind="postback",
-        direction=reading.sides.direction,
-        sender_id=reading.sender_id,
+        direction=context.parties.direction,
+        sender_id=context.sender_id,
         content=title,
-        created_at=reading.at,
-        payload=payload,
-        referral=referral_of(given.get("referral")) or referral_of(reading.split.body.get("referral")),
+        created_at=context.at,
+        payload=text_or_number(postback.get("payload")),
+        referral=referral_of(postback.get("referral")) or referral_of(context.split.body.get("referral")),
     )
 
 
 def referral_of(value: Any) -> Referral | None:
-    """Return what brought the customer, of any of the forms: an ad, a link, a product."""
+    """Return where the customer came from: an ad, a link or a product."""
     if not value or not isinstance(value, dict):
         return None
     ad, product = object_of(value.get("ads_context_data")), object_of(value.get("product"))
@@ -80,40 +80,40 @@ def referral_of(value: Any) -> Referral | None:
     referral = Referral(
         source=text_of(value.get("source")),
         type=text_of(value.get("type")),
-        ref=said(value.get("ref")),
+        ref=text_or_number(value.get("ref")),
         ad_id=id_of(value.get("ad_id")),
         title=first_text(ad, "ad_title"),
         url=next((url for url in map(url_of, urls) if url), None),
         product_id=first_id(product, "id") or first_id(ad, "product_id"),
     )
-    return None if referral == _NO_REFERRAL else referral
+    return None if referral == _EMPTY_REFERRAL else referral
 
 
-_NO_REFERRAL = Referral()
+_EMPTY_REFERRAL = Referral()
 
 
-def _of_stranger(reading: Reading, mid: str | None, text: str | None) -> RecordItem | None:
-    """Keep what came of a plug-in's visitor: `user_ref` names nobody to whom a conversation could belong."""
-    visitor = first_id(object_of(reading.split.body.get("sender")), "user_ref")
-    if visitor is None or reading.sides.direction == "outgoing":
+def _visitor_record(context: ParseContext, message_id: str | None, text: str | None) -> RecordItem | None:
+    """Return a record of what a visitor of the chat plug-in sent: a `user_ref` cannot have a conversation."""
+    visitor = first_id(object_of(context.split.body.get("sender")), "user_ref")
+    if visitor is None or context.parties.direction == "outgoing":
         return None
-    return record(reading, "optin", natural_id=mid, actor_id=visitor, text=text)
+    return record_item(context, "optin", natural_id=message_id, actor_id=visitor, text=text)
 
 
 def _reply_to(value: Any) -> ReplyTo | None:
     if not value or not isinstance(value, dict):
         return None
-    message_id, story = id_of(value.get("mid")), object_of(value.get("story"))
-    known = {"id": id_of(story.get("id")), "url": url_of(story.get("url"))}
-    told = {name: text for name, text in known.items() if text}
-    return ReplyTo(message_id=message_id, story=told or None) if message_id or told else None
+    message_id, given = id_of(value.get("mid")), object_of(value.get("story"))
+    parts = {"id": id_of(given.get("id")), "url": url_of(given.get("url"))}
+    story = {name: text for name, text in parts.items() if text}
+    return ReplyTo(message_id=message_id, story=story or None) if message_id or story else None
 
 
-def _sent_via(app_id: Any, reading: Reading) -> SentVia:
-    """Tell what an echo was sent with: without an app it was a person in the platform's own app."""
+def _sent_via(app_id: Any, context: ParseContext) -> SentVia:
+    """Return what an echo was sent with. Without an app ID a person used the platform's own app."""
     if app_id is None:
         return "native_app"
     app = id_of(app_id)
     if app == PAGE_INBOX_APP_ID:
         return "page_inbox"
-    return "own_app" if app in reading.own_app_ids else "other_app"
+    return "own_app" if app in context.own_app_ids else "other_app"

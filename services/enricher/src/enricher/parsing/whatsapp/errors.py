@@ -1,14 +1,14 @@
-"""What WhatsApp says went wrong: `[{"code", "title", "message", "error_data": {"details"}}]`."""
+"""Errors that WhatsApp reports: `[{"code", "title", "message", "error_data": {"details"}}]`."""
 
 from typing import Any
 
-from enricher.parsing.values import first_text, id_of, items_of, object_of
+from enricher.parsing.values import elements_of, first_text, id_of, object_of
 
 
-def sentence_of(*given: Any) -> str | None:
-    """Return the first error that says something, as a sentence; None when there is none."""
-    errors = (error for value in given for error in items_of(value) if isinstance(error, dict))
-    return next((said for said in map(_sentence, errors) if said), None)
+def error_sentence(*lists: Any) -> str | None:
+    """Return the first error that has a text or a code, as a sentence."""
+    errors = (error for value in lists for error in elements_of(value) if isinstance(error, dict))
+    return next((sentence for sentence in map(_sentence, errors) if sentence), None)
 
 
 def _sentence(error: dict[str, Any]) -> str | None:

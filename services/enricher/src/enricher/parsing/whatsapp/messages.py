@@ -1,98 +1,98 @@
-"""WhatsApp messages, received and sent with the phone app, and what is said about them."""
+"""WhatsApp messages, incoming and sent with the phone app, with their reactions, edits and revocations."""
 
 from typing import Any
 
 import msgspec
 
-from enricher.parsing.context import Reading
+from enricher.parsing.context import ParseContext
 from enricher.parsing.emoji import emoji_of
-from enricher.parsing.values import first_id, first_text, flag_of, id_of, object_of, said, url_of
-from enricher.parsing.whatsapp.contents import CONTENTS, Content, type_of
-from enricher.parsing.whatsapp.errors import sentence_of
+from enricher.parsing.values import first_id, first_text, flag_of, id_of, object_of, text_or_number, url_of
+from enricher.parsing.whatsapp.contents import CONTENT_PARSERS, message_type
+from enricher.parsing.whatsapp.errors import error_sentence
 from shared.contracts import EditItem, MessageItem, ReactionItem, UnsendItem
 from shared.contracts.inbox import Attachment, Referral, ReplyTo
 
 
-def message(reading: Reading, *, kind: str) -> MessageItem | None:
-    """Read a message of a type that has content."""
-    body = reading.split.body
-    if reading.sides.participant_id is None:
+def parse_message(context: ParseContext, *, kind: str) -> MessageItem | None:
+    """Parse a message of a type that has content."""
+    body = context.split.body
+    if context.parties.participant_id is None:
         return None
-    content = CONTENTS[kind](body)
-    context = object_of(body.get("context"))
-    answers = id_of(context.get("id"))
+    content = CONTENT_PARSERS[kind](body)
+    # `context` identifies the quoted message, and marks a forwarded one.
+    quoted = object_of(body.get("context"))
+    quoted_id = id_of(quoted.get("id"))
     return MessageItem(
-        message_id=id_of(body.get("id")) or reading.id,
-        direction=reading.sides.direction,
-        sender_id=reading.sender_id,
+        message_id=id_of(body.get("id")) or context.id,
+        direction=context.parties.direction,
+        sender_id=context.sender_id,
         content=content.text,
-        created_at=reading.at,
-        attachments=_forwarded(content.attachments) if _is_forwarded(context) else content.attachments,
-        reply_to=ReplyTo(message_id=answers) if answers else None,
+        created_at=context.at,
+        attachments=_mark_forwarded(content.attachments) if _is_forwarded(quoted) else content.attachments,
+        reply_to=ReplyTo(message_id=quoted_id) if quoted_id else None,
         payload=content.payload,
-        referral=_referral(body.get("referral"), context.get("referred_product")),
-        sent_via="native_app" if reading.sides.direction == "outgoing" else None,
-        error=sentence_of(body.get("errors"), list(reading.split.errors)),
+        referral=_referral(body.get("referral"), quoted.get("referred_product")),
+        sent_via="native_app" if context.parties.direction == "outgoing" else None,
+        error=error_sentence(body.get("errors"), list(context.split.errors)),
     )
 
 
-def reaction(reading: Reading) -> ReactionItem | None:
-    """Read a reaction; without an emoji it was taken back."""
-    given = object_of(reading.split.body.get("reaction"))
-    target = id_of(given.get("message_id"))
-    if target is None or reading.sides.participant_id is None:
+def parse_reaction(context: ParseContext) -> ReactionItem | None:
+    """Parse a reaction. One without an emoji removes it."""
+    reaction = object_of(context.split.body.get("reaction"))
+    message_id = id_of(reaction.get("message_id"))
+    if message_id is None or context.parties.participant_id is None:
         return None
     return ReactionItem(
-        message_id=target, actor_id=reading.sender_id, emoji=emoji_of(given.get("emoji")), reacted_at=reading.at
+        message_id=message_id,
+        actor_id=context.sender_id,
+        emoji=emoji_of(reaction.get("emoji")),
+        reacted_at=context.at,
     )
 
 
-def edit(reading: Reading) -> EditItem | None:
-    """Read a new text or caption of an earlier message."""
-    given = object_of(reading.split.body.get("edit"))
-    target = id_of(given.get("original_message_id"))
-    if target is None:
+def parse_edit(context: ParseContext) -> EditItem | None:
+    """Parse a new text or caption of an earlier message."""
+    edit = object_of(context.split.body.get("edit"))
+    message_id = id_of(edit.get("original_message_id"))
+    if message_id is None:
         return None
-    return EditItem(
-        message_id=target, revision=0, edited_at=reading.at, content=_content_of(object_of(given.get("message"))).text
-    )
+    message = object_of(edit.get("message"))
+    content = CONTENT_PARSERS[message_type(message, CONTENT_PARSERS)](message)
+    return EditItem(message_id=message_id, revision=0, edited_at=context.at, content=content.text)
 
 
-def revoke(reading: Reading) -> UnsendItem | None:
-    """Read that an earlier message was taken back."""
-    target = id_of(object_of(reading.split.body.get("revoke")).get("original_message_id"))
-    return None if target is None else UnsendItem(message_id=target, unsent_at=reading.at)
+def parse_revoke(context: ParseContext) -> UnsendItem | None:
+    """Parse that an earlier message was revoked."""
+    message_id = id_of(object_of(context.split.body.get("revoke")).get("original_message_id"))
+    return None if message_id is None else UnsendItem(message_id=message_id, unsent_at=context.at)
 
 
-def _content_of(given: dict[str, Any]) -> Content:
-    return CONTENTS[type_of(given, CONTENTS)](given)
+def _is_forwarded(quoted: dict[str, Any]) -> bool:
+    return flag_of(quoted.get("forwarded")) or flag_of(quoted.get("frequently_forwarded"))
 
 
-def _is_forwarded(context: dict[str, Any]) -> bool:
-    return flag_of(context.get("forwarded")) or flag_of(context.get("frequently_forwarded"))
-
-
-def _forwarded(attachments: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
+def _mark_forwarded(attachments: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
     return tuple(
         msgspec.structs.replace(one, details={**(one.details or {}), "forwarded": True}) for one in attachments
     )
 
 
 def _referral(ad: Any, product: Any) -> Referral | None:
-    """Return what brought the customer: an ad that was clicked, a product that is asked about."""
+    """Return the ad that the customer clicked or the product that the customer asks about."""
     if not ad and not product:
         return None
-    clicked, asked = object_of(ad), object_of(product)
+    clicked, referred = object_of(ad), object_of(product)
     referral = Referral(
         source=first_text(clicked, "source_type"),
         type=first_text(clicked, "media_type"),
-        ref=said(clicked.get("ctwa_clid")),
+        ref=text_or_number(clicked.get("ctwa_clid")),
         ad_id=first_id(clicked, "source_id"),
         title=first_text(clicked, "headline", "body"),
         url=url_of(clicked.get("source_url")),
-        product_id=first_id(asked, "product_retailer_id"),
+        product_id=first_id(referred, "product_retailer_id"),
     )
-    return None if referral == _NO_REFERRAL else referral
+    return None if referral == _EMPTY_REFERRAL else referral
 
 
-_NO_REFERRAL = Referral()
+_EMPTY_REFERRAL = Referral()
