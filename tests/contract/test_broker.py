@@ -7,7 +7,16 @@ from contextlib import AbstractAsyncContextManager
 import pytest
 from prometheus_client import CollectorRegistry
 
-from shared.contracts import SHARD_COUNT, AnyEvent, ItemParkedV1, decode, shard_of
+from shared.contracts import (
+    LONGEST_REASON,
+    SHARD_COUNT,
+    AnyEvent,
+    InboxEnrichedV1,
+    ItemParkedV1,
+    derive_id,
+    encode,
+    shard_of,
+)
 from shared.errors import DependencyUnavailable, PermanentError
 from shared.messaging.local import LocalBroker
 from shared.messaging.outcomes import DONE, Outcome, Park
@@ -112,11 +121,38 @@ async def test_an_event_that_cannot_succeed_is_parked_alone(broker: Broker, park
         await records.wait_for(1)
         await eventually(lambda: {"good", "fine"} <= set(handled))
 
-    [item] = records.seen
-    assert isinstance(item, ItemParkedV1)
-    assert (item.handler, item.event_type, item.attempts) == (STORE_INBOX.name, "inbox.enriched.v1", 1)
-    assert "it is no use" in item.reason
-    assert decode(item.content_type, item.original) == bad
+    assert records.seen == [parked(bad, "it is no use" if parks == "outcome" else "PermanentError: it is no use")]
+
+
+async def test_a_parked_item_quotes_the_beginning_of_a_long_reason(broker: Broker) -> None:
+    bad = builders.inbox_enriched(id="bad")
+    records = Recorder()
+
+    async def handler(events: Sequence[AnyEvent]) -> Sequence[Outcome]:
+        return [Park("x" * 100_000) for _ in events]
+
+    async with broker.consume(STORE_RECORDS, records), broker.consume(STORE_INBOX, handler):
+        await broker.publish([bad])
+        await records.wait_for(1)
+
+    assert records.seen == [parked(bad, "x" * LONGEST_REASON)]
+
+
+def parked(event: InboxEnrichedV1, reason: str) -> ItemParkedV1:
+    assert event.hops
+    return ItemParkedV1(
+        id=derive_id("parked", STORE_INBOX.name, event.id),
+        occurred_at=event.occurred_at,
+        received_at=event.received_at,
+        traceparent=event.traceparent,
+        hops=event.hops,
+        handler=STORE_INBOX.name,
+        reason=reason,
+        attempts=1,
+        event_type="inbox.enriched.v1",
+        content_type=event.wire,
+        original=encode(event),
+    )
 
 
 async def test_a_tail_hears_nothing_before_it_is_bound(broker: Broker) -> None:

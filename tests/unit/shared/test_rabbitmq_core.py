@@ -6,12 +6,12 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.contracts import ItemParkedV1, Wire, encode
+from shared.contracts import LONGEST_REASON, ItemParkedV1, Wire, encode
 from shared.messaging.outcomes import DONE, Outcome, Park, Retry
 from shared.messaging.rabbitmq.ack_window import AckWindow
 from shared.messaging.rabbitmq.deliveries import ATTEMPTS_HEADER, Acknowledgements, Delivery, Held
 from shared.messaging.rabbitmq.parcels import chunks
-from shared.messaging.rabbitmq.settlement import LARGEST_PARKED_BYTES, LONGEST_REASON, settle
+from shared.messaging.rabbitmq.settlement import LARGEST_PARKED_BYTES, settle
 from shared.messaging.topology import (
     DEAD_LETTER_EXCHANGE,
     MAX_EVENTS_PER_MESSAGE,

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from enricher.parsing.items import BadItem, Split, SplitItem
 from enricher.parsing.parse import ParsedItem
 from enricher.parsing.split import Webhook, minimal_entry
@@ -17,10 +19,10 @@ from shared.contracts import (
     WebhookReleasedV1,
     WebhookSplitV1,
     WebhookUnclaimedV1,
-    Wire,
     conversation_id,
     derive_id,
     encode,
+    parked_item,
 )
 
 SERVICE = "enricher"
@@ -80,21 +82,17 @@ def item_parked(webhook: Webhook, bad: BadItem, *, handler: str, now: datetime) 
         platform=webhook.platform,
         body=bad.body,
     )
-    return ItemParkedV1(
-        id=derive_id("parked", handler, original.id),
-        occurred_at=webhook.occurred_at,
-        received_at=webhook.received_at,
-        traceparent=webhook.traceparent,
-        hops=(*webhook.hops, Hop(SERVICE, now)),
+    item = parked_item(
+        encode(original),
+        original,
+        content_type=original.wire,
         handler=handler,
         reason=bad.reason,
         attempts=1,
-        event_type=WebhookReceivedV1.type_name(),
-        content_type=Wire.MSGPACK,
-        original=encode(original),
-        webhook_id=_webhook_id(webhook),
-        item_index=bad.index,
+        received_at=webhook.received_at,
     )
+    hops = (*webhook.hops, Hop(SERVICE, now))
+    return replace(item, hops=hops, webhook_id=_webhook_id(webhook), item_index=bad.index)
 
 
 def webhook_split(webhook: WebhookReceivedV1, splits: Sequence[Split], *, now: datetime) -> WebhookSplitV1:

@@ -30,9 +30,11 @@ from shared.contracts.items import (
     RecordKind,
     UnsendItem,
 )
+from shared.contracts.parking import LONGEST_REASON, parked_item
 from shared.contracts.platform import PLATFORMS, SHARD_COUNT, Platform, conversation_id, derive_id, shard_of
 
 __all__ = [
+    "LONGEST_REASON",
     "PLATFORMS",
     "SHARD_COUNT",
     "AccountChangedV1",
@@ -69,6 +71,7 @@ __all__ = [
     "derive_id",
     "encode",
     "join",
+    "parked_item",
     "shard_of",
     "split",
 ]

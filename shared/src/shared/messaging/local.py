@@ -14,7 +14,7 @@ from typing import Self
 
 import structlog
 
-from shared.contracts import AnyEvent, Event, ItemParkedV1, derive_id, encode, shard_of
+from shared.contracts import AnyEvent, Event, ItemParkedV1, encode, parked_item, shard_of
 from shared.errors import DependencyUnavailable, TransientError
 from shared.messaging.group_commit import GroupCommit
 from shared.messaging.outcomes import Outcome, Park, Retry
@@ -167,17 +167,14 @@ class LocalBroker:
     async def _park(self, queue: WorkQueue, event: Event, outcome: Park) -> Outcome:
         if isinstance(event, ItemParkedV1):
             return Retry(f"cannot be parked: {outcome.reason}")
-        parked = ItemParkedV1(
-            id=derive_id("parked", queue.name, event.id),
-            occurred_at=event.occurred_at,
-            received_at=event.received_at,
-            traceparent=event.traceparent,
+        parked = parked_item(
+            encode(event),
+            event,
+            content_type=event.wire,
             handler=queue.name,
             reason=outcome.reason,
             attempts=1,
-            event_type=event.type_name(),
-            content_type=event.wire,
-            original=encode(event),
+            received_at=event.received_at,
         )
         await self.publish([parked])
         return outcome

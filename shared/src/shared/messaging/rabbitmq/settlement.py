@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from shared.contracts import ItemParkedV1, derive_id
+from shared.contracts import LONGEST_REASON, ItemParkedV1, parked_item
 from shared.messaging.outcomes import DONE, Outcome, Park, Retry
 from shared.messaging.rabbitmq.deliveries import ATTEMPTS_HEADER, Held
 from shared.messaging.rabbitmq.parcels import DEFAULT_EXCHANGE, LARGEST_EVENT_BYTES, Parcel, chunks
@@ -12,8 +12,6 @@ from shared.messaging.topology import DEAD_LETTER_EXCHANGE, WorkQueue
 
 LARGEST_PARKED_BYTES = LARGEST_EVENT_BYTES - 64 * 1024
 """What is larger does not fit into a parked item beside what is said about it."""
-LONGEST_REASON = 2000
-"""Characters; a reason may quote what it is about."""
 
 
 @dataclass
@@ -52,17 +50,27 @@ def settle(queue: WorkQueue, held: Sequence[Held], outcomes: Sequence[Outcome], 
             retries.setdefault((attempts, one.delivery.content_type), []).append(one.part)
         elif isinstance(one.event, ItemParkedV1) or len(one.part) > LARGEST_PARKED_BYTES:
             settlement.dead.append(one)
-            settlement.parcels.append(_dead_letter(queue, one, _reason(outcome)))
+            settlement.parcels.append(_dead_letter(queue, one, _reason(outcome)[:LONGEST_REASON]))
         else:
             settlement.parked.append(one)
-            settlement.items.append(_parked(queue, one, _reason(outcome), now))
+            settlement.items.append(
+                parked_item(
+                    one.part,
+                    one.event,
+                    content_type=one.delivery.content_type,
+                    handler=queue.name,
+                    reason=_reason(outcome),
+                    attempts=attempts,
+                    received_at=now,
+                )
+            )
     for (attempts, content_type), parts in retries.items():
         settlement.parcels.extend(_retries(queue, attempts, content_type, parts))
     return settlement
 
 
 def _reason(outcome: Outcome) -> str:
-    return outcome.reason[:LONGEST_REASON] if isinstance(outcome, Park | Retry) else ""
+    return outcome.reason if isinstance(outcome, Park | Retry) else ""
 
 
 def _retries(queue: WorkQueue, attempts: int, content_type: str, parts: Sequence[bytes]) -> list[Parcel]:
@@ -88,21 +96,4 @@ def _dead_letter(queue: WorkQueue, held: Held, reason: str) -> Parcel:
         parts=[held.part],
         mandatory=True,
         headers={ATTEMPTS_HEADER: held.delivery.failures + 1, "x-switchboard-reason": reason},
-    )
-
-
-def _parked(queue: WorkQueue, held: Held, reason: str, now: datetime) -> ItemParkedV1:
-    event = held.event
-    return ItemParkedV1(
-        id=derive_id("parked", queue.name, held.part if event is None else event.id),
-        occurred_at=now if event is None else event.occurred_at,
-        received_at=now if event is None else event.received_at,
-        traceparent="" if event is None else event.traceparent,
-        hops=() if event is None else event.hops,
-        handler=queue.name,
-        reason=reason,
-        attempts=held.delivery.failures + 1,
-        event_type="" if event is None else event.type_name(),
-        content_type=held.delivery.content_type,
-        original=held.part,
     )
