@@ -12,8 +12,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
 import store.migrations
-from store.migrations import expected_revision, migrate
-from store.repository.database import open_engine
+from store.migrations import expected_revision, migrate, open_engine
 from store.tables import metadata
 
 WAIT_SECONDS = 20
@@ -51,7 +50,7 @@ def _to(revision: str) -> Callable[[Connection], None]:
 
 
 async def _on_engine(url: str, work: Callable[[Connection], object]) -> object:
-    engine = open_engine(url, pool_size=1, command_timeout_seconds=10)
+    engine = open_engine(url, command_timeout_seconds=10)
     try:
         async with engine.connect() as connection:
             found = await connection.run_sync(work)

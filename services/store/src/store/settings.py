@@ -7,12 +7,12 @@ from pydantic import AfterValidator, Field, SecretStr
 from shared.security.user_tokens import UserTokenSettings
 from shared.settings import Secrets, ServiceSettings, Words
 from store.errors import InvalidDatabaseUrl
-from store.repository.database import driver_url
+from store.repository.database_url import connect_arguments
 
 
 def _usable(database_url: SecretStr) -> SecretStr:
     try:
-        driver_url(database_url.get_secret_value())
+        connect_arguments(database_url.get_secret_value(), command_timeout_seconds=1)  # only the address matters here
     except InvalidDatabaseUrl as problem:
         raise ValueError(str(problem).rstrip(".")) from None
     return database_url

@@ -5,19 +5,22 @@ A step either only adds (and the version before it goes on working), or removes 
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
+import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, NullPool, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared.errors import DependencyUnavailable, StartupRefused
 from store.errors import sqlstate_of, translated
-from store.repository.database import open_engine
+from store.repository.database_url import connect_arguments
 
 _MIGRATOR_LOCK = 0x5357_4954_4348  # "SWITCH": any number that is nobody else's
 _LOCK_TIMEOUT_SECONDS = 5
@@ -69,8 +72,8 @@ async def migrate(database_url: str, *, progress: Callable[[str], None] = lambda
         DependencyUnavailable: the database is away, or busy for longer than all attempts together.
         StartupRefused: the database is at a revision that this version does not know.
     """
-    with translated():
-        engine = open_engine(database_url, pool_size=2, command_timeout_seconds=_STATEMENT_SECONDS)
+    with translated(), _driver_errors():
+        engine = open_engine(database_url, command_timeout_seconds=_STATEMENT_SECONDS)
         try:
             async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as guard:
                 await _take_turn(guard, progress)
@@ -81,6 +84,31 @@ async def migrate(database_url: str, *, progress: Callable[[str], None] = lambda
         finally:
             await engine.dispose()
     return expected_revision()
+
+
+def open_engine(database_url: str, *, command_timeout_seconds: float) -> AsyncEngine:
+    """Return an SQLAlchemy engine, which Alembic needs; the services' own statements do without one.
+
+    It connects on each use, as the services connect.
+
+    Raises:
+        InvalidDatabaseUrl: the address cannot be used.
+    """
+    arguments = connect_arguments(database_url, command_timeout_seconds=command_timeout_seconds)
+    connect = partial(asyncpg.connect, **arguments)
+    return create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool, hide_parameters=True)
+
+
+@contextmanager
+def _driver_errors() -> Iterator[None]:
+    """Raise the driver's error that SQLAlchemy's is about."""
+    try:
+        yield
+    except DBAPIError as error:
+        cause = None if error.orig is None else error.orig.__cause__
+        if cause is None:
+            raise
+        raise cause from error
 
 
 async def _take_turn(guard: AsyncConnection, progress: Callable[[str], None]) -> None:
