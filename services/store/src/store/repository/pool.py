@@ -1,6 +1,6 @@
 """A pool of connections to Postgres: asyncpg's own connections, lent to one user at a time.
 
-docs/adr/0017 says why it is neither SQLAlchemy's pool nor asyncpg's.
+docs/adr/0018 says why it is neither SQLAlchemy's pool nor asyncpg's.
 """
 
 import asyncio
