@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry
 
+from shared.aio.background import BackgroundTasks
 from shared.http.operations import Readiness
 from shared.http.server import serving
 from shared.messaging.ports import Broker
@@ -44,9 +45,15 @@ def build_services(settings: Settings, database: Database, workers: Workers) -> 
     )
 
 
-async def _work(workers: Workers, readiness: StoreReadiness, broker: Broker, stopping: asyncio.Event) -> None:
+async def _work(
+    workers: Workers,
+    broker: Broker,
+    background: BackgroundTasks,
+    readiness: StoreReadiness,
+    stopping: asyncio.Event,
+) -> None:
     await readiness.wait_for_schema()
-    await workers.run(broker, started=readiness.startup_attempted.set, stopping=stopping)
+    await workers.run(broker, background, started=readiness.startup_attempted.set, stopping=stopping)
 
 
 @asynccontextmanager
@@ -72,7 +79,8 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
         utc_now=_utc_now,
     )
     services = build_services(settings, database, workers)
-    store_readiness = StoreReadiness(database, broker)
+    background = BackgroundTasks()
+    store_readiness = StoreReadiness(database, broker, background)
     readiness = Readiness(store_readiness.problems)
     public = public_app(
         settings,
@@ -100,7 +108,7 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
         }
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(_work(workers, store_readiness, broker, stopping))
+                tasks.create_task(_work(workers, broker, background, store_readiness, stopping))
                 await store_readiness.startup_attempted.wait()
                 yield ports
                 readiness.stop()

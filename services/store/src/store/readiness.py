@@ -1,10 +1,11 @@
-"""Whether the store can work: its broker, its database and the schema."""
+"""Whether the store can work: its broker, its database, the schema and its own jobs."""
 
 import asyncio
 from collections.abc import Sequence
 
 import structlog
 
+from shared.aio.background import BackgroundTasks
 from shared.errors import DependencyUnavailable
 from shared.messaging.ports import Broker
 from store import migrations
@@ -19,16 +20,19 @@ _PING_SECONDS = 0.8
 class StoreReadiness:
     """Answers `/readyz`, and checks once that the schema is the one that this version needs."""
 
-    def __init__(self, database: Database, broker: Broker) -> None:
+    def __init__(self, database: Database, broker: Broker, background: BackgroundTasks) -> None:
         self._database = database
         self._broker = broker
+        self._background = background
         self._is_schema_checked = False
         self.startup_attempted = asyncio.Event()
         """Set once consuming has started or Postgres was found unavailable: requests can be served from then on."""
 
     async def problems(self) -> Sequence[str]:
         """Return a sentence for each reason why the store is not ready; none if it is."""
-        found = [] if self._broker.is_ready else ["The broker is unavailable."]
+        found = list(self._background.problems)
+        if not self._broker.is_ready:
+            found.append("The broker is unavailable.")
         try:
             async with asyncio.timeout(_PING_SECONDS):
                 await self._database.ping()

@@ -1,12 +1,14 @@
 """The handlers and jobs of one store process: how they are connected, and how they run."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import structlog
 
+from shared.aio.background import BackgroundTasks
 from shared.contracts import Event
 from shared.errors import SwitchboardError
 from shared.messaging.ports import Broker
@@ -41,28 +43,32 @@ class Workers:
     notify_changed: Callable[[Sequence[str]], None]
     """Publishes and indexes the committed changes of these users soon."""
 
-    async def run(self, broker: Broker, *, started: Callable[[], None], stopping: asyncio.Event) -> None:
+    async def run(
+        self, broker: Broker, background: BackgroundTasks, *, started: Callable[[], None], stopping: asyncio.Event
+    ) -> None:
         """Run the jobs and consume both queues until `stopping` is set, then write the last publish watermarks.
 
         Args:
             broker: where the queues are.
+            background: runs the jobs, and reports one that ends because of a bug.
             started: called once both queues are being consumed.
             stopping: ends the work in order: handlers first, then jobs.
         """
-        async with asyncio.TaskGroup() as tasks:
-            jobs = [
-                tasks.create_task(self.outbox.run()),
-                tasks.create_task(self.outbox.run_watermarks()),
-                tasks.create_task(self.releaser.run()),
-                tasks.create_task(self.retention.run()),
-                tasks.create_task(self.backlog.run()),
-                tasks.create_task(self.indexer.run()),
-            ]
-            async with broker.consume(STORE_INBOX, self.inbox), broker.consume(STORE_RECORDS, self.records):
-                started()
-                await stopping.wait()
-            for job in jobs:
-                job.cancel()
+        jobs: dict[str, Coroutine[Any, Any, None]] = {
+            "publishing changes": self.outbox.run(),
+            "writing publish watermarks": self.outbox.run_watermarks(),
+            "releasing unclaimed items": self.releaser.run(),
+            "retention": self.retention.run(),
+            "measuring the backlog": self.backlog.run(),
+            "search indexing": self.indexer.run(),
+        }
+        async with (
+            background.run(jobs),
+            broker.consume(STORE_INBOX, self.inbox),
+            broker.consume(STORE_RECORDS, self.records),
+        ):
+            started()
+            await stopping.wait()
         try:
             async with asyncio.timeout(_LAST_FLUSH_SECONDS):
                 await self.outbox.flush_watermarks()
