@@ -189,7 +189,7 @@ def apps_on(database: Database) -> tuple[FastAPI, Starlette]:
     settings = load(Settings, database_url=_NOWHERE, **SECRETS)
     broker, registry = LocalBroker(), CollectorRegistry()
     workers = build_workers(settings, database, broker, Metrics(registry), indexing_database=database, utc_now=now)
-    services = build_services(settings, database, workers)
+    services = build_services(settings, database, broker, workers)
 
     async def no_problems() -> list[str]:
         return []
@@ -197,7 +197,6 @@ def apps_on(database: Database) -> tuple[FastAPI, Starlette]:
     public = public_app(
         settings,
         database=database,
-        publisher=broker,
         services=services,
         readiness=Readiness(no_problems),
         registry=registry,

@@ -44,10 +44,10 @@ async def test_reading_counts_what_is_left(parts: Parts) -> None:
     await parts.inbox([message(f"m-{n}", created_at=at(n)) for n in range(1, 6)])
     assert await unread(parts) == (5, 5)
 
-    assert await read(parts, 3) == ReadMark(3, is_news=True)
+    assert await read(parts, 3) == ReadMark(3, changed=True)
     assert await unread(parts) == (2, 2)
-    assert await read(parts, 3) == ReadMark(3, is_news=False)
-    assert await read(parts, 1) == ReadMark(3, is_news=False), "never back"
+    assert await read(parts, 3) == ReadMark(3, changed=False)
+    assert await read(parts, 1) == ReadMark(3, changed=False), "never back"
     assert await unread(parts) == (2, 2)
 
 

@@ -19,7 +19,7 @@ from store.core.search_query import Tier, parse
 from store.repository import log, read_marks, reading, search, search_indexing
 from store.repository.database import Database
 from store.repository.statements import Connection, Statement
-from store.routes.search_pages import Page
+from store.routes.search_pages import SearchPage
 from tests.integration.store.parts import JWT_SECRET, apps_on, at, now
 from tests.integration.store.test_plans import nodes
 
@@ -255,7 +255,7 @@ async def test_a_page_takes_as_many_statements_however_long_it_is(large: Databas
         assert further[0].conversation_id not in {conversation.conversation_id for conversation in found}
         for limit in (1, 20, 100):
             counting = _Counting(transaction)
-            page = Page(counting, USER, "a", platform=None, only=None, limit=limit)
+            page = SearchPage(counting, USER, "a", platform=None, only=None, limit=limit)
             await page.fill(None)
             assert len(page.hits) == limit
             assert counting.statements <= 12

@@ -113,7 +113,7 @@ async def _check(parts: Parts, rounds: Sequence[Sequence[Step]]) -> None:
     log = await parts.rows("SELECT seq, kind FROM inbox_log WHERE user_id = :user_id ORDER BY seq", user_id=user)
     assert [seq for seq, _ in log] == list(range(1, len(log) + 1))
     told = sum(kind == "conversation_updated" for _, kind in log)
-    assert told == sum(mark.is_news for mark in marks), "what changes the count is told, once, and nothing else is"
+    assert told == sum(mark.changed for mark in marks), "what changes the count is told, once, and nothing else is"
     await _check_again(parts, user, len(log))
 
 
@@ -125,7 +125,7 @@ async def _check_again(parts: Parts, user: str, last_seq: int) -> None:
     marks: list[read_marks.ReadMark] = []
     for _ in range(2):
         await _do(parts, user, Read(2**63 - 1), marks)
-    assert [mark.is_news for mark in marks] == [state[0] > 0, False]
+    assert [mark.changed for mark in marks] == [state[0] > 0, False]
     after: Any = await _state(parts, user)
     assert after[:2] == (0, 0)
     assert await parts.rows("SELECT last_seq FROM inboxes WHERE user_id = :user_id", user_id=user) == [

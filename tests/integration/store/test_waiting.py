@@ -9,14 +9,13 @@ from shared.messaging.outcomes import DONE
 from shared.security.cipher import TokenCipher
 from store.core.accounts import BEGINNING
 from store.repository import waiting
-from store.routes.accounts import AccountDesk
-from store.views import AccountBody
+from store.services.accounts import AccountService
 from tests.builders import webhook_unclaimed
 from tests.integration.store.parts import ENCRYPTION_KEY, Parts, message, now
 
 
-def desk(parts: Parts) -> AccountDesk:
-    return AccountDesk(
+def account_service(parts: Parts) -> AccountService:
+    return AccountService(
         parts.database,
         TokenCipher([SecretStr(ENCRYPTION_KEY)]),
         utc_now=now,
@@ -27,7 +26,7 @@ def desk(parts: Parts) -> AccountDesk:
 
 
 async def connect(parts: Parts, user: str, page: str = "page-1") -> None:
-    await desk(parts).connect("facebook", page, AccountBody(user_id=user))
+    await account_service(parts).connect("facebook", page, user_id=user, name=None, access_token=None)
 
 
 def unclaimed(number: int, **changes: object) -> WebhookUnclaimedV1:
@@ -64,7 +63,7 @@ async def test_items_of_an_earlier_owner_go_to_the_earlier_owner_and_those_in_be
 ) -> None:
     await connect(parts, "user-1")
     before = now()
-    await desk(parts).disconnect("facebook", "page-1")
+    await account_service(parts).disconnect("facebook", "page-1")
     between = now()
     await parts.records([unclaimed(2, received_at=between)])
     assert await parts.releaser.run_once() == 0, "nobody owned the page then"

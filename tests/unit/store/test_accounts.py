@@ -74,7 +74,7 @@ def test_connecting_again_keeps_what_is_not_given() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "is_news"),
+    ("told", "changed"),
     [
         ({}, False),
         ({"name": "Shop"}, False),
@@ -85,14 +85,14 @@ def test_connecting_again_keeps_what_is_not_given() -> None:
         ({"name": "Other", "token_ciphertext": "one, encrypted anew", "is_same_token": True}, True),
     ],
 )
-def test_only_what_is_other_than_it_was_is_news(told: dict[str, Any], *, is_news: bool) -> None:
+def test_only_what_is_other_than_it_was_changed(told: dict[str, Any], *, changed: bool) -> None:
     intervals: list[Interval] = []
     put(intervals, "user-1", 10, name="Shop", token="one")
     change = connect(intervals, **{"user_id": "user-1", "name": None, "token_ciphertext": None, "now": at(20)} | told)
 
-    assert (change.is_news, change.user_ids) == (is_news, ["user-1"] if is_news else [])
+    assert (change.changed, change.user_ids) == (changed, ["user-1"] if changed else [])
     [kept] = change.intervals
-    assert kept.version == (2 if is_news or "token_ciphertext" in told else 1)
+    assert kept.version == (2 if changed or "token_ciphertext" in told else 1)
     assert kept.token_ciphertext == told.get("token_ciphertext", "one")
 
 
@@ -102,7 +102,7 @@ def test_a_refusal_that_the_same_token_has_overtaken_is_passed_over() -> None:
     again = connect(intervals, user_id="user-1", name=None, token_ciphertext="anew", is_same_token=True, now=at(20))
     keep(intervals, again)
 
-    assert not again.is_news
+    assert not again.changed
     assert refuse_token(intervals, version=1, reason="Refused.") is None
     assert refuse_token(intervals, version=2, reason="Refused.") is not None
 
@@ -113,7 +113,7 @@ def test_the_token_that_was_refused_ends_the_refusal_when_it_is_given_again() ->
     keep(intervals, refuse_token(intervals, version=1, reason="Refused."))
     change = connect(intervals, user_id="user-1", name=None, token_ciphertext="anew", is_same_token=True, now=at(20))
 
-    assert change.is_news
+    assert change.changed
     assert (change.intervals[0].status, change.intervals[0].reason) == ("connected", None)
 
 
@@ -137,7 +137,7 @@ def test_intervals_join_without_overlap_and_versions_grow_even_when_clocks_go_ba
             keep(intervals, change)
         else:
             change = put(intervals, user, second)
-        assert page_version(intervals) == before + (change is not None and change.is_news)
+        assert page_version(intervals) == before + (change is not None and change.changed)
 
     for one, following in pairwise(intervals):
         assert one.owned_until == following.owned_from

@@ -10,15 +10,17 @@ from prometheus_client import CollectorRegistry
 from shared.aio.background import BackgroundTasks
 from shared.http.operations import Readiness
 from shared.http.server import serving
-from shared.messaging.ports import Broker
+from shared.messaging.ports import Broker, Publisher
 from shared.security.cipher import TokenCipher
 from store.metrics import Metrics
 from store.readiness import StoreReadiness
 from store.repository.database import Database
-from store.routes.accounts import AccountDesk
 from store.routes.internal import internal_app
-from store.routes.public import Services, public_app
-from store.routes.read_marks import ReadDesk
+from store.routes.public import public_app
+from store.services import Services
+from store.services.accounts import AccountService
+from store.services.read_marks import ReadMarkService
+from store.services.replay import ReplayService
 from store.settings import Settings
 from store.workers import Workers, build_workers
 
@@ -30,10 +32,10 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def build_services(settings: Settings, database: Database, workers: Workers) -> Services:
+def build_services(settings: Settings, database: Database, publisher: Publisher, workers: Workers) -> Services:
     """Return what the routes change data with, connected to the jobs that publish the changes."""
     return Services(
-        accounts=AccountDesk(
+        accounts=AccountService(
             database,
             TokenCipher(settings.encryption_keys),
             utc_now=_utc_now,
@@ -41,7 +43,8 @@ def build_services(settings: Settings, database: Database, workers: Workers) -> 
             wake_releaser=workers.releaser.wake,
             enqueue_token_change=workers.outbox.enqueue_token_change,
         ),
-        read_marks=ReadDesk(database, utc_now=_utc_now, notify_changed=workers.notify_changed),
+        read_marks=ReadMarkService(database, utc_now=_utc_now, notify_changed=workers.notify_changed),
+        replay=ReplayService(database, publisher, utc_now=_utc_now),
     )
 
 
@@ -78,14 +81,13 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
         indexing_database=indexing_database,
         utc_now=_utc_now,
     )
-    services = build_services(settings, database, workers)
+    services = build_services(settings, database, broker, workers)
     background = BackgroundTasks()
     store_readiness = StoreReadiness(database, broker, background)
     readiness = Readiness(store_readiness.problems)
     public = public_app(
         settings,
         database=database,
-        publisher=broker,
         services=services,
         readiness=readiness,
         registry=registry,

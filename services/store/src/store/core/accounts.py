@@ -41,16 +41,16 @@ class Ownership(msgspec.Struct, frozen=True, kw_only=True):
     """To be inserted, or to replace the row with the same `owned_from`."""
     created: bool
     """Whether somebody owns the page now who did not before."""
-    is_news: bool = True
+    changed: bool = True
     """Whether anything is other than it was, but for the version and how a token is encrypted."""
 
     @property
     def user_ids(self) -> list[str]:
         """Whose inboxes have to be told, without repetition."""
-        return sorted({interval.user_id for interval in self.intervals}) if self.is_news else []
+        return sorted({interval.user_id for interval in self.intervals}) if self.changed else []
 
 
-def present_owner(intervals: Sequence[Interval]) -> Interval | None:
+def current_owner(intervals: Sequence[Interval]) -> Interval | None:
     """Return who owns the page now."""
     return next((interval for interval in intervals if interval.owned_until is None), None)
 
@@ -100,7 +100,7 @@ def connect(
         is_same_token: whether that is the token which the page has.
         now: where a new interval starts, unless an older one reaches further.
     """
-    version, current = page_version(intervals) + 1, present_owner(intervals)
+    version, current = page_version(intervals) + 1, current_owner(intervals)
     if current is not None and current.user_id == user_id:
         return _connect_again(current, version, name, token_ciphertext, is_same_token=is_same_token)
     closed = [] if current is None else [_closed(current, version, now, "Another user has connected this page.")]
@@ -126,10 +126,10 @@ def _connect_again(
     if token_ciphertext is not None:
         kept = replace(kept, token_ciphertext=token_ciphertext, status="connected", reason=None)
     known = replace(current, token_ciphertext=kept.token_ciphertext) if is_same_token else current
-    is_news = kept != known
-    if is_news or token_ciphertext is not None:
+    changed = kept != known
+    if changed or token_ciphertext is not None:
         kept = replace(kept, version=version)
-    return Ownership(intervals=(kept,), created=False, is_news=is_news)
+    return Ownership(intervals=(kept,), created=False, changed=changed)
 
 
 def refuse_token(intervals: Sequence[Interval], *, version: int, reason: str) -> Ownership | None:
@@ -137,7 +137,7 @@ def refuse_token(intervals: Sequence[Interval], *, version: int, reason: str) ->
 
     None when that is not its token any more, or when it is known: what is told again tells nothing.
     """
-    current = present_owner(intervals)
+    current = current_owner(intervals)
     if current is None or current.version != version or current.status != "connected":
         return None
     marked = replace(current, version=page_version(intervals) + 1, status="needs_reauthorization", reason=reason)
@@ -146,7 +146,7 @@ def refuse_token(intervals: Sequence[Interval], *, version: int, reason: str) ->
 
 def disconnect(intervals: Sequence[Interval], *, now: datetime) -> Ownership | None:
     """Return what ends the present ownership; None when there is none."""
-    current = present_owner(intervals)
+    current = current_owner(intervals)
     if current is None:
         return None
     closed = _closed(current, page_version(intervals) + 1, now, "The page was disconnected.")

@@ -101,10 +101,10 @@ async def save(
 ) -> None:
     """Write a change of ownership and tell the inboxes of everybody concerned. The page must be locked."""
     platform, page_id = page
-    last_seqs = await create_and_lock_inboxes(transaction, ownership.user_ids) if ownership.is_news else {}
+    last_seqs = await create_and_lock_inboxes(transaction, ownership.user_ids) if ownership.changed else {}
     for interval in ownership.intervals:
         await transaction.execute(_SAVE, {"platform": platform, "page_id": page_id, **asdict(interval)})
-    if ownership.is_news:
+    if ownership.changed:
         await write_log(transaction, _entries(page, ownership.user_ids, last_seqs, Cause(cause_id, now, now)), now=now)
 
 

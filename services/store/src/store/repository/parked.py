@@ -77,6 +77,11 @@ class ParkedItem(ParkedEntry, frozen=True, kw_only=True):
     content_type: str
     original: bytes
 
+    @property
+    def event(self) -> AnyEvent | None:
+        """The event; None if it was never readable."""
+        return _original(self.content_type, self.original)
+
 
 class _Place(msgspec.Struct, frozen=True):
     """What the ledger knows a parked event by."""

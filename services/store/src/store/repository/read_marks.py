@@ -42,7 +42,7 @@ class ReadMark(NamedTuple):
     """How far the conversation is read, and whether that changed what a user sees of it."""
 
     read_seq: int
-    is_news: bool
+    changed: bool
 
 
 async def mark_read(
@@ -62,16 +62,16 @@ async def mark_read(
         [(read_seq, last_seq, unread)] = rows
         upto = min(up_to_seq, last_seq)
         if upto <= read_seq:
-            return ReadMark(read_seq, is_news=False)
+            return ReadMark(read_seq, changed=False)
         left = 0
         if upto < last_seq and unread:
             arguments = key | {"upto": upto, "read_seq": read_seq, "unread": unread}
             left = await transaction.scalar(_UNREAD, arguments)
         if left == unread:
             await transaction.execute(_MOVE, key | {"upto": upto})
-            return ReadMark(upto, is_news=False)
+            return ReadMark(upto, changed=False)
         seq = last_seqs[user_id] + 1
         await transaction.execute(
             _CHANGE, key | {"upto": upto, "unread": left, "seq": seq, "cause_id": cause_id, "now": now}
         )
-        return ReadMark(upto, is_news=True)
+        return ReadMark(upto, changed=True)

@@ -11,12 +11,11 @@ from store.core.marks import Range
 from store.repository import log as inbox_log
 from store.repository.database import Database
 from store.routes.access import Access
-from store.routes.inbox import position
+from store.routes.inbox_headers import inbox_headers
 from store.routes.openapi import INBOX_HEADERS, USER_PROBLEMS, describes
-from store.routes.responses import json_response
-from store.views import LARGEST_SEQ, Frame, next_link
-
-EventsLimit = Annotated[int, Query(ge=1, le=1000, description="Most frames in one answer.")]
+from store.routes.pagination import EventsLimit, next_link
+from store.routes.requests import LARGEST_SEQ
+from store.routes.responses import Frame, json_response
 
 
 def events_router(database: Database, access: Access) -> APIRouter:
@@ -39,14 +38,14 @@ def events_router(database: Database, access: Access) -> APIRouter:
         """List what has changed since `after`, oldest first: the frames that the WebSocket pushes."""
         epoch = await database.epoch()
         async with database.reading() as connection:
-            top, headers = await position(connection, user_id, epoch)
+            top, headers = await inbox_headers(connection, user_id, epoch)
             if after < top.floor_seq:
                 detail = f"It holds what came after {top.floor_seq}: reload the lists, then go on from their Inbox-Seq."
                 raise ProblemRaised("events-gone", detail, headers=headers)
             wanted = [Range(user_id, after + 1, top.last_seq)] if after < top.last_seq else []
             rows = await inbox_log.frames(connection, wanted, per_range=limit)
         if rows and rows[-1].seq < top.last_seq:
-            headers["Link"] = next_link("/api/events", {"after": rows[-1].seq, "limit": limit})
+            headers |= next_link("/api/events", {"after": rows[-1].seq, "limit": limit})
         return json_response(
             [Frame(type=row.kind, seq=row.seq, data=msgspec.Raw(row.data)) for row in rows], headers=headers
         )

@@ -6,35 +6,23 @@ from fastapi import APIRouter, Depends, Header, Path, Query
 from starlette.responses import Response
 
 from shared.contracts import Platform
+from shared.contracts.inbox import Conversation
 from shared.http.problems import ProblemRaised
 from store.core.cursors import ConversationPosition, CursorSeal, MessagePosition
 from store.core.entity_tags import entity_tag, names
-from store.repository import log as inbox_log
 from store.repository import reading
 from store.repository.database import Database
-from store.repository.statements import Connection
 from store.routes.access import Access
+from store.routes.inbox_headers import inbox_headers
 from store.routes.openapi import INBOX_HEADERS, USER_PROBLEMS, describes
+from store.routes.pagination import Cursor, Limit, PageRequest
 from store.routes.responses import json_response
-from store.views import next_link
 
-Limit = Annotated[int, Query(ge=1, le=200, description="Most entries in one answer.")]
-Cursor = Annotated[str | None, Query(max_length=2048, description="From the `next` link of the answer before.")]
 IfNoneMatch = Annotated[str | None, Header(max_length=2048, description="The `ETag` of the answer that you have.")]
 ConversationId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", examples=["2f1c7d0a9b3e4f55"])]
-_NOBODY = inbox_log.Top(0, 0)
 
 
-async def position(connection: Connection, user_id: str, epoch: str) -> tuple[inbox_log.Top, dict[str, str]]:
-    """Return where the user's log ends, and the headers that say so. Asked before the rows are: they may be newer.
-
-    The epoch is asked for without a connection in hand: asking takes one.
-    """
-    top = (await inbox_log.tops(connection, [user_id])).get(user_id, _NOBODY)
-    return top, {"Inbox-Seq": str(top.last_seq), "Inbox-Epoch": epoch, "Cache-Control": "no-store"}
-
-
-async def shown_conversation(database: Database, user_id: str, conversation_id: str) -> Response:
+async def conversation_response(database: Database, user_id: str, conversation_id: str) -> Response:
     """Return one of the user's conversations as it is now.
 
     Raises:
@@ -42,7 +30,7 @@ async def shown_conversation(database: Database, user_id: str, conversation_id: 
     """
     epoch = await database.epoch()
     async with database.reading() as connection:
-        _, headers = await position(connection, user_id, epoch)
+        _, headers = await inbox_headers(connection, user_id, epoch)
         found = await reading.conversation(connection, user_id, conversation_id)
     if found is None:
         raise ProblemRaised("not-found", "You have no such conversation.")
@@ -76,28 +64,28 @@ def inbox_router(database: Database, access: Access, seal: CursorSeal, *, render
     ) -> Response:
         """List the user's conversations, newest first. With `If-None-Match` an unchanged list is not sent again."""
         bound_to = (user_id, "conversations", platform or "", str(unread))
-        after = None if cursor is None else seal.read(cursor, ConversationPosition, bound_to=bound_to)
+        page = PageRequest(
+            seal,
+            ConversationPosition,
+            path="/api/conversations",
+            parameters={"platform": platform, "unread": "true" if unread else None},
+            bound_to=bound_to,
+            limit=limit,
+            cursor=cursor,
+        )
         epoch = await database.epoch()
         async with database.reading() as connection:
-            top, headers = await position(connection, user_id, epoch)
+            top, headers = await inbox_headers(connection, user_id, epoch)
             headers["ETag"] = entity_tag(rendering, seal.name, bound_to, limit, cursor, epoch, top.last_seq)
             headers["Cache-Control"] = "private, no-cache"
             headers["Vary"] = "Authorization"
             if names(if_none_match, headers["ETag"]):
                 return Response(status_code=304, headers=headers)
             found = await reading.conversations(
-                connection, user_id, platform=platform, unread_only=unread, after=after, limit=limit + 1
+                connection, user_id, platform=platform, unread_only=unread, after=page.after, limit=page.fetch_limit
             )
-        if len(found) > limit:
-            found = found[:limit]
-            last = found[-1]
-            assert last.last_message_at is not None
-            following = seal.write(ConversationPosition(last.last_message_at, last.conversation_id), bound_to=bound_to)
-            headers["Link"] = next_link(
-                "/api/conversations",
-                {"platform": platform, "unread": "true" if unread else None, "limit": limit, "cursor": following},
-            )
-        return json_response(found, headers=headers)
+        conversations, link = page.cut(found, _position_of_conversation)
+        return json_response(conversations, headers=headers | link)
 
     @router.get(
         "/conversations/{conversation_id}",
@@ -106,7 +94,7 @@ def inbox_router(database: Database, access: Access, seal: CursorSeal, *, render
     )
     async def show_conversation(user_id: Annotated[str, reader], conversation_id: ConversationId) -> Response:
         """Show one conversation, wherever in the list it stands."""
-        return await shown_conversation(database, user_id, conversation_id)
+        return await conversation_response(database, user_id, conversation_id)
 
     @router.get(
         "/conversations/{conversation_id}/messages",
@@ -125,21 +113,31 @@ def inbox_router(database: Database, access: Access, seal: CursorSeal, *, render
         cursor: Cursor = None,
     ) -> Response:
         """List the messages of one conversation, newest first."""
-        bound_to = (user_id, "messages", conversation_id)
-        after = None if cursor is None else seal.read(cursor, MessagePosition, bound_to=bound_to)
+        page = PageRequest(
+            seal,
+            MessagePosition,
+            path=f"/api/conversations/{conversation_id}/messages",
+            parameters={},
+            bound_to=(user_id, "messages", conversation_id),
+            limit=limit,
+            cursor=cursor,
+        )
         epoch = await database.epoch()
         async with database.reading() as connection:
-            _, headers = await position(connection, user_id, epoch)
-            found = await reading.messages(connection, user_id, conversation_id, after=after, limit=limit + 1)
+            _, headers = await inbox_headers(connection, user_id, epoch)
+            found = await reading.messages(
+                connection, user_id, conversation_id, after=page.after, limit=page.fetch_limit
+            )
             if not found and not await reading.has_conversation(connection, user_id, conversation_id):
                 raise ProblemRaised("not-found", "You have no such conversation.")
-        if len(found) > limit:
-            found = found[:limit]
-            last = found[-1]
-            following = seal.write(MessagePosition(last.created_at, last.message_id, last.id), bound_to=bound_to)
-            headers["Link"] = next_link(
-                f"/api/conversations/{conversation_id}/messages", {"limit": limit, "cursor": following}
-            )
-        return json_response(found, headers=headers)
+        messages, link = page.cut(
+            found, lambda message: MessagePosition(message.created_at, message.message_id, message.id)
+        )
+        return json_response(messages, headers=headers | link)
 
     return router
+
+
+def _position_of_conversation(conversation: Conversation) -> ConversationPosition:
+    assert conversation.last_message_at is not None
+    return ConversationPosition(conversation.last_message_at, conversation.conversation_id)

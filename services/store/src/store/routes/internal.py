@@ -42,8 +42,8 @@ from store.repository.database import Database
 from store.repository.rendering import LogRow
 from store.routes.bodies import MAX_INTERNAL_BODY_BYTES, BodyLimit
 from store.routes.problems import EXCEPTION_HANDLERS
-from store.routes.read_marks import ReadDesk
 from store.routes.responses import json_response
+from store.services.read_marks import ReadMarkService
 
 MAX_PARTICIPANTS = 500
 MAX_POSITIONS = 500
@@ -65,9 +65,9 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class InternalApi:
     """The endpoints; each is a bounded number of queries, however much is asked for."""
 
-    def __init__(self, database: Database, desk: ReadDesk, *, utc_now: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, read_marks: ReadMarkService, *, utc_now: Callable[[], datetime]) -> None:
         self._database = database
-        self._desk = desk
+        self._read_marks = read_marks
         self._utc_now = utc_now
 
     async def page_owners(self, request: Request) -> Response:
@@ -173,7 +173,7 @@ class InternalApi:
         query = await _body(request, ReadQuery)
         if not 0 <= query.up_to_seq < 2**63:
             raise ProblemRaised("invalid-request", "up_to_seq is 0 to 2**63 - 1.")
-        marked = await self._desk.mark(query.user_id, query.conversation_id, query.up_to_seq)
+        marked = await self._read_marks.mark(query.user_id, query.conversation_id, query.up_to_seq)
         if marked is None:
             raise ProblemRaised("no-such-conversation", "The user has no such conversation.")
         return json_response(ReadAnswer(seq=marked.read_seq))
@@ -215,10 +215,14 @@ def _at_most(given: int, limit: int, what: str) -> None:
 
 
 def internal_app(
-    database: Database, desk: ReadDesk, *, service_tokens: Sequence[SecretStr], utc_now: Callable[[], datetime]
+    database: Database,
+    read_marks: ReadMarkService,
+    *,
+    service_tokens: Sequence[SecretStr],
+    utc_now: Callable[[], datetime],
 ) -> Starlette:
     """Return the ASGI app of /internal."""
-    api = InternalApi(database, desk, utc_now=utc_now)
+    api = InternalApi(database, read_marks, utc_now=utc_now)
 
     def guarded(endpoint: Endpoint) -> Endpoint:
         async def guard(request: Request) -> Response:

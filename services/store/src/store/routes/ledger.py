@@ -11,8 +11,9 @@ from store.repository import ledger_reading
 from store.repository.database import Database
 from store.routes.access import Access
 from store.routes.openapi import ADMIN_PROBLEMS, describes
+from store.routes.pagination import Limit
+from store.routes.requests import Moment
 from store.routes.responses import json_response
-from store.views import Moment
 
 _NOT_CACHED = {"Cache-Control": "no-store"}
 _LONGEST_AGE_SECONDS = 366 * 24 * 3600
@@ -38,7 +39,7 @@ def ledger_router(database: Database, access: Access, *, utc_now: Callable[[], d
     )
     async def list_unaccounted(
         older_than_seconds: Annotated[float, Query(ge=0, le=_LONGEST_AGE_SECONDS)] = 60.0,
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        limit: Limit = 50,
     ) -> Response:
         """List webhooks of which items are nowhere, those that have been missed for the longest time first."""
         before = utc_now() - timedelta(seconds=older_than_seconds)

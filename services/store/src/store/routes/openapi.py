@@ -13,7 +13,7 @@ from store.core.ledger import AccountLedger
 from store.core.states import TotalState, UserState
 from store.repository.ledger_reading import Unaccounted
 from store.routes.problems import PROBLEMS
-from store.views import Frame, MintedToken, ParkedDetail, ParkedSummary, Replayed, SearchHit
+from store.routes.responses import Frame, MintedToken, ParkedDetail, ParkedSummary, Replayed, SearchHit
 
 INBOX_HEADERS = ("Inbox-Seq", "Inbox-Epoch")
 """Of every answer that is read from a user's inbox."""

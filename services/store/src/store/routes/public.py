@@ -1,7 +1,6 @@
 """The public app: the REST API, its OpenAPI document and what operators ask for."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
 from fastapi import Depends, FastAPI
@@ -9,14 +8,13 @@ from fastapi.middleware.cors import CORSMiddleware
 from prometheus_client import CollectorRegistry
 
 from shared.http.operations import Readiness, operations_routes
-from shared.messaging.ports import Publisher
 from shared.security.user_tokens import verifier
 from store.core.cursors import CursorSeal
 from store.repository.database import Database
 from store.repository.reading import conversations_rendering
 from store.routes import problems
 from store.routes.access import Access
-from store.routes.accounts import AccountDesk, accounts_router, tokens_router
+from store.routes.accounts import accounts_router, tokens_router
 from store.routes.bodies import MAX_API_BODY_BYTES, BodyLimit
 from store.routes.events import events_router
 from store.routes.inbox import inbox_router
@@ -24,32 +22,24 @@ from store.routes.ledger import ledger_router
 from store.routes.openapi import publish_schemas
 from store.routes.parameters import each_once
 from store.routes.parked import parked_router
-from store.routes.read_marks import ReadDesk, read_marks_router
+from store.routes.read_marks import read_marks_router
 from store.routes.records import records_router
 from store.routes.search import search_router
 from store.routes.verify import verify_router
+from store.services import Services
 from store.settings import Settings
-
-
-@dataclass(frozen=True, kw_only=True)
-class Services:
-    """What the routes change data with."""
-
-    accounts: AccountDesk
-    read_marks: ReadDesk
 
 
 def public_app(
     settings: Settings,
     *,
     database: Database,
-    publisher: Publisher,
     services: Services,
     readiness: Readiness,
     registry: CollectorRegistry,
     utc_now: Callable[[], datetime],
 ) -> FastAPI:
-    """Return the ASGI app of the public port; `publisher` gets replayed events, `/metrics` shows `registry`."""
+    """Return the ASGI app of the public port; `/metrics` shows `registry`."""
     app = FastAPI(
         title="Switchboard",
         version="1",
@@ -70,7 +60,7 @@ def public_app(
     app.include_router(tokens_router(database, access, secret=settings.jwt_secret, utc_now=utc_now))
     app.include_router(ledger_router(database, access, utc_now=utc_now))
     app.include_router(verify_router(database, access))
-    app.include_router(parked_router(database, publisher, access, seal, utc_now=utc_now))
+    app.include_router(parked_router(database, services.replay, access, seal))
     app.router.routes.extend(operations_routes(readiness, registry))
     problems.install(app)
     publish_schemas(app)

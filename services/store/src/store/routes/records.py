@@ -11,10 +11,10 @@ from store.core.cursors import CursorSeal, RecordPosition
 from store.repository import reading
 from store.repository.database import Database
 from store.routes.access import Access
-from store.routes.inbox import Cursor, Limit, position
+from store.routes.inbox_headers import inbox_headers
 from store.routes.openapi import INBOX_HEADERS, USER_PROBLEMS, describes
+from store.routes.pagination import Cursor, Limit, PageRequest
 from store.routes.responses import json_response
-from store.views import next_link
 
 
 def records_router(database: Database, access: Access, seal: CursorSeal) -> APIRouter:
@@ -37,21 +37,23 @@ def records_router(database: Database, access: Access, seal: CursorSeal) -> APIR
         cursor: Cursor = None,
     ) -> Response:
         """List what is kept beside the threads, newest first: comments, opt-ins, hand-overs and the like."""
-        bound_to = (user_id, "records", kind or "", platform or "")
-        after = None if cursor is None else seal.read(cursor, RecordPosition, bound_to=bound_to)
+        page = PageRequest(
+            seal,
+            RecordPosition,
+            path="/api/records",
+            parameters={"kind": kind, "platform": platform},
+            bound_to=(user_id, "records", kind or "", platform or ""),
+            limit=limit,
+            cursor=cursor,
+        )
         epoch = await database.epoch()
         async with database.reading() as connection:
-            _, headers = await position(connection, user_id, epoch)
+            _, headers = await inbox_headers(connection, user_id, epoch)
             found = await reading.records(
-                connection, user_id, kind=kind, platform=platform, after=after, limit=limit + 1
+                connection, user_id, kind=kind, platform=platform, after=page.after, limit=page.fetch_limit
             )
-        if len(found) > limit:
-            found = found[:limit]
-            following = seal.write(_position_of(found[-1]), bound_to=bound_to)
-            headers["Link"] = next_link(
-                "/api/records", {"kind": kind, "platform": platform, "limit": limit, "cursor": following}
-            )
-        return json_response(found, headers=headers)
+        records, link = page.cut(found, _position_of)
+        return json_response(records, headers=headers | link)
 
     return router
 

@@ -1,13 +1,84 @@
-"""Responses of the store's routes."""
+"""Response bodies of the REST API, and how they are sent.
 
-from collections.abc import Mapping
+Inbox objects are the structs of `shared.contracts.inbox`, the same as in frames; the others are here.
+"""
+
+from datetime import datetime
+from typing import Any
 
 import msgspec
 from starlette.responses import Response
 
-_encoder = msgspec.json.Encoder()
+from shared.contracts.inbox import Conversation, FrameKind, Message
+from store.core.cursors import HitType
+from store.core.search_query import SnippetPart
+
+_json = msgspec.json.Encoder()
 
 
-def json_response(content: object, *, status_code: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Return msgspec structs, or a list of them, as a JSON response."""
-    return Response(_encoder.encode(content), status_code, headers, media_type="application/json")
+def json_response(content: object, *, status_code: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Return msgspec structs as a JSON response."""
+    return Response(_json.encode(content), status_code, headers, media_type="application/json")
+
+
+class ParkedSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """An event that was given up."""
+
+    id: str
+    parked_at: datetime
+    handler: str
+    event_type: str
+    reason: str
+    attempts: int
+    replayed_at: datetime | None
+
+
+class ParkedDetail(ParkedSummary, frozen=True, kw_only=True):
+    """The same with the event itself."""
+
+    content_type: str
+    original: dict[str, Any] | None
+    """The event, bytes as base64; None where it was never readable."""
+    original_base64: str
+    """The event as it was on the wire."""
+
+
+class NotReplayed(msgspec.Struct, frozen=True, kw_only=True):
+    """An item that was not published again, and why."""
+
+    id: str
+    reason: str
+
+
+class Replayed(msgspec.Struct, frozen=True, kw_only=True):
+    """Which items were published again, and which were not."""
+
+    replayed: list[str]
+    not_replayed: list[NotReplayed]
+
+
+class MintedToken(msgspec.Struct, frozen=True, kw_only=True):
+    """A user's token; it is shown once."""
+
+    token: str
+    expires_at: datetime
+
+
+class Frame(msgspec.Struct, frozen=True, kw_only=True):
+    """One change, as the WebSocket would push it; docs/protocol.md describes `data` per type."""
+
+    type: FrameKind
+    seq: int
+    data: msgspec.Raw
+
+
+class SearchHit(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that was found."""
+
+    type: HitType
+    conversation: Conversation
+    """With the person, or the one that the message is in."""
+    message: Message | None = None
+    """What was found; None for people."""
+    snippet: list[SnippetPart]
+    """What of the text was found, in pieces: `match` says which are what was looked for."""

@@ -9,11 +9,10 @@ from shared.contracts import Platform
 from store.core.cursors import CursorSeal, HitType, SearchPosition
 from store.repository.database import Database
 from store.routes.access import Access
-from store.routes.inbox import Cursor
 from store.routes.openapi import INBOX_HEADERS, USER_PROBLEMS, describes
+from store.routes.pagination import Cursor, PageRequest, SearchLimit
 from store.routes.responses import json_response
-from store.routes.search_pages import Page
-from store.views import next_link
+from store.routes.search_pages import SearchPage
 
 MAX_QUERY_LENGTH = 200
 
@@ -48,7 +47,7 @@ def search_router(database: Database, access: Access, seal: CursorSeal) -> APIRo
         only: Annotated[
             HitType | None, Query(alias="type", description="Only people, or only messages; without it both.")
         ] = None,
-        limit: Annotated[int, Query(ge=1, le=100, description="Most entries in one answer.")] = 20,
+        limit: SearchLimit = 20,
         cursor: Cursor = None,
     ) -> Response:
         """Find messages and people, in any script; upper case, accents and punctuation do not matter.
@@ -59,12 +58,19 @@ def search_router(database: Database, access: Access, seal: CursorSeal) -> APIRo
 
         A page may hold fewer entries than `limit`, or none, and still have a next one.
         """
-        bound_to = (user_id, "search", q, platform or "", only or "")
-        start = None if cursor is None else seal.read(cursor, SearchPosition, bound_to=bound_to)
+        page = PageRequest(
+            seal,
+            SearchPosition,
+            path="/api/search",
+            parameters={"q": q, "platform": platform, "type": only},
+            bound_to=(user_id, "search", q, platform or "", only or ""),
+            limit=limit,
+            cursor=cursor,
+        )
         epoch = await database.epoch()
         async with database.transaction() as transaction:
-            page = Page(transaction, user_id, q, platform=platform, only=only, limit=limit)
-            reach, following = await page.fill(start)
+            search = SearchPage(transaction, user_id, q, platform=platform, only=only, limit=limit)
+            reach, following = await search.fill(page.after)
         headers = {
             "Inbox-Seq": str(reach.last_seq),
             "Inbox-Epoch": epoch,
@@ -72,16 +78,7 @@ def search_router(database: Database, access: Access, seal: CursorSeal) -> APIRo
             "Cache-Control": "no-store",
         }
         if following is not None:
-            headers["Link"] = next_link(
-                "/api/search",
-                {
-                    "q": q,
-                    "platform": platform,
-                    "type": only,
-                    "limit": limit,
-                    "cursor": seal.write(following, bound_to=bound_to),
-                },
-            )
-        return json_response(page.hits, headers=headers)
+            headers |= page.link_after(following)
+        return json_response(search.hits, headers=headers)
 
     return router

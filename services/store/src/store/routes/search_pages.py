@@ -13,14 +13,14 @@ from store.core.search_text import tokens
 from store.repository import search
 from store.repository.search import Reach
 from store.repository.statements import Connection
-from store.views import SearchHit
+from store.routes.responses import SearchHit
 
 _PEOPLE_AT_THE_TOP = 5
 """So many people at most where messages are wanted as well."""
 _NEWEST = datetime.max.replace(tzinfo=UTC)
 
 
-class Page:
+class SearchPage:
     """Goes through the stages of a search, from where the page before has ended.
 
     Args:

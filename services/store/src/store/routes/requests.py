@@ -1,20 +1,11 @@
-"""The REST contract beside the inbox objects: request bodies, their limits, and responses.
-
-Responses are the msgspec structs of `shared.contracts.inbox`, the same objects as in frames. What comes in is pydantic.
-"""
+"""Request bodies of the REST API and the types of their fields; validated by pydantic."""
 
 import re
-from datetime import datetime
-from typing import Annotated, Any
-from urllib.parse import urlencode
+from typing import Annotated
 
-import msgspec
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
-from shared.contracts.inbox import Conversation, FrameKind, Message
 from shared.security.user_tokens import USER_ID_PATTERN
-from store.core.cursors import HitType
-from store.core.search_query import SnippetPart
 
 PAGE_ID_PATTERN = r"^[A-Za-z0-9._-]{1,128}$"
 _LARGEST_USER_NUMBER = 10**18
@@ -106,71 +97,3 @@ class ReplayBody(BaseModel):
     ids: list[Annotated[str, Field(max_length=256)]] = Field(
         min_length=1, max_length=200, examples=[["9f2d7c0a4b1e4c55a0d3e6f7b8c9d0e1"]]
     )
-
-
-class ParkedSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """An event that was given up."""
-
-    id: str
-    parked_at: datetime
-    handler: str
-    event_type: str
-    reason: str
-    attempts: int
-    replayed_at: datetime | None
-
-
-class ParkedDetail(ParkedSummary, frozen=True, kw_only=True):
-    """The same with the event itself."""
-
-    content_type: str
-    original: dict[str, Any] | None
-    """The event, bytes as base64; None where it was never readable."""
-    original_base64: str
-    """The event as it was on the wire."""
-
-
-class NotReplayed(msgspec.Struct, frozen=True, kw_only=True):
-    """An item that was not published again, and why."""
-
-    id: str
-    reason: str
-
-
-class Replayed(msgspec.Struct, frozen=True, kw_only=True):
-    """Which items were published again, and which were not."""
-
-    replayed: list[str]
-    not_replayed: list[NotReplayed]
-
-
-class MintedToken(msgspec.Struct, frozen=True, kw_only=True):
-    """A user's token; it is shown once."""
-
-    token: str
-    expires_at: datetime
-
-
-class Frame(msgspec.Struct, frozen=True, kw_only=True):
-    """One change, as the WebSocket would push it; docs/protocol.md describes `data` per type."""
-
-    type: FrameKind
-    seq: int
-    data: msgspec.Raw
-
-
-class SearchHit(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that was found."""
-
-    type: HitType
-    conversation: Conversation
-    """With the person, or the one that the message is in."""
-    message: Message | None = None
-    """What was found; None for people."""
-    snippet: list[SnippetPart]
-    """What of the text was found, in pieces: `match` says which are what was looked for."""
-
-
-def next_link(path: str, parameters: dict[str, str | int | None]) -> str:
-    """Return the `Link` to the next page (RFC 8288): relative, because the front door's name is not known here."""
-    return f'<{path}?{urlencode({name: value for name, value in parameters.items() if value is not None})}>; rel="next"'

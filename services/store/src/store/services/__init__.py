@@ -1,0 +1,16 @@
+"""What the API changes: one service per kind of change, independent of HTTP."""
+
+from dataclasses import dataclass
+
+from store.services.accounts import AccountService
+from store.services.read_marks import ReadMarkService
+from store.services.replay import ReplayService
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """The services of one process."""
+
+    accounts: AccountService
+    read_marks: ReadMarkService
+    replay: ReplayService
