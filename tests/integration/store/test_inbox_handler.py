@@ -7,8 +7,8 @@ import pytest
 from shared.contracts import AnyEvent, InboxPersistedV1, Profile, RawItem, UnsendItem, conversation_id, decode, encode
 from shared.contracts.inbox import Attachment, ReplyTo
 from shared.errors import DependencyUnavailable, PermanentError
+from shared.messaging.error_policy import judge
 from shared.messaging.outcomes import DONE, Park
-from shared.messaging.verdict import judge
 from store.repository.database import Database
 from tests.builders import inbox_enriched, profile_resolved
 from tests.integration.store.parts import Parts, at, data_of, message

@@ -10,7 +10,7 @@ from shared.contracts import LONGEST_REASON, ItemParkedV1, Wire, encode
 from shared.messaging.outcomes import DONE, Outcome, Park, Retry
 from shared.messaging.rabbitmq.ack_window import AckWindow
 from shared.messaging.rabbitmq.deliveries import ATTEMPTS_HEADER, Acknowledgements, Delivery, Held
-from shared.messaging.rabbitmq.parcels import chunks
+from shared.messaging.rabbitmq.outgoing import chunks
 from shared.messaging.rabbitmq.settlement import LARGEST_PARKED_BYTES, settle
 from shared.messaging.topology import (
     DEAD_LETTER_EXCHANGE,

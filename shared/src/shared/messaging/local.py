@@ -16,11 +16,11 @@ import structlog
 
 from shared.contracts import AnyEvent, Event, ItemParkedV1, encode, parked_item, shard_of
 from shared.errors import DependencyUnavailable, TransientError
-from shared.messaging.group_commit import GroupCommit
+from shared.messaging.batching import GroupCommit
+from shared.messaging.error_policy import judge
 from shared.messaging.outcomes import Outcome, Park, Retry
 from shared.messaging.ports import Handler, TailListener
 from shared.messaging.topology import TailQueue, WorkQueue, has_work_queue
-from shared.messaging.verdict import judge
 
 log = structlog.get_logger(__name__)
 

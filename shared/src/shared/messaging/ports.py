@@ -15,7 +15,7 @@ Handler = Callable[[Sequence[AnyEvent]], Awaitable[Sequence[Outcome]]]
 """Gets what has arrived, returns one outcome per event, in order. Idempotent and commutative.
 
 May raise `DependencyUnavailable`: the same events are then held and tried again until it stops, no attempt is counted.
-Any other error is judged (`shared.messaging.verdict`): the batch is halved until the event that causes it stands alone.
+Any other error is judged (`shared.messaging.error_policy`): the batch is halved until the event that causes it stands alone.
 """
 
 TailListener = Callable[[Sequence[AnyEvent]], None]

@@ -18,12 +18,12 @@ from prometheus_client import CollectorRegistry
 from shared.aio.background import supervise
 from shared.contracts import Event
 from shared.messaging.ports import Handler, Tail, TailListener
-from shared.messaging.rabbitmq.consuming import Consumer
+from shared.messaging.rabbitmq.connection import RECONNECT_BACKOFF, Link
+from shared.messaging.rabbitmq.consumer import Consumer
 from shared.messaging.rabbitmq.declarations import QueueBounds, declare
-from shared.messaging.rabbitmq.link import RECONNECT_BACKOFF, Link
 from shared.messaging.rabbitmq.metrics import Metrics
-from shared.messaging.rabbitmq.publishing import Publisher
-from shared.messaging.rabbitmq.tails import RabbitTail
+from shared.messaging.rabbitmq.publisher import Publisher
+from shared.messaging.rabbitmq.subscription import RabbitTail
 from shared.messaging.topology import WORK_QUEUES, TailQueue, WorkQueue
 
 log = structlog.get_logger(__name__)

@@ -8,7 +8,7 @@ import aiormq.abc
 from aio_pika.abc import AbstractChannel, AbstractConnection
 
 from shared.errors import DependencyUnavailable
-from shared.messaging.rabbitmq.border import amqp_border
+from shared.messaging.rabbitmq.errors import amqp_border
 
 CALL_TIMEOUT_SECONDS = 5.0
 """For one answer of the broker on an open connection."""

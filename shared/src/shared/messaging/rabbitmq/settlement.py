@@ -7,7 +7,7 @@ from datetime import datetime
 from shared.contracts import LONGEST_REASON, ItemParkedV1, parked_item
 from shared.messaging.outcomes import DONE, Outcome, Park, Retry
 from shared.messaging.rabbitmq.deliveries import ATTEMPTS_HEADER, Held
-from shared.messaging.rabbitmq.parcels import DEFAULT_EXCHANGE, LARGEST_EVENT_BYTES, Parcel, chunks
+from shared.messaging.rabbitmq.outgoing import DEFAULT_EXCHANGE, LARGEST_EVENT_BYTES, Parcel, chunks
 from shared.messaging.topology import DEAD_LETTER_EXCHANGE, WorkQueue
 
 LARGEST_PARKED_BYTES = LARGEST_EVENT_BYTES - 64 * 1024

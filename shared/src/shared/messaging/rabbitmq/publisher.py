@@ -11,12 +11,12 @@ from aio_pika.exceptions import DeliveryError, PublishError
 
 from shared.contracts import Event, Wire, encode, join
 from shared.errors import DependencyUnavailable, PermanentError
-from shared.messaging.group_commit import GroupCommit
-from shared.messaging.rabbitmq.border import amqp_border
+from shared.messaging.batching import GroupCommit
+from shared.messaging.rabbitmq.connection import Link
 from shared.messaging.rabbitmq.declarations import QueueBounds, declare
-from shared.messaging.rabbitmq.link import Link
+from shared.messaging.rabbitmq.errors import amqp_border
 from shared.messaging.rabbitmq.metrics import Metrics
-from shared.messaging.rabbitmq.parcels import DEFAULT_EXCHANGE, LARGEST_EVENT_BYTES, Parcel
+from shared.messaging.rabbitmq.outgoing import DEFAULT_EXCHANGE, LARGEST_EVENT_BYTES, Parcel
 from shared.messaging.topology import (
     DEAD_LETTER_EXCHANGE,
     EXCHANGE,

@@ -13,16 +13,16 @@ from shared.aio.backoff import Backoff
 from shared.aio.cancellation import cancelled_by_library
 from shared.contracts import AnyEvent
 from shared.errors import DependencyUnavailable
+from shared.messaging.error_policy import judge
 from shared.messaging.outcomes import Outcome, Park
 from shared.messaging.ports import Handler
 from shared.messaging.rabbitmq.channels import ConsumingChannel, consuming_channel
+from shared.messaging.rabbitmq.connection import Link
 from shared.messaging.rabbitmq.deliveries import Acknowledgements, Held, Intake
-from shared.messaging.rabbitmq.link import Link
 from shared.messaging.rabbitmq.metrics import Metrics
-from shared.messaging.rabbitmq.publishing import Publisher
+from shared.messaging.rabbitmq.publisher import Publisher
 from shared.messaging.rabbitmq.settlement import Settlement, settle
 from shared.messaging.topology import WorkQueue
-from shared.messaging.verdict import judge
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")

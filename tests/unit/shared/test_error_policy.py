@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from shared.contracts import AnyEvent
 from shared.errors import DependencyUnavailable, PermanentError, TransientError
+from shared.messaging.error_policy import judge
 from shared.messaging.outcomes import DONE, Outcome, Park, Retry
-from shared.messaging.verdict import judge
 from tests import builders
 
 EVENTS = [builders.inbox_enriched(id=f"{number:032x}") for number in range(16)]

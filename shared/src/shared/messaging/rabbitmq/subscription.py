@@ -10,10 +10,10 @@ from aiormq.abc import DeliveredMessage
 from shared.contracts import AnyEvent
 from shared.errors import DependencyUnavailable
 from shared.messaging.ports import TailListener
-from shared.messaging.rabbitmq.border import amqp_border
 from shared.messaging.rabbitmq.channels import CALL_TIMEOUT_SECONDS, ConsumingChannel, consuming_channel
+from shared.messaging.rabbitmq.connection import Link
 from shared.messaging.rabbitmq.deliveries import opened
-from shared.messaging.rabbitmq.link import Link
+from shared.messaging.rabbitmq.errors import amqp_border
 from shared.messaging.rabbitmq.metrics import Metrics
 from shared.messaging.topology import EXCHANGE, TailQueue
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import DependencyUnavailable
-from shared.messaging.group_commit import GroupCommit
+from shared.messaging.batching import GroupCommit
 
 ITEM = st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(min_value=1, max_value=50))
 CALLS = st.lists(st.lists(ITEM, max_size=6), max_size=20)

@@ -12,7 +12,7 @@ from aio_pika.abc import AbstractConnection
 from shared.aio.background import supervise
 from shared.aio.backoff import Backoff
 from shared.errors import DependencyUnavailable
-from shared.messaging.rabbitmq.border import amqp_border
+from shared.messaging.rabbitmq.errors import amqp_border
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
