@@ -40,7 +40,7 @@ class Recorder:
 
 
 class Listener:
-    """A tail's listener that keeps what it heard."""
+    """A subscription's listener that keeps what it heard."""
 
     def __init__(self) -> None:
         self.seen: list[AnyEvent] = []

@@ -159,9 +159,9 @@ async def test_a_tail_hears_nothing_before_it_is_bound(broker: Broker) -> None:
     listener = Listener()
     shard = shard_of("user-1")
 
-    async with broker.tail(GATEWAY_INBOX, listener, on_gap=listener.on_gap) as tail:
+    async with broker.subscribe(GATEWAY_INBOX, listener, on_gap=listener.on_gap) as subscription:
         await broker.publish([builders.inbox_persisted(seq=1)])
-        await tail.bind(shard)
+        await subscription.bind(shard)
         await broker.publish([builders.inbox_persisted(seq=2)])
         await eventually(lambda: len(listener.seen) >= 1)
 
@@ -174,9 +174,9 @@ async def test_a_tail_hears_the_shards_that_it_is_bound_to_and_no_others(broker:
     users = {shard_of(f"user-{number}"): f"user-{number}" for number in range(200)}
     assert len(users) == SHARD_COUNT
 
-    async with broker.tail(GATEWAY_INBOX, listener, on_gap=listener.on_gap) as tail:
+    async with broker.subscribe(GATEWAY_INBOX, listener, on_gap=listener.on_gap) as subscription:
         for shard in (3, 7):
-            await tail.bind(shard)
+            await subscription.bind(shard)
         await broker.publish([builders.inbox_persisted(user_id=user) for user in users.values()])
         await broker.publish([builders.inbox_persisted(user_id=users[7], seq=2)])
         await eventually(lambda: len(listener.seen) >= 3)
@@ -190,10 +190,10 @@ async def test_a_tail_that_was_unbound_hears_nothing_more(broker: Broker) -> Non
     stays, goes = "user-1", "user-3"
     assert shard_of(stays) != shard_of(goes)
 
-    async with broker.tail(GATEWAY_INBOX, listener, on_gap=listener.on_gap) as tail:
-        await tail.bind(shard_of(stays))
-        await tail.bind(shard_of(goes))
-        await tail.unbind(shard_of(goes))
+    async with broker.subscribe(GATEWAY_INBOX, listener, on_gap=listener.on_gap) as subscription:
+        await subscription.bind(shard_of(stays))
+        await subscription.bind(shard_of(goes))
+        await subscription.unbind(shard_of(goes))
         await broker.publish([builders.inbox_persisted(user_id=goes)])
         await broker.publish([builders.inbox_persisted(user_id=stays)])
         await eventually(lambda: len(listener.seen) >= 1)
@@ -205,13 +205,13 @@ async def test_a_shard_that_is_bound_again_at_once_is_heard(broker: Broker) -> N
     listener = Listener()
     shard = shard_of("user-1")
 
-    async with broker.tail(GATEWAY_INBOX, listener, on_gap=listener.on_gap) as tail:
-        await tail.bind(shard)
+    async with broker.subscribe(GATEWAY_INBOX, listener, on_gap=listener.on_gap) as subscription:
+        await subscription.bind(shard)
         for seq in range(1, 21):
-            await tail.unbind(shard)
+            await subscription.unbind(shard)
             for _ in range(seq % 4):
                 await asyncio.sleep(0)  # unbinding is under way
-            await tail.bind(shard)
+            await subscription.bind(shard)
             await broker.publish([builders.inbox_persisted(seq=seq)])
             await eventually(lambda wanted=seq: len(listener.seen) >= wanted, within_seconds=5)  # type: ignore[misc]  # a default of a lambda
 
@@ -223,8 +223,8 @@ async def test_every_tail_hears_everything_in_order(broker: Broker) -> None:
     events = [builders.inbox_persisted(seq=number) for number in range(1, 301)]
 
     async with (
-        broker.tail(GATEWAY_INBOX, one, on_gap=one.on_gap) as first,
-        broker.tail(GATEWAY_INBOX, other, on_gap=other.on_gap) as second,
+        broker.subscribe(GATEWAY_INBOX, one, on_gap=one.on_gap) as first,
+        broker.subscribe(GATEWAY_INBOX, other, on_gap=other.on_gap) as second,
     ):
         await first.bind(shard_of("user-1"))
         await second.bind(shard_of("user-1"))
@@ -238,8 +238,8 @@ async def test_every_tail_hears_everything_in_order(broker: Broker) -> None:
 async def test_types_that_need_no_keeping_together_are_heard_on_shard_0(broker: Broker) -> None:
     listener = Listener()
 
-    async with broker.tail(ENRICHER_ACCOUNTS, listener, on_gap=listener.on_gap) as tail:
-        await tail.bind(0)
+    async with broker.subscribe(ENRICHER_ACCOUNTS, listener, on_gap=listener.on_gap) as subscription:
+        await subscription.bind(0)
         await broker.publish([builders.account_changed()])
         await eventually(lambda: len(listener.seen) >= 1)
 

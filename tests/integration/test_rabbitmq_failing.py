@@ -27,12 +27,12 @@ async def test_a_broker_that_comes_late_is_used_when_it_is_there(
     async with (
         opened(fragile_rabbitmq.url, quick, publish_timeout_seconds=0.5) as broker,
         broker.consume(quick.inbox, handler),
-        broker.tail(GATEWAY_INBOX, listener, on_gap=listener.on_gap) as tail,
+        broker.subscribe(GATEWAY_INBOX, listener, on_gap=listener.on_gap) as subscription,
     ):
         with pytest.raises(DependencyUnavailable):
             await broker.publish([builders.inbox_enriched()])
         with pytest.raises(DependencyUnavailable):
-            await tail.bind(shard)
+            await subscription.bind(shard)
         assert not broker.is_ready
 
         await asyncio.to_thread(fragile_rabbitmq.start)
@@ -66,9 +66,9 @@ async def test_what_was_confirmed_outlives_a_kill_and_everything_stands_again(
     async with (
         connected(fragile_rabbitmq.url, quick) as broker,
         broker.consume(quick.inbox, handler),
-        broker.tail(GATEWAY_INBOX, listener, on_gap=listener.on_gap) as tail,
+        broker.subscribe(GATEWAY_INBOX, listener, on_gap=listener.on_gap) as subscription,
     ):
-        await tail.bind(shard_of("user-1"))
+        await subscription.bind(shard_of("user-1"))
         publishers = [asyncio.create_task(publish_on(broker, number)) for number in range(8)]
         await eventually(lambda: len(confirmed) > 200)
         await asyncio.to_thread(fragile_rabbitmq.kill)

@@ -7,7 +7,7 @@ SwitchboardError
     ├── MalformedEvent      the bytes are not an event that this version understands
     └── StartupRefused      the process must not run like this; its text tells the operator what to do
 
-Whoever raises names what is wrong; `shared.messaging.error_policy.judge` is where it is decided upon.
+Whoever raises names what is wrong; `shared.messaging.error_policy.apply_error_policy` is where it is decided upon.
 """
 
 

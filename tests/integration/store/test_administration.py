@@ -47,12 +47,12 @@ async def test_a_refused_account_never_repeats_what_was_sent(service: Service) -
 async def test_a_rest_write_is_heard_at_once(service: Service) -> None:
     inboxes, owners = Listener(), Listener()
     async with (
-        service.broker.tail(GATEWAY_INBOX, inboxes, on_gap=inboxes.on_gap) as inbox_tail,
-        service.broker.tail(ENRICHER_ACCOUNTS, owners, on_gap=owners.on_gap) as owner_tail,
+        service.broker.subscribe(GATEWAY_INBOX, inboxes, on_gap=inboxes.on_gap) as inbox_subscription,
+        service.broker.subscribe(ENRICHER_ACCOUNTS, owners, on_gap=owners.on_gap) as owner_subscription,
     ):
         for shard in range(16):
-            await inbox_tail.bind(shard)
-        await owner_tail.bind(0)
+            await inbox_subscription.bind(shard)
+        await owner_subscription.bind(0)
         await service.connect()
         await eventually(lambda: bool(inboxes.seen and owners.seen), within_seconds=0.9)
     [told] = inboxes.seen

@@ -55,12 +55,12 @@ async def test_what_changes_nothing_takes_no_number(service: Service, parts: Par
 async def test_the_same_token_is_told_to_enrichers_alone_and_nothing_to_nobody(service: Service) -> None:
     inboxes, owners = Listener(), Listener()
     async with (
-        service.broker.tail(GATEWAY_INBOX, inboxes, on_gap=inboxes.on_gap) as inbox_tail,
-        service.broker.tail(ENRICHER_ACCOUNTS, owners, on_gap=owners.on_gap) as owner_tail,
+        service.broker.subscribe(GATEWAY_INBOX, inboxes, on_gap=inboxes.on_gap) as inbox_subscription,
+        service.broker.subscribe(ENRICHER_ACCOUNTS, owners, on_gap=owners.on_gap) as owner_subscription,
     ):
         for shard in range(16):
-            await inbox_tail.bind(shard)
-        await owner_tail.bind(0)
+            await inbox_subscription.bind(shard)
+        await owner_subscription.bind(0)
         await service.connect(**AS_IT_IS)
         await eventually(lambda: versions(owners) == [1], within_seconds=5)
         await service.connect(**AS_IT_IS)

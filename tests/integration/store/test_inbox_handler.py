@@ -7,7 +7,7 @@ import pytest
 from shared.contracts import AnyEvent, InboxPersistedV1, Profile, RawItem, UnsendItem, conversation_id, decode, encode
 from shared.contracts.inbox import Attachment, ReplyTo
 from shared.errors import DependencyUnavailable, PermanentError
-from shared.messaging.error_policy import judge
+from shared.messaging.error_policy import apply_error_policy
 from shared.messaging.outcomes import DONE, Park
 from store.repository.database import Database
 from tests.builders import inbox_enriched, profile_resolved
@@ -197,7 +197,7 @@ async def test_data_that_postgres_refuses_is_parked_alone(parts: Parts, bad: obj
     batch = [message("m-1"), bad, message("m-2"), message("m-3")]
     with pytest.raises(PermanentError):
         await parts.inbox([bad])  # type: ignore[list-item]  # one of the events above
-    outcomes = await judge(parts.inbox, batch)  # type: ignore[arg-type]  # as above
+    outcomes = await apply_error_policy(parts.inbox, batch)  # type: ignore[arg-type]  # as above
 
     assert [type(outcome) for outcome in outcomes] == [type(DONE), Park, type(DONE), type(DONE)]
     assert parts.publisher.seqs() == [1, 2, 3]

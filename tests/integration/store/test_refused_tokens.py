@@ -168,8 +168,8 @@ async def test_every_replica_hears_of_it(start: Callable[..., AbstractAsyncConte
     listener = Listener()
     async with start() as service:
         await service.connect(access_token="one")
-        async with service.broker.tail(ENRICHER_ACCOUNTS, listener, on_gap=listener.on_gap) as tail:
-            await tail.bind(0)
+        async with service.broker.subscribe(ENRICHER_ACCOUNTS, listener, on_gap=listener.on_gap) as subscription:
+            await subscription.bind(0)
             await service.broker.publish([refused(1)])
             await eventually(lambda: any(isinstance(e, AccountChangedV1) and e.version == 2 for e in listener.seen))
 

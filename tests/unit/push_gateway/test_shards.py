@@ -4,7 +4,7 @@ from push_gateway.delivery.shard_bindings import Shards
 from shared.errors import DependencyUnavailable
 
 
-class FakeTail:
+class FakeSubscription:
     """Notes what is asked of it; confirms a binding when `confirm` is set."""
 
     def __init__(self) -> None:
@@ -28,76 +28,76 @@ async def settled() -> None:
 
 
 async def test_a_shard_is_bound_once_and_unbound_after_its_last_user() -> None:
-    tail = FakeTail()
-    tail.confirm.set()
-    shards = Shards(tail)
+    subscription = FakeSubscription()
+    subscription.confirm.set()
+    shards = Shards(subscription)
     shards.acquire(3)
     shards.acquire(3)
     assert await shards.heard(3)
 
     shards.release(3)
     await settled()
-    assert tail.asked == ["bind 3"]
+    assert subscription.asked == ["bind 3"]
 
     shards.release(3)
     await settled()
-    assert tail.asked == ["bind 3", "unbind 3"]
+    assert subscription.asked == ["bind 3", "unbind 3"]
     await shards.close()
 
 
 async def test_a_shard_that_is_wanted_again_is_bound_after_it_was_unbound() -> None:
-    tail = FakeTail()
-    shards = Shards(tail)
+    subscription = FakeSubscription()
+    shards = Shards(subscription)
     shards.acquire(3)
     await settled()
     shards.release(3)
     shards.acquire(3)
-    tail.confirm.set()
+    subscription.confirm.set()
 
     assert await shards.heard(3)
-    assert tail.asked == ["bind 3", "unbind 3", "bind 3"]
+    assert subscription.asked == ["bind 3", "unbind 3", "bind 3"]
     await shards.close()
 
 
 async def test_a_shard_that_comes_and_goes_while_the_broker_is_slow_is_heard_in_the_end() -> None:
-    tail = FakeTail()
-    shards = Shards(tail)
+    subscription = FakeSubscription()
+    shards = Shards(subscription)
     for _ in range(2):
         shards.acquire(3)
         await settled()
         shards.release(3)
         await settled()
-    tail.confirm.set()
+    subscription.confirm.set()
     async with asyncio.timeout(5):
-        while "unbind 3" not in tail.asked:  # noqa: ASYNC110 - the moment between the two is what this is about
+        while "unbind 3" not in subscription.asked:  # noqa: ASYNC110 - the moment between the two is what this is about
             await asyncio.sleep(0)
         shards.acquire(3)
         assert await shards.heard(3)
         await settled()
 
-    assert tail.asked == ["bind 3", "unbind 3", "bind 3", "unbind 3", "bind 3"]
+    assert subscription.asked == ["bind 3", "unbind 3", "bind 3", "unbind 3", "bind 3"]
     await shards.close()
 
 
 async def test_nobody_waits_long_for_a_broker_that_is_slow_or_away() -> None:
-    tail = FakeTail()
-    shards = Shards(tail, bind_wait_seconds=0.01)
+    subscription = FakeSubscription()
+    shards = Shards(subscription, bind_wait_seconds=0.01)
     shards.acquire(3)
 
     assert not await shards.heard(3)
-    tail.confirm.set()
+    subscription.confirm.set()
     assert await shards.heard(3)
 
-    tail.is_away = True
+    subscription.is_away = True
     shards.acquire(4)
     assert not await shards.heard(4)
-    tail.is_away = False
+    subscription.is_away = False
     assert await shards.heard(4), "the next session asks once more"
     await shards.close()
 
 
 async def test_leaving_does_not_wait_for_the_broker() -> None:
-    shards = Shards(FakeTail())
+    shards = Shards(FakeSubscription())
     shards.acquire(3)
     await settled()
 
@@ -105,14 +105,14 @@ async def test_leaving_does_not_wait_for_the_broker() -> None:
 
 
 async def test_a_shard_that_is_bound_after_a_session_began_without_it_is_told_of_once() -> None:
-    tail = FakeTail()
+    subscription = FakeSubscription()
     late: list[int] = []
-    shards = Shards(tail, bind_wait_seconds=0.01, on_late_bind=late.append)
+    shards = Shards(subscription, bind_wait_seconds=0.01, on_late_bind=late.append)
     shards.acquire(3)
     assert not await shards.heard(3)
     assert late == []
 
-    tail.confirm.set()
+    subscription.confirm.set()
     assert await shards.heard(3)
     await settled()
     shards.acquire(4)
@@ -124,14 +124,14 @@ async def test_a_shard_that_is_bound_after_a_session_began_without_it_is_told_of
 
 
 async def test_a_shard_that_is_bound_at_the_second_attempt_is_late_for_the_first_session() -> None:
-    tail = FakeTail()
+    subscription = FakeSubscription()
     late: list[int] = []
-    shards = Shards(tail, on_late_bind=late.append)
-    tail.is_away = True
+    shards = Shards(subscription, on_late_bind=late.append)
+    subscription.is_away = True
     shards.acquire(3)
     assert not await shards.heard(3)
-    tail.is_away = False
-    tail.confirm.set()
+    subscription.is_away = False
+    subscription.confirm.set()
     assert await shards.heard(3)
     await settled()
 

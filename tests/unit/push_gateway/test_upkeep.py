@@ -9,7 +9,7 @@ from shared.contracts import shard_of
 from shared.contracts.internal import LogAnswer, TopsAnswer
 from shared.errors import DependencyUnavailable
 from tests.unit.push_gateway.test_registry import Recorder, registry
-from tests.unit.push_gateway.test_shards import FakeTail, settled
+from tests.unit.push_gateway.test_shards import FakeSubscription, settled
 
 
 class FakeTops:
@@ -30,18 +30,18 @@ class FakeTops:
 
 
 async def test_after_a_late_bind_the_users_of_that_shard_are_checked_at_once_and_nobody_else() -> None:
-    users, tail, log = registry(), FakeTail(), FakeTops()
+    users, subscription, log = registry(), FakeSubscription(), FakeTops()
     ada, bob = Recorder(), Recorder()
     feed, _ = users.join("ada", ada)
     users.join("bob", bob)
     assert shard_of("ada") != shard_of("bob")
     upkeep = Upkeep(users, log, heartbeat_seconds=1000.0)
-    shards = Shards(tail, bind_wait_seconds=0.01, on_late_bind=upkeep.on_late_bind)
+    shards = Shards(subscription, bind_wait_seconds=0.01, on_late_bind=upkeep.on_late_bind)
     async with upkeep.running(shards, BackgroundTasks()), asyncio.timeout(5):
         shards.acquire(feed.shard)
         assert not await shards.heard(feed.shard)
         assert log.asked.empty()
-        tail.confirm.set()
+        subscription.confirm.set()
 
         assert await log.asked.get() == ["ada"]
         upkeep.on_gap()
@@ -57,7 +57,7 @@ async def test_lost_events_are_looked_for_until_the_store_answers_whether_it_was
     users.join("ada", ada)
     log = FakeTops(DependencyUnavailable("away"), StoreRefused("mend the token", status=401))
     upkeep, background = Upkeep(users, log, heartbeat_seconds=1000.0), BackgroundTasks()
-    async with upkeep.running(Shards(FakeTail()), background), asyncio.timeout(10):
+    async with upkeep.running(Shards(FakeSubscription()), background), asyncio.timeout(10):
         upkeep.on_gap()
         for _ in range(3):
             assert await log.asked.get() == ["ada"]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import DependencyUnavailable
-from shared.messaging.batching import GroupCommit
+from shared.messaging.batching import Batcher
 
 ITEM = st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(min_value=1, max_value=50))
 CALLS = st.lists(st.lists(ITEM, max_size=6), max_size=20)
@@ -37,15 +37,13 @@ class Sender:
             raise DependencyUnavailable("poison")
 
 
-def committing(sender: Sender, *, waiting_limit_bytes: int = 1_000_000) -> GroupCommit[Item]:
-    return GroupCommit(
-        sender, max_items=4, target_bytes=100, in_flight_limit=2, waiting_limit_bytes=waiting_limit_bytes
-    )
+def committing(sender: Sender, *, waiting_limit_bytes: int = 1_000_000) -> Batcher[Item]:
+    return Batcher(sender, max_items=4, target_bytes=100, in_flight_limit=2, waiting_limit_bytes=waiting_limit_bytes)
 
 
 async def submit_all(calls: Sequence[Sequence[tuple[str, int]]], sender: Sender) -> list[BaseException | None]:
     """Submit every call at once; return how each of them ended."""
-    group_commit = committing(sender)
+    batcher = committing(sender)
     number = 0
     running = []
     for call in calls:
@@ -53,9 +51,9 @@ async def submit_all(calls: Sequence[Sequence[tuple[str, int]]], sender: Sender)
         for key, size in call:
             items.append((key, (number, size), size))
             number += 1
-        running.append(group_commit.submit(items))
+        running.append(batcher.submit(items))
     ended = await asyncio.gather(*running, return_exceptions=True)
-    await group_commit.drain()
+    await batcher.drain()
     return ended
 
 
@@ -140,12 +138,12 @@ class Gate:
 
 async def test_too_much_waiting_is_refused_at_once() -> None:
     gate = Gate()
-    group_commit = GroupCommit(gate, max_items=1, target_bytes=100, in_flight_limit=1, waiting_limit_bytes=20)
-    running = [asyncio.create_task(group_commit.submit([("a", (number, 10), 10)])) for number in range(3)]
+    batcher = Batcher(gate, max_items=1, target_bytes=100, in_flight_limit=1, waiting_limit_bytes=20)
+    running = [asyncio.create_task(batcher.submit([("a", (number, 10), 10)])) for number in range(3)]
     await asyncio.sleep(0)
 
     with pytest.raises(DependencyUnavailable):
-        await group_commit.submit([("a", (9, 10), 10)])
+        await batcher.submit([("a", (9, 10), 10)])
 
     gate.open.set()
     await asyncio.gather(*running)
@@ -154,15 +152,15 @@ async def test_too_much_waiting_is_refused_at_once() -> None:
 
 async def test_what_nobody_waits_for_any_more_is_not_sent() -> None:
     gate = Gate()
-    group_commit = GroupCommit(gate, max_items=1, target_bytes=100, in_flight_limit=1, waiting_limit_bytes=30)
-    running = [asyncio.create_task(group_commit.submit([("a", (number, 10), 10)])) for number in range(3)]
+    batcher = Batcher(gate, max_items=1, target_bytes=100, in_flight_limit=1, waiting_limit_bytes=30)
+    running = [asyncio.create_task(batcher.submit([("a", (number, 10), 10)])) for number in range(3)]
     await asyncio.sleep(0)
     running[1].cancel()
     await asyncio.wait([running[1]])
 
     gate.open.set()
     await asyncio.gather(running[0], running[2])
-    await group_commit.submit([("a", (3, 10), 10)])
+    await batcher.submit([("a", (3, 10), 10)])
 
     assert gate.sent == [0, 2, 3]
 
@@ -171,7 +169,7 @@ async def test_a_send_that_is_cancelled_from_inside_is_an_error_to_its_callers()
     async def send(_: str, __: Sequence[Item]) -> None:
         raise asyncio.CancelledError
 
-    group_commit = GroupCommit(send, max_items=1, target_bytes=100, in_flight_limit=1, waiting_limit_bytes=30)
+    batcher = Batcher(send, max_items=1, target_bytes=100, in_flight_limit=1, waiting_limit_bytes=30)
 
     with pytest.raises(DependencyUnavailable):
-        await group_commit.submit([("a", (0, 1), 1)])
+        await batcher.submit([("a", (0, 1), 1)])

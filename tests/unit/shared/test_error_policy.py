@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.contracts import AnyEvent
 from shared.errors import DependencyUnavailable, PermanentError, TransientError
-from shared.messaging.error_policy import judge
+from shared.messaging.error_policy import apply_error_policy
 from shared.messaging.outcomes import DONE, Outcome, Park, Retry
 from tests import builders
 
@@ -35,7 +35,7 @@ async def test_every_event_gets_its_own_outcome(kinds: dict[int, str]) -> None:
     errors = {"park": PermanentError("never"), "retry": TransientError("later")}
     handler = Failing({place: errors[kind] for place, kind in kinds.items()})
 
-    outcomes = await judge(handler, EVENTS)
+    outcomes = await apply_error_policy(handler, EVENTS)
 
     for place, outcome in enumerate(outcomes):
         match kinds.get(place):
@@ -49,21 +49,21 @@ async def test_every_event_gets_its_own_outcome(kinds: dict[int, str]) -> None:
 
 
 async def test_a_bug_is_retried_because_the_next_version_may_not_have_it() -> None:
-    outcomes = await judge(Failing({1: ZeroDivisionError("a bug")}), EVENTS[:2])
+    outcomes = await apply_error_policy(Failing({1: ZeroDivisionError("a bug")}), EVENTS[:2])
 
     assert outcomes == [DONE, Retry("ZeroDivisionError: a bug")]
 
 
 async def test_a_dependency_that_is_away_condemns_no_event() -> None:
     with pytest.raises(DependencyUnavailable):
-        await judge(Failing({5: PermanentError("never"), 10: DependencyUnavailable("away")}), EVENTS)
+        await apply_error_policy(Failing({5: PermanentError("never"), 10: DependencyUnavailable("away")}), EVENTS)
 
 
 async def test_a_handler_that_returns_the_wrong_number_of_outcomes_is_a_bug() -> None:
     async def handler(_: Sequence[AnyEvent]) -> Sequence[Outcome]:
         return []
 
-    outcomes = await judge(handler, EVENTS[:3])
+    outcomes = await apply_error_policy(handler, EVENTS[:3])
 
     assert all(isinstance(outcome, Retry) for outcome in outcomes)
     assert len(outcomes) == 3

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shared.contracts import LONGEST_REASON, ItemParkedV1, Wire, encode
 from shared.messaging.outcomes import DONE, Outcome, Park, Retry
 from shared.messaging.rabbitmq.ack_window import AckWindow
-from shared.messaging.rabbitmq.deliveries import ATTEMPTS_HEADER, Acknowledgements, Delivery, Held
+from shared.messaging.rabbitmq.deliveries import ATTEMPTS_HEADER, Acknowledgements, Delivery, InFlightEvent
 from shared.messaging.rabbitmq.outgoing import chunks
 from shared.messaging.rabbitmq.settlement import LARGEST_PARKED_BYTES, settle
 from shared.messaging.topology import (
@@ -45,10 +45,10 @@ def test_only_what_is_wholly_finished_is_acknowledged(tags: list[int], data: st.
     assert window.advance() is None
 
 
-def events_of(tag: int, size: int, *, failures: int = 0) -> list[Held]:
+def events_of(tag: int, size: int, *, failures: int = 0) -> list[InFlightEvent]:
     delivery = Delivery(tag=tag, arrived_at=0.0, failures=failures, content_type=Wire.JSON, left=size)
     events = [builders.inbox_enriched(id=f"{tag}-{number}") for number in range(size)]
-    return [Held(delivery, encode(event), event) for event in events]
+    return [InFlightEvent(delivery, encode(event), event) for event in events]
 
 
 @given(st.lists(st.integers(min_value=1, max_value=5), min_size=1, max_size=12), st.randoms(use_true_random=False))
@@ -72,7 +72,7 @@ def test_every_event_ends_in_one_place(cases: list[tuple[Outcome, int]]) -> None
 
     everything = [*settlement.done, *settlement.failed]
     assert sorted(one.delivery.tag for one in everything) == [one.delivery.tag for one in held]
-    retried = [part for parcel in settlement.parcels for part in parcel.parts]
+    retried = [part for message in settlement.messages for part in message.parts]
     assert sorted(retried) == sorted(one.part for one in settlement.retried)
     assert [item.original for item in settlement.items] == [one.part for one in settlement.parked]
     assert settlement.dead == []
@@ -84,13 +84,13 @@ def test_retries_are_batched_by_how_often_they_failed(failures: list[int]) -> No
 
     settlement = settle(STORE_INBOX, held, [Retry("later")] * len(held), now=NOON)
 
-    for parcel in settlement.parcels:
-        attempts = parcel.headers[ATTEMPTS_HEADER]
+    for message in settlement.messages:
+        attempts = message.headers[ATTEMPTS_HEADER]
         assert isinstance(attempts, int)
-        assert parcel.routing_key == STORE_INBOX.retry_queue(attempts)[0]
-        assert len(parcel.parts) <= MAX_EVENTS_PER_MESSAGE
+        assert message.routing_key == STORE_INBOX.retry_queue(attempts)[0]
+        assert len(message.parts) <= MAX_EVENTS_PER_MESSAGE
         parts = {one.part for one in held if one.delivery.failures == attempts - 1}
-        assert set(parcel.parts) <= parts
+        assert set(message.parts) <= parts
 
 
 def test_the_last_attempt_is_parked_with_the_number_of_attempts() -> None:
@@ -100,7 +100,7 @@ def test_the_last_attempt_is_parked_with_the_number_of_attempts() -> None:
 
     [item] = settlement.items
     assert (item.attempts, item.reason, item.handler) == (STORE_INBOX.max_attempts, "still not", STORE_INBOX.name)
-    assert settlement.parcels == []
+    assert settlement.messages == []
 
 
 def test_parking_the_same_event_again_gives_the_same_item() -> None:
@@ -111,7 +111,7 @@ def test_parking_the_same_event_again_gives_the_same_item() -> None:
 
 def test_what_could_not_be_read_is_parked_as_it_came() -> None:
     delivery = Delivery(tag=1, arrived_at=0.0, failures=0, content_type="text/plain", left=1)
-    held = Held(delivery, b"what?", None, "not an array")
+    held = InFlightEvent(delivery, b"what?", None, "not an array")
 
     [item] = settle(STORE_INBOX, [held], [Park("not an array")], now=NOON).items
 
@@ -122,13 +122,13 @@ def test_what_could_not_be_read_is_parked_as_it_came() -> None:
 def test_a_parked_item_is_never_parked_itself() -> None:
     event = builders.item_parked()
     delivery = Delivery(tag=1, arrived_at=0.0, failures=0, content_type=Wire.MSGPACK, left=1)
-    held = Held(delivery, encode(event), event)
+    held = InFlightEvent(delivery, encode(event), event)
 
     settlement = settle(STORE_RECORDS, [held], [Park("no room")], now=NOON)
 
     assert settlement.items == []
-    [parcel] = settlement.parcels
-    assert (parcel.exchange, parcel.parts) == (DEAD_LETTER_EXCHANGE, [held.part])
+    [message] = settlement.messages
+    assert (message.exchange, message.parts) == (DEAD_LETTER_EXCHANGE, [held.part])
     last = replace(delivery, failures=STORE_RECORDS.max_attempts - 1)
     given_up = settle(STORE_RECORDS, [replace(held, delivery=last)], [Retry("no room")], now=NOON)
     assert not any(isinstance(item, ItemParkedV1) for item in given_up.items)
@@ -136,12 +136,12 @@ def test_a_parked_item_is_never_parked_itself() -> None:
 
 def test_what_is_too_large_to_be_parked_goes_to_the_dead_letters() -> None:
     delivery = Delivery(tag=1, arrived_at=0.0, failures=0, content_type=Wire.JSON, left=1)
-    held = Held(delivery, bytes(LARGEST_PARKED_BYTES + 1), None, "not an array")
+    held = InFlightEvent(delivery, bytes(LARGEST_PARKED_BYTES + 1), None, "not an array")
 
     settlement = settle(STORE_INBOX, [held], [Park("x" * 100_000)], now=NOON)
 
     assert (settlement.dead, settlement.items) == ([held], [])
-    assert settlement.parcels[0].headers["x-switchboard-reason"] == "x" * LONGEST_REASON
+    assert settlement.messages[0].headers["x-switchboard-reason"] == "x" * LONGEST_REASON
 
 
 @given(st.lists(st.integers(min_value=0, max_value=TARGET_BYTES_PER_MESSAGE * 2), max_size=10))

@@ -33,7 +33,7 @@ from shared.errors import DependencyUnavailable
 from shared.http.client import http_client
 from shared.http.operations import Readiness, operations_routes
 from shared.http.server import serving
-from shared.messaging.ports import Broker, Tail
+from shared.messaging.ports import Broker, Subscription
 from shared.messaging.topology import ENRICHER_ACCOUNTS, ENRICHER_WEBHOOKS
 from shared.security.cipher import TokenCipher
 from shared.security.user_tokens import verifier
@@ -102,9 +102,11 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
 @asynccontextmanager
 async def _working(parts: _Parts, broker: Broker) -> AsyncIterator[None]:
     """Hear of account changes, make due look-ups and handle webhooks while the context lasts."""
-    async with broker.tail(ENRICHER_ACCOUNTS, parts.accounts.on_account_changed, on_gap=parts.accounts.clear) as tail:
+    async with broker.subscribe(
+        ENRICHER_ACCOUNTS, parts.accounts.on_account_changed, on_gap=parts.accounts.clear
+    ) as subscription:
         background = (
-            asyncio.create_task(_bind(tail)),
+            asyncio.create_task(_bind(subscription)),
             asyncio.create_task(parts.worker.run()),
             asyncio.create_task(parts.refusals.run()),
         )
@@ -121,10 +123,10 @@ async def _working(parts: _Parts, broker: Broker) -> AsyncIterator[None]:
             await parts.accounts.close()
 
 
-async def _bind(tail: Tail) -> None:
+async def _bind(subscription: Subscription) -> None:
     # When the broker is away it is bound later, and everything is forgotten then (`on_gap`).
     with contextlib.suppress(DependencyUnavailable):
-        await tail.bind(ACCOUNTS_SHARD)
+        await subscription.bind(ACCOUNTS_SHARD)
 
 
 def _report(task: asyncio.Task[None]) -> None:

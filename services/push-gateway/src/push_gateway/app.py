@@ -134,9 +134,13 @@ def _signals(settings: Settings, broker: Broker, users: Registry, metrics: Metri
 
 async def _hearing(stack: AsyncExitStack, broker: Broker, users: Registry, upkeep: Upkeep, signals: Signals) -> Shards:
     """Hear both streams, of the same shards: changes, and what other gateways say."""
-    signals_tail = await stack.enter_async_context(broker.tail(GATEWAY_SIGNALS, signals.on_events, on_gap=lambda: None))
-    inbox_tail = await stack.enter_async_context(broker.tail(GATEWAY_INBOX, users.on_events, on_gap=upkeep.on_gap))
-    shards = Shards(inbox_tail, on_late_bind=upkeep.on_late_bind, beside=Shards(signals_tail))
+    signals_subscription = await stack.enter_async_context(
+        broker.subscribe(GATEWAY_SIGNALS, signals.on_events, on_gap=lambda: None)
+    )
+    inbox_subscription = await stack.enter_async_context(
+        broker.subscribe(GATEWAY_INBOX, users.on_events, on_gap=upkeep.on_gap)
+    )
+    shards = Shards(inbox_subscription, on_late_bind=upkeep.on_late_bind, beside=Shards(signals_subscription))
     stack.push_async_callback(shards.close)
     return shards
 

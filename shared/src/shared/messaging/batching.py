@@ -31,7 +31,7 @@ class _Call:
             self.done.set_result(None)
 
 
-class GroupCommit(Generic[T]):
+class Batcher(Generic[T]):
     """Gathers items per key into batches and sends at most `in_flight_limit` batches at once.
 
     A key's batches start in order. Lanes take turns, so a busy key cannot starve the others. Items whose caller has

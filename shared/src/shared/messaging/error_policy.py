@@ -12,7 +12,7 @@ from shared.messaging.ports import Handler
 log = structlog.get_logger(__name__)
 
 
-async def judge(handler: Handler, events: Sequence[AnyEvent]) -> list[Outcome]:
+async def apply_error_policy(handler: Handler, events: Sequence[AnyEvent]) -> list[Outcome]:
     """Run `handler` on `events` and return an outcome for each.
 
     A batch that fails as a whole is halved until what causes the failure stands alone, so one bad event never costs its
@@ -29,12 +29,13 @@ async def judge(handler: Handler, events: Sequence[AnyEvent]) -> list[Outcome]:
     except Exception as error:  # noqa: BLE001 - the place that judges every error of a handler
         if len(events) > 1:
             middle = len(events) // 2
-            return await judge(handler, events[:middle]) + await judge(handler, events[middle:])
-        return [_verdict(error, events[0])]
+            halves = events[:middle], events[middle:]
+            return [outcome for half in halves for outcome in await apply_error_policy(handler, half)]
+        return [_outcome_of(error, events[0])]
     return outcomes
 
 
-def _verdict(error: Exception, event: AnyEvent) -> Outcome:
+def _outcome_of(error: Exception, event: AnyEvent) -> Outcome:
     reason = f"{type(error).__name__}: {error}"
     match error:
         case PermanentError():

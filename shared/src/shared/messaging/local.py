@@ -16,11 +16,11 @@ import structlog
 
 from shared.contracts import AnyEvent, Event, ItemParkedV1, encode, parked_item, shard_of
 from shared.errors import DependencyUnavailable, TransientError
-from shared.messaging.batching import GroupCommit
-from shared.messaging.error_policy import judge
+from shared.messaging.batching import Batcher
+from shared.messaging.error_policy import apply_error_policy
 from shared.messaging.outcomes import Outcome, Park, Retry
-from shared.messaging.ports import Handler, TailListener
-from shared.messaging.topology import TailQueue, WorkQueue, has_work_queue
+from shared.messaging.ports import EventListener, Handler
+from shared.messaging.topology import SubscriptionQueue, WorkQueue, has_work_queue
 
 log = structlog.get_logger(__name__)
 
@@ -38,10 +38,10 @@ class _Delivery:
         self.outcome: Outcome | None = None
 
 
-class _LocalTail:
+class _LocalSubscription:
     """Hears the shards that are bound."""
 
-    def __init__(self, queue: TailQueue, listener: TailListener) -> None:
+    def __init__(self, queue: SubscriptionQueue, listener: EventListener) -> None:
         self._queue = queue
         self._listener = listener
         self._shards: set[int] = set()
@@ -56,7 +56,7 @@ class _LocalTail:
         """Hand over those of `events` that are heard here."""
         heard = [event for event in events if isinstance(event, self._queue.event) and _shard(event) in self._shards]
         if heard:
-            self._listener(heard)  # type: ignore[arg-type]  # a TailQueue names one of AnyEvent
+            self._listener(heard)  # type: ignore[arg-type]  # a SubscriptionQueue names one of AnyEvent
 
 
 def _shard(event: Event) -> int:
@@ -74,8 +74,8 @@ class LocalBroker:
 
     def __init__(self, *, deadline_seconds: float = 4.0) -> None:
         self._deadline_seconds = deadline_seconds
-        self._lanes: dict[str, tuple[WorkQueue, GroupCommit[_Delivery]]] = {}
-        self._tails: list[_LocalTail] = []
+        self._lanes: dict[str, tuple[WorkQueue, Batcher[_Delivery]]] = {}
+        self._subscriptions: list[_LocalSubscription] = []
         self._open = False
 
     async def __aenter__(self) -> Self:
@@ -102,8 +102,8 @@ class LocalBroker:
         failures = [delivery.outcome for delivery in deliveries if isinstance(delivery.outcome, Retry)]
         if failures:
             raise TransientError(f"{len(failures)} of {len(deliveries)} events failed: {failures[0].reason}")
-        for tail in self._tails:
-            tail.offer(events)
+        for subscription in self._subscriptions:
+            subscription.offer(events)
 
     async def _hand_out(self, events: Sequence[Event]) -> list[_Delivery]:
         for event in events:
@@ -125,7 +125,7 @@ class LocalBroker:
     @asynccontextmanager
     async def consume(self, queue: WorkQueue, handler: Handler) -> AsyncIterator[None]:
         """Handle `queue`'s events while the context lasts; see `ports.Broker`."""
-        lane = GroupCommit[_Delivery](
+        lane = Batcher[_Delivery](
             partial(self._handle, queue, handler),
             max_items=queue.max_events_per_call,
             target_bytes=queue.max_events_per_call,
@@ -144,21 +144,21 @@ class LocalBroker:
                 log.warning("handlers still running at shutdown", queue=queue.name)
 
     @asynccontextmanager
-    async def tail(
-        self, queue: TailQueue, listener: TailListener, *, on_gap: Callable[[], None]
-    ) -> AsyncIterator[_LocalTail]:
+    async def subscribe(
+        self, queue: SubscriptionQueue, listener: EventListener, *, on_gap: Callable[[], None]
+    ) -> AsyncIterator[_LocalSubscription]:
         """Hear `queue`'s events while the context lasts; nothing can be missed, so `on_gap` is never called."""
         del on_gap
-        tail = _LocalTail(queue, listener)
-        self._tails.append(tail)
+        subscription = _LocalSubscription(queue, listener)
+        self._subscriptions.append(subscription)
         try:
-            yield tail
+            yield subscription
         finally:
-            self._tails.remove(tail)
+            self._subscriptions.remove(subscription)
 
     async def _handle(self, queue: WorkQueue, handler: Handler, _: str, deliveries: Sequence[_Delivery]) -> None:
         events: list[AnyEvent] = [delivery.event for delivery in deliveries]  # type: ignore[misc]  # the queue's own
-        outcomes = await judge(handler, events)
+        outcomes = await apply_error_policy(handler, events)
         for delivery, outcome in zip(deliveries, outcomes, strict=True):
             delivery.outcome = outcome
             if isinstance(outcome, Park):

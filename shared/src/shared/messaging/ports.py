@@ -9,16 +9,17 @@ from typing import Protocol
 
 from shared.contracts import AnyEvent, Event
 from shared.messaging.outcomes import Outcome
-from shared.messaging.topology import TailQueue, WorkQueue
+from shared.messaging.topology import SubscriptionQueue, WorkQueue
 
 Handler = Callable[[Sequence[AnyEvent]], Awaitable[Sequence[Outcome]]]
 """Gets what has arrived, returns one outcome per event, in order. Idempotent and commutative.
 
 May raise `DependencyUnavailable`: the same events are then held and tried again until it stops, no attempt is counted.
-Any other error is judged (`shared.messaging.error_policy`): the batch is halved until the event that causes it stands alone.
+`shared.messaging.error_policy` decides about any other error: the batch is halved until the event that causes it is
+alone.
 """
 
-TailListener = Callable[[Sequence[AnyEvent]], None]
+EventListener = Callable[[Sequence[AnyEvent]], None]
 """Gets events as they come; must return at once and not raise."""
 
 
@@ -37,7 +38,7 @@ class Publisher(Protocol):
         """
 
 
-class Tail(Protocol):
+class Subscription(Protocol):
     """A process's own, ephemeral view of a stream."""
 
     async def bind(self, shard: int) -> None:
@@ -53,7 +54,7 @@ class Tail(Protocol):
 
 
 class Broker(Publisher, Protocol):
-    """Publishing, work queues and tails over one connection to one broker."""
+    """Publishing, work queues and subscriptions over one connection to one broker."""
 
     @property
     def is_ready(self) -> bool:
@@ -66,9 +67,9 @@ class Broker(Publisher, Protocol):
         Leaving stops taking deliveries, lets running calls end within a deadline and acknowledges what they finished.
         """
 
-    def tail(
-        self, queue: TailQueue, listener: TailListener, *, on_gap: Callable[[], None]
-    ) -> AbstractAsyncContextManager[Tail]:
+    def subscribe(
+        self, queue: SubscriptionQueue, listener: EventListener, *, on_gap: Callable[[], None]
+    ) -> AbstractAsyncContextManager[Subscription]:
         """Hear `queue`'s events while the context lasts; nothing is bound at first.
 
         `on_gap` is called after the queue was lost and stands again with every binding: what was published in between

@@ -56,7 +56,7 @@ class WorkQueue:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TailQueue:
+class SubscriptionQueue:
     """What every process hears for itself, from now on: exclusive, bounded, gone with the connection."""
 
     prefix: str
@@ -79,9 +79,9 @@ STORE_RECORDS = WorkQueue(
 )
 WORK_QUEUES = (ENRICHER_WEBHOOKS, STORE_INBOX, STORE_RECORDS)
 
-GATEWAY_INBOX = TailQueue(prefix="push-gateway.inbox", event=InboxPersistedV1)
-GATEWAY_SIGNALS = TailQueue(prefix="push-gateway.signals", event=SignalSentV1, max_messages=1_000)
-ENRICHER_ACCOUNTS = TailQueue(prefix="enricher.accounts", event=AccountChangedV1)
+GATEWAY_INBOX = SubscriptionQueue(prefix="push-gateway.inbox", event=InboxPersistedV1)
+GATEWAY_SIGNALS = SubscriptionQueue(prefix="push-gateway.signals", event=SignalSentV1, max_messages=1_000)
+ENRICHER_ACCOUNTS = SubscriptionQueue(prefix="enricher.accounts", event=AccountChangedV1)
 
 
 def routing_key(event: Event) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from shared.errors import DependencyUnavailable
-from shared.messaging.ports import Tail
+from shared.messaging.ports import Subscription
 
 log = structlog.get_logger(__name__)
 
@@ -24,22 +24,22 @@ class Shards:
     """Binds a shard for its first user and unbinds it after its last.
 
     Args:
-        tail: where shards are bound.
+        subscription: where shards are bound.
         bind_wait_seconds: a session waits no longer for the broker: it starts from the log, and hears what it missed
             when the broker is back.
         on_late_bind: told of a shard that was bound after a session had given up waiting for it.
-        beside: of another tail, to hear the same shards of; nobody waits for it.
+        beside: of another subscription, to hear the same shards of; nobody waits for it.
     """
 
     def __init__(
         self,
-        tail: Tail,
+        subscription: Subscription,
         *,
         bind_wait_seconds: float = 2.0,
         on_late_bind: Callable[[int], None] = lambda _: None,
         beside: "Shards | None" = None,
     ) -> None:
-        self._tail = tail
+        self._subscription = subscription
         self._beside = beside
         self._bind_wait_seconds = bind_wait_seconds
         self._on_late_bind = on_late_bind
@@ -81,7 +81,7 @@ class Shards:
         return is_bound
 
     async def close(self) -> None:
-        """Stop waiting for the broker; the tail's end unbinds everything."""
+        """Stop waiting for the broker; the subscription's end unbinds everything."""
         if self._beside is not None:
             await self._beside.close()
         for task in self._tasks:
@@ -110,7 +110,7 @@ class Shards:
         if (unbinding := self._unbinding.get(shard)) is not None:
             await asyncio.wait({unbinding})
         try:
-            await self._tail.bind(shard)
+            await self._subscription.bind(shard)
         except DependencyUnavailable as error:
             log.warning("shard not bound yet", shard=shard, reason=str(error))
             return False
@@ -118,6 +118,6 @@ class Shards:
 
     async def _unbind(self, shard: int, binding: asyncio.Task[bool]) -> None:
         await asyncio.wait({binding})
-        await self._tail.unbind(shard)
+        await self._subscription.unbind(shard)
         if self._unbinding.get(shard) is asyncio.current_task():
             del self._unbinding[shard]

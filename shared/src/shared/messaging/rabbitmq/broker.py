@@ -1,4 +1,4 @@
-"""The port on RabbitMQ: wires publishing, consuming and tails to two supervised connections."""
+"""The port on RabbitMQ: wires publishing, consuming and subscriptions to two supervised connections."""
 
 import asyncio
 import contextlib
@@ -17,14 +17,14 @@ from prometheus_client import CollectorRegistry
 
 from shared.aio.background import supervise
 from shared.contracts import Event
-from shared.messaging.ports import Handler, Tail, TailListener
-from shared.messaging.rabbitmq.connection import RECONNECT_BACKOFF, Link
+from shared.messaging.ports import EventListener, Handler, Subscription
+from shared.messaging.rabbitmq.connection import RECONNECT_BACKOFF, SupervisedConnection
 from shared.messaging.rabbitmq.consumer import Consumer
 from shared.messaging.rabbitmq.declarations import QueueBounds, declare
 from shared.messaging.rabbitmq.metrics import Metrics
-from shared.messaging.rabbitmq.publisher import Publisher
-from shared.messaging.rabbitmq.subscription import RabbitTail
-from shared.messaging.topology import WORK_QUEUES, TailQueue, WorkQueue
+from shared.messaging.rabbitmq.publisher import RabbitPublisher
+from shared.messaging.rabbitmq.subscription import RabbitSubscription
+from shared.messaging.topology import WORK_QUEUES, SubscriptionQueue, WorkQueue
 
 log = structlog.get_logger(__name__)
 
@@ -75,8 +75,8 @@ class RabbitBroker:
         self._grace_seconds = grace_seconds
         self._metrics = Metrics(registry)
         self._instance = f"{name}.{secrets.token_hex(6)}"
-        self._tail_numbers = count(1)
-        self._publisher = Publisher(
+        self._subscription_numbers = count(1)
+        self._publisher = RabbitPublisher(
             url,
             name=name,
             instance=self._instance,
@@ -86,12 +86,12 @@ class RabbitBroker:
             timeout_seconds=publish_timeout_seconds,
             metrics=self._metrics,
         )
-        self._consuming: Link[AbstractConnection] | None = None
-        self._links: set[asyncio.Task[None]] = set()
-        self._parts: list[Consumer | RabbitTail] = []
+        self._consuming: SupervisedConnection[AbstractConnection] | None = None
+        self._connections: set[asyncio.Task[None]] = set()
+        self._parts: list[Consumer | RabbitSubscription] = []
 
     async def __aenter__(self) -> Self:
-        self._start(self._publisher.link)
+        self._start(self._publisher.connection)
         return self
 
     async def __aexit__(
@@ -102,16 +102,16 @@ class RabbitBroker:
         except TimeoutError:
             log.warning("events still being published at shutdown", broker=self._name)
         finally:
-            for task in self._links:
+            for task in self._connections:
                 task.cancel()
-            await asyncio.wait(self._links)
+            await asyncio.wait(self._connections)
 
     @property
     def is_ready(self) -> bool:
-        """Whether every connection, consumer and tail stands at this moment."""
+        """Whether every connection, consumer and subscription stands at this moment."""
         return (
             self._publisher.is_ready
-            and (self._consuming is None or self._consuming.is_up)
+            and (self._consuming is None or self._consuming.is_connected)
             and all(part.is_active for part in self._parts)
         )
 
@@ -125,7 +125,7 @@ class RabbitBroker:
         consumer = Consumer(
             queue,
             handler,
-            link=self._consuming_link(),
+            connection=self._consuming_connection(),
             publisher=self._publisher,
             metrics=self._metrics,
             call_limit_seconds=CALL_LIMIT_SECONDS,
@@ -141,25 +141,25 @@ class RabbitBroker:
                 await consumer.leave()
 
     @asynccontextmanager
-    async def tail(
-        self, queue: TailQueue, listener: TailListener, *, on_gap: Callable[[], None]
-    ) -> AsyncIterator[Tail]:
+    async def subscribe(
+        self, queue: SubscriptionQueue, listener: EventListener, *, on_gap: Callable[[], None]
+    ) -> AsyncIterator[Subscription]:
         """Hear `queue`'s events while the context lasts; see `ports.Broker`."""
-        tail = RabbitTail(
+        subscription = RabbitSubscription(
             queue,
             listener,
             on_gap=on_gap,
-            link=self._consuming_link(),
+            connection=self._consuming_connection(),
             metrics=self._metrics,
-            names=lambda: f"{queue.prefix}.{self._instance}.{next(self._tail_numbers)}",
+            names=lambda: f"{queue.prefix}.{self._instance}.{next(self._subscription_numbers)}",
             bind_timeout_seconds=self._bind_timeout_seconds,
         )
-        async with self._kept_up(tail, tail.session, name=f"{self._name} hearing {queue.prefix}"):
-            yield tail
+        async with self._kept_up(subscription, subscription.session, name=f"{self._name} hearing {queue.prefix}"):
+            yield subscription
 
     @asynccontextmanager
     async def _kept_up(
-        self, part: Consumer | RabbitTail, session: Callable[[], Awaitable[None]], *, name: str
+        self, part: Consumer | RabbitSubscription, session: Callable[[], Awaitable[None]], *, name: str
     ) -> AsyncIterator[None]:
         task = asyncio.create_task(supervise(session, name=name, backoff=RECONNECT_BACKOFF, jitter=random.random))
         self._parts.append(part)
@@ -171,9 +171,9 @@ class RabbitBroker:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    def _consuming_link(self) -> Link[AbstractConnection]:
+    def _consuming_connection(self) -> SupervisedConnection[AbstractConnection]:
         if self._consuming is None:
-            self._consuming = Link(
+            self._consuming = SupervisedConnection(
                 self._url,
                 label=f"{self._name} consuming",
                 heartbeat_seconds=self._heartbeat_seconds,
@@ -186,5 +186,5 @@ class RabbitBroker:
         await declare(connection, self._queues, self._bounds)
         return connection
 
-    def _start(self, link: Link[Any]) -> None:
-        self._links.add(asyncio.create_task(link.run()))
+    def _start(self, connection: SupervisedConnection[Any]) -> None:
+        self._connections.add(asyncio.create_task(connection.run()))

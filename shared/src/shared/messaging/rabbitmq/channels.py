@@ -8,7 +8,7 @@ import aiormq.abc
 from aio_pika.abc import AbstractChannel, AbstractConnection
 
 from shared.errors import DependencyUnavailable
-from shared.messaging.rabbitmq.errors import amqp_border
+from shared.messaging.rabbitmq.errors import translate_amqp_errors
 
 CALL_TIMEOUT_SECONDS = 5.0
 """For one answer of the broker on an open connection."""
@@ -33,18 +33,18 @@ class ConsumingChannel:
         async def put(message: aiormq.abc.DeliveredMessage) -> None:
             on_message(message)
 
-        with amqp_border(f"consuming {queue}"):
+        with translate_amqp_errors(f"consuming {queue}"):
             answer = await self._raw.basic_consume(queue, put, timeout=CALL_TIMEOUT_SECONDS)
         return answer.consumer_tag or ""
 
     async def cancel(self, consumer_tag: str) -> None:
         """Ask for no more deliveries; those that came may still be acknowledged."""
-        with amqp_border("cancelling a consumer"):
+        with translate_amqp_errors("cancelling a consumer"):
             await self._raw.basic_cancel(consumer_tag, timeout=LEAVING_TIMEOUT_SECONDS)
 
     async def acknowledge(self, tag: int) -> None:
         """Tell the broker that every delivery up to `tag` is finished."""
-        with amqp_border("acknowledging"):
+        with translate_amqp_errors("acknowledging"):
             async with asyncio.timeout(CALL_TIMEOUT_SECONDS):
                 await self._raw.basic_ack(tag, multiple=True, wait=False)
 
@@ -64,7 +64,7 @@ async def consuming_channel(
     Raises:
         DependencyUnavailable: the broker did not open it in time.
     """
-    with amqp_border("opening a channel"):
+    with translate_amqp_errors("opening a channel"):
         async with asyncio.timeout(CALL_TIMEOUT_SECONDS):
             channel = await connection.channel(publisher_confirms=False)
             raw = await channel.get_underlay_channel()
@@ -81,7 +81,7 @@ async def consuming_channel(
 
 async def _close(channel: AbstractChannel) -> None:
     try:
-        with amqp_border("closing a channel"):
+        with translate_amqp_errors("closing a channel"):
             async with asyncio.timeout(LEAVING_TIMEOUT_SECONDS):
                 await channel.close()
     except DependencyUnavailable:

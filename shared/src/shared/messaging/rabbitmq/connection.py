@@ -12,7 +12,7 @@ from aio_pika.abc import AbstractConnection
 from shared.aio.background import supervise
 from shared.aio.backoff import Backoff
 from shared.errors import DependencyUnavailable
-from shared.messaging.rabbitmq.errors import amqp_border
+from shared.messaging.rabbitmq.errors import translate_amqp_errors
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -24,7 +24,7 @@ SET_UP_TIMEOUT_SECONDS = 15.0
 CLOSE_TIMEOUT_SECONDS = 2.5
 
 
-class Link(Generic[T]):
+class SupervisedConnection(Generic[T]):
     """A connection that comes back: connect, set up, wait until it is lost, pause, again.
 
     Args:
@@ -51,7 +51,7 @@ class Link(Generic[T]):
         self._lost = asyncio.Event()
 
     @property
-    def is_up(self) -> bool:
+    def is_connected(self) -> bool:
         """Whether the connection stands and is set up."""
         return self._up.done()
 
@@ -81,7 +81,7 @@ class Link(Generic[T]):
             raise DependencyUnavailable("the broker is not connected")
         return self._up.result()
 
-    def distrust(self, prepared: T | None = None) -> None:
+    def invalidate(self, prepared: T | None = None) -> None:
         """Give the connection up and make a new one: what was asked of it got no answer, or something is missing.
 
         Setting a connection up declares everything, so this also brings back what was deleted. Nobody is given the old
@@ -102,7 +102,7 @@ class Link(Generic[T]):
 
     async def _session(self) -> None:
         self._lost = lost = asyncio.Event()
-        with amqp_border("connecting"):
+        with translate_amqp_errors("connecting"):
             connection = await aio_pika.connect(
                 self._url,
                 timeout=CONNECT_TIMEOUT_SECONDS,
@@ -111,7 +111,7 @@ class Link(Generic[T]):
             )
         connection.close_callbacks.add(lambda *_: lost.set())
         try:
-            with amqp_border("setting the connection up"):
+            with translate_amqp_errors("setting the connection up"):
                 async with asyncio.timeout(SET_UP_TIMEOUT_SECONDS):
                     prepared = await self._set_up(connection)
             self._up.set_result(prepared)
@@ -126,7 +126,7 @@ class Link(Generic[T]):
 
 async def _close(connection: AbstractConnection) -> None:
     try:
-        with amqp_border("closing the connection"):
+        with translate_amqp_errors("closing the connection"):
             async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
                 await connection.close()
     except DependencyUnavailable as error:

@@ -13,14 +13,14 @@ from shared.aio.backoff import Backoff
 from shared.aio.cancellation import cancelled_by_library
 from shared.contracts import AnyEvent
 from shared.errors import DependencyUnavailable
-from shared.messaging.error_policy import judge
+from shared.messaging.error_policy import apply_error_policy
 from shared.messaging.outcomes import Outcome, Park
 from shared.messaging.ports import Handler
 from shared.messaging.rabbitmq.channels import ConsumingChannel, consuming_channel
-from shared.messaging.rabbitmq.connection import Link
-from shared.messaging.rabbitmq.deliveries import Acknowledgements, Held, Intake
+from shared.messaging.rabbitmq.connection import SupervisedConnection
+from shared.messaging.rabbitmq.deliveries import Acknowledgements, DeliveryBuffer, InFlightEvent
 from shared.messaging.rabbitmq.metrics import Metrics
-from shared.messaging.rabbitmq.publisher import Publisher
+from shared.messaging.rabbitmq.publisher import RabbitPublisher
 from shared.messaging.rabbitmq.settlement import Settlement, settle
 from shared.messaging.topology import WorkQueue
 
@@ -44,13 +44,13 @@ class _GivenBack(Exception):
 class _Session:
     """One life of the consumer's channel."""
 
-    def __init__(self, channel: ConsumingChannel, intake: Intake, ended: asyncio.Event) -> None:
+    def __init__(self, channel: ConsumingChannel, buffer: DeliveryBuffer, ended: asyncio.Event) -> None:
         self.channel = channel
-        self.intake = intake
+        self.buffer = buffer
         self.ended = ended
         self.acknowledgements = Acknowledgements()
 
-    async def finish(self, held: Sequence[Held]) -> None:
+    async def finish(self, held: Sequence[InFlightEvent]) -> None:
         """Acknowledge what is finished with `held`. On a dead channel there is nobody to tell: it will come again."""
         tag = self.acknowledgements.finish(held)
         if tag is None:
@@ -79,8 +79,8 @@ class Consumer:
         queue: WorkQueue,
         handler: Handler,
         *,
-        link: Link[AbstractConnection],
-        publisher: Publisher,
+        connection: SupervisedConnection[AbstractConnection],
+        publisher: RabbitPublisher,
         metrics: Metrics,
         call_limit_seconds: float,
         hold_limit_seconds: float,
@@ -90,7 +90,7 @@ class Consumer:
     ) -> None:
         self._queue = queue
         self._handler = handler
-        self._link = link
+        self._connection = connection
         self._publisher = publisher
         self._metrics = metrics
         self._call_limit_seconds = call_limit_seconds
@@ -110,21 +110,21 @@ class Consumer:
         Raises:
             DependencyUnavailable: the broker does not let us.
         """
-        connection = await self._link.wait()
+        connection = await self._connection.wait()
         self._ended = ended = asyncio.Event()
         self._is_idle.clear()
 
         def cancelled() -> None:
-            self._link.distrust(connection)  # the queue is gone: it is declared with a new connection
+            self._connection.invalidate(connection)  # the queue is gone: it is declared with a new connection
             ended.set()
 
         try:
             async with consuming_channel(
                 connection, prefetch=prefetch(self._queue), on_end=ended.set, on_cancelled=cancelled
             ) as channel:
-                await self._consume(_Session(channel, Intake(prefetch(self._queue)), ended))
+                await self._consume(_Session(channel, DeliveryBuffer(prefetch(self._queue)), ended))
         except DependencyUnavailable:
-            self._link.distrust(connection)
+            self._connection.invalidate(connection)
             raise
         finally:
             self._is_idle.set()
@@ -140,7 +140,7 @@ class Consumer:
             log.warning("consumer did not end in time", queue=self._queue.name)
 
     async def _consume(self, session: _Session) -> None:
-        tag = await session.channel.consume(self._queue.name, session.intake.put)
+        tag = await session.channel.consume(self._queue.name, session.buffer.put)
         workers = [asyncio.create_task(self._work(session)) for _ in range(self._queue.concurrent_calls)]
         for worker in workers:
             worker.add_done_callback(lambda _: session.ended.set())
@@ -148,7 +148,7 @@ class Consumer:
         try:
             await session.ended.wait()
             self._set_active(active=False)
-            session.intake.close()
+            session.buffer.close()
             if not self._is_leaving:
                 log.warning("consuming ended by itself: it starts again", queue=self._queue.name)
             else:
@@ -170,13 +170,13 @@ class Consumer:
 
     async def _work(self, session: _Session) -> None:
         try:
-            while batch := await session.intake.take(self._queue):
+            while batch := await session.buffer.take(self._queue):
                 await self._handle(session, batch)
         except _GivenBack:
             pass
 
-    async def _handle(self, session: _Session, batch: Sequence[Held]) -> None:
-        outcomes = await self._until_available(session, batch, lambda: self._judge(batch))
+    async def _handle(self, session: _Session, batch: Sequence[InFlightEvent]) -> None:
+        outcomes = await self._until_available(session, batch, lambda: self._outcomes(batch))
         settlement = settle(self._queue, batch, outcomes, now=self._now())
         await session.finish(settlement.done)
         if settlement.failed:
@@ -184,9 +184,9 @@ class Consumer:
             await session.finish(settlement.failed)
         self._count(settlement)
 
-    async def _judge(self, batch: Sequence[Held]) -> list[Outcome]:
+    async def _outcomes(self, batch: Sequence[InFlightEvent]) -> list[Outcome]:
         readable = [held.event for held in batch if held.event is not None]
-        judged = iter(await judge(self._call, readable) if readable else [])
+        judged = iter(await apply_error_policy(self._call, readable) if readable else [])
         return [Park(held.problem) if held.event is None else next(judged) for held in batch]
 
     async def _call(self, events: Sequence[AnyEvent]) -> Sequence[Outcome]:
@@ -205,12 +205,12 @@ class Consumer:
             raise DependencyUnavailable("a connection was lost below the handler") from error
 
     async def _put_aside(self, settlement: Settlement) -> None:
-        for parcel in settlement.parcels:
-            await self._publisher.send(parcel)
+        for message in settlement.messages:
+            await self._publisher.send(message)
         await self._publisher.publish(settlement.items)
 
     async def _until_available(
-        self, session: _Session, batch: Sequence[Held], attempt: Callable[[], Awaitable[T]]
+        self, session: _Session, batch: Sequence[InFlightEvent], attempt: Callable[[], Awaitable[T]]
     ) -> T:
         """Return what `attempt` returns, trying again while something it needs is away; no attempt is counted.
 
@@ -241,7 +241,7 @@ class Consumer:
             return
         raise _GivenBack
 
-    def _report_hold(self, failures: int, batch: Sequence[Held], error: DependencyUnavailable) -> None:
+    def _report_hold(self, failures: int, batch: Sequence[InFlightEvent], error: DependencyUnavailable) -> None:
         if failures == 1:
             self._metrics.holding.labels(self._queue.name).inc()
             log.warning("holding events", queue=self._queue.name, events=len(batch), reason=str(error))

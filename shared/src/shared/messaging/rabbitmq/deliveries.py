@@ -30,7 +30,7 @@ class Delivery:
 
 
 @dataclass(slots=True, frozen=True)
-class Held:
+class InFlightEvent:
     """One event of a delivery."""
 
     delivery: Delivery
@@ -42,8 +42,8 @@ class Held:
     """Why it could not be read."""
 
 
-def opened(message: DeliveredMessage, *, arrived_at: float) -> list[Held]:
-    """Take a message apart; what cannot be read becomes a `Held` with its problem, alone where that is possible."""
+def unpack(message: DeliveredMessage, *, arrived_at: float) -> list[InFlightEvent]:
+    """Take a message apart. An unreadable event keeps its problem and, where possible, never costs its neighbours."""
     properties = message.header.properties
     content_type = properties.content_type or ""
     failures = (properties.headers or {}).get(ATTEMPTS_HEADER, 0)
@@ -56,21 +56,21 @@ def opened(message: DeliveredMessage, *, arrived_at: float) -> list[Held]:
     try:
         held = [_held(delivery, part) for part in split(content_type, message.body)]
     except MalformedEvent as error:
-        held = [Held(delivery, message.body, None, str(error))]
+        held = [InFlightEvent(delivery, message.body, None, str(error))]
     if not held:
-        held = [Held(delivery, message.body, None, "an array without events")]
+        held = [InFlightEvent(delivery, message.body, None, "an array without events")]
     delivery.left = len(held)
     return held
 
 
-def _held(delivery: Delivery, part: bytes) -> Held:
+def _held(delivery: Delivery, part: bytes) -> InFlightEvent:
     try:
-        return Held(delivery, part, decode(delivery.content_type, part))
+        return InFlightEvent(delivery, part, decode(delivery.content_type, part))
     except MalformedEvent as error:
-        return Held(delivery, part, None, str(error))
+        return InFlightEvent(delivery, part, None, str(error))
 
 
-class Intake:
+class DeliveryBuffer:
     """What has arrived and is not being handled yet; several workers take from it.
 
     Args:
@@ -80,7 +80,7 @@ class Intake:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._arrived: deque[tuple[float, DeliveredMessage]] = deque()
-        self._opened: deque[Held] = deque()
+        self._opened: deque[InFlightEvent] = deque()
         self._something = asyncio.Event()
         self._is_closed = False
 
@@ -96,7 +96,7 @@ class Intake:
         self._is_closed = True
         self._something.set()
 
-    async def take(self, queue: WorkQueue) -> list[Held]:
+    async def take(self, queue: WorkQueue) -> list[InFlightEvent]:
         """Return what has arrived, within what `queue` allows a call, as soon as there is any; nothing once closed."""
         while not self._is_closed:
             if batch := self._cut(queue.max_events_per_call, queue.max_bytes_per_call):
@@ -105,8 +105,8 @@ class Intake:
             await self._something.wait()
         return []
 
-    def _cut(self, max_events: int, max_bytes: int) -> list[Held]:
-        batch: list[Held] = []
+    def _cut(self, max_events: int, max_bytes: int) -> list[InFlightEvent]:
+        batch: list[InFlightEvent] = []
         size = 0
         while len(batch) < max_events and (one := self._next()) is not None:
             size += len(one.part)
@@ -115,11 +115,11 @@ class Intake:
             batch.append(self._opened.popleft())
         return batch
 
-    def _next(self) -> Held | None:
+    def _next(self) -> InFlightEvent | None:
         """Return the oldest event. Messages are taken apart only as they are needed: until then each is one block."""
         while self._arrived and not self._opened:
             arrived_at, message = self._arrived.popleft()
-            self._opened.extend(opened(message, arrived_at=arrived_at))
+            self._opened.extend(unpack(message, arrived_at=arrived_at))
         return self._opened[0] if self._opened else None
 
 
@@ -129,7 +129,7 @@ class Acknowledgements:
     def __init__(self) -> None:
         self._window = AckWindow()
 
-    def finish(self, finished: Iterable[Held]) -> int | None:
+    def finish(self, finished: Iterable[InFlightEvent]) -> int | None:
         """Note events that need nothing more; return the tag to acknowledge up to, or None for none."""
         for held in finished:
             held.delivery.left -= 1

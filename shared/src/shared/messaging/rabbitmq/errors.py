@@ -13,7 +13,7 @@ _LOST = (*CONNECTION_EXCEPTIONS, TimeoutError, EOFError)
 
 
 @contextmanager
-def amqp_border(doing: str) -> Iterator[None]:
+def translate_amqp_errors(doing: str) -> Iterator[None]:
     """Turn whatever a call of the client library raises into `DependencyUnavailable`; the cause is kept.
 
     Args:

@@ -12,7 +12,7 @@ LARGEST_EVENT_BYTES = 15 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parcel:
+class OutgoingMessage:
     """One AMQP message."""
 
     exchange: str

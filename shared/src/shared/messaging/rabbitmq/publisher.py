@@ -11,12 +11,12 @@ from aio_pika.exceptions import DeliveryError, PublishError
 
 from shared.contracts import Event, Wire, encode, join
 from shared.errors import DependencyUnavailable, PermanentError
-from shared.messaging.batching import GroupCommit
-from shared.messaging.rabbitmq.connection import Link
+from shared.messaging.batching import Batcher
+from shared.messaging.rabbitmq.connection import SupervisedConnection
 from shared.messaging.rabbitmq.declarations import QueueBounds, declare
-from shared.messaging.rabbitmq.errors import amqp_border
+from shared.messaging.rabbitmq.errors import translate_amqp_errors
 from shared.messaging.rabbitmq.metrics import Metrics
-from shared.messaging.rabbitmq.outgoing import DEFAULT_EXCHANGE, LARGEST_EVENT_BYTES, Parcel
+from shared.messaging.rabbitmq.outgoing import DEFAULT_EXCHANGE, LARGEST_EVENT_BYTES, OutgoingMessage
 from shared.messaging.topology import (
     DEAD_LETTER_EXCHANGE,
     EXCHANGE,
@@ -51,7 +51,7 @@ class EncodedEvent(NamedTuple):
     """Whether a work queue must get it: then it is an error that no queue is bound."""
 
 
-class Publisher:
+class RabbitPublisher:
     """Publishes over one supervised connection of its own, so that a blocked publisher never holds up consumers.
 
     Args:
@@ -81,14 +81,14 @@ class Publisher:
         self._numbers = count(1)
         self._failed_at: float | None = None
         self._awaited = {event for queue in queues for event in queue.events}
-        self._group_commit = GroupCommit[EncodedEvent](
+        self._batcher = Batcher[EncodedEvent](
             self._send_batch,
             max_items=MAX_EVENTS_PER_MESSAGE,
             target_bytes=TARGET_BYTES_PER_MESSAGE,
             in_flight_limit=IN_FLIGHT_LIMIT,
             waiting_limit_bytes=WAITING_LIMIT_BYTES,
         )
-        self.link: Link[Callable[[str], AbstractExchange]] = Link(
+        self.connection: SupervisedConnection[Callable[[str], AbstractExchange]] = SupervisedConnection(
             url, label=f"{name} publishing", heartbeat_seconds=heartbeat_seconds, set_up=self._set_up
         )
 
@@ -97,7 +97,7 @@ class Publisher:
         """Whether the connection stands and the broker has not just refused what was published."""
         failed_at = self._failed_at
         is_failing = failed_at is not None and asyncio.get_running_loop().time() - failed_at < FAILING_SECONDS
-        return self.link.is_up and not is_failing
+        return self.connection.is_connected and not is_failing
 
     async def publish(self, events: Sequence[Event]) -> None:
         """Return once every one of `events` is on disk; see `ports.Publisher`.
@@ -109,36 +109,36 @@ class Publisher:
         items = [self._encoded(event) for event in events]
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                await self._group_commit.submit(items)
+                await self._batcher.submit(items)
         except TimeoutError as error:
             raise DependencyUnavailable(f"not confirmed within {self._timeout_seconds:g} s") from error
 
-    async def send(self, parcel: Parcel) -> None:
+    async def send(self, message: OutgoingMessage) -> None:
         """Publish one AMQP message and return once the broker has confirmed it.
 
         Raises:
             DependencyUnavailable: it is not known to be safe.
         """
         try:
-            exchange_named = await self.link.get(patience_seconds=PATIENCE_SECONDS)
+            exchange_named = await self.connection.get(patience_seconds=PATIENCE_SECONDS)
         except DependencyUnavailable:
             self._metrics.unconfirmed.labels("disconnected").inc()
             raise
-        message = Message(
-            join(Wire(parcel.content_type), parcel.parts),
-            headers=dict(parcel.headers),
-            content_type=parcel.content_type,
+        amqp_message = Message(
+            join(Wire(message.content_type), message.parts),
+            headers=dict(message.headers),
+            content_type=message.content_type,
             delivery_mode=DeliveryMode.PERSISTENT,
             # aiormq finds a returned message by its id: unique among all that are in flight.
             message_id=f"{self._instance}.{next(self._numbers)}",
-            type=parcel.type_name,
+            type=message.type_name,
             app_id=self._name,
         )
-        self._metrics.batch_events.observe(len(parcel.parts))
+        self._metrics.batch_events.observe(len(message.parts))
         try:
-            with self._metrics.confirm_seconds.time(), amqp_border(f"publishing to {parcel.routing_key}"):
-                await exchange_named(parcel.exchange).publish(
-                    message, parcel.routing_key, mandatory=parcel.mandatory, timeout=self._timeout_seconds
+            with self._metrics.confirm_seconds.time(), translate_amqp_errors(f"publishing to {message.routing_key}"):
+                await exchange_named(message.exchange).publish(
+                    amqp_message, message.routing_key, mandatory=message.mandatory, timeout=self._timeout_seconds
                 )
         except DependencyUnavailable as error:
             self._refused(error)
@@ -148,12 +148,12 @@ class Publisher:
     async def drain(self) -> None:
         """Wait for what is being published, for a bounded time."""
         async with asyncio.timeout(_DRAIN_SECONDS):
-            await self._group_commit.drain()
+            await self._batcher.drain()
 
     async def _set_up(self, connection: AbstractConnection) -> Callable[[str], AbstractExchange]:
         await declare(connection, self._queues, self._bounds)
         channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
-        channel.close_callbacks.add(lambda *_: self.link.distrust())
+        channel.close_callbacks.add(lambda *_: self.connection.invalidate())
         exchanges = {
             DEFAULT_EXCHANGE: channel.default_exchange,
             EXCHANGE: await channel.get_exchange(EXCHANGE, ensure=False),
@@ -172,7 +172,7 @@ class Publisher:
     async def _send_batch(self, key: str, batch: Sequence[EncodedEvent]) -> None:
         first = batch[0]
         await self.send(
-            Parcel(
+            OutgoingMessage(
                 exchange=EXCHANGE,
                 routing_key=key,
                 content_type=first.wire,
@@ -187,13 +187,13 @@ class Publisher:
         match error.__cause__:
             case PublishError():
                 reason = "returned"
-                self.link.distrust()  # a queue or its binding is gone: both are declared with a new connection
+                self.connection.invalidate()  # a queue or its binding is gone: both are declared with a new connection
             case DeliveryError():
                 reason = "nacked"
             case TimeoutError():
                 # It may be frozen, or the network in between gone: heartbeats would take a minute and a half to tell.
                 reason = "timeout"
-                self.link.distrust()
+                self.connection.invalidate()
             case _:
                 reason = "lost"
         self._metrics.unconfirmed.labels(reason).inc()

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from shared.contracts import LONGEST_REASON, ItemParkedV1, parked_item
 from shared.messaging.outcomes import DONE, Outcome, Park, Retry
-from shared.messaging.rabbitmq.deliveries import ATTEMPTS_HEADER, Held
-from shared.messaging.rabbitmq.outgoing import DEFAULT_EXCHANGE, LARGEST_EVENT_BYTES, Parcel, chunks
+from shared.messaging.rabbitmq.deliveries import ATTEMPTS_HEADER, InFlightEvent
+from shared.messaging.rabbitmq.outgoing import DEFAULT_EXCHANGE, LARGEST_EVENT_BYTES, OutgoingMessage, chunks
 from shared.messaging.topology import DEAD_LETTER_EXCHANGE, WorkQueue
 
 LARGEST_PARKED_BYTES = LARGEST_EVENT_BYTES - 64 * 1024
@@ -18,23 +18,25 @@ LARGEST_PARKED_BYTES = LARGEST_EVENT_BYTES - 64 * 1024
 class Settlement:
     """One call's events, sorted by what has to happen before they may be acknowledged."""
 
-    done: list[Held] = field(default_factory=list)
-    retried: list[Held] = field(default_factory=list)
-    parked: list[Held] = field(default_factory=list)
-    dead: list[Held] = field(default_factory=list)
+    done: list[InFlightEvent] = field(default_factory=list)
+    retried: list[InFlightEvent] = field(default_factory=list)
+    parked: list[InFlightEvent] = field(default_factory=list)
+    dead: list[InFlightEvent] = field(default_factory=list)
     """What cannot be parked: parked items that failed themselves, which would go round in circles, and giants."""
-    parcels: list[Parcel] = field(default_factory=list)
+    messages: list[OutgoingMessage] = field(default_factory=list)
     """Retries and dead letters, ready to be sent."""
     items: list[ItemParkedV1] = field(default_factory=list)
     """To be published."""
 
     @property
-    def failed(self) -> list[Held]:
-        """Events that are finished once `parcels` and `items` are confirmed."""
+    def failed(self) -> list[InFlightEvent]:
+        """Events that are finished once `messages` and `items` are confirmed."""
         return [*self.retried, *self.parked, *self.dead]
 
 
-def settle(queue: WorkQueue, held: Sequence[Held], outcomes: Sequence[Outcome], *, now: datetime) -> Settlement:
+def settle(
+    queue: WorkQueue, held: Sequence[InFlightEvent], outcomes: Sequence[Outcome], *, now: datetime
+) -> Settlement:
     """Sort `held`, event by event, by `outcomes`.
 
     A retry beyond the queue's `max_attempts` is parked. `now` dates what could not be read: it has no time of its own.
@@ -50,7 +52,7 @@ def settle(queue: WorkQueue, held: Sequence[Held], outcomes: Sequence[Outcome], 
             retries.setdefault((attempts, one.delivery.content_type), []).append(one.part)
         elif isinstance(one.event, ItemParkedV1) or len(one.part) > LARGEST_PARKED_BYTES:
             settlement.dead.append(one)
-            settlement.parcels.append(_dead_letter(queue, one, _reason(outcome)[:LONGEST_REASON]))
+            settlement.messages.append(_dead_letter(queue, one, _reason(outcome)[:LONGEST_REASON]))
         else:
             settlement.parked.append(one)
             settlement.items.append(
@@ -65,7 +67,7 @@ def settle(queue: WorkQueue, held: Sequence[Held], outcomes: Sequence[Outcome], 
                 )
             )
     for (attempts, content_type), parts in retries.items():
-        settlement.parcels.extend(_retries(queue, attempts, content_type, parts))
+        settlement.messages.extend(_retries(queue, attempts, content_type, parts))
     return settlement
 
 
@@ -73,10 +75,10 @@ def _reason(outcome: Outcome) -> str:
     return outcome.reason if isinstance(outcome, Park | Retry) else ""
 
 
-def _retries(queue: WorkQueue, attempts: int, content_type: str, parts: Sequence[bytes]) -> list[Parcel]:
+def _retries(queue: WorkQueue, attempts: int, content_type: str, parts: Sequence[bytes]) -> list[OutgoingMessage]:
     retry_queue, _ = queue.retry_queue(attempts)
     return [
-        Parcel(
+        OutgoingMessage(
             exchange=DEFAULT_EXCHANGE,
             routing_key=retry_queue,
             content_type=content_type,
@@ -88,8 +90,8 @@ def _retries(queue: WorkQueue, attempts: int, content_type: str, parts: Sequence
     ]
 
 
-def _dead_letter(queue: WorkQueue, held: Held, reason: str) -> Parcel:
-    return Parcel(
+def _dead_letter(queue: WorkQueue, held: InFlightEvent, reason: str) -> OutgoingMessage:
+    return OutgoingMessage(
         exchange=DEAD_LETTER_EXCHANGE,
         routing_key=queue.name,
         content_type=held.delivery.content_type,

@@ -9,20 +9,20 @@ from aiormq.abc import DeliveredMessage
 
 from shared.contracts import AnyEvent
 from shared.errors import DependencyUnavailable
-from shared.messaging.ports import TailListener
+from shared.messaging.ports import EventListener
 from shared.messaging.rabbitmq.channels import CALL_TIMEOUT_SECONDS, ConsumingChannel, consuming_channel
-from shared.messaging.rabbitmq.connection import Link
-from shared.messaging.rabbitmq.deliveries import opened
-from shared.messaging.rabbitmq.errors import amqp_border
+from shared.messaging.rabbitmq.connection import SupervisedConnection
+from shared.messaging.rabbitmq.deliveries import unpack
+from shared.messaging.rabbitmq.errors import translate_amqp_errors
 from shared.messaging.rabbitmq.metrics import Metrics
-from shared.messaging.topology import EXCHANGE, TailQueue
+from shared.messaging.topology import EXCHANGE, SubscriptionQueue
 
 log = structlog.get_logger(__name__)
 
 PREFETCH_MESSAGES = 200
 
 
-class RabbitTail:
+class RabbitSubscription:
     """One exclusive queue and the shards it is bound to. One session task alone talks to the broker.
 
     Args:
@@ -33,11 +33,11 @@ class RabbitTail:
 
     def __init__(
         self,
-        queue: TailQueue,
-        listener: TailListener,
+        queue: SubscriptionQueue,
+        listener: EventListener,
         *,
         on_gap: Callable[[], None],
-        link: Link[AbstractConnection],
+        connection: SupervisedConnection[AbstractConnection],
         metrics: Metrics,
         names: Callable[[], str],
         bind_timeout_seconds: float,
@@ -45,7 +45,7 @@ class RabbitTail:
         self._queue = queue
         self._listener = listener
         self._on_gap = on_gap
-        self._link = link
+        self._connection = connection
         self._metrics = metrics
         self._names = names
         self._bind_timeout_seconds = bind_timeout_seconds
@@ -57,7 +57,7 @@ class RabbitTail:
         self.is_active = False
 
     async def bind(self, shard: int) -> None:
-        """Hear `shard` from now on; see `ports.Tail`."""
+        """Hear `shard` from now on; see `ports.Subscription`."""
         self._wanted.add(shard)
         self._changed.set()
         try:
@@ -68,7 +68,7 @@ class RabbitTail:
             raise DependencyUnavailable(f"{self._queue.prefix}: shard {shard} is not bound yet") from error
 
     async def unbind(self, shard: int) -> None:
-        """Stop hearing `shard`; see `ports.Tail`."""
+        """Stop hearing `shard`; see `ports.Subscription`."""
         self._wanted.discard(shard)
         self._changed.set()
 
@@ -78,7 +78,7 @@ class RabbitTail:
         Raises:
             DependencyUnavailable: the broker does not let us, or is lost.
         """
-        connection = await self._link.wait()
+        connection = await self._connection.wait()
         ended = asyncio.Event()
 
         def end() -> None:
@@ -98,7 +98,7 @@ class RabbitTail:
                 finally:
                     acking.cancel()
         except DependencyUnavailable:
-            self._link.distrust(connection)  # the exchange may be gone: it is declared with a new connection
+            self._connection.invalidate(connection)  # the exchange may be gone: it is declared with a new connection
             raise
         finally:
             self._owes_gap = self._owes_gap or bool(self._bound)
@@ -106,7 +106,7 @@ class RabbitTail:
             self._set_active(active=False)
 
     async def _declare(self, channel: ConsumingChannel) -> AbstractQueue:
-        with amqp_border(f"declaring a queue for {self._queue.prefix}"):
+        with translate_amqp_errors(f"declaring a queue for {self._queue.prefix}"):
             return await channel.channel.declare_queue(
                 self._names(),
                 exclusive=True,
@@ -123,12 +123,12 @@ class RabbitTail:
         while not ended.is_set():
             self._changed.clear()
             for shard in sorted(self._wanted - self._bound):
-                with amqp_border("binding"):
+                with translate_amqp_errors("binding"):
                     await queue.bind(EXCHANGE, self._routing_key(shard), timeout=CALL_TIMEOUT_SECONDS)
                 self._bound.add(shard)
             for shard in sorted(self._bound - self._wanted):
                 self._bound.discard(shard)  # before the answer: who wants it again meanwhile has to wait for a new one
-                with amqp_border("unbinding"):
+                with translate_amqp_errors("unbinding"):
                     await queue.unbind(EXCHANGE, self._routing_key(shard), timeout=CALL_TIMEOUT_SECONDS)
             if self._wanted <= self._bound and not ended.is_set():
                 await self._stands()
@@ -146,7 +146,7 @@ class RabbitTail:
         events: list[AnyEvent] = []
         shard = (message.routing_key or "").rpartition(".")[2]
         if shard.isdigit() and int(shard) in self._wanted:
-            for held in opened(message, arrived_at=0.0):
+            for held in unpack(message, arrived_at=0.0):
                 if held.event is None:
                     log.warning("event of a stream cannot be read", stream=self._queue.prefix, reason=held.problem)
                 else:
