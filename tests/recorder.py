@@ -1,4 +1,4 @@
-"""A handler and a listener that remember, and a bounded way to wait for what they remember."""
+"""A handler and a listener that record events, and a bounded way to wait for a condition."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -10,14 +10,14 @@ WAIT_SECONDS = 15.0
 
 
 async def eventually(condition: Callable[[], bool], *, within_seconds: float = WAIT_SECONDS) -> None:
-    """Return once `condition` holds; fail when it does not within the time."""
+    """Return once `condition` holds; raise TimeoutError if it does not in time."""
     async with asyncio.timeout(within_seconds):
-        while not condition():  # noqa: ASYNC110 - what is waited for tells nobody when it happens
+        while not condition():  # noqa: ASYNC110 - the condition sends no notification
             await asyncio.sleep(0.005)
 
 
 class Recorder:
-    """A handler that says what `decide` says of each event, and keeps what it was called with."""
+    """A handler that records its calls and returns the outcome that `decide` returns for each event."""
 
     def __init__(self, decide: Callable[[AnyEvent], Outcome] = lambda _: DONE) -> None:
         self.calls: list[list[AnyEvent]] = []
@@ -40,7 +40,7 @@ class Recorder:
 
 
 class Listener:
-    """A subscription's listener that keeps what it heard."""
+    """A listener of a subscription that records events and gaps."""
 
     def __init__(self) -> None:
         self.seen: list[AnyEvent] = []

@@ -1,4 +1,4 @@
-"""What services may rely on, whichever broker stands behind the port: one suite, every adapter."""
+"""What services can rely on, whichever adapter implements the port: one suite for all adapters."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -105,7 +105,7 @@ async def test_concurrent_publishers_all_get_through(broker: Broker) -> None:
 
 
 @pytest.mark.parametrize("parks", ["outcome", "error"])
-async def test_an_event_that_cannot_succeed_is_parked_alone(broker: Broker, parks: str) -> None:
+async def test_an_event_that_cannot_succeed_is_parked_without_its_neighbours(broker: Broker, parks: str) -> None:
     bad = builders.inbox_enriched(id="bad")
     records = Recorder()
     handled: list[str] = []
@@ -124,7 +124,7 @@ async def test_an_event_that_cannot_succeed_is_parked_alone(broker: Broker, park
     assert records.seen == [parked(bad, "it is no use" if parks == "outcome" else "PermanentError: it is no use")]
 
 
-async def test_a_parked_item_quotes_the_beginning_of_a_long_reason(broker: Broker) -> None:
+async def test_a_parked_item_keeps_the_beginning_of_a_long_reason(broker: Broker) -> None:
     bad = builders.inbox_enriched(id="bad")
     records = Recorder()
 
@@ -155,7 +155,7 @@ def parked(event: InboxEnrichedV1, reason: str) -> ItemParkedV1:
     )
 
 
-async def test_a_tail_hears_nothing_before_it_is_bound(broker: Broker) -> None:
+async def test_a_subscription_receives_nothing_before_a_shard_is_bound(broker: Broker) -> None:
     listener = Listener()
     shard = shard_of("user-1")
 
@@ -169,7 +169,7 @@ async def test_a_tail_hears_nothing_before_it_is_bound(broker: Broker) -> None:
     assert listener.gaps == 0
 
 
-async def test_a_tail_hears_the_shards_that_it_is_bound_to_and_no_others(broker: Broker) -> None:
+async def test_a_subscription_receives_its_bound_shards_and_no_others(broker: Broker) -> None:
     listener = Listener()
     users = {shard_of(f"user-{number}"): f"user-{number}" for number in range(200)}
     assert len(users) == SHARD_COUNT
@@ -181,11 +181,11 @@ async def test_a_tail_hears_the_shards_that_it_is_bound_to_and_no_others(broker:
         await broker.publish([builders.inbox_persisted(user_id=users[7], seq=2)])
         await eventually(lambda: len(listener.seen) >= 3)
 
-    heard = {event.user_id for event in listener.seen if hasattr(event, "user_id")}
-    assert heard == {users[3], users[7]}
+    received = {event.user_id for event in listener.seen if hasattr(event, "user_id")}
+    assert received == {users[3], users[7]}
 
 
-async def test_a_tail_that_was_unbound_hears_nothing_more(broker: Broker) -> None:
+async def test_an_unbound_shard_is_received_no_longer(broker: Broker) -> None:
     listener = Listener()
     stays, goes = "user-1", "user-3"
     assert shard_of(stays) != shard_of(goes)
@@ -201,7 +201,7 @@ async def test_a_tail_that_was_unbound_hears_nothing_more(broker: Broker) -> Non
     assert listener.seen == [builders.inbox_persisted(user_id=stays)]
 
 
-async def test_a_shard_that_is_bound_again_at_once_is_heard(broker: Broker) -> None:
+async def test_a_shard_that_is_bound_again_at_once_is_received(broker: Broker) -> None:
     listener = Listener()
     shard = shard_of("user-1")
 
@@ -213,12 +213,12 @@ async def test_a_shard_that_is_bound_again_at_once_is_heard(broker: Broker) -> N
                 await asyncio.sleep(0)  # unbinding is under way
             await subscription.bind(shard)
             await broker.publish([builders.inbox_persisted(seq=seq)])
-            await eventually(lambda wanted=seq: len(listener.seen) >= wanted, within_seconds=5)  # type: ignore[misc]  # a default of a lambda
+            await eventually(lambda number=seq: len(listener.seen) >= number, within_seconds=5)  # type: ignore[misc]  # a default of a lambda
 
     assert listener.gaps == 0
 
 
-async def test_every_tail_hears_everything_in_order(broker: Broker) -> None:
+async def test_every_subscription_receives_everything_in_order(broker: Broker) -> None:
     one, other = Listener(), Listener()
     events = [builders.inbox_persisted(seq=number) for number in range(1, 301)]
 
@@ -235,7 +235,7 @@ async def test_every_tail_hears_everything_in_order(broker: Broker) -> None:
     assert one.seen == other.seen == events
 
 
-async def test_types_that_need_no_keeping_together_are_heard_on_shard_0(broker: Broker) -> None:
+async def test_types_without_a_shard_key_use_shard_0(broker: Broker) -> None:
     listener = Listener()
 
     async with broker.subscribe(ENRICHER_ACCOUNTS, listener, on_gap=listener.on_gap) as subscription:
@@ -246,11 +246,11 @@ async def test_types_that_need_no_keeping_together_are_heard_on_shard_0(broker: 
     assert listener.seen == [builders.account_changed()]
 
 
-async def test_a_stream_that_nobody_hears_may_be_published(broker: Broker) -> None:
+async def test_events_without_a_subscriber_can_be_published(broker: Broker) -> None:
     await broker.publish([builders.account_changed(), builders.inbox_persisted()])
 
 
-async def test_publishing_nothing_is_no_error(broker: Broker) -> None:
+async def test_publishing_no_events_succeeds(broker: Broker) -> None:
     await broker.publish([])
 
 
@@ -273,7 +273,7 @@ async def test_leaving_lets_a_running_call_finish(broker: Broker) -> None:
     assert finished == ["a"]
 
 
-async def test_a_broker_that_was_left_refuses() -> None:
+async def test_a_closed_broker_refuses_to_publish() -> None:
     async with LocalBroker() as broker:
         pass
 

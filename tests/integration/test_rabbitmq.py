@@ -1,4 +1,4 @@
-"""What only a broker with queues on disk can promise: on a real RabbitMQ."""
+"""What only a broker with queues on disk can guarantee, tested with a real RabbitMQ."""
 
 import asyncio
 from collections import Counter
@@ -38,13 +38,11 @@ async def messages_in(channel: AbstractChannel, queue: str) -> int:
 
 async def until_something_is_in(channel: AbstractChannel, queue: str) -> None:
     async with asyncio.timeout(10):
-        while await messages_in(channel, queue) == 0:  # noqa: ASYNC110 - the broker tells only who asks
+        while await messages_in(channel, queue) == 0:  # noqa: ASYNC110 - the broker sends no notification
             await asyncio.sleep(0.01)
 
 
-async def test_a_failing_event_is_tried_again_after_each_delay_and_then_parked(
-    amqp_url: str, quick: QuickQueues
-) -> None:
+async def test_a_failing_event_is_retried_after_each_delay_and_then_parked(amqp_url: str, quick: QuickQueues) -> None:
     loop = asyncio.get_running_loop()
     times: list[float] = []
     records = Recorder()
@@ -63,7 +61,7 @@ async def test_a_failing_event_is_tried_again_after_each_delay_and_then_parked(
 
     pauses = [later - earlier for earlier, later in pairwise(times)]
     assert len(pauses) == quick.inbox.max_attempts - 1
-    assert all(wanted <= pause < wanted + 1 for wanted, pause in zip((0.2, 0.4, 0.4), pauses, strict=True))
+    assert all(delay <= pause < delay + 1 for delay, pause in zip((0.2, 0.4, 0.4), pauses, strict=True))
     [item] = records.seen
     assert isinstance(item, ItemParkedV1)
     assert (item.attempts, item.reason) == (quick.inbox.max_attempts, "not now")
@@ -103,7 +101,7 @@ def outcomes(registry: CollectorRegistry, queue: WorkQueue, outcome: str) -> flo
     return registry.get_sample_value("switchboard_broker_events_total", labels) or 0
 
 
-async def test_what_is_away_is_waited_for_without_counting_an_attempt(amqp_url: str, quick: QuickQueues) -> None:
+async def test_waiting_for_a_dependency_counts_no_attempt(amqp_url: str, quick: QuickQueues) -> None:
     registry = CollectorRegistry()
     calls = 0
 
@@ -111,7 +109,7 @@ async def test_what_is_away_is_waited_for_without_counting_an_attempt(amqp_url: 
         nonlocal calls
         calls += 1
         if calls <= quick.inbox.max_attempts:
-            raise DependencyUnavailable("Postgres is away")
+            raise DependencyUnavailable("Postgres is unavailable")
         return [DONE for _ in events]
 
     async with connected(amqp_url, quick, registry=registry) as broker, broker.consume(quick.inbox, handler):
@@ -125,31 +123,31 @@ async def test_what_is_away_is_waited_for_without_counting_an_attempt(amqp_url: 
     assert registry.get_sample_value("switchboard_broker_holding", {"queue": quick.inbox.name}) == 0
 
 
-async def test_what_is_held_for_too_long_returns_to_the_queue_and_comes_again(
+async def test_events_held_for_too_long_return_to_the_queue_and_are_delivered_again(
     amqp_url: str, quick: QuickQueues
 ) -> None:
-    is_away = True
+    is_unavailable = True
     handler = Recorder()
 
-    async def away_at_first(events: Sequence[AnyEvent]) -> Sequence[Outcome]:
-        if is_away:
-            raise DependencyUnavailable("Postgres is away")
+    async def unavailable_at_first(events: Sequence[AnyEvent]) -> Sequence[Outcome]:
+        if is_unavailable:
+            raise DependencyUnavailable("Postgres is unavailable")
         return await handler(events)
 
     async with (
         connected(amqp_url, quick, hold_limit_seconds=0.2) as broker,
         channel_to(amqp_url) as channel,
-        broker.consume(quick.inbox, away_at_first),
+        broker.consume(quick.inbox, unavailable_at_first),
     ):
         await broker.publish([builders.inbox_enriched()])
         await until_something_is_in(channel, quick.inbox.name)
-        is_away = False
+        is_unavailable = False
         await handler.wait_for(1)
 
     assert handler.seen == [builders.inbox_enriched()]
 
 
-async def test_finished_events_are_gone_and_unfinished_ones_return_when_consuming_ends(
+async def test_only_unfinished_events_return_to_the_queue_when_consuming_ends(
     amqp_url: str, quick: QuickQueues
 ) -> None:
     never = asyncio.Event()
@@ -174,7 +172,7 @@ async def test_finished_events_are_gone_and_unfinished_ones_return_when_consumin
     assert second.ids == ["stuck"]
 
 
-async def test_bytes_that_are_no_events_are_parked_alone(amqp_url: str, quick: QuickQueues) -> None:
+async def test_unreadable_bytes_are_parked_without_their_neighbours(amqp_url: str, quick: QuickQueues) -> None:
     good = builders.inbox_enriched()
     handler, records = Recorder(), Recorder()
 
@@ -195,9 +193,7 @@ async def test_bytes_that_are_no_events_are_parked_alone(amqp_url: str, quick: Q
     assert originals == {b"no array", b'{"type":"of.tomorrow.v9"}', b"[]"}
 
 
-async def test_a_parked_item_that_cannot_be_handled_ends_in_the_dead_letter_queue(
-    amqp_url: str, quick: QuickQueues
-) -> None:
+async def test_a_parked_item_that_cannot_be_handled_is_dead_lettered(amqp_url: str, quick: QuickQueues) -> None:
     handler = Recorder(lambda event: Park("no room") if isinstance(event, ItemParkedV1) else DONE)
 
     async with (
@@ -212,7 +208,7 @@ async def test_a_parked_item_that_cannot_be_handled_ends_in_the_dead_letter_queu
     assert len(handler.seen) == 2
 
 
-async def test_what_cannot_be_parked_yet_is_held_until_it_can(amqp_url: str, quick: QuickQueues) -> None:
+async def test_an_event_that_cannot_be_parked_yet_is_held_until_it_can(amqp_url: str, quick: QuickQueues) -> None:
     handler, records = Recorder(lambda _: Park("it is no use")), Recorder()
 
     async with connected(amqp_url, quick) as broker, channel_to(amqp_url) as channel:
@@ -226,7 +222,7 @@ async def test_what_cannot_be_parked_yet_is_held_until_it_can(amqp_url: str, qui
     assert len(handler.seen) == len(records.seen) == 1
 
 
-async def test_an_event_that_no_queue_takes_is_an_error(amqp_url: str, quick: QuickQueues) -> None:
+async def test_publishing_an_event_that_no_queue_receives_is_an_error(amqp_url: str, quick: QuickQueues) -> None:
     registry = CollectorRegistry()
 
     async with connected(amqp_url, quick, registry=registry) as broker, channel_to(amqp_url) as channel:
@@ -238,9 +234,7 @@ async def test_an_event_that_no_queue_takes_is_an_error(amqp_url: str, quick: Qu
     assert registry.get_sample_value("switchboard_broker_unconfirmed_total", {"reason": "returned"}) == 1
 
 
-async def test_a_queue_that_was_deleted_is_declared_again_by_who_publishes_to_it(
-    amqp_url: str, quick: QuickQueues
-) -> None:
+async def test_a_publisher_declares_a_deleted_queue_again(amqp_url: str, quick: QuickQueues) -> None:
     async with connected(amqp_url, quick) as broker, channel_to(amqp_url) as channel:
         await channel.queue_delete(quick.inbox.name)
         with pytest.raises(DependencyUnavailable):
@@ -251,7 +245,7 @@ async def test_a_queue_that_was_deleted_is_declared_again_by_who_publishes_to_it
         assert await messages_in(channel, quick.inbox.name) == 1
 
 
-async def test_a_queue_that_was_deleted_is_declared_again_by_who_consumes_it(amqp_url: str, quick: QuickQueues) -> None:
+async def test_a_consumer_declares_a_deleted_queue_again(amqp_url: str, quick: QuickQueues) -> None:
     handler = Recorder()
 
     async with (
@@ -267,9 +261,7 @@ async def test_a_queue_that_was_deleted_is_declared_again_by_who_consumes_it(amq
         await handler.wait_for(1)
 
 
-async def test_a_queue_that_was_deleted_before_it_is_consumed_is_declared_again(
-    amqp_url: str, quick: QuickQueues
-) -> None:
+async def test_a_queue_deleted_before_it_is_consumed_is_declared_again(amqp_url: str, quick: QuickQueues) -> None:
     async with (
         connected(amqp_url, quick) as broker,
         channel_to(amqp_url) as channel,
@@ -303,7 +295,7 @@ async def publish_one_by_one(broker: RabbitBroker, number: int) -> None:
         await broker.publish([builders.inbox_enriched()])
 
 
-async def test_a_full_queue_refuses(amqp_url: str, quick: QuickQueues) -> None:
+async def test_a_full_queue_rejects(amqp_url: str, quick: QuickQueues) -> None:
     registry = CollectorRegistry()
 
     async with connected(amqp_url, quick, registry=registry, bounds=QueueBounds(max_messages=5)) as broker:

@@ -1,4 +1,4 @@
-"""What happens when a real RabbitMQ is late, killed or frozen; each test has a node of its own."""
+"""A real RabbitMQ that starts late, is killed or freezes; each test has a node of its own."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ from tests.recorder import Listener, Recorder, eventually
 pytestmark = pytest.mark.rabbitmq
 
 
-async def test_a_broker_that_comes_late_is_used_when_it_is_there(
+async def test_a_broker_that_starts_late_is_used_once_it_is_there(
     fragile_rabbitmq: RabbitServer, quick: QuickQueues
 ) -> None:
     handler, listener = Recorder(), Listener()
@@ -44,7 +44,7 @@ async def test_a_broker_that_comes_late_is_used_when_it_is_there(
     assert listener.gaps == 1
 
 
-async def test_what_was_confirmed_outlives_a_kill_and_everything_stands_again(
+async def test_confirmed_events_survive_a_kill_and_everything_is_restored(
     fragile_rabbitmq: RabbitServer, quick: QuickQueues
 ) -> None:
     confirmed: list[str] = []
@@ -83,7 +83,7 @@ async def test_what_was_confirmed_outlives_a_kill_and_everything_stands_again(
         await eventually(lambda: len(listener.seen) == 1)
 
 
-async def test_a_frozen_broker_is_an_error_in_time_and_is_used_again_when_it_thaws(
+async def test_a_frozen_broker_is_an_error_after_a_bounded_time_and_is_used_again_later(
     fragile_rabbitmq: RabbitServer, quick: QuickQueues
 ) -> None:
     loop = asyncio.get_running_loop()

@@ -35,7 +35,7 @@ async def settled() -> None:
         await asyncio.sleep(0)
 
 
-async def test_a_task_that_ends_by_itself_in_whatever_way_is_named_and_counted() -> None:
+async def test_a_task_that_ends_by_itself_is_counted_and_reported() -> None:
     counted: list[str] = []
     background = BackgroundTasks(on_ended=counted.append)
     async with background.run({"one": broken(), "two": returning(), "three": cancelled(), "four": for_ever()}):
@@ -48,7 +48,7 @@ async def test_a_task_that_ends_by_itself_in_whatever_way_is_named_and_counted()
     assert sentences[0] == "A background task has stopped because of a bug, restart this process: one."
 
 
-async def test_tasks_that_are_told_to_end_have_ended_well() -> None:
+async def test_a_task_that_is_told_to_stop_is_not_reported() -> None:
     background = BackgroundTasks()
     async with background.run({"one": for_ever()}), background.run({"two": for_ever()}):
         await asyncio.sleep(0)
@@ -59,7 +59,7 @@ async def test_tasks_that_are_told_to_end_have_ended_well() -> None:
 
 
 @pytest.mark.parametrize("session", [broken, returning, cancelled, unavailable])
-async def test_a_session_is_run_again_however_it_ends(session: Callable[[], Awaitable[None]]) -> None:
+async def test_a_session_is_restarted_however_it_ends(session: Callable[[], Awaitable[None]]) -> None:
     runs = 0
     enough = asyncio.Event()
 

@@ -1,4 +1,4 @@
-"""Gathering while few sends are in flight: nothing lost, nothing out of order, nobody told a lie."""
+"""Batches collected while sends are in flight: nothing is lost, out of order or reported wrongly."""
 
 import asyncio
 from collections import defaultdict
@@ -18,18 +18,18 @@ Item = tuple[int, int]
 
 
 class Sender:
-    """Keeps what it sends; fails for the batches that hold an item in `poison`."""
+    """Records what it sends; fails for batches that contain an item of `poison`."""
 
     def __init__(self, poison: set[int] | None = None) -> None:
         self.batches: list[tuple[str, list[Item]]] = []
         self.in_flight = 0
-        self.most_in_flight = 0
+        self.max_in_flight = 0
         self._poison = poison or set()
 
     async def __call__(self, key: str, batch: Sequence[Item]) -> None:
         self.batches.append((key, list(batch)))
         self.in_flight += 1
-        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        self.max_in_flight = max(self.max_in_flight, self.in_flight)
         for _ in range(len(batch) % 3):
             await asyncio.sleep(0)
         self.in_flight -= 1
@@ -37,13 +37,13 @@ class Sender:
             raise DependencyUnavailable("poison")
 
 
-def committing(sender: Sender, *, waiting_limit_bytes: int = 1_000_000) -> Batcher[Item]:
+def batcher_for(sender: Sender, *, waiting_limit_bytes: int = 1_000_000) -> Batcher[Item]:
     return Batcher(sender, max_items=4, target_bytes=100, in_flight_limit=2, waiting_limit_bytes=waiting_limit_bytes)
 
 
 async def submit_all(calls: Sequence[Sequence[tuple[str, int]]], sender: Sender) -> list[BaseException | None]:
-    """Submit every call at once; return how each of them ended."""
-    batcher = committing(sender)
+    """Submit all calls at once; return the error of each, or None."""
+    batcher = batcher_for(sender)
     number = 0
     running = []
     for call in calls:
@@ -74,12 +74,12 @@ def test_everything_is_sent_once_and_in_order_within_its_key(calls: list[list[tu
 
 
 @given(CALLS)
-def test_bounds_hold(calls: list[list[tuple[str, int]]]) -> None:
+def test_limits_are_kept(calls: list[list[tuple[str, int]]]) -> None:
     sender = Sender()
 
     asyncio.run(submit_all(calls, sender))
 
-    assert sender.most_in_flight <= 2
+    assert sender.max_in_flight <= 2
     for _, batch in sender.batches:
         assert 1 <= len(batch) <= 4
         assert len(batch) == 1 or sum(size for _, size in batch) <= 100
@@ -106,17 +106,17 @@ def test_a_failure_reaches_the_callers_of_its_batch_and_no_others(
             assert mine <= sent
 
 
-async def test_an_item_larger_than_the_target_goes_alone() -> None:
+async def test_an_item_larger_than_the_target_gets_its_own_batch() -> None:
     sender = Sender()
 
-    await committing(sender).submit([("a", (0, 10), 10), ("a", (1, 5000), 5000), ("a", (2, 10), 10)])
+    await batcher_for(sender).submit([("a", (0, 10), 10), ("a", (1, 5000), 5000), ("a", (2, 10), 10)])
 
     assert [[number for number, _ in batch] for _, batch in sender.batches] == [[0], [1], [2]]
 
 
 async def test_a_lone_item_is_sent_at_once() -> None:
     sender = Sender()
-    submitting = asyncio.create_task(committing(sender).submit([("a", (0, 1), 1)]))
+    submitting = asyncio.create_task(batcher_for(sender).submit([("a", (0, 1), 1)]))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
 
@@ -125,7 +125,7 @@ async def test_a_lone_item_is_sent_at_once() -> None:
 
 
 class Gate:
-    """A sender that lets nothing through until it is opened."""
+    """A sender that waits until it is opened."""
 
     def __init__(self) -> None:
         self.open = asyncio.Event()
@@ -136,7 +136,7 @@ class Gate:
         self.sent.extend(number for number, _ in batch)
 
 
-async def test_too_much_waiting_is_refused_at_once() -> None:
+async def test_submitting_fails_at_once_while_too_much_is_waiting() -> None:
     gate = Gate()
     batcher = Batcher(gate, max_items=1, target_bytes=100, in_flight_limit=1, waiting_limit_bytes=20)
     running = [asyncio.create_task(batcher.submit([("a", (number, 10), 10)])) for number in range(3)]
@@ -150,7 +150,7 @@ async def test_too_much_waiting_is_refused_at_once() -> None:
     assert gate.sent == [0, 1, 2]
 
 
-async def test_what_nobody_waits_for_any_more_is_not_sent() -> None:
+async def test_items_that_nobody_waits_for_are_not_sent() -> None:
     gate = Gate()
     batcher = Batcher(gate, max_items=1, target_bytes=100, in_flight_limit=1, waiting_limit_bytes=30)
     running = [asyncio.create_task(batcher.submit([("a", (number, 10), 10)])) for number in range(3)]
@@ -165,7 +165,7 @@ async def test_what_nobody_waits_for_any_more_is_not_sent() -> None:
     assert gate.sent == [0, 2, 3]
 
 
-async def test_a_send_that_is_cancelled_from_inside_is_an_error_to_its_callers() -> None:
+async def test_callers_of_a_cancelled_send_get_an_error() -> None:
     async def send(_: str, __: Sequence[Item]) -> None:
         raise asyncio.CancelledError
 

@@ -48,15 +48,15 @@ async def test_every_event_gets_its_own_outcome(kinds: dict[int, str]) -> None:
     assert handler.handled == [event.id for place, event in enumerate(EVENTS) if place not in kinds]
 
 
-async def test_a_bug_is_retried_because_the_next_version_may_not_have_it() -> None:
+async def test_a_bug_is_retried_because_the_next_version_may_fix_it() -> None:
     outcomes = await apply_error_policy(Failing({1: ZeroDivisionError("a bug")}), EVENTS[:2])
 
     assert outcomes == [DONE, Retry("ZeroDivisionError: a bug")]
 
 
-async def test_a_dependency_that_is_away_condemns_no_event() -> None:
+async def test_an_unavailable_dependency_parks_no_event() -> None:
     with pytest.raises(DependencyUnavailable):
-        await apply_error_policy(Failing({5: PermanentError("never"), 10: DependencyUnavailable("away")}), EVENTS)
+        await apply_error_policy(Failing({5: PermanentError("never"), 10: DependencyUnavailable("down")}), EVENTS)
 
 
 async def test_a_handler_that_returns_the_wrong_number_of_outcomes_is_a_bug() -> None:

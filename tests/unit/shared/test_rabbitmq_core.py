@@ -1,4 +1,4 @@
-"""What the RabbitMQ adapter decides, without a broker."""
+"""The decisions of the RabbitMQ adapter, without a broker."""
 
 from dataclasses import replace
 from random import Random
@@ -26,7 +26,7 @@ OUTCOME = st.sampled_from([DONE, Retry("later"), Park("never")])
 
 
 @given(st.permutations(range(1, 30)), st.data())
-def test_only_what_is_wholly_finished_is_acknowledged(tags: list[int], data: st.DataObject) -> None:
+def test_only_finished_deliveries_are_acknowledged(tags: list[int], data: st.DataObject) -> None:
     window = AckWindow()
     finished: set[int] = set()
     acknowledged = 0
@@ -46,7 +46,7 @@ def test_only_what_is_wholly_finished_is_acknowledged(tags: list[int], data: st.
 
 
 def events_of(tag: int, size: int, *, failures: int = 0) -> list[InFlightEvent]:
-    delivery = Delivery(tag=tag, arrived_at=0.0, failures=failures, content_type=Wire.JSON, left=size)
+    delivery = Delivery(tag=tag, arrived_at=0.0, failures=failures, content_type=Wire.JSON, unfinished=size)
     events = [builders.inbox_enriched(id=f"{tag}-{number}") for number in range(size)]
     return [InFlightEvent(delivery, encode(event), event) for event in events]
 
@@ -60,12 +60,12 @@ def test_a_delivery_is_acknowledged_with_its_last_event(sizes: list[int], random
 
     for one in held:
         top = acknowledgements.finish([one]) or top
-        unfinished = [other.delivery.tag for other in held if other.delivery.left]
+        unfinished = [other.delivery.tag for other in held if other.delivery.unfinished]
         assert top == min(unfinished, default=len(sizes) + 1) - 1
 
 
 @given(st.lists(st.tuples(OUTCOME, st.integers(min_value=0, max_value=12)), max_size=100))
-def test_every_event_ends_in_one_place(cases: list[tuple[Outcome, int]]) -> None:
+def test_every_event_ends_in_exactly_one_place(cases: list[tuple[Outcome, int]]) -> None:
     held = [events_of(tag, 1, failures=failures)[0] for tag, (_, failures) in enumerate(cases, start=1)]
 
     settlement = settle(STORE_INBOX, held, [outcome for outcome, _ in cases], now=NOON)
@@ -109,8 +109,8 @@ def test_parking_the_same_event_again_gives_the_same_item() -> None:
     assert once == again
 
 
-def test_what_could_not_be_read_is_parked_as_it_came() -> None:
-    delivery = Delivery(tag=1, arrived_at=0.0, failures=0, content_type="text/plain", left=1)
+def test_an_unreadable_event_is_parked_unchanged() -> None:
+    delivery = Delivery(tag=1, arrived_at=0.0, failures=0, content_type="text/plain", unfinished=1)
     held = InFlightEvent(delivery, b"what?", None, "not an array")
 
     [item] = settle(STORE_INBOX, [held], [Park("not an array")], now=NOON).items
@@ -121,7 +121,7 @@ def test_what_could_not_be_read_is_parked_as_it_came() -> None:
 
 def test_a_parked_item_is_never_parked_itself() -> None:
     event = builders.item_parked()
-    delivery = Delivery(tag=1, arrived_at=0.0, failures=0, content_type=Wire.MSGPACK, left=1)
+    delivery = Delivery(tag=1, arrived_at=0.0, failures=0, content_type=Wire.MSGPACK, unfinished=1)
     held = InFlightEvent(delivery, encode(event), event)
 
     settlement = settle(STORE_RECORDS, [held], [Park("no room")], now=NOON)
@@ -134,8 +134,8 @@ def test_a_parked_item_is_never_parked_itself() -> None:
     assert not any(isinstance(item, ItemParkedV1) for item in given_up.items)
 
 
-def test_what_is_too_large_to_be_parked_goes_to_the_dead_letters() -> None:
-    delivery = Delivery(tag=1, arrived_at=0.0, failures=0, content_type=Wire.JSON, left=1)
+def test_an_event_too_large_to_park_is_dead_lettered() -> None:
+    delivery = Delivery(tag=1, arrived_at=0.0, failures=0, content_type=Wire.JSON, unfinished=1)
     held = InFlightEvent(delivery, bytes(LARGEST_PARKED_BYTES + 1), None, "not an array")
 
     settlement = settle(STORE_INBOX, [held], [Park("x" * 100_000)], now=NOON)

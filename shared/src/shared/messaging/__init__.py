@@ -1,1 +1,1 @@
-"""Messaging: one port, two adapters. Services import the port; only wiring imports an adapter."""
+"""Messaging: one port and two adapters. Services import the port; only the wiring of a process imports an adapter."""

@@ -1,4 +1,4 @@
-"""Timer-less group commit: send at once while few sends are in flight, otherwise gather what has come."""
+"""Batching without a timer (group commit): send at once while few batches are in flight, otherwise collect."""
 
 import asyncio
 from collections import deque
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class _Call:
-    """One caller waiting for all of its items."""
+    """One caller that waits until all of its items are sent."""
 
     __slots__ = ("_left", "done")
 
@@ -21,7 +21,7 @@ class _Call:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def settle(self, error: BaseException | None) -> None:
-        """Count one item off: sent, or lost with `error`."""
+        """Count one item as sent, or as failed with `error`."""
         self._left -= 1
         if self.done.done():
             return
@@ -32,17 +32,17 @@ class _Call:
 
 
 class Batcher(Generic[T]):
-    """Gathers items per key into batches and sends at most `in_flight_limit` batches at once.
+    """Collects items per key into batches and sends at most `in_flight_limit` batches at once.
 
-    A key's batches start in order. Lanes take turns, so a busy key cannot starve the others. Items whose caller has
-    stopped waiting before their turn are dropped: when sending is slow, only what somebody still waits for is sent.
+    The batches of one key start in order. Keys take turns, so a busy key cannot starve the others. Items whose caller
+    has given up before their turn are dropped: when sending is slow, only items that somebody still waits for are sent.
 
     Args:
-        send: sends one batch of one key; raises when it is not known to be safe. Must end within a bounded time.
-        max_items: most items in one batch.
-        target_bytes: a batch is closed before it passes this; one item may be larger.
-        in_flight_limit: batches being sent at once; what comes meanwhile gathers.
-        waiting_limit_bytes: beyond this much waiting, `submit` refuses at once.
+        send: sends one batch of one key; raises if the batch is not known to be safe. Must end within a bounded time.
+        max_items: the maximum number of items in a batch.
+        target_bytes: a batch is closed before it exceeds this; a single item may be larger.
+        in_flight_limit: the maximum number of batches sent at once. Items that arrive meanwhile are collected.
+        waiting_limit_bytes: while more than this is waiting, `submit` fails at once.
     """
 
     def __init__(
@@ -64,16 +64,19 @@ class Batcher(Generic[T]):
         self._in_flight: set[asyncio.Task[None]] = set()
 
     async def submit(self, items: Sequence[tuple[str, T, int]]) -> None:
-        """Return once every one of `items`, each (key, item, bytes), has been sent.
+        """Return once all `items` have been sent.
+
+        Args:
+            items: tuples of key, item and size in bytes.
 
         Raises:
             DependencyUnavailable: too much is waiting already.
-            Whatever `send` raised for a batch that held one of them.
+            Exception: whatever `send` raised for a batch that contained one of `items`.
         """
         if not items:
             return
         if self._waiting_bytes >= self._waiting_limit_bytes:
-            raise DependencyUnavailable(f"{self._waiting_bytes} bytes wait to be sent already")
+            raise DependencyUnavailable(f"{self._waiting_bytes} bytes are already waiting to be sent")
         call = _Call(len(items))
         for key, item, size in items:
             self._lanes.setdefault(key, deque()).append((item, size, call))
@@ -82,7 +85,7 @@ class Batcher(Generic[T]):
         await call.done
 
     async def drain(self) -> None:
-        """Return once nothing waits and nothing is in flight."""
+        """Return once nothing is waiting or in flight."""
         while self._in_flight:
             await asyncio.wait(self._in_flight)
 
@@ -94,19 +97,19 @@ class Batcher(Generic[T]):
                 continue
             task = asyncio.get_running_loop().create_task(self._send(key, [item for item, _, _ in batch]))
             self._in_flight.add(task)
-            task.add_done_callback(partial(self._ended, batch))
+            task.add_done_callback(partial(self._on_sent, batch))
 
     def _take(self, key: str) -> list[tuple[T, int, _Call]]:
-        """Cut the next batch off a lane; a lane with more left goes to the end of the line."""
+        """Cut the next batch off a lane. A lane with items left goes to the end of the queue of lanes."""
         lane = self._lanes.pop(key)
         batch: list[tuple[T, int, _Call]] = []
         size = 0
         while lane and len(batch) < self._max_items:
             _, item_size, call = lane[0]
-            is_wanted = not call.done.done()
-            if is_wanted and batch and size + item_size > self._target_bytes:
+            is_pending = not call.done.done()
+            if is_pending and batch and size + item_size > self._target_bytes:
                 break
-            if is_wanted:
+            if is_pending:
                 batch.append(lane[0])
                 size += item_size
             lane.popleft()
@@ -115,7 +118,7 @@ class Batcher(Generic[T]):
             self._lanes[key] = lane
         return batch
 
-    def _ended(self, batch: Sequence[tuple[T, int, _Call]], task: asyncio.Task[None]) -> None:
+    def _on_sent(self, batch: Sequence[tuple[T, int, _Call]], task: asyncio.Task[None]) -> None:
         self._in_flight.discard(task)
         error = DependencyUnavailable("sending was cancelled") if task.cancelled() else task.exception()
         for _, _, call in batch:

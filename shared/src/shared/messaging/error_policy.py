@@ -1,4 +1,4 @@
-"""Turns what a handler did into one outcome per event: one of the two places that catch `Exception`."""
+"""Turns what a handler did into one outcome per event. One of the two places that catch `Exception`."""
 
 from collections.abc import Sequence
 
@@ -13,20 +13,20 @@ log = structlog.get_logger(__name__)
 
 
 async def apply_error_policy(handler: Handler, events: Sequence[AnyEvent]) -> list[Outcome]:
-    """Run `handler` on `events` and return an outcome for each.
+    """Run `handler` on `events` and return one outcome per event, in order.
 
-    A batch that fails as a whole is halved until what causes the failure stands alone, so one bad event never costs its
-    neighbours; handlers are idempotent, so seeing an event twice does no harm.
+    A batch that fails as a whole is halved until the event that causes the failure is alone, so one bad event never
+    costs its neighbours. Handlers are idempotent, so it does no harm that they see an event twice.
 
     Raises:
-        DependencyUnavailable: nothing is wrong with the events; hold them.
+        DependencyUnavailable: nothing is wrong with the events; hold them and retry.
     """
     try:
         outcomes = list(await handler(events))
         assert len(outcomes) == len(events), f"{len(outcomes)} outcomes for {len(events)} events"
     except DependencyUnavailable:
         raise
-    except Exception as error:  # noqa: BLE001 - the place that judges every error of a handler
+    except Exception as error:  # noqa: BLE001 - the place that decides about every error of a handler
         if len(events) > 1:
             middle = len(events) // 2
             halves = events[:middle], events[middle:]

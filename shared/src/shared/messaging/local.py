@@ -1,8 +1,8 @@
 """The broker inside one process: `publish` returns when every handler of the event has returned.
 
-There is no queue, hence nothing that could be lost with the process: a webhook is answered 200 when what it brought is
-stored, and 503 otherwise, so that the platform sends it again. One attempt, one deadline. What must outlive the process
-(parked items, waiting webhooks, later look-ups) is the store's business here as with RabbitMQ.
+There is no queue, so nothing can be lost with the process: a webhook is answered 200 when its items are stored, and 503
+otherwise, so that the platform sends it again. There is one attempt and one deadline. What must outlive the process
+(parked items, waiting webhooks, later look-ups) is kept by the store, as with RabbitMQ.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ class _Delivery:
 
 
 class _LocalSubscription:
-    """Hears the shards that are bound."""
+    """Passes on the events of the bound shards; see `ports.Subscription`."""
 
     def __init__(self, queue: SubscriptionQueue, listener: EventListener) -> None:
         self._queue = queue
@@ -53,10 +53,10 @@ class _LocalSubscription:
         self._shards.discard(shard)
 
     def offer(self, events: Sequence[Event]) -> None:
-        """Hand over those of `events` that are heard here."""
-        heard = [event for event in events if isinstance(event, self._queue.event) and _shard(event) in self._shards]
-        if heard:
-            self._listener(heard)  # type: ignore[arg-type]  # a SubscriptionQueue names one of AnyEvent
+        """Pass on those of `events` that are of a bound shard."""
+        bound = [event for event in events if isinstance(event, self._queue.event) and _shard(event) in self._shards]
+        if bound:
+            self._listener(bound)  # type: ignore[arg-type]  # a SubscriptionQueue names one of AnyEvent
 
 
 def _shard(event: Event) -> int:
@@ -65,38 +65,38 @@ def _shard(event: Event) -> int:
 
 
 class LocalBroker:
-    """The port in one process; an async context manager.
+    """Implements the port within one process; an async context manager.
 
     Args:
-        deadline_seconds: how long `publish` waits for all handlers. Their work goes on; the publisher is told that it
-            is not known to be safe.
+        deadline_seconds: how long `publish` waits for all handlers. After it the handlers go on, and the publisher is
+            told that the events are not known to be safe.
     """
 
     def __init__(self, *, deadline_seconds: float = 4.0) -> None:
         self._deadline_seconds = deadline_seconds
-        self._lanes: dict[str, tuple[WorkQueue, Batcher[_Delivery]]] = {}
+        self._queues: dict[str, tuple[WorkQueue, Batcher[_Delivery]]] = {}
         self._subscriptions: list[_LocalSubscription] = []
-        self._open = False
+        self._is_open = False
 
     async def __aenter__(self) -> Self:
-        self._open = True
+        self._is_open = True
         return self
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._open = False
+        self._is_open = False
 
     @property
     def is_ready(self) -> bool:
-        """Whether it is open: nothing else can be away."""
-        return self._open
+        """Whether it is open; nothing else can be unavailable."""
+        return self._is_open
 
     async def publish(self, events: Sequence[Event]) -> None:
-        """Hand every event to its handlers and listeners; see `ports.Publisher`."""
+        """Pass every event to its handlers and listeners; see `ports.Publisher`."""
         try:
             async with asyncio.timeout(self._deadline_seconds):
-                deliveries = await self._hand_out(events)
+                deliveries = await self._handle_all(events)
         except TimeoutError as error:
             raise DependencyUnavailable(f"not handled within {self._deadline_seconds:g} s") from error
         failures = [delivery.outcome for delivery in deliveries if isinstance(delivery.outcome, Retry)]
@@ -105,41 +105,41 @@ class LocalBroker:
         for subscription in self._subscriptions:
             subscription.offer(events)
 
-    async def _hand_out(self, events: Sequence[Event]) -> list[_Delivery]:
+    async def _handle_all(self, events: Sequence[Event]) -> list[_Delivery]:
         for event in events:
-            if has_work_queue(type(event)) and not any(type(event) in q.events for q, _ in self._lanes.values()):
-                raise DependencyUnavailable(f"nobody handles {event.type_name()} yet")
-        handed: dict[str, list[_Delivery]] = {
+            if has_work_queue(type(event)) and not any(type(event) in q.events for q, _ in self._queues.values()):
+                raise DependencyUnavailable(f"no handler for {event.type_name()} yet")
+        by_queue: dict[str, list[_Delivery]] = {
             queue.name: [_Delivery(event) for event in events if type(event) in queue.events]
-            for queue, _ in self._lanes.values()
+            for queue, _ in self._queues.values()
         }
         await asyncio.gather(
             *(
-                self._lanes[name][1].submit([(name, delivery, 1) for delivery in deliveries])
-                for name, deliveries in handed.items()
+                self._queues[name][1].submit([(name, delivery, 1) for delivery in deliveries])
+                for name, deliveries in by_queue.items()
                 if deliveries
             )
         )
-        return [delivery for deliveries in handed.values() for delivery in deliveries]
+        return [delivery for deliveries in by_queue.values() for delivery in deliveries]
 
     @asynccontextmanager
     async def consume(self, queue: WorkQueue, handler: Handler) -> AsyncIterator[None]:
-        """Handle `queue`'s events while the context lasts; see `ports.Broker`."""
-        lane = Batcher[_Delivery](
+        """Handle the events of `queue` while the context lasts; see `ports.Broker`."""
+        batcher = Batcher[_Delivery](
             partial(self._handle, queue, handler),
             max_items=queue.max_events_per_call,
             target_bytes=queue.max_events_per_call,
             in_flight_limit=queue.concurrent_calls,
-            waiting_limit_bytes=_WAITING_LIMIT_EVENTS,  # every event counts 1
+            waiting_limit_bytes=_WAITING_LIMIT_EVENTS,  # every event counts as 1
         )
-        self._lanes[queue.name] = (queue, lane)
+        self._queues[queue.name] = (queue, batcher)
         try:
             yield
         finally:
-            del self._lanes[queue.name]
+            del self._queues[queue.name]
             try:
                 async with asyncio.timeout(_DRAIN_SECONDS):
-                    await lane.drain()
+                    await batcher.drain()
             except TimeoutError:
                 log.warning("handlers still running at shutdown", queue=queue.name)
 
@@ -147,7 +147,7 @@ class LocalBroker:
     async def subscribe(
         self, queue: SubscriptionQueue, listener: EventListener, *, on_gap: Callable[[], None]
     ) -> AsyncIterator[_LocalSubscription]:
-        """Hear `queue`'s events while the context lasts; nothing can be missed, so `on_gap` is never called."""
+        """Pass on the events of `queue` while the context lasts. None can be missed, so `on_gap` is never called."""
         del on_gap
         subscription = _LocalSubscription(queue, listener)
         self._subscriptions.append(subscription)

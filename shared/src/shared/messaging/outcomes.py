@@ -1,23 +1,23 @@
-"""What a handler says of each event it was given."""
+"""What a handler returns for each event."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Done:
-    """Finished: nothing is left to be done for the event."""
+    """The event is finished."""
 
 
 @dataclass(frozen=True)
 class Retry:
-    """It failed and may succeed later; tried again after a delay, a bounded number of times, then parked."""
+    """The event failed and may succeed later. It is retried after a delay, a bounded number of times, then parked."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Park:
-    """It will not succeed as it is: kept aside with its reason, for a person."""
+    """The event cannot succeed as it is. It is parked with the reason, for an operator to look at."""
 
     reason: str
 

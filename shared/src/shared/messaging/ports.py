@@ -1,4 +1,4 @@
-"""What services ask of a message broker. Two adapters keep these promises: `rabbitmq` and `local`.
+"""What services require of a message broker. Two adapters implement it: `rabbitmq` and `local`.
 
 One behavioural suite (tests/contract/test_broker.py) runs against both.
 """
@@ -12,66 +12,71 @@ from shared.messaging.outcomes import Outcome
 from shared.messaging.topology import SubscriptionQueue, WorkQueue
 
 Handler = Callable[[Sequence[AnyEvent]], Awaitable[Sequence[Outcome]]]
-"""Gets what has arrived, returns one outcome per event, in order. Idempotent and commutative.
+"""Receives the events that have arrived and returns one outcome per event, in order. Idempotent and commutative.
 
-May raise `DependencyUnavailable`: the same events are then held and tried again until it stops, no attempt is counted.
-`shared.messaging.error_policy` decides about any other error: the batch is halved until the event that causes it is
-alone.
+It may raise `DependencyUnavailable`: the same events are then held and retried until it succeeds, and no attempt is
+counted. `shared.messaging.error_policy` decides about any other error: the batch is halved until the event that causes
+the error is alone.
 """
 
 EventListener = Callable[[Sequence[AnyEvent]], None]
-"""Gets events as they come; must return at once and not raise."""
+"""Receives events as they arrive. It must return at once and must not raise."""
 
 
 class Publisher(Protocol):
-    """Where events go."""
+    """Publishes events."""
 
     async def publish(self, events: Sequence[Event]) -> None:
-        """Return once every one of `events` is safe: on a quorum queue's disk, or handled where there is no queue.
+        """Return once all `events` are safe: on the disk of a quorum queue or, without a queue, handled.
 
         Events with the same routing key keep their order.
 
         Raises:
-            DependencyUnavailable: not all of them are known to be safe, within a bounded time. Some may be: publishing
-                again is always right.
-            TransientError: the same, where no queue keeps them and a handler failed (local adapter only).
+            DependencyUnavailable: not all events are known to be safe, after a bounded time. Some may be: it is always
+                correct to publish them again.
+            TransientError: the same, if a handler failed and no queue keeps the events (local adapter only).
+            PermanentError: an event is larger than any broker takes; none was published (RabbitMQ adapter only).
         """
 
 
 class Subscription(Protocol):
-    """A process's own, ephemeral view of a stream."""
+    """A process's own, ephemeral subscription to some shards of a stream."""
 
     async def bind(self, shard: int) -> None:
-        """Hear this shard from now on; returns once the broker has confirmed it.
+        """Receive events of `shard` from now on; return once the broker has confirmed it.
 
         Raises:
-            DependencyUnavailable: the broker did not confirm within a bounded time. It is bound as soon as it is back,
-                and `on_gap` is called then.
+            DependencyUnavailable: the broker did not confirm within a bounded time. The shard is bound as soon as the
+                broker is back, and `on_gap` is called then.
         """
 
     async def unbind(self, shard: int) -> None:
-        """Stop hearing this shard, now or when the broker is back."""
+        """Stop receiving events of `shard`, now or when the broker is back."""
 
 
 class Broker(Publisher, Protocol):
-    """Publishing, work queues and subscriptions over one connection to one broker."""
+    """Publishing, work queues and subscriptions of one process."""
 
     @property
     def is_ready(self) -> bool:
-        """Whether everything that was asked of it is set up at this moment: for readiness, never for decisions."""
+        """Whether everything that was requested is set up right now. For readiness only, never for decisions."""
 
     def consume(self, queue: WorkQueue, handler: Handler) -> AbstractAsyncContextManager[None]:
-        """Handle `queue`'s events while the context lasts.
+        """Handle the events of `queue` while the context lasts.
 
-        Entering does not wait for the broker: it consumes when it can, again after every loss of the connection.
-        Leaving stops taking deliveries, lets running calls end within a deadline and acknowledges what they finished.
+        Entering does not wait for the broker: consuming starts when the broker is reachable, and starts again whenever
+        the connection was lost. Leaving stops deliveries, waits a bounded time for running calls to end, and
+        acknowledges what they finished.
         """
 
     def subscribe(
         self, queue: SubscriptionQueue, listener: EventListener, *, on_gap: Callable[[], None]
     ) -> AbstractAsyncContextManager[Subscription]:
-        """Hear `queue`'s events while the context lasts; nothing is bound at first.
+        """Pass the events of `queue` to `listener` while the context lasts. No shard is bound at first.
 
-        `on_gap` is called after the queue was lost and stands again with every binding: what was published in between
-        is missing.
+        Args:
+            queue: what to listen to.
+            listener: receives the events of the bound shards.
+            on_gap: called after the queue was lost and has been restored with all its bindings. Events that were
+                published in between are missing.
         """

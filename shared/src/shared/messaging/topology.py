@@ -1,7 +1,7 @@
-"""Who listens to what: names, bounds and delays of every queue. Data, no I/O.
+"""Every queue: which events it receives, its name, its limits and its delays. Data, no I/O.
 
-Every service declares every durable queue when it connects; otherwise what is published before a consumer's first start
-would be lost without an error. A queue's name carries a version, because its arguments cannot be changed in place.
+Every service declares every durable queue when it connects. Otherwise, events published before a consumer's first start
+would be lost without an error. A queue's name has a version, because its arguments cannot be changed in place.
 """
 
 from dataclasses import dataclass
@@ -29,40 +29,40 @@ DEAD_LETTER_QUEUE = "dead.v1"
 
 MAX_EVENTS_PER_MESSAGE = 64
 TARGET_BYTES_PER_MESSAGE = 256 * 1024
-"""A batch is closed before it passes this; a single event may be larger."""
+"""A batch is closed before it exceeds this; a single event may be larger."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkQueue:
-    """A durable queue whose consumers share the work; each event is handled by one of them."""
+    """A durable queue whose consumers share the work: one of them handles each event."""
 
     name: str
     events: tuple[type[Event], ...]
     max_events_per_call: int = 256
-    """A handler gets whatever has arrived, up to this many events."""
+    """A handler receives whatever has arrived, up to this many events."""
     max_bytes_per_call: int = 1024 * 1024
-    """The same in encoded bytes, where a queue keeps the events; one event may be larger."""
+    """The same limit in encoded bytes (RabbitMQ adapter only); a single event may be larger."""
     concurrent_calls: int = 1
-    """How many calls of the handler run at once in one process."""
+    """How many calls of the handler run at once per process."""
     retry_delays_seconds: tuple[float, ...] = (1, 5, 30)
-    """One fixed-TTL retry queue each; the last one serves every later attempt."""
+    """One retry queue with a fixed TTL per delay; the last one serves every later attempt."""
     max_attempts: int = 8
-    """After this many the event is parked."""
+    """The event is parked after this many attempts."""
 
     def retry_queue(self, attempts: int) -> tuple[str, float]:
-        """Return name and delay in seconds of the queue that an event waits in after `attempts` (1..) failures."""
+        """Return the name and the delay in seconds of the retry queue after `attempts` failures (1 or more)."""
         delay = self.retry_delays_seconds[min(attempts, len(self.retry_delays_seconds)) - 1]
         return f"{self.name}.retry.{delay}s", delay
 
 
 @dataclass(frozen=True, kw_only=True)
 class SubscriptionQueue:
-    """What every process hears for itself, from now on: exclusive, bounded, gone with the connection."""
+    """A queue of one process, for events from now on: exclusive, bounded, and deleted with the connection."""
 
     prefix: str
     event: type[Event]
     max_messages: int = 10_000
-    """The oldest are dropped beyond this: listeners notice from `seq` or `version`, never from the queue."""
+    """Beyond this, the oldest are dropped. Listeners notice by `seq` or `version`, never by the queue."""
 
 
 ENRICHER_WEBHOOKS = WorkQueue(
@@ -85,11 +85,11 @@ ENRICHER_ACCOUNTS = SubscriptionQueue(prefix="enricher.accounts", event=AccountC
 
 
 def routing_key(event: Event) -> str:
-    """Return `<type>.<shard>`; types that need no keeping together use shard 0, so that they batch well."""
+    """Return `<type>.<shard>`. Types without a shard key use shard 0, so that they batch well."""
     key = event.shard_key
     return f"{event.type_name()}.{0 if key is None else shard_of(key)}"
 
 
 def has_work_queue(event: type[Event]) -> bool:
-    """Whether an event of this type must reach a queue: then publishing it unroutable is an error."""
+    """Return whether events of this type must reach a queue: then it is an error if no queue receives one."""
     return any(event in queue.events for queue in WORK_QUEUES)

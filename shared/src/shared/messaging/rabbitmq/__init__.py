@@ -1,4 +1,4 @@
-"""RabbitMQ 3.10 to 4.x behind the port: the only package that imports aio_pika."""
+"""The adapter for RabbitMQ 3.10 to 4.x: the only package that imports aio_pika."""
 
 from shared.messaging.rabbitmq.broker import RabbitBroker
 from shared.messaging.rabbitmq.declarations import QueueBounds

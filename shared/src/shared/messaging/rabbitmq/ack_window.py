@@ -1,11 +1,11 @@
-"""Which deliveries of a channel may be acknowledged together. Pure."""
+"""Which deliveries of a channel can be acknowledged together. Pure."""
 
 
 class AckWindow:
-    """Delivery tags of one channel, in: finished in any order; out: how far everything is finished.
+    """Takes delivery tags of one channel as they finish, in any order, and tells up to which tag all are finished.
 
-    AMQP numbers a channel's deliveries 1, 2, 3, ...; an acknowledgement with `multiple` covers every tag up to its own,
-    so it may only name a tag before which nothing is unfinished. Holds at most the channel's prefetch of tags.
+    AMQP numbers a channel's deliveries 1, 2, 3, ... An acknowledgement with `multiple` covers every tag up to its own,
+    so it may only name a tag before which nothing is unfinished. Holds at most as many tags as the channel's prefetch.
     """
 
     def __init__(self) -> None:
@@ -13,12 +13,12 @@ class AckWindow:
         self._finished: set[int] = set()
 
     def finish(self, tag: int) -> None:
-        """Note that the delivery `tag` needs nothing more."""
+        """Record that the delivery `tag` is finished."""
         if tag > self._top:
             self._finished.add(tag)
 
     def advance(self) -> int | None:
-        """Return the tag to acknowledge up to, or None where nothing has been added since the last one."""
+        """Return the tag to acknowledge up to; None if it has not changed since the last call."""
         before = self._top
         while self._top + 1 in self._finished:
             self._top += 1

@@ -1,4 +1,4 @@
-"""The port on RabbitMQ: wires publishing, consuming and subscriptions to two supervised connections."""
+"""The port on RabbitMQ: wires publisher, consumers and subscriptions to two supervised connections."""
 
 import asyncio
 import contextlib
@@ -34,21 +34,21 @@ CALL_LIMIT_SECONDS = 120.0
 class RabbitBroker:
     """Publishes and consumes over RabbitMQ; an async context manager, created inside a running event loop.
 
-    Entering connects in the background and does not wait: services start whether the broker is there or not, and say in
-    readiness that they cannot work yet. Publishing has a connection of its own, because the broker stops reading from
-    connections that publish when it runs out of memory or disk, and acknowledgements must still get through then. The
-    second connection is made when something is consumed.
+    Entering connects in the background and does not wait: services start whether or not the broker is reachable, and
+    report in readiness that they cannot work yet. Publishing has a connection of its own. The broker stops reading from
+    publishing connections when it runs out of memory or disk, and acknowledgements must still get through then. The
+    second connection is opened when something is consumed.
 
     Args:
         url: `amqp://user:password@host:port/vhost`, or `amqps://`.
-        name: the process, as operators see it in the broker's list of connections.
-        registry: where metrics go; one broker a registry.
-        queues: what to declare; every process declares every queue.
-        bounds: how much a durable queue takes.
-        heartbeat_seconds: a connection that is silent for three times this long is given up.
-        publish_timeout_seconds: how long `publish` takes at most.
-        hold_limit_seconds: how long events are held while something their handler needs is away, before they return to
-            the queue and are taken again.
+        name: names the process in the broker's list of connections.
+        registry: where metrics go; one broker per registry.
+        queues: the queues to declare; every process declares all of them.
+        bounds: the size limits of a durable queue.
+        heartbeat_seconds: a connection that is silent for three times this long is considered lost.
+        publish_timeout_seconds: how long `publish` and `bind` may take.
+        hold_limit_seconds: how long events are held while a dependency of their handler is unavailable, before they
+            return to the queue and are delivered again.
         grace_seconds: how long running calls of a handler may take to end when `consume` is left.
     """
 
@@ -87,7 +87,7 @@ class RabbitBroker:
             metrics=self._metrics,
         )
         self._consuming: SupervisedConnection[AbstractConnection] | None = None
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connection_tasks: set[asyncio.Task[None]] = set()
         self._parts: list[Consumer | RabbitSubscription] = []
 
     async def __aenter__(self) -> Self:
@@ -100,15 +100,15 @@ class RabbitBroker:
         try:
             await self._publisher.drain()
         except TimeoutError:
-            log.warning("events still being published at shutdown", broker=self._name)
+            log.warning("events unpublished at shutdown", broker=self._name)
         finally:
-            for task in self._connections:
+            for task in self._connection_tasks:
                 task.cancel()
-            await asyncio.wait(self._connections)
+            await asyncio.wait(self._connection_tasks)
 
     @property
     def is_ready(self) -> bool:
-        """Whether every connection, consumer and subscription stands at this moment."""
+        """Whether every connection, consumer and subscription is up right now."""
         return (
             self._publisher.is_ready
             and (self._consuming is None or self._consuming.is_connected)
@@ -116,12 +116,12 @@ class RabbitBroker:
         )
 
     async def publish(self, events: Sequence[Event]) -> None:
-        """Return once every one of `events` is on a quorum queue's disk; see `ports.Publisher`."""
+        """Return once all `events` are on the disk of a quorum queue; see `ports.Publisher`."""
         await self._publisher.publish(events)
 
     @asynccontextmanager
     async def consume(self, queue: WorkQueue, handler: Handler) -> AsyncIterator[None]:
-        """Handle `queue`'s events while the context lasts; see `ports.Broker`."""
+        """Handle the events of `queue` while the context lasts; see `ports.Broker`."""
         consumer = Consumer(
             queue,
             handler,
@@ -131,10 +131,10 @@ class RabbitBroker:
             call_limit_seconds=CALL_LIMIT_SECONDS,
             hold_limit_seconds=self._hold_limit_seconds,
             grace_seconds=self._grace_seconds,
-            now=lambda: datetime.now(UTC),
+            utc_now=lambda: datetime.now(UTC),
             jitter=random.random,
         )
-        async with self._kept_up(consumer, consumer.session, name=f"{self._name} consuming {queue.name}"):
+        async with self._supervised(consumer, consumer.session, name=f"{self._name} consuming {queue.name}"):
             try:
                 yield
             finally:
@@ -144,7 +144,7 @@ class RabbitBroker:
     async def subscribe(
         self, queue: SubscriptionQueue, listener: EventListener, *, on_gap: Callable[[], None]
     ) -> AsyncIterator[Subscription]:
-        """Hear `queue`'s events while the context lasts; see `ports.Broker`."""
+        """Pass on the events of `queue` while the context lasts; see `ports.Broker`."""
         subscription = RabbitSubscription(
             queue,
             listener,
@@ -154,11 +154,11 @@ class RabbitBroker:
             names=lambda: f"{queue.prefix}.{self._instance}.{next(self._subscription_numbers)}",
             bind_timeout_seconds=self._bind_timeout_seconds,
         )
-        async with self._kept_up(subscription, subscription.session, name=f"{self._name} hearing {queue.prefix}"):
+        async with self._supervised(subscription, subscription.session, name=f"{self._name} on {queue.prefix}"):
             yield subscription
 
     @asynccontextmanager
-    async def _kept_up(
+    async def _supervised(
         self, part: Consumer | RabbitSubscription, session: Callable[[], Awaitable[None]], *, name: str
     ) -> AsyncIterator[None]:
         task = asyncio.create_task(supervise(session, name=name, backoff=RECONNECT_BACKOFF, jitter=random.random))
@@ -187,4 +187,4 @@ class RabbitBroker:
         return connection
 
     def _start(self, connection: SupervisedConnection[Any]) -> None:
-        self._connections.add(asyncio.create_task(connection.run()))
+        self._connection_tasks.add(asyncio.create_task(connection.run()))

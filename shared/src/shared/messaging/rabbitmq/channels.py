@@ -1,4 +1,4 @@
-"""A channel that deliveries come in on."""
+"""A channel for consuming."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -11,16 +11,16 @@ from shared.errors import DependencyUnavailable
 from shared.messaging.rabbitmq.errors import translate_amqp_errors
 
 CALL_TIMEOUT_SECONDS = 5.0
-"""For one answer of the broker on an open connection."""
+"""For one response of the broker on an open connection."""
 LEAVING_TIMEOUT_SECONDS = 1.0
-"""The same when we are leaving: what is not answered then is undone by closing the connection."""
+"""The same while shutting down: closing the connection undoes what the broker has not answered by then."""
 
 
 class ConsumingChannel:
-    """An open channel with a prefetch; every call is bounded and raises `DependencyUnavailable`.
+    """An open channel with a prefetch. Every call is bounded in time and raises `DependencyUnavailable`.
 
-    Deliveries go to a plain function in the order of their tags, without the task that aio_pika's own message objects
-    would cost each.
+    Deliveries go to a plain function in the order of their tags. aio_pika's own message objects would cost one task per
+    delivery.
     """
 
     def __init__(self, channel: AbstractChannel, raw: aiormq.abc.AbstractChannel) -> None:
@@ -28,22 +28,22 @@ class ConsumingChannel:
         self._raw = raw
 
     async def consume(self, queue: str, on_message: Callable[[aiormq.abc.DeliveredMessage], None]) -> str:
-        """Ask for `queue`'s deliveries; returns the consumer's tag."""
+        """Start deliveries of `queue` to `on_message`; return the consumer's tag."""
 
         async def put(message: aiormq.abc.DeliveredMessage) -> None:
             on_message(message)
 
         with translate_amqp_errors(f"consuming {queue}"):
-            answer = await self._raw.basic_consume(queue, put, timeout=CALL_TIMEOUT_SECONDS)
-        return answer.consumer_tag or ""
+            response = await self._raw.basic_consume(queue, put, timeout=CALL_TIMEOUT_SECONDS)
+        return response.consumer_tag or ""
 
     async def cancel(self, consumer_tag: str) -> None:
-        """Ask for no more deliveries; those that came may still be acknowledged."""
+        """Stop deliveries. Those that have arrived can still be acknowledged."""
         with translate_amqp_errors("cancelling a consumer"):
             await self._raw.basic_cancel(consumer_tag, timeout=LEAVING_TIMEOUT_SECONDS)
 
     async def acknowledge(self, tag: int) -> None:
-        """Tell the broker that every delivery up to `tag` is finished."""
+        """Acknowledge every delivery up to `tag`."""
         with translate_amqp_errors("acknowledging"):
             async with asyncio.timeout(CALL_TIMEOUT_SECONDS):
                 await self._raw.basic_ack(tag, multiple=True, wait=False)
@@ -53,13 +53,13 @@ class ConsumingChannel:
 async def consuming_channel(
     connection: AbstractConnection, *, prefetch: int, on_end: Callable[[], None], on_cancelled: Callable[[], None]
 ) -> AsyncIterator[ConsumingChannel]:
-    """Open a channel; closing it returns what is not acknowledged to the queue.
+    """Open a channel while the context lasts. Closing it returns unacknowledged deliveries to the queue.
 
     Args:
         connection: stays open when the channel closes.
-        prefetch: most unacknowledged AMQP messages.
+        prefetch: the maximum number of unacknowledged AMQP messages.
         on_end: called when the channel or its connection is lost.
-        on_cancelled: called when the broker cancels a consumer, as it does when a queue is deleted.
+        on_cancelled: called when the broker cancels a consumer, for example because its queue was deleted.
 
     Raises:
         DependencyUnavailable: the broker did not open it in time.
@@ -85,4 +85,4 @@ async def _close(channel: AbstractChannel) -> None:
             async with asyncio.timeout(LEAVING_TIMEOUT_SECONDS):
                 await channel.close()
     except DependencyUnavailable:
-        pass  # lost already: the broker has returned its deliveries by itself
+        pass  # already lost: the broker has returned its deliveries itself

@@ -1,4 +1,4 @@
-"""One supervised connection to the broker."""
+"""One connection to the broker, restored whenever it is lost."""
 
 import asyncio
 import random
@@ -20,18 +20,18 @@ T = TypeVar("T")
 RECONNECT_BACKOFF = Backoff(longest_seconds=2.0)
 CONNECT_TIMEOUT_SECONDS = 5.0
 SET_UP_TIMEOUT_SECONDS = 15.0
-"""Declaring some twenty quorum queues for the first time takes a loaded broker seconds."""
+"""A loaded broker needs seconds to declare some twenty quorum queues for the first time."""
 CLOSE_TIMEOUT_SECONDS = 2.5
 
 
 class SupervisedConnection(Generic[T]):
-    """A connection that comes back: connect, set up, wait until it is lost, pause, again.
+    """A connection that is restored: connect, set up, wait until it is lost, wait a moment, repeat.
 
     Args:
-        url: `amqp://` or `amqps://`; never logged, because it holds a password.
+        url: `amqp://` or `amqps://`; never logged, because it contains a password.
         label: what operators see in the broker's list of connections.
-        heartbeat_seconds: a peer that sends nothing for three times this long is given up.
-        set_up: prepares a new connection and returns what its users need; a failure closes the connection.
+        heartbeat_seconds: a peer that sends nothing for three times this long is considered lost.
+        set_up: prepares a new connection and returns what its users need; an error closes the connection.
     """
 
     def __init__(
@@ -46,58 +46,58 @@ class SupervisedConnection(Generic[T]):
         self._label = label
         self._heartbeat_seconds = heartbeat_seconds
         self._set_up = set_up
-        self._up: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._prepared: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._down_since = asyncio.get_running_loop().time()
         self._lost = asyncio.Event()
 
     @property
     def is_connected(self) -> bool:
-        """Whether the connection stands and is set up."""
-        return self._up.done()
+        """Whether the connection is open and set up."""
+        return self._prepared.done()
 
     async def run(self) -> None:
-        """Keep the connection up until cancelled."""
+        """Connect, and reconnect after every loss, until cancelled."""
         await supervise(self._session, name=self._label, backoff=RECONNECT_BACKOFF, jitter=random.random)
 
     async def wait(self) -> T:
-        """Return what `set_up` made, as soon as the connection stands; for background work, which has no deadline."""
-        return await asyncio.shield(self._up)
+        """Return the result of `set_up` once connected, however long it takes; for background work."""
+        return await asyncio.shield(self._prepared)
 
     async def get(self, *, patience_seconds: float) -> T:
-        """Return what `set_up` made.
+        """Return the result of `set_up`.
 
-        A connection lost less than `patience_seconds` ago is waited for until then: a node that fails over, or a
-        connection that was replaced, is back within a moment. One that has been away for longer is not waited for, so
-        that an outage does not fill the process with callers that wait for nothing.
+        A connection that was lost less than `patience_seconds` ago is waited for until then: a failed-over node or a
+        replaced connection is back within a moment. A connection that was lost earlier is not waited for, so that an
+        outage does not fill the process with callers that wait in vain.
 
         Raises:
             DependencyUnavailable: not connected.
         """
-        if not self._up.done():
+        if not self._prepared.done():
             left = self._down_since + patience_seconds - asyncio.get_running_loop().time()
             if left > 0:
-                await asyncio.wait([self._up], timeout=left)
-        if not self._up.done():
+                await asyncio.wait([self._prepared], timeout=left)
+        if not self._prepared.done():
             raise DependencyUnavailable("the broker is not connected")
-        return self._up.result()
+        return self._prepared.result()
 
     def invalidate(self, prepared: T | None = None) -> None:
-        """Give the connection up and make a new one: what was asked of it got no answer, or something is missing.
+        """Drop the connection and open a new one: a request got no answer, or something is missing on the broker.
 
-        Setting a connection up declares everything, so this also brings back what was deleted. Nobody is given the old
-        connection from now on.
+        Setting up a connection declares everything, so this also restores what was deleted. From now on, nobody is
+        given the old connection.
 
         Args:
-            prepared: what `set_up` made of the connection that is meant; nothing happens when it is used no more.
+            prepared: the result of `set_up` for the connection to drop; if it is no longer in use, nothing happens.
         """
-        if prepared is not None and not (self._up.done() and self._up.result() is prepared):
+        if prepared is not None and not (self._prepared.done() and self._prepared.result() is prepared):
             return
-        self._down()
+        self._mark_down()
         self._lost.set()
 
-    def _down(self) -> None:
-        if self._up.done():
-            self._up = asyncio.get_running_loop().create_future()
+    def _mark_down(self) -> None:
+        if self._prepared.done():
+            self._prepared = asyncio.get_running_loop().create_future()
             self._down_since = asyncio.get_running_loop().time()
 
     async def _session(self) -> None:
@@ -114,13 +114,13 @@ class SupervisedConnection(Generic[T]):
             with translate_amqp_errors("setting the connection up"):
                 async with asyncio.timeout(SET_UP_TIMEOUT_SECONDS):
                     prepared = await self._set_up(connection)
-            self._up.set_result(prepared)
-            log.info("broker connected", what=self._label)
+            self._prepared.set_result(prepared)
+            log.info("broker connected", connection=self._label)
             await lost.wait()
-            log.warning("broker connection lost", what=self._label)
+            log.warning("broker connection lost", connection=self._label)
             raise DependencyUnavailable("the connection was lost")
         finally:
-            self._down()
+            self._mark_down()
             await _close(connection)
 
 
@@ -130,4 +130,4 @@ async def _close(connection: AbstractConnection) -> None:
             async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
                 await connection.close()
     except DependencyUnavailable as error:
-        log.debug("connection not closed in good order", reason=str(error))
+        log.debug("connection not closed cleanly", reason=str(error))

@@ -1,4 +1,4 @@
-"""Consuming a work queue: gather, call the handler, settle each event, acknowledge what is finished."""
+"""Consumes a work queue: collect events, call the handler, settle each event, acknowledge what is finished."""
 
 import asyncio
 import contextlib
@@ -28,21 +28,21 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 PREFETCH_LIMIT_MESSAGES = 256
-"""Bounds memory: 64 MiB at the usual most of 256 KiB a message. Above it the broker is no longer waited for anyway."""
+"""Bounds memory: 64 MiB with messages of 256 KiB. A higher limit is no faster: the broker is no longer waited for."""
 HOLD_BACKOFF = Backoff(first_seconds=0.1)
 
 
 def prefetch(queue: WorkQueue) -> int:
-    """Return how many unacknowledged AMQP messages keep the workers busy: two calls' worth of one event each."""
+    """Return how many unacknowledged AMQP messages keep the workers busy: enough for two calls, with one event each."""
     return min(2 * queue.max_events_per_call * queue.concurrent_calls, PREFETCH_LIMIT_MESSAGES)
 
 
-class _GivenBack(Exception):
-    """What a worker holds returns to the queue: the session is over."""
+class _ReturnedToQueue(Exception):
+    """The session is over: the events that a worker holds return to the queue."""
 
 
 class _Session:
-    """One life of the consumer's channel."""
+    """One channel of the consumer, from opening to closing."""
 
     def __init__(self, channel: ConsumingChannel, buffer: DeliveryBuffer, ended: asyncio.Event) -> None:
         self.channel = channel
@@ -50,9 +50,9 @@ class _Session:
         self.ended = ended
         self.acknowledgements = Acknowledgements()
 
-    async def finish(self, held: Sequence[InFlightEvent]) -> None:
-        """Acknowledge what is finished with `held`. On a dead channel there is nobody to tell: it will come again."""
-        tag = self.acknowledgements.finish(held)
+    async def finish(self, events: Sequence[InFlightEvent]) -> None:
+        """Acknowledge the deliveries that `events` finish. If the channel is lost, they will be delivered again."""
+        tag = self.acknowledgements.finish(events)
         if tag is None:
             return
         try:
@@ -63,15 +63,20 @@ class _Session:
 
 
 class Consumer:
-    """Handles one work queue for as long as its `session` is kept up.
+    """Handles one work queue while its `session` is supervised.
 
     Args:
-        call_limit_seconds: a handler that takes longer is stuck on something outside: its events are held.
+        queue: what to consume.
+        handler: handles the events.
+        connection: where the channel is opened.
+        publisher: publishes retries, parked items and dead letters.
+        metrics: where calls and outcomes are counted.
+        call_limit_seconds: a handler that takes longer is stuck on a dependency: its events are held.
         hold_limit_seconds: how long deliveries may be held before they return to the queue. Well below RabbitMQ's
             delivery acknowledgement timeout (30 min), and long, because every return counts towards the delivery limit.
         grace_seconds: how long running calls may take to end.
-        now: the time, UTC.
-        jitter: from 0 to 1.
+        utc_now: returns the time (UTC).
+        jitter: returns a random number from 0 to 1.
     """
 
     def __init__(
@@ -85,7 +90,7 @@ class Consumer:
         call_limit_seconds: float,
         hold_limit_seconds: float,
         grace_seconds: float,
-        now: Callable[[], datetime],
+        utc_now: Callable[[], datetime],
         jitter: Callable[[], float],
     ) -> None:
         self._queue = queue
@@ -96,7 +101,7 @@ class Consumer:
         self._call_limit_seconds = call_limit_seconds
         self._hold_limit_seconds = hold_limit_seconds
         self._grace_seconds = grace_seconds
-        self._now = now
+        self._utc_now = utc_now
         self._jitter = jitter
         self._ended = asyncio.Event()
         self._is_leaving = False
@@ -105,17 +110,17 @@ class Consumer:
         self.is_active = False
 
     async def session(self) -> None:
-        """Open a channel, consume until it ends, close it.
+        """Open a channel, consume until it ends, then close it.
 
         Raises:
-            DependencyUnavailable: the broker does not let us.
+            DependencyUnavailable: the broker refused, or the connection was lost.
         """
         connection = await self._connection.wait()
         self._ended = ended = asyncio.Event()
         self._is_idle.clear()
 
         def cancelled() -> None:
-            self._connection.invalidate(connection)  # the queue is gone: it is declared with a new connection
+            self._connection.invalidate(connection)  # the queue was deleted: a new connection declares it
             ended.set()
 
         try:
@@ -130,14 +135,14 @@ class Consumer:
             self._is_idle.set()
 
     async def leave(self) -> None:
-        """Take nothing more, let running calls end, acknowledge them, close the channel; all within `grace_seconds`."""
+        """Stop taking events, let running calls end, acknowledge them and close the channel, within `grace_seconds`."""
         self._is_leaving = True
         self._ended.set()
         try:
             async with asyncio.timeout(self._grace_seconds):
                 await self._is_idle.wait()
         except TimeoutError:
-            log.warning("consumer did not end in time", queue=self._queue.name)
+            log.warning("consumer did not stop in time", queue=self._queue.name)
 
     async def _consume(self, session: _Session) -> None:
         tag = await session.channel.consume(self._queue.name, session.buffer.put)
@@ -150,7 +155,7 @@ class Consumer:
             self._set_active(active=False)
             session.buffer.close()
             if not self._is_leaving:
-                log.warning("consuming ended by itself: it starts again", queue=self._queue.name)
+                log.warning("consumer interrupted, restarting", queue=self._queue.name)
             else:
                 with contextlib.suppress(DependencyUnavailable):  # closing the channel ends the consumer as well
                     await session.channel.cancel(tag)
@@ -172,22 +177,22 @@ class Consumer:
         try:
             while batch := await session.buffer.take(self._queue):
                 await self._handle(session, batch)
-        except _GivenBack:
+        except _ReturnedToQueue:
             pass
 
     async def _handle(self, session: _Session, batch: Sequence[InFlightEvent]) -> None:
         outcomes = await self._until_available(session, batch, lambda: self._outcomes(batch))
-        settlement = settle(self._queue, batch, outcomes, now=self._now())
+        settlement = settle(self._queue, batch, outcomes, now=self._utc_now())
         await session.finish(settlement.done)
         if settlement.failed:
-            await self._until_available(session, batch, lambda: self._put_aside(settlement))
+            await self._until_available(session, batch, lambda: self._publish_failed(settlement))
             await session.finish(settlement.failed)
         self._count(settlement)
 
     async def _outcomes(self, batch: Sequence[InFlightEvent]) -> list[Outcome]:
-        readable = [held.event for held in batch if held.event is not None]
-        judged = iter(await apply_error_policy(self._call, readable) if readable else [])
-        return [Park(held.problem) if held.event is None else next(judged) for held in batch]
+        readable = [one.event for one in batch if one.event is not None]
+        handled = iter(await apply_error_policy(self._call, readable) if readable else [])
+        return [Park(one.problem) if one.event is None else next(handled) for one in batch]
 
     async def _call(self, events: Sequence[AnyEvent]) -> Sequence[Outcome]:
         limit = asyncio.timeout(self._call_limit_seconds)
@@ -202,9 +207,9 @@ class Consumer:
         except asyncio.CancelledError as error:
             if not cancelled_by_library():
                 raise
-            raise DependencyUnavailable("a connection was lost below the handler") from error
+            raise DependencyUnavailable("the handler lost a connection") from error
 
-    async def _put_aside(self, settlement: Settlement) -> None:
+    async def _publish_failed(self, settlement: Settlement) -> None:
         for message in settlement.messages:
             await self._publisher.send(message)
         await self._publisher.publish(settlement.items)
@@ -212,10 +217,10 @@ class Consumer:
     async def _until_available(
         self, session: _Session, batch: Sequence[InFlightEvent], attempt: Callable[[], Awaitable[T]]
     ) -> T:
-        """Return what `attempt` returns, trying again while something it needs is away; no attempt is counted.
+        """Return what `attempt` returns, retrying while a dependency is unavailable. This does not count as an attempt.
 
         Raises:
-            _GivenBack: held for too long, or the session has ended meanwhile.
+            _ReturnedToQueue: the events were held for too long, or the session ended.
         """
         failures = 0
         try:
@@ -225,21 +230,21 @@ class Consumer:
                 except DependencyUnavailable as error:
                     failures += 1
                     self._report_hold(failures, batch, error)
-                await self._pause(session, failures, oldest=min(held.delivery.arrived_at for held in batch))
+                await self._pause(session, failures, oldest=min(one.delivery.arrived_at for one in batch))
         finally:
             if failures:
                 self._metrics.holding.labels(self._queue.name).dec()
 
     async def _pause(self, session: _Session, failures: int, *, oldest: float) -> None:
         if asyncio.get_running_loop().time() - oldest > self._hold_limit_seconds:
-            log.warning("deliveries held for too long return to the queue", queue=self._queue.name)
-            raise _GivenBack
+            log.warning("hold limit reached, deliveries return to the queue", queue=self._queue.name)
+            raise _ReturnedToQueue
         try:
             async with asyncio.timeout(HOLD_BACKOFF.delay_seconds(failures, jitter=self._jitter())):
                 await session.ended.wait()
         except TimeoutError:
             return
-        raise _GivenBack
+        raise _ReturnedToQueue
 
     def _report_hold(self, failures: int, batch: Sequence[InFlightEvent], error: DependencyUnavailable) -> None:
         if failures == 1:
@@ -247,15 +252,15 @@ class Consumer:
             log.warning("holding events", queue=self._queue.name, events=len(batch), reason=str(error))
 
     def _count(self, settlement: Settlement) -> None:
-        for outcome, held in (
+        for outcome, events in (
             ("done", settlement.done),
             ("retried", settlement.retried),
             ("parked", settlement.parked),
             ("dead", settlement.dead),
         ):
-            if held:
-                self._metrics.events.labels(self._queue.name, outcome).inc(len(held))
+            if events:
+                self._metrics.events.labels(self._queue.name, outcome).inc(len(events))
         for item in settlement.items:
             log.warning("event parked", queue=self._queue.name, event_type=item.event_type, reason=item.reason)
         for one in settlement.dead:
-            log.error("cannot be parked: it is in the dead letter queue", queue=self._queue.name, bytes=len(one.part))
+            log.error("event moved to the dead letter queue", queue=self._queue.name, bytes=len(one.part))

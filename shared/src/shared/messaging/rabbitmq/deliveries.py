@@ -1,4 +1,4 @@
-"""Deliveries of one channel: taken apart into events, and acknowledged when all of their events are finished."""
+"""Deliveries of one channel: unpacked into events, and acknowledged once all their events are finished."""
 
 import asyncio
 from collections import deque
@@ -13,37 +13,42 @@ from shared.messaging.rabbitmq.ack_window import AckWindow
 from shared.messaging.topology import WorkQueue
 
 ATTEMPTS_HEADER = "x-switchboard-attempts"
-"""How often the events of a message have failed; absent means never. `x-death` is not used: 4.x keeps it to itself."""
+"""How often the events of a message have failed; absent means never. Not `x-death`: 4.x ignores it from clients."""
 
 
 @dataclass(slots=True)
 class Delivery:
-    """One AMQP message that the broker waits for us to acknowledge."""
+    """One AMQP message that has not been acknowledged yet."""
 
     tag: int
     arrived_at: float
     """Loop time."""
     failures: int
     content_type: str
-    left: int = 0
-    """Events of it that are not finished."""
+    unfinished: int = 0
+    """How many of its events are not finished."""
 
 
 @dataclass(slots=True, frozen=True)
 class InFlightEvent:
-    """One event of a delivery."""
+    """One event of a delivery that is not finished yet."""
 
     delivery: Delivery
     part: bytes
-    """As it came, so that it can be re-published or parked unchanged."""
+    """The event as it arrived, so that it can be published again or parked unchanged."""
     event: AnyEvent | None
-    """None when it could not be read."""
+    """None if it could not be decoded."""
     problem: str = ""
-    """Why it could not be read."""
+    """Why it could not be decoded."""
 
 
 def unpack(message: DeliveredMessage, *, arrived_at: float) -> list[InFlightEvent]:
-    """Take a message apart. An unreadable event keeps its problem and, where possible, never costs its neighbours."""
+    """Return the events of a message. An unreadable event keeps its problem and does not affect its neighbours.
+
+    Args:
+        message: as delivered. If the message itself is unreadable, all of it counts as one unreadable event.
+        arrived_at: loop time.
+    """
     properties = message.header.properties
     content_type = properties.content_type or ""
     failures = (properties.headers or {}).get(ATTEMPTS_HEADER, 0)
@@ -54,16 +59,16 @@ def unpack(message: DeliveredMessage, *, arrived_at: float) -> list[InFlightEven
         content_type=content_type,
     )
     try:
-        held = [_held(delivery, part) for part in split(content_type, message.body)]
+        events = [_in_flight(delivery, part) for part in split(content_type, message.body)]
     except MalformedEvent as error:
-        held = [InFlightEvent(delivery, message.body, None, str(error))]
-    if not held:
-        held = [InFlightEvent(delivery, message.body, None, "an array without events")]
-    delivery.left = len(held)
-    return held
+        events = [InFlightEvent(delivery, message.body, None, str(error))]
+    if not events:
+        events = [InFlightEvent(delivery, message.body, None, "an array without events")]
+    delivery.unfinished = len(events)
+    return events
 
 
-def _held(delivery: Delivery, part: bytes) -> InFlightEvent:
+def _in_flight(delivery: Delivery, part: bytes) -> InFlightEvent:
     try:
         return InFlightEvent(delivery, part, decode(delivery.content_type, part))
     except MalformedEvent as error:
@@ -71,68 +76,68 @@ def _held(delivery: Delivery, part: bytes) -> InFlightEvent:
 
 
 class DeliveryBuffer:
-    """What has arrived and is not being handled yet; several workers take from it.
+    """Deliveries that have arrived and are not being handled yet. Several workers take events from it.
 
     Args:
-        limit: the channel's prefetch; the broker never has more deliveries than this out at once.
+        limit: the channel's prefetch, which is the maximum number of deliveries.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._arrived: deque[tuple[float, DeliveredMessage]] = deque()
-        self._opened: deque[InFlightEvent] = deque()
-        self._something = asyncio.Event()
+        self._unpacked: deque[InFlightEvent] = deque()
+        self._is_filled = asyncio.Event()
         self._is_closed = False
 
     def put(self, message: DeliveredMessage) -> None:
-        """Keep a delivery; called by the channel, in the order of delivery tags."""
+        """Add a delivery; the channel calls this in the order of delivery tags."""
         if len(self._arrived) >= self._limit:
-            raise OverflowError(f"the broker sent more than the {self._limit} deliveries that it may")
+            raise OverflowError(f"the broker sent more deliveries than the prefetch of {self._limit}")
         self._arrived.append((asyncio.get_running_loop().time(), message))
-        self._something.set()
+        self._is_filled.set()
 
     def close(self) -> None:
-        """Hand out nothing more; what is left returns to the queue with the channel."""
+        """Hand out no more events. What is left returns to the queue when the channel closes."""
         self._is_closed = True
-        self._something.set()
+        self._is_filled.set()
 
     async def take(self, queue: WorkQueue) -> list[InFlightEvent]:
-        """Return what has arrived, within what `queue` allows a call, as soon as there is any; nothing once closed."""
+        """Wait for events and return them, within the limits of `queue` for one call. Return none once closed."""
         while not self._is_closed:
             if batch := self._cut(queue.max_events_per_call, queue.max_bytes_per_call):
                 return batch
-            self._something.clear()
-            await self._something.wait()
+            self._is_filled.clear()
+            await self._is_filled.wait()
         return []
 
     def _cut(self, max_events: int, max_bytes: int) -> list[InFlightEvent]:
         batch: list[InFlightEvent] = []
         size = 0
-        while len(batch) < max_events and (one := self._next()) is not None:
+        while len(batch) < max_events and (one := self._peek()) is not None:
             size += len(one.part)
             if batch and size > max_bytes:
                 break
-            batch.append(self._opened.popleft())
+            batch.append(self._unpacked.popleft())
         return batch
 
-    def _next(self) -> InFlightEvent | None:
-        """Return the oldest event. Messages are taken apart only as they are needed: until then each is one block."""
-        while self._arrived and not self._opened:
+    def _peek(self) -> InFlightEvent | None:
+        """Return the oldest event. Messages are unpacked when needed; until then, each is one block of memory."""
+        while self._arrived and not self._unpacked:
             arrived_at, message = self._arrived.popleft()
-            self._opened.extend(unpack(message, arrived_at=arrived_at))
-        return self._opened[0] if self._opened else None
+            self._unpacked.extend(unpack(message, arrived_at=arrived_at))
+        return self._unpacked[0] if self._unpacked else None
 
 
 class Acknowledgements:
-    """Which deliveries are finished, and how far they may be acknowledged."""
+    """Tracks which deliveries are finished, and up to which tag they can be acknowledged."""
 
     def __init__(self) -> None:
         self._window = AckWindow()
 
     def finish(self, finished: Iterable[InFlightEvent]) -> int | None:
-        """Note events that need nothing more; return the tag to acknowledge up to, or None for none."""
-        for held in finished:
-            held.delivery.left -= 1
-            if held.delivery.left == 0:
-                self._window.finish(held.delivery.tag)
+        """Record finished events. Return the tag to acknowledge up to, or None."""
+        for one in finished:
+            one.delivery.unfinished -= 1
+            if one.delivery.unfinished == 0:
+                self._window.finish(one.delivery.tag)
         return self._window.advance()

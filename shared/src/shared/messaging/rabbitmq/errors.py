@@ -1,4 +1,4 @@
-"""Where the client library's errors become ours."""
+"""Translates the errors of the AMQP library into ours."""
 
 import asyncio
 from collections.abc import Iterator
@@ -14,10 +14,10 @@ _LOST = (*CONNECTION_EXCEPTIONS, TimeoutError, EOFError)
 
 @contextmanager
 def translate_amqp_errors(doing: str) -> Iterator[None]:
-    """Turn whatever a call of the client library raises into `DependencyUnavailable`; the cause is kept.
+    """Turn every connection error of the AMQP library into `DependencyUnavailable`; its cause is kept.
 
     Args:
-        doing: what was being done, to complete "the broker was lost while ...".
+        doing: what the block does, for the error's text: "publishing to x".
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""What the broker adapter counts; one set a registry."""
+"""Metrics of the broker adapter."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -6,12 +6,12 @@ _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 
 
 class Metrics:
-    """Creating a second set in one registry is an error."""
+    """All metrics of one broker, in `registry`. A second set in the same registry is an error."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.confirm_seconds = Histogram(
             "switchboard_broker_confirm_seconds",
-            "From sending an AMQP message to the broker's confirm",
+            "Time from sending an AMQP message to the broker's confirm",
             buckets=_SECONDS,
             registry=registry,
         )
@@ -35,20 +35,20 @@ class Metrics:
         )
         self.events = Counter(
             "switchboard_broker_events_total",
-            "Events finished, by what became of them: done, retried, parked or dead",
+            "Events finished, by outcome: done, retried, parked or dead",
             ["queue", "outcome"],
             registry=registry,
         )
         self.handler_seconds = Histogram(
             "switchboard_broker_handler_seconds",
-            "One call of a handler",
+            "Duration of one call of a handler",
             ["queue"],
             buckets=_SECONDS,
             registry=registry,
         )
         self.holding = Gauge(
             "switchboard_broker_holding",
-            "Calls that hold their events because something they need is away",
+            "Calls that hold their events because a dependency is unavailable",
             ["queue"],
             registry=registry,
         )

@@ -1,4 +1,4 @@
-"""What goes into one AMQP message. Pure."""
+"""AMQP messages to publish. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from shared.messaging.topology import MAX_EVENTS_PER_MESSAGE, TARGET_BYTES_PER_MESSAGE
 
 DEFAULT_EXCHANGE = ""
-"""Leads to the queue that the routing key names."""
+"""Routes to the queue that the routing key names."""
 LARGEST_EVENT_BYTES = 15 * 1024 * 1024
-"""RabbitMQ 4 takes messages of 16 MiB by default and closes the channel, everybody's, on a larger one."""
+"""RabbitMQ 4 takes messages up to 16 MiB by default; a larger one closes the channel, which all publishers share."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class OutgoingMessage:
 
 
 def chunks(parts: Iterable[bytes]) -> Iterable[list[bytes]]:
-    """Cut `parts` into batches within the bounds of an AMQP message; a part that is larger goes alone."""
+    """Cut `parts` into batches within the limits of an AMQP message. A larger part gets a batch of its own."""
     batch: list[bytes] = []
     size = 0
     for part in parts:

@@ -1,4 +1,4 @@
-"""Publishing: events into AMQP messages, each confirmed by the broker before anybody is told that it is safe."""
+"""Publishes events in AMQP messages; an event is safe once the broker has confirmed its message."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -27,37 +27,42 @@ from shared.messaging.topology import (
 )
 
 IN_FLIGHT_LIMIT = 2
-"""AMQP messages of events on their way at once; what comes meanwhile gathers into the next ones.
+"""AMQP messages with events in flight at once. Events that arrive meanwhile are collected into the next ones.
 
-Two beat four by a fifth at 8 concurrent publishers and by a third at 128, because batches are fuller (bench/broker.py);
-one alone would leave the broker idle while a confirm travels.
+Two are faster than four, by a fifth with 8 concurrent publishers and by a third with 128, because batches are fuller
+(bench/broker.py). A single one would leave the broker idle while a confirm travels.
 """
 WAITING_LIMIT_BYTES = 32 * 1024 * 1024
-"""Beyond this much waiting, publishing refuses at once: the broker does not keep up."""
+"""While more than this is waiting, publishing fails at once: the broker does not keep up."""
 PATIENCE_SECONDS = 1.0
-"""How long after a loss of the connection publishers still wait for its return."""
+"""How long after the connection was lost publishers still wait for it."""
 FAILING_SECONDS = 5.0
-"""How long a refusal tells against readiness. Limited: who gets no traffic would never see that it works again."""
+"""How long a failure counts against readiness. Limited, because a process without traffic would never see a success."""
 _DRAIN_SECONDS = 2.0
 
 
 class EncodedEvent(NamedTuple):
-    """An event on its way; all of one routing key share type and wire form."""
+    """An event to publish. All events with the same routing key have the same type and wire form."""
 
     part: bytes
     type_name: str
     wire: Wire
-    is_awaited: bool
-    """Whether a work queue must get it: then it is an error that no queue is bound."""
+    is_mandatory: bool
+    """Whether a work queue must receive it. If so, it is an error if no queue is bound."""
 
 
 class RabbitPublisher:
-    """Publishes over one supervised connection of its own, so that a blocked publisher never holds up consumers.
+    """Publishes over a connection of its own, so that a blocked publisher never holds up consumers.
 
     Args:
-        name: the process, for operators.
-        instance: distinguishes this process's message ids from all others.
+        url: `amqp://` or `amqps://`.
+        name: names the process for operators.
+        instance: makes this process's message ids unique.
+        queues: declared with every new connection; events of their types must reach a queue.
+        bounds: the size limits of those queues.
+        heartbeat_seconds: a broker that is silent for three times this long is considered lost.
         timeout_seconds: how long a caller waits, and how long one AMQP message may wait for its confirm.
+        metrics: where confirms and failures are counted.
     """
 
     def __init__(
@@ -80,7 +85,7 @@ class RabbitPublisher:
         self._metrics = metrics
         self._numbers = count(1)
         self._failed_at: float | None = None
-        self._awaited = {event for queue in queues for event in queue.events}
+        self._mandatory = {event for queue in queues for event in queue.events}
         self._batcher = Batcher[EncodedEvent](
             self._send_batch,
             max_items=MAX_EVENTS_PER_MESSAGE,
@@ -94,19 +99,19 @@ class RabbitPublisher:
 
     @property
     def is_ready(self) -> bool:
-        """Whether the connection stands and the broker has not just refused what was published."""
+        """Whether the connection is open and publishing has not failed recently."""
         failed_at = self._failed_at
         is_failing = failed_at is not None and asyncio.get_running_loop().time() - failed_at < FAILING_SECONDS
         return self.connection.is_connected and not is_failing
 
     async def publish(self, events: Sequence[Event]) -> None:
-        """Return once every one of `events` is on disk; see `ports.Publisher`.
+        """Return once all `events` are on disk; see `ports.Publisher`.
 
         Raises:
             DependencyUnavailable: not all of them are known to be safe.
-            PermanentError: one is larger than any broker takes; none was sent.
+            PermanentError: an event is larger than any broker takes; none was published.
         """
-        items = [self._encoded(event) for event in events]
+        items = [self._encode(event) for event in events]
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 await self._batcher.submit(items)
@@ -129,7 +134,7 @@ class RabbitPublisher:
             headers=dict(message.headers),
             content_type=message.content_type,
             delivery_mode=DeliveryMode.PERSISTENT,
-            # aiormq finds a returned message by its id: unique among all that are in flight.
+            # aiormq finds a returned message by its id, which must be unique among all messages in flight.
             message_id=f"{self._instance}.{next(self._numbers)}",
             type=message.type_name,
             app_id=self._name,
@@ -141,12 +146,16 @@ class RabbitPublisher:
                     amqp_message, message.routing_key, mandatory=message.mandatory, timeout=self._timeout_seconds
                 )
         except DependencyUnavailable as error:
-            self._refused(error)
+            self._on_failure(error)
             raise
         self._failed_at = None
 
     async def drain(self) -> None:
-        """Wait for what is being published, for a bounded time."""
+        """Wait until nothing is being published.
+
+        Raises:
+            TimeoutError: it took longer than two seconds.
+        """
         async with asyncio.timeout(_DRAIN_SECONDS):
             await self._batcher.drain()
 
@@ -162,11 +171,11 @@ class RabbitPublisher:
         self._failed_at = None
         return exchanges.__getitem__
 
-    def _encoded(self, event: Event) -> tuple[str, EncodedEvent, int]:
+    def _encode(self, event: Event) -> tuple[str, EncodedEvent, int]:
         part = encode(event)
         if len(part) > LARGEST_EVENT_BYTES:
             raise PermanentError(f"{event.type_name()} {event.id} has {len(part)} bytes: more than a broker takes")
-        encoded = EncodedEvent(part, event.type_name(), event.wire, type(event) in self._awaited)
+        encoded = EncodedEvent(part, event.type_name(), event.wire, type(event) in self._mandatory)
         return routing_key(event), encoded, len(part)
 
     async def _send_batch(self, key: str, batch: Sequence[EncodedEvent]) -> None:
@@ -177,21 +186,21 @@ class RabbitPublisher:
                 routing_key=key,
                 content_type=first.wire,
                 parts=[encoded.part for encoded in batch],
-                mandatory=first.is_awaited,
+                mandatory=first.is_mandatory,
                 type_name=first.type_name,
             )
         )
 
-    def _refused(self, error: DependencyUnavailable) -> None:
+    def _on_failure(self, error: DependencyUnavailable) -> None:
         self._failed_at = asyncio.get_running_loop().time()
         match error.__cause__:
             case PublishError():
                 reason = "returned"
-                self.connection.invalidate()  # a queue or its binding is gone: both are declared with a new connection
+                self.connection.invalidate()  # a queue or binding is missing: a new connection declares both
             case DeliveryError():
                 reason = "nacked"
             case TimeoutError():
-                # It may be frozen, or the network in between gone: heartbeats would take a minute and a half to tell.
+                # The broker may be frozen or unreachable; heartbeats would take a minute and a half to notice.
                 reason = "timeout"
                 self.connection.invalidate()
             case _:

@@ -1,4 +1,4 @@
-"""What becomes of each event after its handler has spoken. Pure."""
+"""Decides what happens to each event after its handler has returned. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,22 +11,22 @@ from shared.messaging.rabbitmq.outgoing import DEFAULT_EXCHANGE, LARGEST_EVENT_B
 from shared.messaging.topology import DEAD_LETTER_EXCHANGE, WorkQueue
 
 LARGEST_PARKED_BYTES = LARGEST_EVENT_BYTES - 64 * 1024
-"""What is larger does not fit into a parked item beside what is said about it."""
+"""A larger event does not fit into a parked item together with its reason and metadata."""
 
 
 @dataclass
 class Settlement:
-    """One call's events, sorted by what has to happen before they may be acknowledged."""
+    """The events of one call, sorted by what has to happen before they can be acknowledged."""
 
     done: list[InFlightEvent] = field(default_factory=list)
     retried: list[InFlightEvent] = field(default_factory=list)
     parked: list[InFlightEvent] = field(default_factory=list)
     dead: list[InFlightEvent] = field(default_factory=list)
-    """What cannot be parked: parked items that failed themselves, which would go round in circles, and giants."""
+    """What cannot be parked: events that are too large, and parked items, which would otherwise be parked forever."""
     messages: list[OutgoingMessage] = field(default_factory=list)
-    """Retries and dead letters, ready to be sent."""
+    """Retries and dead letters to send."""
     items: list[ItemParkedV1] = field(default_factory=list)
-    """To be published."""
+    """Parked items to publish."""
 
     @property
     def failed(self) -> list[InFlightEvent]:
@@ -35,15 +35,21 @@ class Settlement:
 
 
 def settle(
-    queue: WorkQueue, held: Sequence[InFlightEvent], outcomes: Sequence[Outcome], *, now: datetime
+    queue: WorkQueue, events: Sequence[InFlightEvent], outcomes: Sequence[Outcome], *, now: datetime
 ) -> Settlement:
-    """Sort `held`, event by event, by `outcomes`.
+    """Sort `events` by their `outcomes`.
 
-    A retry beyond the queue's `max_attempts` is parked. `now` dates what could not be read: it has no time of its own.
+    A retry beyond the queue's `max_attempts` is parked.
+
+    Args:
+        queue: where the events came from.
+        events: the events of one call.
+        outcomes: one per event.
+        now: the time (UTC) of events that could not be decoded, because they have none of their own.
     """
     settlement = Settlement()
     retries: dict[tuple[int, str], list[bytes]] = {}
-    for one, outcome in zip(held, outcomes, strict=True):
+    for one, outcome in zip(events, outcomes, strict=True):
         attempts = one.delivery.failures + 1
         if outcome == DONE:
             settlement.done.append(one)
@@ -90,12 +96,12 @@ def _retries(queue: WorkQueue, attempts: int, content_type: str, parts: Sequence
     ]
 
 
-def _dead_letter(queue: WorkQueue, held: InFlightEvent, reason: str) -> OutgoingMessage:
+def _dead_letter(queue: WorkQueue, event: InFlightEvent, reason: str) -> OutgoingMessage:
     return OutgoingMessage(
         exchange=DEAD_LETTER_EXCHANGE,
         routing_key=queue.name,
-        content_type=held.delivery.content_type,
-        parts=[held.part],
+        content_type=event.delivery.content_type,
+        parts=[event.part],
         mandatory=True,
-        headers={ATTEMPTS_HEADER: held.delivery.failures + 1, "x-switchboard-reason": reason},
+        headers={ATTEMPTS_HEADER: event.delivery.failures + 1, "x-switchboard-reason": reason},
     )

@@ -1,4 +1,4 @@
-"""A process's own view of a stream: an exclusive queue that comes back with its bindings, without its past."""
+"""A process's own subscription to a stream: an exclusive queue, restored with its bindings but without past events."""
 
 import asyncio
 from collections.abc import Callable
@@ -23,11 +23,16 @@ PREFETCH_MESSAGES = 200
 
 
 class RabbitSubscription:
-    """One exclusive queue and the shards it is bound to. One session task alone talks to the broker.
+    """One exclusive queue and the shards it is bound to. Only the task that runs `session` talks to the broker.
 
     Args:
-        names: returns a new queue name a session, so that a queue that the broker still holds for a connection of ours
-            that it has not given up yet is never in the way.
+        queue: what to listen to.
+        listener: receives the events of the bound shards.
+        on_gap: called when events may have been missed; see `ports.Broker.subscribe`.
+        connection: where the channel is opened.
+        metrics: where it is counted whether the subscription is active.
+        names: returns a new queue name for each session. The broker may still hold the queue of a connection that we
+            have lost and it has not, so a name is never used twice.
         bind_timeout_seconds: how long `bind` waits for the broker.
     """
 
@@ -49,34 +54,34 @@ class RabbitSubscription:
         self._metrics = metrics
         self._names = names
         self._bind_timeout_seconds = bind_timeout_seconds
-        self._wanted: set[int] = set()
+        self._requested: set[int] = set()
         self._bound: set[int] = set()
         self._changed = asyncio.Event()
-        self._standing = asyncio.Condition()
-        self._owes_gap = False
+        self._all_bound = asyncio.Condition()
+        self._has_gap = False
         self.is_active = False
 
     async def bind(self, shard: int) -> None:
-        """Hear `shard` from now on; see `ports.Subscription`."""
-        self._wanted.add(shard)
+        """Receive events of `shard` from now on; see `ports.Subscription`."""
+        self._requested.add(shard)
         self._changed.set()
         try:
-            async with asyncio.timeout(self._bind_timeout_seconds), self._standing:
-                await self._standing.wait_for(lambda: shard in self._bound)
+            async with asyncio.timeout(self._bind_timeout_seconds), self._all_bound:
+                await self._all_bound.wait_for(lambda: shard in self._bound)
         except TimeoutError as error:
-            self._owes_gap = True
+            self._has_gap = True
             raise DependencyUnavailable(f"{self._queue.prefix}: shard {shard} is not bound yet") from error
 
     async def unbind(self, shard: int) -> None:
-        """Stop hearing `shard`; see `ports.Subscription`."""
-        self._wanted.discard(shard)
+        """Stop receiving events of `shard`; see `ports.Subscription`."""
+        self._requested.discard(shard)
         self._changed.set()
 
     async def session(self) -> None:
-        """Declare the queue, bind what is wanted, hand events over until the channel ends.
+        """Declare the queue, bind the requested shards and pass events on until the channel ends.
 
         Raises:
-            DependencyUnavailable: the broker does not let us, or is lost.
+            DependencyUnavailable: the broker refused, or the connection was lost.
         """
         connection = await self._connection.wait()
         ended = asyncio.Event()
@@ -98,10 +103,10 @@ class RabbitSubscription:
                 finally:
                     acking.cancel()
         except DependencyUnavailable:
-            self._connection.invalidate(connection)  # the exchange may be gone: it is declared with a new connection
+            self._connection.invalidate(connection)  # the exchange may be missing: a new connection declares it
             raise
         finally:
-            self._owes_gap = self._owes_gap or bool(self._bound)
+            self._has_gap = self._has_gap or bool(self._bound)
             self._bound.clear()
             self._set_active(active=False)
 
@@ -122,35 +127,36 @@ class RabbitSubscription:
     async def _keep_bound(self, queue: AbstractQueue, ended: asyncio.Event) -> None:
         while not ended.is_set():
             self._changed.clear()
-            for shard in sorted(self._wanted - self._bound):
+            for shard in sorted(self._requested - self._bound):
                 with translate_amqp_errors("binding"):
                     await queue.bind(EXCHANGE, self._routing_key(shard), timeout=CALL_TIMEOUT_SECONDS)
                 self._bound.add(shard)
-            for shard in sorted(self._bound - self._wanted):
-                self._bound.discard(shard)  # before the answer: who wants it again meanwhile has to wait for a new one
+            for shard in sorted(self._bound - self._requested):
+                # Before the response arrives: whoever binds the shard again meanwhile must wait for a new binding.
+                self._bound.discard(shard)
                 with translate_amqp_errors("unbinding"):
                     await queue.unbind(EXCHANGE, self._routing_key(shard), timeout=CALL_TIMEOUT_SECONDS)
-            if self._wanted <= self._bound and not ended.is_set():
-                await self._stands()
+            if self._requested <= self._bound and not ended.is_set():
+                await self._on_all_bound()
             await self._changed.wait()
 
-    async def _stands(self) -> None:
+    async def _on_all_bound(self) -> None:
         self._set_active(active=True)
-        if self._owes_gap:
-            self._owes_gap = False
+        if self._has_gap:
+            self._has_gap = False
             self._on_gap()
-        async with self._standing:
-            self._standing.notify_all()
+        async with self._all_bound:
+            self._all_bound.notify_all()
 
     def _deliver(self, message: DeliveredMessage, acks: "_LatestAck") -> None:
         events: list[AnyEvent] = []
         shard = (message.routing_key or "").rpartition(".")[2]
-        if shard.isdigit() and int(shard) in self._wanted:
-            for held in unpack(message, arrived_at=0.0):
-                if held.event is None:
-                    log.warning("event of a stream cannot be read", stream=self._queue.prefix, reason=held.problem)
+        if shard.isdigit() and int(shard) in self._requested:
+            for event in unpack(message, arrived_at=0.0):
+                if event.event is None:
+                    log.warning("unreadable event", stream=self._queue.prefix, reason=event.problem)
                 else:
-                    events.append(held.event)
+                    events.append(event.event)
         if events:
             self._listener(events)
         acks.note(message.delivery_tag or 0)
@@ -164,23 +170,23 @@ class RabbitSubscription:
 
 
 class _LatestAck:
-    """Acknowledges up to the latest delivery; what comes while one is under way is covered by the next."""
+    """Acknowledges up to the latest delivery. What arrives meanwhile is covered by the next acknowledgement."""
 
     def __init__(self, channel: ConsumingChannel, on_lost: Callable[[], None]) -> None:
         self._channel = channel
         self._on_lost = on_lost
         self._latest = 0
-        self._something = asyncio.Event()
+        self._is_noted = asyncio.Event()
 
     def note(self, tag: int) -> None:
         self._latest = tag
-        self._something.set()
+        self._is_noted.set()
 
     async def run(self) -> None:
         acknowledged = 0
         while True:
-            await self._something.wait()
-            self._something.clear()
+            await self._is_noted.wait()
+            self._is_noted.clear()
             if self._latest > acknowledged:
                 acknowledged = self._latest
                 try:
