@@ -1,1 +1,1 @@
-"""The command `switchboard`: the whole system on one machine, and the operators' verbs."""
+"""The command `switchboard`: runs the whole system on one machine, and has the operators' commands."""

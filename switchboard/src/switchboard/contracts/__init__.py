@@ -1,1 +1,1 @@
-"""The published contracts as documents, made from the code: JSON Schemas, and AsyncAPI for AMQP and WebSocket."""
+"""The published contracts, generated from the code: JSON Schemas, and AsyncAPI for AMQP and WebSocket."""

@@ -1,4 +1,4 @@
-"""`python -m switchboard.contracts docs`: write the documents into a folder, in the place of what is there."""
+"""`python -m switchboard.contracts docs`: write the documents into a folder, replacing the old ones."""
 
 import sys
 from pathlib import Path
@@ -7,12 +7,12 @@ from switchboard.contracts.documents import documents
 
 
 def main(folder: Path) -> None:
-    """Write every document; schemas of what exists no more are removed."""
-    wanted = documents()
+    """Write every document, and delete schemas that no longer exist."""
+    current = documents()
     for path in (folder / "schemas").glob("*.json"):
-        if path.relative_to(folder).as_posix() not in wanted:
+        if path.relative_to(folder).as_posix() not in current:
             path.unlink()
-    for name, text in wanted.items():
+    for name, text in current.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
 

@@ -10,23 +10,23 @@ from switchboard.contracts.schemas import REFERENCE, Schema, components, field_d
 
 _SCHEMAS = "#/components/schemas/"
 _VERSION = "1.0.0"
-"""Of the contracts: a type that is added or a field with a default is a minor version."""
+"""The version of the contracts. A new type, or a new field with a default, is a minor version."""
 
 _ABOUT = """\
 Everything that happens in the inboxes of Messenger, Instagram and WhatsApp, as events for services (AMQP) and as \
-frames for screens (WebSocket). `docs/protocol.md` says how to resume, what to do after a reset, and how long to wait \
-before coming back. Fields that a reader does not know are to be passed over, and so are types."""
+frames for clients (WebSocket). `docs/protocol.md` describes how to resume, what to do after a reset, and when to \
+reconnect. Readers must ignore unknown fields and unknown types."""
 _SESSION = """\
-Changes of one user's inbox, numbered by `seq` without holes, from `after` on. The first frame of the server is \
-always `hello`. The token may also come as `Authorization: Bearer` or as `Sec-WebSocket-Protocol: bearer, JWT`. The \
-same frames come as server-sent events from `/sse/{user_id}`.
+The changes of one user's inbox after the position `after`, numbered by `seq` without holes. The first frame of the \
+server is always `hello`. The token may also be sent as `Authorization: Bearer` or as \
+`Sec-WebSocket-Protocol: bearer, JWT`. `/sse/{user_id}` sends the same frames as server-sent events.
 
-The server closes with one of these codes:
+The server closes the connection with one of these codes:
 """
 
 
 def asyncapi() -> dict[str, Any]:
-    """Return the document, as JSON would have it."""
+    """Return the document, ready to be encoded as JSON."""
     events: list[type[Event]] = sorted(get_args(AnyEvent), key=lambda one: str(one.type_name()))
     return {
         "asyncapi": "3.0.0",
@@ -42,7 +42,7 @@ def asyncapi() -> dict[str, Any]:
                 "host": "rabbitmq.example.com:5672",
                 "protocol": "amqp",
                 "protocolVersion": "0-9-1",
-                "description": "RabbitMQ. The user of another service needs no right to publish.",
+                "description": "RabbitMQ. A consumer needs no permission to publish.",
             },
             "gateway": {
                 "host": "push.example.com",
@@ -56,7 +56,12 @@ def asyncapi() -> dict[str, Any]:
             "schemas": {name: _draft_07(schema) for name, schema in sorted(components().items())},
             "messages": {event.type_name(): _batch(event) for event in events} | _frames(),
             "securitySchemes": {
-                "userToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "Of the user."}
+                "userToken": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "The user's token.",
+                }
             },
         },
     }
@@ -83,15 +88,17 @@ def _event_channel(event: type[Event]) -> dict[str, Any]:
     }
     if _is_sharded(event):
         shards = [str(number) for number in range(SHARD_COUNT)]
-        told = f"crc32(user_id as UTF-8) % {SHARD_COUNT}: all events of a user have the same. Bind `{name}.*` for all."
-        channel["parameters"] = {"shard": {"description": told, "enum": shards}}
+        description = (
+            f"crc32(user_id as UTF-8) % {SHARD_COUNT}, the same for all events of a user. Bind `{name}.*` for all."
+        )
+        channel["parameters"] = {"shard": {"description": description, "enum": shards}}
     return channel
 
 
 def _batch(event: type[Event]) -> dict[str, Any]:
-    is_promise = event is InboxPersistedV1
-    promise = "Others may build on it." if is_promise else "The services' own: it may change with its version."
-    wire = "" if event.wire is Wire.JSON else " In MessagePack: strings of base64 in the schema are `bin` there."
+    is_public = event is InboxPersistedV1
+    promise = "Public: other services may consume it." if is_public else "Internal: it may change with its version."
+    wire = "" if event.wire is Wire.JSON else " Encoded as MessagePack: base64 strings of the schema are `bin`."
     return {
         "name": event.type_name(),
         "title": event.__name__,
@@ -132,20 +139,24 @@ def _session_channel() -> dict[str, Any]:
     docstrings = field_docstrings(CloseCode)
     codes = "\n".join(f"- {code.value}: {docstrings[code.name]}" for code in CloseCode)
     query = {
-        "token": {"type": "string", "description": "A JWT of the user, where no header can be set."},
-        "after": {"type": "integer", "minimum": 0, "description": "The highest `seq` handled; without it from now on."},
-        "epoch": {"type": "string", "description": "The epoch that `after` is from."},
+        "token": {"type": "string", "description": "The user's JWT, for clients that cannot set a header."},
+        "after": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "The highest `seq` that the client has handled. Default: now.",
+        },
+        "epoch": {"type": "string", "description": "The epoch that `after` belongs to."},
         "client": {
             "type": "string",
             "pattern": "^[A-Za-z0-9._:-]{1,64}$",
-            "description": "What this device is called.",
+            "description": "The name of this device.",
         },
     }
     return {
         "address": "/ws/{user_id}",
         "description": _SESSION + codes,
         "servers": [{"$ref": "#/servers/gateway"}],
-        "parameters": {"user_id": {"description": "Whose inbox: the user of the token."}},
+        "parameters": {"user_id": {"description": "The user of the inbox, and of the token."}},
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in _frames()},
         "bindings": {
             "ws": {
@@ -158,7 +169,7 @@ def _session_channel() -> dict[str, Any]:
 
 
 def _session_operations() -> dict[str, Any]:
-    names = {"send": [f"server.{kind}" for kind in SERVER_FRAMES], "receive": _names_of_clients()}
+    names = {"send": [f"server.{kind}" for kind in SERVER_FRAMES], "receive": _client_frame_names()}
     return {
         f"session.{action}": {
             "action": action,
@@ -169,12 +180,12 @@ def _session_operations() -> dict[str, Any]:
     }
 
 
-def _names_of_clients() -> list[str]:
+def _client_frame_names() -> list[str]:
     return [*(f"client.{kind}" for kind in CLIENT_FRAMES), "client.ping"]
 
 
 def _frames() -> dict[str, Any]:
-    """Return the messages of a WebSocket."""
+    """Return the messages of the WebSocket."""
     sides = {"server": SERVER_FRAMES, "client": CLIENT_FRAMES}
     messages: dict[str, Any] = {
         f"{side}.{kind}": {
@@ -187,7 +198,7 @@ def _frames() -> dict[str, Any]:
     }
     messages["client.ping"] = {
         "name": "ping",
-        "summary": "The text `ping`, for clients that do not see the pings of WebSocket; answered with `pong`.",
+        "summary": "The text `ping`, for clients that cannot see WebSocket pings. The response is a `pong` frame.",
         "contentType": "text/plain",
         "payload": {"type": "string", "const": "ping"},
     }
@@ -195,7 +206,7 @@ def _frames() -> dict[str, Any]:
 
 
 def _draft_07(schema: Any) -> Any:
-    """Return `schema` as AsyncAPI reads it: draft 7, which calls the parts of a tuple otherwise."""
+    """Return `schema` in draft 7, which AsyncAPI uses and which names the items of a tuple differently."""
     if isinstance(schema, list):
         return [_draft_07(part) for part in schema]
     if not isinstance(schema, dict):

@@ -1,4 +1,4 @@
-"""Every document, by its path."""
+"""All documents by path."""
 
 import json
 from typing import Any
@@ -11,14 +11,18 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def documents() -> dict[str, str]:
-    """Return the text of each document by its path below the folder of the documents."""
+    """Return the text of each document by its path below `docs`."""
     schemas = {
         **{f"{kind}.json": bundled(schema) for kind, schema in _objects().items()},
         **{f"server-frame.{kind}.json": bundled(schema) for kind, schema in SERVER_FRAMES.items()},
         **{f"client-frame.{kind}.json": bundled(schema) for kind, schema in CLIENT_FRAMES.items()},
-        "server-frame.json": bundled(any_of("Server frame", "What the server sends on a WebSocket.", SERVER_FRAMES)),
+        "server-frame.json": bundled(any_of("Server frame", "A frame that the server sends.", SERVER_FRAMES)),
         "client-frame.json": bundled(
-            any_of("Client frame", "What a client sends, beside the text `ping`, which is no JSON.", CLIENT_FRAMES)
+            any_of(
+                "Client frame",
+                "A frame that a client sends. Clients also send the text `ping`, which is not JSON.",
+                CLIENT_FRAMES,
+            )
         ),
     }
     files: dict[str, Any] = {f"schemas/{name}": {"$schema": _DIALECT, **schema} for name, schema in schemas.items()}
@@ -27,7 +31,7 @@ def documents() -> dict[str, str]:
 
 
 def _objects() -> dict[str, Schema]:
-    """Return the objects of the inbox, and the event that is a promise to others, by file name."""
+    """Return the objects of the inbox and the public event, by file name."""
     names = {"inbox.persisted.v1": "InboxPersistedV1", **{one.__name__.lower(): one.__name__ for one in PUBLISHED}}
     known = components()
     return {kind: known[name] for kind, name in names.items()}

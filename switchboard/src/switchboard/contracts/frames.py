@@ -1,4 +1,4 @@
-"""Schemas of what goes over a WebSocket, both ways."""
+"""Schemas of the frames on a WebSocket, in both directions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -33,30 +33,32 @@ def _object(title: str, description: str, properties: Schema) -> Schema:
 
 
 SERVER_FRAMES: dict[str, Schema] = {
-    "hello": _notice("hello", "HelloFrame", "The first frame of every connection; comes when the log could be read."),
-    "new_message": _change("new_message", "A message came, in either direction."),
+    "hello": _notice("hello", "HelloFrame", "The first frame of every connection, sent once the log has been read."),
+    "new_message": _change("new_message", "A new message, in either direction."),
     "message_updated": _change(
         "message_updated",
         "A message was edited, unsent, reacted to, delivered, read, failed, or an attachment changed.",
     ),
     "conversation_updated": _change(
-        "conversation_updated", "The name, picture, unread count or links of a conversation changed."
+        "conversation_updated", "A conversation's name, picture, unread count or links changed."
     ),
     "account_updated": _change(
-        "account_updated", "A page was connected or disconnected, or its token was refused or replaced."
+        "account_updated", "A page was connected or disconnected, or its access token was refused or replaced."
     ),
-    "heartbeat": _notice("heartbeat", "HeartbeatFrame", "Everything up to `seq` was sent on this connection."),
-    "reset": _notice("reset", "ResetFrame", "What the client holds cannot be continued: it loads over REST anew."),
-    "pong": _notice("pong", None, "The answer to `ping`."),
-    "typing": _notice("typing", "TypingFrame", "Another device of the user writes."),
-    "presence": _notice("presence", "PresenceFrame", "Another device of the user came, went, or looks elsewhere."),
+    "heartbeat": _notice("heartbeat", "HeartbeatFrame", "Every change up to `seq` was sent on this connection."),
+    "reset": _notice("reset", "ResetFrame", "The client cannot resume: it must reload its state over REST."),
+    "pong": _notice("pong", None, "The response to `ping`."),
+    "typing": _notice("typing", "TypingFrame", "Another device of the user is typing."),
+    "presence": _notice(
+        "presence", "PresenceFrame", "Another device of the user went online or offline, or views another conversation."
+    ),
 }
-"""By type; `seq` is the number of the change in the user's inbox."""
+"""By type. `seq` is the number of the change in the user's inbox."""
 CLIENT_FRAMES: dict[str, Schema] = {
     kind: {"$ref": f"{REFERENCE}{kind.capitalize()}"} for kind in ("auth", "typing", "viewing", "read")
 }
 
 
 def any_of(title: str, description: str, frames: Mapping[str, Schema]) -> Schema:
-    """Return the schema of any of `frames`: their types tell them apart."""
+    """Return the schema of any one of `frames`; their types discriminate."""
     return {"title": title, "description": description, "oneOf": list(frames.values())}

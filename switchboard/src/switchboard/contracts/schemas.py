@@ -1,7 +1,7 @@
-"""JSON Schemas (2020-12) of the structs that cross a border, with what their docstrings say.
+"""JSON Schemas (2020-12) of the published structs, with their docstrings.
 
-msgspec makes them; what it leaves out is added: that moments are RFC 3339, what an attribute's docstring tells, and
-that what is always sent is required. A reader must still pass over fields that it does not know.
+msgspec generates them. This module adds what it leaves out: the format of timestamps (RFC 3339), the docstrings of
+attributes, and `required` for fields that are always sent. Readers must still ignore unknown fields.
 """
 
 import ast
@@ -31,7 +31,7 @@ PUBLISHED: tuple[type[msgspec.Struct], ...] = (
     inbox.Record,
     inbox.Referral,
 )
-"""Objects that have a document of their own."""
+"""Objects with a document of their own."""
 _FRAME_DATA: tuple[type[msgspec.Struct], ...] = (
     inbox.HelloFrame,
     inbox.HeartbeatFrame,
@@ -42,7 +42,7 @@ _FRAME_DATA: tuple[type[msgspec.Struct], ...] = (
     inbox.TypingFrame,
     inbox.PresenceFrame,
 )
-_FROM_CLIENTS: tuple[type[msgspec.Struct], ...] = (frames.Auth, frames.Typing, frames.Viewing, frames.Read)
+_CLIENT_FRAMES: tuple[type[msgspec.Struct], ...] = (frames.Auth, frames.Typing, frames.Viewing, frames.Read)
 _MODULES: tuple[ModuleType, ...] = (inbox, items, event, events, frames)
 FRAME_DATA: dict[inbox.FrameKind, str] = {
     "new_message": "MessageFrame",
@@ -50,29 +50,29 @@ FRAME_DATA: dict[inbox.FrameKind, str] = {
     "conversation_updated": "ConversationFrame",
     "account_updated": "AccountFrame",
 }
-"""What the `data` of each change is."""
+"""The struct of a change's `data`, by type."""
 
 
 @cache
-def _made() -> dict[str, Schema]:
-    types = (*PUBLISHED, *_FRAME_DATA, *_FROM_CLIENTS, *get_args(AnyEvent))
-    _, made = msgspec.json.schema_components(types, ref_template=REFERENCE + "{name}")
-    for name, schema in made.items():
+def _schemas() -> dict[str, Schema]:
+    types = (*PUBLISHED, *_FRAME_DATA, *_CLIENT_FRAMES, *get_args(AnyEvent))
+    _, schemas = msgspec.json.schema_components(types, ref_template=REFERENCE + "{name}")
+    for name, schema in schemas.items():
         _complete(schema, _struct(name))
-    made["InboxPersistedV1"]["oneOf"] = [
+    schemas["InboxPersistedV1"]["oneOf"] = [
         {"properties": {"kind": {"const": kind}, "data": {"$ref": REFERENCE + data}}}
         for kind, data in FRAME_DATA.items()
     ]
-    return made
+    return schemas
 
 
 def components() -> dict[str, Schema]:
-    """Return the schema of every struct, by its name; they refer to each other with `REFERENCE`."""
-    return deepcopy(_made())
+    """Return the schema of every struct by name; they refer to each other with `REFERENCE`."""
+    return deepcopy(_schemas())
 
 
 def bundled(schema: Schema) -> Schema:
-    """Return `schema` with all that it refers to, however indirectly, under `$defs`."""
+    """Return `schema` with every schema that it refers to, also indirectly, under `$defs`."""
     known = components()
     needed: dict[str, Schema] = {}
     names = list(references(schema))
@@ -99,12 +99,12 @@ def references(schema: Any) -> Iterator[str]:
 
 def _struct(name: str) -> type[msgspec.Struct]:
     found: set[type[msgspec.Struct]] = {getattr(module, name) for module in _MODULES if hasattr(module, name)}
-    assert len(found) == 1, f"{name} is to be the name of one struct"
+    assert len(found) == 1, f"{name} must be the name of exactly one struct"
     return found.pop()
 
 
 def _complete(schema: Schema, struct: type[msgspec.Struct]) -> None:
-    """Add what msgspec leaves out of the schema of a struct."""
+    """Add what msgspec leaves out of a struct's schema."""
     schema["description"] = inspect.cleandoc(schema["description"])
     fields = msgspec.structs.fields(struct)
     if struct.__struct_config__.array_like:
@@ -113,14 +113,14 @@ def _complete(schema: Schema, struct: type[msgspec.Struct]) -> None:
             if field.type is datetime:
                 part["format"] = "date-time"
         return
-    told = field_docstrings(struct)
+    docstrings = field_docstrings(struct)
     for field in fields:
         described = schema["properties"][field.encode_name]
         _drop_discriminators(described)
         if datetime in (field.type, *get_args(field.type)):
             _string_of(described)["format"] = "date-time"
-        if field.name in told:
-            described["description"] = told[field.name]
+        if field.name in docstrings:
+            described["description"] = docstrings[field.name]
     if not struct.__struct_config__.omit_defaults and not issubclass(struct, Event):
         schema["required"] = list(schema["properties"])
         for described in schema["properties"].values():
@@ -128,7 +128,7 @@ def _complete(schema: Schema, struct: type[msgspec.Struct]) -> None:
 
 
 def _drop_discriminators(schema: Schema) -> None:
-    """Take out OpenAPI's keyword: the alternatives tell themselves apart by a constant."""
+    """Remove OpenAPI's keyword: a constant already discriminates the alternatives."""
     schema.pop("discriminator", None)
     for alternative in schema.get("anyOf", []):
         _drop_discriminators(alternative)
@@ -144,8 +144,8 @@ def _string_of(schema: Schema) -> Schema:
 
 @cache
 def field_docstrings(struct: type) -> Mapping[str, str]:
-    """Return what stands below the attributes of a class and of those it inherits from, on one line each."""
-    told: dict[str, str] = {}
+    """Return the docstrings of the attributes of a class and of its bases, each on one line."""
+    docstrings: dict[str, str] = {}
     for base in reversed(struct.__mro__):
         if not base.__module__.startswith(("shared.", "push_gateway.")):
             continue
@@ -157,7 +157,7 @@ def field_docstrings(struct: type) -> Mapping[str, str]:
                 case ast.AnnAssign(target=ast.Name(id=attribute)) | ast.Assign(targets=[ast.Name(id=attribute)]):
                     name = attribute
                 case ast.Expr(value=ast.Constant(value=str(text))) if name is not None:
-                    told[name] = " ".join(text.split())
+                    docstrings[name] = " ".join(text.split())
                 case _:
                     name = None
-    return told
+    return docstrings

@@ -1,1 +1,1 @@
-"""The outside parts that `switchboard up` brings along."""
+"""Servers and programs that the system and its tests need: Postgres, RabbitMQ, Chromium."""

@@ -1,4 +1,4 @@
-"""A browser for the browser tests: the one that is named, one that is installed, or Debian's."""
+"""A browser for the browser tests: a configured one, an installed one, or Debian's."""
 
 import os
 import shutil
@@ -11,17 +11,17 @@ from switchboard.provision import debian
 
 CHROMIUM = f"{ENV_PREFIX}CHROMIUM"
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
-_NONE_HERE = f"There is no Chromium here: apt-get install chromium (Debian, Ubuntu), or name one in {CHROMIUM}."
+_NONE_HERE = f"Chromium is not installed: run apt-get install chromium (Debian, Ubuntu), or set {CHROMIUM} to its path."
 
 
 def find_chromium(environment: Mapping[str, str]) -> Path | None:
-    """Return the browser that the environment names, or one of PATH, or None."""
+    """Return the browser that the environment names, else one in PATH, else None."""
     found = environment.get(CHROMIUM) or next(filter(None, map(shutil.which, _NAMES)), None)
     return Path(found) if found else None
 
 
 def choose_chromium(*, may_install: bool) -> Path:
-    """Return a browser; install Debian's where there is none and that is allowed.
+    """Return a browser; install Debian's if there is none and `may_install` is set.
 
     Raises:
         StartupRefused: there is none.

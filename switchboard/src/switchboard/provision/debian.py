@@ -1,4 +1,4 @@
-"""Installing packages of Debian and Ubuntu, where that can be done without asking anybody."""
+"""Unattended installation of packages on Debian and Ubuntu."""
 
 import os
 import shutil
@@ -12,9 +12,9 @@ _POLICY = Path("/usr/sbin/policy-rc.d")
 
 
 def install(package: str) -> bool:
-    """Install `package` with apt-get; return whether that was done. As root only, and where there is apt-get.
+    """Install `package` with apt-get; return whether that succeeded. Needs root and apt-get.
 
-    The package must not start a service of its own: meanwhile, `policy-rc.d` says no (Debian Policy 9.3.3).
+    The package must not start a service of its own, so `policy-rc.d` forbids it meanwhile (Debian Policy 9.3.3).
     """
     apt_get = shutil.which("apt-get")
     if os.geteuid() != 0 or apt_get is None:

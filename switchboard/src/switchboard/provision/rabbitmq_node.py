@@ -1,8 +1,8 @@
-"""A RabbitMQ node as a child process: own ports, own data, own port mapper.
+"""A RabbitMQ node as a child process, with its own ports, data and port mapper.
 
-Nothing is shared with a node that the machine may run. Everything that is started is in one process group, whose leader
-holds the read end of a pipe of ours. However the owner ends, SIGKILL included, the pipe closes and the leader takes the
-group down: no node is ever left behind.
+It shares nothing with a node that the machine may run. All its processes are in one process group, whose leader reads
+from a pipe that we hold. However we end, even by SIGKILL, the pipe closes and the leader kills the group, so no node is
+ever left behind.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from shared.errors import StartupRefused
 START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 10.0
 
-# Kills its own group, itself included, once nobody holds the pipe's other end any more.
+# Kills its process group, including itself, once the other end of the pipe is closed.
 _LEADER = """
 epmd -address 127.0.0.1 -port "$ERL_EPMD_PORT" &
 "$1" </dev/null &
@@ -27,7 +27,7 @@ while read -r _; do :; done
 kill -KILL 0
 """
 
-# +sbwt none: an idle node must not spin on a core that tests or services need.
+# +sbwt none: an idle node must not busy-wait on a core that tests or services need.
 _ERLANG = "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none"
 _CONFIG = """\
 listeners.tcp.1 = 127.0.0.1:{port}
@@ -41,7 +41,7 @@ class PrivateNode:
 
     Args:
         executable: the `rabbitmq-server` script.
-        data_dir: absolute or relative; created; holds everything the node writes.
+        data_dir: for everything that the node writes; created if missing.
     """
 
     def __init__(self, executable: Path, data_dir: Path) -> None:
@@ -58,11 +58,11 @@ class PrivateNode:
 
     @property
     def pid(self) -> int:
-        """Process id of the node, the Erlang machine; 0 while it does not run."""
+        """Process ID of the node's Erlang VM; 0 while it does not run."""
         return self._pid or 0
 
     def start(self) -> None:
-        """Start the node and return once AMQP answers."""
+        """Start the node; return once AMQP responds."""
         self._stop_leader()
         self._dir.mkdir(parents=True, exist_ok=True)
         (self._dir / "pid").unlink(missing_ok=True)
@@ -86,7 +86,7 @@ class PrivateNode:
             raise StartupRefused(f"{error}\n{_tail(self._dir / 'console.log')}") from error
 
     def stop(self) -> None:
-        """End the node in good order, and everything that was started for it."""
+        """Stop the node gracefully, and every process that was started for it."""
         self._signal(signal.SIGCONT)
         self._signal(signal.SIGTERM)
         deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
@@ -99,11 +99,11 @@ class PrivateNode:
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let the node go on."""
+        """Continue after `pause`."""
         self._signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """End the node at once."""
+        """Kill the node."""
         self._signal(signal.SIGKILL)
         self._stop_leader()
 
@@ -111,7 +111,7 @@ class PrivateNode:
         return self._leader is not None and self._leader.poll() is None
 
     def _signal(self, number: int) -> bool:
-        """Send a signal to the node's Erlang machine; False when there is none."""
+        """Send a signal to the node's Erlang VM; return False if it does not run."""
         if self._pid is None:
             return False
         try:
@@ -139,12 +139,14 @@ class PrivateNode:
             "HOME": str(self._dir),
             "ERL_EPMD_PORT": str(self._epmd_port),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
-            # Data belongs to a node's name, and ports differ from run to run. Our own port mapper knows no other node.
+            # Data belongs to a node's name, so the name is fixed. Our own port mapper knows no other node.
             "RABBITMQ_NODENAME": "switchboard@localhost",
             "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
             "RABBITMQ_NODE_PORT": str(self._port),
             "RABBITMQ_DIST_PORT": str(self._distribution_port),
-            "RABBITMQ_CONF_ENV_FILE": str(self._dir / "rabbitmq-env.conf"),  # does not exist: the machine's is not ours
+            "RABBITMQ_CONF_ENV_FILE": str(
+                self._dir / "rabbitmq-env.conf"
+            ),  # does not exist, so the machine's is not read
             "RABBITMQ_CONFIG_FILE": str(self._dir / "rabbitmq.conf"),
             "RABBITMQ_ADVANCED_CONFIG_FILE": str(self._dir / "advanced.config"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self._dir / "enabled_plugins"),
@@ -156,27 +158,27 @@ class PrivateNode:
 
 
 def wait_for_amqp(port: int, *, is_alive: Callable[[], bool]) -> None:
-    """Return once an AMQP 0-9-1 broker answers on 127.0.0.1.
+    """Return once an AMQP 0-9-1 broker responds on 127.0.0.1.
 
     Raises:
-        StartupRefused: `is_alive` said no, or a minute passed.
+        StartupRefused: `is_alive` returned False, or a minute has passed.
     """
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         if not is_alive():
-            raise StartupRefused("RabbitMQ ended before it could be used.")
+            raise StartupRefused("RabbitMQ exited at startup.")
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=2.0) as connection:
             connection.sendall(b"AMQP\x00\x00\x09\x01")
             if connection.recv(1) == b"\x01":  # a method frame: Connection.Start
                 return
         time.sleep(0.1)
-    raise StartupRefused(f"RabbitMQ did not answer within {START_TIMEOUT_SECONDS:g} s.")
+    raise StartupRefused(f"RabbitMQ did not respond within {START_TIMEOUT_SECONDS:g} s.")
 
 
 def free_ports(number: int) -> Sequence[int]:
-    """Return TCP ports of 127.0.0.1 that nobody listens on at this moment."""
-    with contextlib.ExitStack() as open_until_all_are_known:
-        listeners = [open_until_all_are_known.enter_context(socket.socket()) for _ in range(number)]
+    """Return TCP ports of 127.0.0.1 that are free at this moment."""
+    with contextlib.ExitStack() as open_listeners:
+        listeners = [open_listeners.enter_context(socket.socket()) for _ in range(number)]
         for listener in listeners:
             listener.bind(("127.0.0.1", 0))
         return [listener.getsockname()[1] for listener in listeners]

@@ -1,4 +1,4 @@
-"""As whom Postgres runs, which refuses to be root, when we are root."""
+"""Chooses the user that Postgres runs as. Postgres refuses to run as root."""
 
 import os
 import pwd
@@ -18,15 +18,15 @@ _NAMES = ("postgres", "nobody")
 
 @dataclass(frozen=True)
 class RunAs:
-    """How a program of the server is started: `prefix` before its command line, `identity` for subprocess."""
+    """How to start a program of the server: `prefix` of its command line, `identity` for subprocess."""
 
     prefix: Sequence[str] = ()
     identity: Mapping[str, int] = field(default_factory=dict)
     owner: tuple[int, int] | None = None
-    """Whom the data must belong to; None where that is us."""
+    """User and group ID that must own the data; None: ours."""
 
-    def may_run(self, *command: str) -> bool:
-        """Tell whether `command` can be run like this, and says yes."""
+    def can_run(self, *command: str) -> bool:
+        """Return whether `command` can be run in this way and succeeds."""
         try:
             done = subprocess.run(
                 [*self.prefix, *command],
@@ -45,24 +45,24 @@ class RunAs:
 def run_as(data_dir: Path) -> RunAs:
     """Return how to run a server on the existing folder `data_dir`.
 
-    Root hands over to a system user where that user may enter the folder. Where it may not (a home or temporary folder
-    of root's), the server runs in a user namespace (user_namespaces(7)) in which root is an ordinary user: it has
-    root's files and not root's name. What created the data decides for ever, as files belong to one of the two.
+    If we are root, the server runs as a system user, provided that user may enter the folder. Otherwise (for example in
+    root's home) it runs in a user namespace (user_namespaces(7)) in which root appears as an ordinary user: it can read
+    root's files, and Postgres accepts it. The choice stays the same for existing data, because files have one owner.
 
     Raises:
-        StartupRefused: neither is possible; the text says what helps.
+        StartupRefused: neither is possible; the text says what to do.
     """
     if os.geteuid() != 0:
         return RunAs()
     by_user, by_namespace = _system_user(data_dir), _namespace()
     belongs_to_root = (data_dir / "PG_VERSION").exists() and data_dir.stat().st_uid == 0
-    if by_user and not belongs_to_root and by_user.may_run("test", "-x", str(data_dir.parent)):
+    if by_user and not belongs_to_root and by_user.can_run("test", "-x", str(data_dir.parent)):
         return by_user
     if by_namespace:
         return by_namespace
     raise StartupRefused(
         f"Postgres does not run as root, no other user may enter {data_dir.parent}, and user namespaces are not "
-        "available. Choose a data folder that other users may enter, or run as another user."
+        "available. Choose a data folder that other users may enter, or run the command as another user."
     )
 
 
@@ -85,4 +85,4 @@ def _namespace() -> RunAs | None:
     if unshare is None:
         return None
     chosen = RunAs((unshare, "--user", f"--map-user={_ANY_ORDINARY_ID}", f"--map-group={_ANY_ORDINARY_ID}", "--"))
-    return chosen if chosen.may_run("true") else None
+    return chosen if chosen.can_run("true") else None
