@@ -11,8 +11,8 @@ from pydantic import SecretStr
 
 from bench.pipeline_load.target import Target
 from simulator import bodies, signing
+from simulator.languages import load_languages
 from simulator.pages import Page
-from simulator.vocabulary import vocabulary
 
 _ID_DIGITS = 9
 _PAD = "x" * 60  # real message ids are about as long
@@ -39,7 +39,7 @@ def built(target: Target, run: str, of_pages: Sequence[Page], *, customers: int,
     url = urlsplit(target.webhooks)
     secret = SecretStr(target.app_secret)
     texts = [
-        line for language in vocabulary() for talk in language.conversations for who, line in talk if who != "page"
+        line for language in load_languages() for talk in language.conversations for who, line in talk if who != "page"
     ]
     prefix, now = message_prefix(run), datetime.now(UTC)
     requests = []
@@ -49,7 +49,7 @@ def built(target: Target, run: str, of_pages: Sequence[Page], *, customers: int,
         message_id = f"{prefix}{index:0{_ID_DIGITS}d}-{_PAD}"
         text = texts[index % len(texts)]
         webhook = bodies.text_message(page, customer, "Bench", at=now, message_id=message_id, content=text)
-        raw = signing.serialise(webhook.body)
+        raw = signing.serialize(webhook.body)
         head = (
             f"POST {url.path}/{page.platform} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Type: application/json\r\n"
             f"User-Agent: facebookexternalua\r\n{signing.SIGNATURE_HEADER}: {signing.signature(raw, secret)}\r\n"

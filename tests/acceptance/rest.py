@@ -54,7 +54,7 @@ class Rest:
 
     async def post_webhook(self, webhook: Webhook) -> None:
         """Post a webhook of the simulator's."""
-        await self.post(webhook.platform, signing.serialise(webhook.body))
+        await self.post(webhook.platform, signing.serialize(webhook.body))
 
     async def inbox_once(self, token: str, is_right: Callable[[Inbox], bool]) -> Inbox:
         """Return what the user sees once it is right; as it is in the end when it never is."""

@@ -11,8 +11,8 @@ from shared.http.server import serving
 from simulator.customers import Customer
 from simulator.faults import FaultSwitch
 from simulator.graph import Access, graph_app
+from simulator.languages import load_languages
 from simulator.pages import Page
-from simulator.vocabulary import vocabulary
 from switchboard.addresses import DEMO_USER
 from tests.browser.inbox import PAGE_ID, USER, signed_in, text, told, watched
 from tests.browser.test_access import violations
@@ -24,7 +24,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.system, pytest.mark.timeout(240)]
 @asynccontextmanager
 async def graph_that_takes(token: str) -> AsyncIterator[str]:
     """Run a Graph API that knows one customer and refuses every other token; yields its address."""
-    ada = Customer("7001", Page("facebook", PAGE_ID, "Blue Things"), "Ada", "L", "Ada Lovelace", "ada", vocabulary()[0])
+    ada = Customer(
+        "7001", Page("facebook", PAGE_ID, "Blue Things"), "Ada", "L", "Ada Lovelace", "ada", load_languages()[0]
+    )
     app = graph_app([ada], FaultSwitch(), access=Access(tokens=frozenset({token})))
     async with serving(app, host="127.0.0.1", port=0, grace_seconds=1) as port:
         yield f"http://127.0.0.1:{port}"

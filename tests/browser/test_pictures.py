@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 from pydantic import SecretStr
 
-from simulator import demo_pages, playing
+from simulator import demo_pages, running_simulation
 from switchboard.addresses import DEMO_USER
 from tests.browser.inbox import open_conversation, signed_in, watched
 from tests.browser.test_access import violations
@@ -39,7 +39,7 @@ async def played(system: System) -> None:
     async def has_enough() -> bool:
         return int((await system.get("/conversations", token, limit=1) or [{"last_seq": 0}])[0]["last_seq"]) >= _ENOUGH
 
-    async with playing(
+    async with running_simulation(
         system.urls["webhooks"],
         SecretStr(system.urls["app_secret"]),
         demo_pages(),

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 
 ARGUMENTS = ("--no-simulator", "--graph-url", "http://127.0.0.1:9")
 PAGE, USER = "page-1", "user-1"
-PATIENT = Retries(at_once=1, after_pauses=300, first_pause_seconds=0.1, longest_pause_seconds=0.5)
+PATIENT = Retries(immediate=1, delayed=300, first_delay_seconds=0.1, max_delay_seconds=0.5)
 
 
 async def send(sender: WebhookSender, numbers: range) -> None:
@@ -57,7 +57,7 @@ async def test_postgres_away_in_four_processes_takes_nothing_and_parks_nothing(
             await eventually(lambda: len(client.messages) == 100, what="the first hundred")
             own_postgres.stop("kill")
             await send(sender, range(100, 300))
-            assert sender.ledger.tries == 300, "ingest needs no Postgres"
+            assert sender.stats.attempts == 300, "ingest needs no Postgres"
             await asyncio.sleep(3)  # it stays away for a while: what is held is tried again and again meanwhile
             own_postgres.start()
             await eventually(lambda: len(client.messages) == 300, within_seconds=30, what="what was held")
@@ -104,7 +104,7 @@ async def test_a_broker_that_fails_under_load_makes_webhooks_wait_and_loses_none
                     await asyncio.to_thread(fragile_rabbitmq.kill)
                     await asyncio.to_thread(fragile_rabbitmq.start)
             await eventually(lambda: len(client.messages) == 1500, within_seconds=60, what="all of them")
-        assert sender.ledger.answers[503] > 0, "the fault was not felt"
+        assert sender.stats.responses[503] > 0, "the fault was not felt"
         assert await parked(system) == []
         await assert_balanced(system, received=1500)
 

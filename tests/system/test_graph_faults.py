@@ -20,8 +20,8 @@ from simulator.customers import Customer
 from simulator.delivery import Retries, webhook_sender
 from simulator.faults import FaultKind, Faults, FaultSwitch
 from simulator.graph import Access, graph_app
+from simulator.languages import load_languages
 from simulator.pages import Page
-from simulator.vocabulary import vocabulary
 from tests.system.running import Client, System, eventually, listening, running_system
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
@@ -39,7 +39,7 @@ SETTINGS = {
 NEARLY_ALL_WAIT_SECONDS, ALL_WAIT_SECONDS = 0.4, 1.0
 """The budget is 0.3 s; two processor cores that others use too may be late by so much."""
 NAMES_WITHIN_SECONDS = 60.0
-PATIENT = Retries(at_once=1, after_pauses=300, first_pause_seconds=0.1, longest_pause_seconds=0.5)
+PATIENT = Retries(immediate=1, delayed=300, first_delay_seconds=0.1, max_delay_seconds=0.5)
 GOOD, DEAD = "good", "dead"
 
 
@@ -59,7 +59,7 @@ class Load:
 
     @property
     def customers(self) -> list[Customer]:
-        language = vocabulary()[0]
+        language = load_languages()[0]
         return [
             Customer(self.person(n), self.pages[n % PAGES], "Ada", f"{n}", f"Ada {n}", f"ada{n}", language)
             for n in range(self.people)

@@ -42,7 +42,7 @@ async def system(tmp_path: Path, environment_with_broker: dict[str, str]) -> Asy
 
 async def send_all(system: System, number: int) -> int:
     """Send every body until it is answered 200, as the platform does; return how many tries that took."""
-    patient = Retries(at_once=2, after_pauses=200, first_pause_seconds=0.1, longest_pause_seconds=1.0)
+    patient = Retries(immediate=2, delayed=200, first_delay_seconds=0.1, max_delay_seconds=1.0)
     async with webhook_sender(
         webhooks_url=system.urls["webhooks"],
         app_secret=SecretStr(system.urls["app_secret"]),
@@ -58,7 +58,7 @@ async def send_all(system: System, number: int) -> int:
         async with asyncio.TaskGroup() as group:
             for _ in range(32):
                 group.create_task(work())
-        return sender.ledger.tries
+        return sender.stats.attempts
 
 
 async def kill_in_turn(system: System, progress: Client, total: int, rounds: int) -> None:

@@ -1,10 +1,10 @@
-"""A stand-in for Meta: signs and sends webhooks, answers Graph calls, with faults; for demos, tests and load."""
+"""Simulates Meta: signs and sends webhooks, and serves a Graph API with faults. For demos, tests and load."""
 
 from simulator.accounts import connect_pages
 from simulator.faults import Faults, FaultSwitch
 from simulator.graph import Access, graph_app
 from simulator.pages import Page, demo_pages
-from simulator.playing import Plan, cast, playing, simulate
+from simulator.simulation import Plan, demo_customers, running_simulation, simulate
 
 __all__ = [
     "Access",
@@ -12,10 +12,10 @@ __all__ = [
     "Faults",
     "Page",
     "Plan",
-    "cast",
     "connect_pages",
+    "demo_customers",
     "demo_pages",
     "graph_app",
-    "playing",
+    "running_simulation",
     "simulate",
 ]

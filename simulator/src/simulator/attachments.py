@@ -1,4 +1,4 @@
-"""What people send beside words, on each platform. Pure."""
+"""Messages with attachments, on each platform. Pure."""
 
 from datetime import datetime
 from random import Random
@@ -10,7 +10,7 @@ from simulator.media import MIME_TYPES, MediaKind, media_id
 from simulator.threads import Thread
 
 _LIKE_STICKER = 369239263222822
-"""Messenger's thumb."""
+"""Messenger's thumbs-up."""
 _FACEBOOK = ("image", "image", "image", "video", "audio", "file", "sticker", "location", "fallback", "reel")
 _INSTAGRAM = (
     "image", "image", "image", "video", "audio", "share", "ig_post", "ig_reel", "story_mention", "story_mention",
@@ -18,14 +18,14 @@ _INSTAGRAM = (
 )  # fmt: skip
 _WHATSAPP = ("image", "image", "image", "video", "audio", "document", "sticker", "location", "contacts", "unsupported")
 _WITHOUT_PAYLOAD = frozenset({"like_heart", "ephemeral"})
-_BESIDE: dict[str, items.Item] = {
+_EXTRA_FIELDS: dict[str, items.Item] = {
     "location": {"title": "Here I am", "url": "https://maps.example/here"},
     "fallback": {"title": "Opening hours of the museum", "url": "https://museum.example/hours"},
 }
 
 
-def attached(rng: Random, thread: Thread, at: datetime, message_id: str, media_url: str) -> Webhook:
-    """Return a customer's message with something usual of the platform's; pictures are found under `media_url`."""
+def customer_attachment(rng: Random, thread: Thread, at: datetime, message_id: str, media_url: str) -> Webhook:
+    """Return a customer's message with a random attachment of the platform; pictures lie under `media_url`."""
     if thread.customer.platform == "whatsapp":
         kind = rng.choice(_WHATSAPP)
         content = _whatsapp_content(rng, thread, kind)
@@ -34,17 +34,17 @@ def attached(rng: Random, thread: Thread, at: datetime, message_id: str, media_u
             value["messages"][0]["errors"] = [{"code": 131051, "title": "Message type is not currently supported."}]
         return thread.change(value, at)
     kind = rng.choice(_FACEBOOK if thread.customer.platform == "facebook" else _INSTAGRAM)
-    payload, beside = _payload(rng, kind, media_url)
-    told: dict[str, Any] = {"at": at, "message_id": message_id, "kind": kind, "payload": payload, "beside": beside}
-    return thread.webhook(items.attachment(*thread.ids, **told), at)
+    payload, extra = _payload(rng, kind, media_url)
+    item = items.attachment(*thread.ids, at=at, message_id=message_id, kind=kind, payload=payload, extra=extra)
+    return thread.webhook(item, at)
 
 
-def attached_by_page(rng: Random, thread: Thread, at: datetime, message_id: str, media_url: str) -> Webhook:
-    """Return the echo of a picture, or of a template with buttons, that the business sent."""
+def page_attachment(rng: Random, thread: Thread, at: datetime, message_id: str, media_url: str) -> Webhook:
+    """Return the echo of a picture, or of a template with buttons, that the page sent."""
     if thread.customer.platform == "whatsapp":
         content = _whatsapp_content(rng, thread, "image")
-        told: dict[str, Any] = {"at": at, "message_id": message_id, "kind": "image", "content": content}
-        return thread.change(whatsapp.echo(thread.page, thread.contact, **told), at, field_name=PHONE_APP)
+        value = whatsapp.echo(thread.page, thread.contact, at=at, message_id=message_id, kind="image", content=content)
+        return thread.change(value, at, field_name=PHONE_APP)
     kind = rng.choice(("image", "template"))
     payload, _ = _payload(rng, kind, media_url)
     item = items.attachment(*thread.ids, at=at, message_id=message_id, kind=kind, payload=payload, by_page=True)
@@ -52,7 +52,7 @@ def attached_by_page(rng: Random, thread: Thread, at: datetime, message_id: str,
 
 
 def _payload(rng: Random, kind: str, media_url: str) -> tuple[items.Item | None, items.Item]:
-    """Return an attachment's payload, None where there is none, and what stands beside it."""
+    """Return an attachment's payload, if it has one, and its fields besides type and payload."""
     url, post_id = f"{media_url}/media/{rng.randrange(1_000_000)}.svg", str(rng.randrange(10**16, 10**17))
     if kind in _WITHOUT_PAYLOAD:
         return None, {}
@@ -66,7 +66,7 @@ def _payload(rng: Random, kind: str, media_url: str) -> tuple[items.Item | None,
         "ig_reel": {"reel_video_id": post_id, "title": "Sunday in the garden", "url": url},
         "reel": {"reel_video_id": post_id, "title": "Sunday in the garden", "url": url},
     }
-    return payloads.get(kind, {"url": url}), _BESIDE.get(kind, {})
+    return payloads.get(kind, {"url": url}), _EXTRA_FIELDS.get(kind, {})
 
 
 def _template(picture_url: str) -> items.Item:
@@ -84,8 +84,8 @@ def _whatsapp_content(rng: Random, thread: Thread, kind: str) -> Any:
         return [{"name": name, "phones": [{"phone": "+1 555 010 0199", "type": "CELL", "wa_id": "15550100199"}]}]
     if kind == "unsupported":
         return {"type": "poll"}
-    of_media: MediaKind = kind  # type: ignore[assignment]  # every other kind has been dealt with
-    media: dict[str, Any] = {"id": media_id(rng, of_media), "mime_type": MIME_TYPES[of_media]}
+    media_kind: MediaKind = kind  # type: ignore[assignment]  # all other kinds have returned above
+    media: dict[str, Any] = {"id": media_id(rng, media_kind), "mime_type": MIME_TYPES[media_kind]}
     if kind == "audio":
         media["voice"] = True
     if kind == "document":

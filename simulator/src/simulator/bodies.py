@@ -1,4 +1,4 @@
-"""Webhook bodies: envelopes around items, batches of them, and message ids that look like the platforms'."""
+"""Webhook bodies: envelopes around items, batches, and message IDs in the platforms' formats."""
 
 import base64
 from collections.abc import Sequence
@@ -22,19 +22,19 @@ _OBJECTS: dict[Platform, str] = {
 
 
 PHONE_APP = "smb_message_echoes"
-"""The field of WhatsApp changes that tell what the business did in its phone app."""
+"""The field of WhatsApp changes that report what the business did in its phone app."""
 
 
 @dataclass(frozen=True)
 class Webhook:
-    """A body and the platform whose URL it is posted to."""
+    """A body, and the platform that selects the URL to post it to."""
 
     platform: Platform
     body: Body
 
 
 def message_id(platform: Platform, *parts: str) -> str:
-    """Return a message id in the form of `platform` that stands for `parts`: equal parts, equal id."""
+    """Return a message ID in the format of `platform`; equal `parts` give equal IDs."""
     digest = blake2b("\0".join(parts).encode(), digest_size=64).digest()
     if platform == "whatsapp":
         return "wamid." + base64.b64encode(digest[:36]).decode()
@@ -43,13 +43,13 @@ def message_id(platform: Platform, *parts: str) -> str:
 
 
 def messaging(page: Page, *content: Item, at: datetime) -> Webhook:
-    """Return a Messenger or Instagram webhook with all of `content` in one entry."""
+    """Return a Messenger or Instagram webhook with all items in one entry."""
     entry = {"id": page.entry_id, "time": milliseconds(at), "messaging": list(content)}
     return Webhook(page.platform, {"object": _OBJECTS[page.platform], "entry": [entry]})
 
 
 def changes(page: Page, *content: Value, at: datetime, field: str = "messages") -> Webhook:
-    """Return a webhook with a change for each of `content`: everything of WhatsApp, comments elsewhere."""
+    """Return a webhook with one change per value: WhatsApp uses changes for everything, the others for comments."""
     entry = {
         "id": page.entry_id,
         "time": int(seconds(at)),
@@ -59,7 +59,7 @@ def changes(page: Page, *content: Value, at: datetime, field: str = "messages") 
 
 
 def text_message(page: Page, customer_id: str, name: str, *, at: datetime, message_id: str, content: str) -> Webhook:
-    """Return a customer's text on whatever platform `page` is; only WhatsApp's says the `name`."""
+    """Return a customer's text message on the page's platform. Only WhatsApp's webhooks contain the `name`."""
     if page.platform == "whatsapp":
         contact = Contact(name, customer_id)
         value = whatsapp.text(page, contact, at=at, message_id=message_id, content=content)
@@ -69,7 +69,7 @@ def text_message(page: Page, customer_id: str, name: str, *, at: datetime, messa
 
 
 def echo(page: Page, customer_id: str, *, at: datetime, message_id: str, content: str) -> Webhook:
-    """Return the echo of what a person of the business wrote in the platform's own app."""
+    """Return the echo of a text that somebody wrote in the platform's own app."""
     if page.platform == "whatsapp":
         contact = Contact("", customer_id)
         value = whatsapp.echo(page, contact, at=at, message_id=message_id, kind="text", content={"body": content})
@@ -79,15 +79,15 @@ def echo(page: Page, customer_id: str, *, at: datetime, message_id: str, content
 
 
 def merged(webhooks: Sequence[Webhook]) -> Webhook:
-    """Return one webhook with everything in `webhooks`, which are of one platform.
+    """Return one webhook with all items of `webhooks`, which must belong to one platform.
 
-    Neighbouring entries of the same page become one entry with several items, the others stay entries of their own.
+    Adjacent entries of the same page are merged into one entry.
 
     Raises:
-        ValueError: no webhooks, or of several platforms.
+        ValueError: there are no webhooks, or they belong to several platforms.
     """
     if len({webhook.platform for webhook in webhooks}) != 1:
-        raise ValueError("a batch holds webhooks of exactly one platform")
+        raise ValueError("a batch contains webhooks of exactly one platform")
     entries: list[Body] = []
     for entry in (entry for webhook in webhooks for entry in webhook.body["entry"]):
         kind = "messaging" if "messaging" in entry else "changes"

@@ -1,6 +1,6 @@
-"""`value` objects of comments under posts: what stands in `entry[].changes[]` of pages and Instagram accounts.
+"""Comments under posts: the `value` of `entry[].changes[]` for pages and Instagram accounts.
 
-A commentator's id is not the one that the same person has in messages.
+A commenter's ID differs from the ID that the same person has in messages.
 """
 
 from datetime import datetime
@@ -9,11 +9,11 @@ from simulator.pages import Page, digits
 from simulator.whatsapp import Value, seconds
 
 FIELDS = {"facebook": "feed", "instagram": "comments"}
-"""The field of such a change, by platform; there are none on WhatsApp."""
+"""The field of these changes, by platform; WhatsApp has no comments."""
 
 
 def comment(page: Page, customer_id: str, name: str, *, at: datetime, content: str) -> Value:
-    """Return that somebody commented on a post of `page`."""
+    """Return a comment on a post of `page`."""
     author = digits(f"commentator{customer_id}", prefix="3", length=16)
     comment_id = digits(f"comment{customer_id}{at.isoformat()}", prefix="4", length=17)
     post_id = digits(f"post{page.page_id}", prefix="5", length=15)

@@ -1,22 +1,22 @@
-"""A population of made-up customers: pure, the same for the same seed."""
+"""Simulated customers. Pure; the same seed produces the same customers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
 from shared.contracts import Platform
+from simulator.languages import Language
 from simulator.pages import Page
-from simulator.vocabulary import Language
 
 _PREFIX: dict[Platform, tuple[str, int]] = {"facebook": ("2", 16), "instagram": ("9", 16), "whatsapp": ("1555", 11)}
-"""How an id begins and its digits: page-scoped and Instagram-scoped ids are above 2^53, numbers are made up."""
+"""Prefix and length of an ID. Page-scoped and Instagram-scoped IDs exceed 2^53; phone numbers are fictitious."""
 
 _MAX_CUSTOMERS = 1_000_000
 
 
 @dataclass(frozen=True)
 class Customer:
-    """Somebody who writes to one page. `customer_id` is the PSID, the IGSID or the phone number."""
+    """A person who writes to one page. `customer_id` is the PSID, the IGSID or the phone number."""
 
     customer_id: str
     page: Page
@@ -28,15 +28,15 @@ class Customer:
 
     @property
     def platform(self) -> Platform:
-        """Where they write."""
+        """The platform of the page."""
         return self.page.platform
 
 
 def population(rng: Random, pages: Sequence[Page], number: int, languages: Sequence[Language]) -> tuple[Customer, ...]:
-    """Return `number` customers, spread evenly over `pages` and `languages`; no two share an id.
+    """Return `number` customers with distinct IDs, spread evenly over `pages` and `languages`.
 
     Raises:
-        ValueError: there are no pages or no languages to spread them over, or more customers than telephone numbers.
+        ValueError: there are no pages or no languages, or `number` exceeds a million.
     """
     if not pages or not languages:
         raise ValueError("customers need pages to write to and languages to write in")

@@ -1,4 +1,4 @@
-"""What can be wrong with the simulated Graph API, switchable while it runs."""
+"""Faults of the simulated Graph API, which can be changed while it runs."""
 
 from typing import Annotated, Literal
 
@@ -16,41 +16,41 @@ FaultKind = Literal[
     "not_json",
     "silence",
 ]
-"""What a faulty look-up is answered with; `silence` never answers, `id_only` is a profile without a name."""
+"""How a faulty lookup responds: `silence` never does, `id_only` is a profile without a name."""
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class Faults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything at once; the defaults are a Graph API in good health. Also the JSON body of `POST /_faults`."""
+    """All faults; the defaults are a healthy Graph API. Also the JSON body of `POST /_faults`."""
 
     delay_seconds: Annotated[float, msgspec.Meta(ge=0, le=120)] = 0.0
-    """Every look-up is answered this much later."""
+    """Delay of every response to a lookup."""
     kind: FaultKind | None = None
     share: Share = 1.0
-    """How many of the look-ups `kind` befalls."""
+    """Share of lookups that `kind` affects, 0 to 1."""
     usage_percent: Annotated[int, msgspec.Meta(ge=0, le=200)] | None = 1
-    """What the usage headers say; None leaves them out, as Meta does until there is some use."""
+    """Value of the usage headers; None omits them, as Meta does until there is some usage."""
     unreadable_usage: bool = False
     """The usage headers are not JSON."""
     regain_minutes: Annotated[int, msgspec.Meta(ge=0, le=1440)] = 1
-    """When a rate limit ends, as the usage headers say it."""
+    """When a rate limit ends, according to the usage headers."""
     silence_seconds: Annotated[float, msgspec.Meta(ge=0, le=600)] = 60.0
-    """After this long, a call that is met with silence is answered 504 after all."""
+    """When a call that meets `silence` gets a 504 after all."""
     pictures_expired: bool = False
-    """Avatars answer 403, as a signed address does after its time."""
+    """Avatars respond with 403, as a signed URL does after it has expired."""
     media_expired: bool = False
-    """Addresses of media answer 404, as they do five minutes after they were given out."""
+    """URLs of media respond with 404, as they do five minutes after they were issued."""
     media_gone: bool = False
-    """Media are unknown, as they are some weeks after they were sent."""
+    """Media IDs are unknown, as they are some weeks after the message."""
 
 
 class FaultSwitch:
-    """Holds the faults of now."""
+    """Holds the current faults."""
 
     def __init__(self, faults: Faults | None = None) -> None:
-        self.now = faults or Faults()
+        self.current = faults or Faults()
 
     def set(self, faults: Faults) -> None:
-        """Change to `faults`; calls that are under way keep what they met."""
-        self.now = faults
+        """Replace the faults; calls in progress keep the old ones."""
+        self.current = faults

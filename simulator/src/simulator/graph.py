@@ -1,12 +1,12 @@
-"""A Graph API for made-up customers: profile look-ups, pictures and WhatsApp's media, with faults. An ASGI application.
+"""An ASGI application that simulates the Graph API: profiles, pictures and WhatsApp media, with faults.
 
-GET /{version}/{id}?fields=…    the profile
-GET /{version}/{media-id}       where WhatsApp hands out a medium
-GET /whatsapp_business/attachments/?mid={media-id}    the medium, with the token
-GET /avatars/{id}.svg           the picture that the profile names
+GET /{version}/{id}?fields=…    a profile
+GET /{version}/{media-id}       the URL of a WhatsApp media file
+GET /whatsapp_business/attachments/?mid={media-id}    the media file; needs the token
+GET /avatars/{id}.svg           the picture of a profile
 GET /media/{name}.svg           pictures that customers send
-GET|POST /_faults               what is wrong with it now; a POST replaces everything, so `{}` heals it
-GET|DELETE /_calls              how often it was called; a DELETE counts anew
+GET|POST /_faults               the current faults; a POST replaces all of them, so `{}` ends them
+GET|DELETE /_calls              call counts; a DELETE resets them
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from simulator import media, pictures, profiles
 from simulator.customers import Customer
 from simulator.faults import Faults, FaultSwitch
 from simulator.media import MediaKind
-from simulator.profiles import Answer
+from simulator.profiles import GraphResponse
 from simulator.signing import appsecret_proof
 
 _VERSION = re.compile(r"v\d{1,2}\.\d")
@@ -46,9 +46,9 @@ _PICTURE_HEADERS = {
 
 @dataclass(frozen=True)
 class Access:
-    """Who may look up profiles; the defaults let everybody.
+    """Who may make calls; by default everybody.
 
-    `tokens` are the access tokens that are taken; `app_secret` makes a right `appsecret_proof` necessary.
+    `tokens` are the accepted access tokens. If `app_secret` is set, calls need a valid `appsecret_proof`.
     """
 
     tokens: frozenset[str] | None = None
@@ -57,18 +57,18 @@ class Access:
 
 @dataclass
 class Calls:
-    """How often profiles were looked up."""
+    """Number of lookups."""
 
     total: int = 0
     by_id: Counter[str] = field(default_factory=Counter)
-    by_answer: Counter[str] = field(default_factory=Counter)
+    by_outcome: Counter[str] = field(default_factory=Counter)
     """Keys: `ok`, the error's code as text, `not_json`, `silence`."""
 
-    def count(self, looked_up: str, answer: str) -> None:
-        """Enter one look-up; ids beyond the hundred thousandth share one entry."""
+    def count(self, looked_up: str, outcome: str) -> None:
+        """Count one lookup; IDs after the first 100,000 share one entry."""
         self.total += 1
         self.by_id[looked_up if looked_up in self.by_id or len(self.by_id) < _IDS_COUNTED else "others"] += 1
-        self.by_answer[answer] += 1
+        self.by_outcome[outcome] += 1
 
 
 class _Graph:
@@ -79,58 +79,58 @@ class _Graph:
         self._rng = rng
         self._calls = Calls()
 
-    async def look_up(self, request: Request) -> Response:
+    async def lookup(self, request: Request) -> Response:
         if not _VERSION.fullmatch(request.path_params["version"]):
             raise HTTPException(404)
-        looked_up, faults = request.path_params["id"], self._faults.now
+        looked_up, faults = request.path_params["id"], self._faults.current
         customer = self._customers.get(looked_up)
         headers = profiles.usage_headers(faults, customer)
-        befalls = faults.kind is not None and (faults.share == 1 or self._rng.random() < faults.share)
+        is_faulty = faults.kind is not None and (faults.share == 1 or self._rng.random() < faults.share)
         if faults.delay_seconds:
             await asyncio.sleep(faults.delay_seconds)
-        if befalls and faults.kind == "silence":
+        if is_faulty and faults.kind == "silence":
             self._calls.count(looked_up, "silence")
             await _hold(request, faults.silence_seconds)
             return Response(status_code=504)
-        if befalls and faults.kind == "not_json":
+        if is_faulty and faults.kind == "not_json":
             self._calls.count(looked_up, "not_json")
             return Response("<html><body>Sorry, something went wrong.</body></html>", 200, headers, "text/html")
-        answer = self._answer(request, customer, faults if befalls else Faults())
-        self._calls.count(looked_up, str(answer.body["error"]["code"]) if "error" in answer.body else "ok")
-        return JSONResponse(answer.body, answer.status, {**headers, **answer.headers})
+        response = self._respond(request, customer, faults if is_faulty else Faults())
+        self._calls.count(looked_up, str(response.body["error"]["code"]) if "error" in response.body else "ok")
+        return JSONResponse(response.body, response.status, {**headers, **response.headers})
 
-    def _answer(self, request: Request, customer: Customer | None, faults: Faults) -> Answer:
+    def _respond(self, request: Request, customer: Customer | None, faults: Faults) -> GraphResponse:
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal
-        wrong = profiles.fault(faults.kind) if faults.kind is not None else None
-        if wrong is not None:
-            return wrong
+        fault = profiles.fault(faults.kind) if faults.kind is not None else None
+        if fault is not None:
+            return fault
         if (kind := media.kind_of(request.path_params["id"])) is not None:
-            return self._medium(request, kind)
-        fields = [] if faults.kind == "id_only" else _words(request.query_params.get("fields", "name"))
+            return self._media_url(request, kind)
+        fields = [] if faults.kind == "id_only" else _split(request.query_params.get("fields", "name"))
         origin = request.app.state.public_url or str(request.base_url).rstrip("/")
         return profiles.profile(customer, fields, picture_url=f"{origin}/avatars/{request.path_params['id']}.svg")
 
-    def _medium(self, request: Request, kind: MediaKind) -> Answer:
-        if self._faults.now.media_gone:
+    def _media_url(self, request: Request, kind: MediaKind) -> GraphResponse:
+        if self._faults.current.media_gone:
             return profiles.NO_SUCH_OBJECT
-        medium = request.path_params["id"]
-        # Its own address, and not the public one: whoever has the token asks from behind the front door.
-        url = f"{str(request.base_url).rstrip('/')}{_ATTACHMENTS}?mid={medium}&hash={derive_id('hash', medium)}"
-        told = {"url": url, "mime_type": media.MIME_TYPES[kind], "file_size": len(media.content(medium, kind))}
-        return Answer(200, {"messaging_product": "whatsapp", **told, "id": medium})
+        media_id = request.path_params["id"]
+        # The internal URL, not the public one: the holder of the token calls from behind the proxy.
+        url = f"{str(request.base_url).rstrip('/')}{_ATTACHMENTS}?mid={media_id}&hash={derive_id('hash', media_id)}"
+        file = {"url": url, "mime_type": media.MIME_TYPES[kind], "file_size": len(media.content(media_id, kind))}
+        return GraphResponse(200, {"messaging_product": "whatsapp", **file, "id": media_id})
 
     async def attachment(self, request: Request) -> Response:
-        token, medium = bearer_token(request.headers.get("authorization")), request.query_params.get("mid", "")
+        token, media_id = bearer_token(request.headers.get("authorization")), request.query_params.get("mid", "")
         if token is None or (self._access.tokens is not None and token not in self._access.tokens):
             return Response(status_code=401)
-        kind = media.kind_of(medium)
-        if kind is None or self._faults.now.media_expired:
+        kind = media.kind_of(media_id)
+        if kind is None or self._faults.current.media_expired:
             raise HTTPException(404)
-        return Response(media.content(medium, kind), 200, media_type=media.MIME_TYPES[kind])
+        return Response(media.content(media_id, kind), 200, media_type=media.MIME_TYPES[kind])
 
-    def _refusal(self, request: Request) -> Answer | None:
+    def _refusal(self, request: Request) -> GraphResponse | None:
         token = bearer_token(request.headers.get("authorization")) or request.query_params.get("access_token")
         if self._access.tokens is not None:
             if token is None:
@@ -144,7 +144,7 @@ class _Graph:
         return None
 
     async def avatar(self, request: Request) -> Response:
-        if self._faults.now.pictures_expired:
+        if self._faults.current.pictures_expired:
             return Response("URL signature expired", 403)
         customer = self._customers.get(request.path_params["id"])
         if customer is None:
@@ -160,7 +160,7 @@ class _Graph:
                 self._faults.set(msgspec.json.decode(await request.body(), type=Faults))
             except msgspec.MsgspecError as problem:
                 return JSONResponse({"error": str(problem)}, 400)
-        return JSONResponse(msgspec.to_builtins(self._faults.now))
+        return JSONResponse(msgspec.to_builtins(self._faults.current))
 
     async def calls(self, request: Request) -> Response:
         if request.method == "DELETE":
@@ -169,7 +169,7 @@ class _Graph:
             {
                 "total": self._calls.total,
                 "by_id": dict(self._calls.by_id),
-                "by_answer": dict(self._calls.by_answer),
+                "by_answer": dict(self._calls.by_outcome),
             }
         )
 
@@ -182,15 +182,15 @@ def graph_app(
     public_url: str | None = None,
     rng: Random | None = None,
 ) -> Starlette:
-    """Return the application; it answers for `customers`, as `faults` says at the moment of each call.
+    """Return the application.
 
     Args:
-        customers: whom it knows.
-        faults: what is wrong with it.
-        access: who may look up; everybody when it is left out.
-        public_url: where a browser reaches the application, without a slash at the end; the address of the call when
-            it is left out, which is enough on one origin. Can be set later: `app.state.public_url`.
-        rng: chooses whom a fault with a share befalls.
+        customers: the people that it knows.
+        faults: read at every call.
+        access: who may make calls; default: everybody.
+        public_url: the application's URL for browsers, without a trailing slash; default: the URL of the call, which
+            is enough on one origin. Can be set later as `app.state.public_url`.
+        rng: chooses the calls that a fault with a share affects.
     """
     known = {customer.customer_id: customer for customer in customers}
     graph = _Graph(known, faults, access or Access(), rng or Random(1))
@@ -201,19 +201,19 @@ def graph_app(
             Route("/avatars/{id}.svg", graph.avatar),
             Route("/media/{name}.svg", graph.media),
             Route(_ATTACHMENTS, graph.attachment),
-            Route("/{version}/{id}", graph.look_up),
+            Route("/{version}/{id}", graph.lookup),
         ]
     )
     app.state.public_url = public_url
     return app
 
 
-def _words(text: str) -> list[str]:
+def _split(text: str) -> list[str]:
     return [word for word in text.split(",") if word]
 
 
 async def _hold(request: Request, seconds: float) -> None:
-    """Return when the caller has hung up, or after `seconds`."""
+    """Return once the caller disconnects, or after `seconds`."""
     try:
         async with asyncio.timeout(seconds):
             while (await request.receive())["type"] != "http.disconnect":

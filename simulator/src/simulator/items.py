@@ -1,7 +1,7 @@
-"""Items of Messenger and Instagram webhooks: what stands in `entry[].messaging[]`.
+"""Items of Messenger and Instagram webhooks: the elements of `entry[].messaging[]`.
 
 Shapes follow developers.facebook.com, Messenger Platform "webhook events" and Instagram Platform "webhooks".
-`customer_id` is the customer in every builder; who sends is decided by the kind. Times are written in milliseconds.
+In every builder `customer_id` is the customer, whoever the sender is. Timestamps are in milliseconds.
 """
 
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ def milliseconds(at: datetime) -> int:
 
 
 def from_customer(page_id: str, customer_id: str, at: datetime, content: Item) -> Item:
-    """Return an item that the customer caused; `content` is its part beside sender, recipient and time."""
+    """Return an item caused by the customer; `content` is added to sender, recipient and time."""
     return {"sender": {"id": customer_id}, "recipient": {"id": page_id}, "timestamp": milliseconds(at), **content}
 
 
 def from_page(page_id: str, customer_id: str, at: datetime, content: Item) -> Item:
-    """Return an item that the business caused: sender and recipient change places."""
+    """Return an item caused by the page: sender and recipient are swapped."""
     return {"sender": {"id": page_id}, "recipient": {"id": customer_id}, "timestamp": milliseconds(at), **content}
 
 
@@ -34,7 +34,7 @@ def text(page_id: str, customer_id: str, *, at: datetime, message_id: str, conte
 def echo(
     page_id: str, customer_id: str, *, at: datetime, message_id: str, content: str, app_id: str | None = None
 ) -> Item:
-    """Return the echo of what the business wrote; without `app_id` a person wrote it in the platform's own app."""
+    """Return the echo of a text from the page; without `app_id` a person wrote it in the platform's own app."""
     message: Item = {"mid": message_id, "is_echo": True, "text": content}
     if app_id is not None:
         message["app_id"] = app_id
@@ -50,21 +50,21 @@ def attachment(
     kind: str,
     payload: Item | None,
     by_page: bool = False,
-    beside: Item | None = None,
+    extra: Item | None = None,
 ) -> Item:
     """Return a message with one attachment.
 
     Args:
         page_id: the page or account.
-        customer_id: the customer, whoever sends.
-        at: when.
-        message_id: of the message.
-        kind: the platform's word for what it is.
-        payload: None for the kinds that come without.
-        by_page: the echo of what the business sent.
-        beside: what stands in the attachment beside type and payload, as in the old form of shared links.
+        customer_id: the customer, whoever the sender is.
+        at: when it was sent.
+        message_id: the message's ID.
+        kind: the attachment's type.
+        payload: the attachment's payload; None for types without one.
+        by_page: whether it is the echo of the page's message.
+        extra: fields besides type and payload, as in the old format of shared links.
     """
-    part: Item = {"type": kind, **(beside or {})}
+    part: Item = {"type": kind, **(extra or {})}
     if payload is not None:
         part["payload"] = payload
     message: Item = {"mid": message_id, "attachments": [part]}
@@ -74,7 +74,7 @@ def attachment(
 
 
 def reply(page_id: str, customer_id: str, *, at: datetime, message_id: str, content: str, replied_to: str) -> Item:
-    """Return a text that answers the message `replied_to`."""
+    """Return a text that replies to the message `replied_to`."""
     message = {"mid": message_id, "text": content, "reply_to": {"mid": replied_to}}
     return from_customer(page_id, customer_id, at, {"message": message})
 
@@ -82,19 +82,19 @@ def reply(page_id: str, customer_id: str, *, at: datetime, message_id: str, cont
 def story_reply(
     page_id: str, customer_id: str, *, at: datetime, message_id: str, content: str, story_id: str, story_url: str
 ) -> Item:
-    """Return an Instagram text that answers one of the account's stories."""
+    """Return an Instagram text that replies to one of the account's stories."""
     message = {"mid": message_id, "text": content, "reply_to": {"story": {"id": story_id, "url": story_url}}}
     return from_customer(page_id, customer_id, at, {"message": message})
 
 
 def quick_reply(page_id: str, customer_id: str, *, at: datetime, message_id: str, content: str, payload: str) -> Item:
-    """Return the text of a quick reply that was tapped."""
+    """Return the message that a tap on a quick reply sends."""
     message = {"mid": message_id, "text": content, "quick_reply": {"payload": payload}}
     return from_customer(page_id, customer_id, at, {"message": message})
 
 
 def referred(page_id: str, customer_id: str, *, at: datetime, message_id: str, content: str, ad_id: str) -> Item:
-    """Return a text of somebody whom an advertisement has brought."""
+    """Return a text from somebody who arrived through an ad."""
     referral = {"source": "ADS", "type": "OPEN_THREAD", "ad_id": ad_id, "ads_context_data": {"ad_title": "Open again"}}
     return from_customer(
         page_id, customer_id, at, {"message": {"mid": message_id, "text": content, "referral": referral}}
@@ -118,15 +118,15 @@ def edit(
     number: int,
     by_page: bool = False,
 ) -> Item:
-    """Return the `number`-th edit (from 1) of the message; Instagram also sends a 0 without a text, meaning nothing."""
-    said: Item = {"mid": message_id, "num_edit": number}
+    """Return the `number`-th edit of the message, from 1. Instagram also sends number 0 without a text: no edit."""
+    content_of_edit: Item = {"mid": message_id, "num_edit": number}
     if content is not None:
-        said["text"] = content
-    return (from_page if by_page else from_customer)(page_id, customer_id, at, {"message_edit": said})
+        content_of_edit["text"] = content
+    return (from_page if by_page else from_customer)(page_id, customer_id, at, {"message_edit": content_of_edit})
 
 
 def unsend(page_id: str, customer_id: str, *, at: datetime, message_id: str, by_page: bool = False) -> Item:
-    """Return that the message was taken back by whoever wrote it."""
+    """Return the unsend of the message by its author."""
     message: Item = {"mid": message_id, "is_deleted": True}
     if by_page:
         return from_page(page_id, customer_id, at, {"message": {**message, "is_echo": True}})
@@ -143,7 +143,7 @@ def reaction(
     name: str = "other",
     by_page: bool = False,
 ) -> Item:
-    """Return a reaction to the message, the customer's or the business's; `emoji` None takes it away."""
+    """Return a reaction to the message, by the customer or the page; None as `emoji` removes it."""
     if emoji is None:
         content: Item = {"mid": message_id, "action": "unreact"}
     else:
@@ -152,19 +152,19 @@ def reaction(
 
 
 def read_up_to(page_id: str, customer_id: str, *, at: datetime, watermark: datetime) -> Item:
-    """Return Messenger's read receipt: everything that was sent until `watermark`."""
+    """Return Messenger's read receipt, which covers every message sent up to `watermark`."""
     return from_customer(page_id, customer_id, at, {"read": {"watermark": milliseconds(watermark)}})
 
 
 def read_message(page_id: str, customer_id: str, *, at: datetime, message_id: str) -> Item:
-    """Return Instagram's read receipt: one message."""
+    """Return Instagram's read receipt, which covers one message."""
     return from_customer(page_id, customer_id, at, {"read": {"mid": message_id}})
 
 
 def delivery(
     page_id: str, customer_id: str, *, at: datetime, watermark: datetime, message_ids: Sequence[str] = ()
 ) -> Item:
-    """Return Messenger's delivery receipt; `mids` is left out when there are none, as Meta does."""
+    """Return Messenger's delivery receipt; without `message_ids` it has no `mids`, as at Meta."""
     content: Item = {"watermark": milliseconds(watermark)}
     if message_ids:
         content["mids"] = list(message_ids)

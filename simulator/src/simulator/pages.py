@@ -9,9 +9,10 @@ _ID_DIGITS: dict[Platform, tuple[str, int]] = {"facebook": ("1", 15), "instagram
 
 @dataclass(frozen=True)
 class Page:
-    """Who is written to.
+    """A business's presence on a platform.
 
-    `page_id` is what Switchboard knows it by: on WhatsApp the `phone_number_id`, which is not the entry's id there.
+    `page_id` is the ID that Switchboard uses. On WhatsApp it is the `phone_number_id`, which differs from the entry's
+    ID.
     """
 
     platform: Platform
@@ -20,27 +21,27 @@ class Page:
 
     @property
     def entry_id(self) -> str:
-        """The `id` of its webhook entries: itself, but the business account on WhatsApp."""
+        """The `id` of its webhook entries: `page_id`, except on WhatsApp, where it is the business account."""
         return digits(f"waba{self.page_id}", prefix="2", length=15) if self.platform == "whatsapp" else self.page_id
 
     @property
     def display_phone_number(self) -> str:
-        """A made-up number, for WhatsApp's `metadata`."""
+        """A fictitious phone number, for WhatsApp's `metadata`."""
         return digits(f"phone{self.page_id}", prefix="1555", length=11)
 
     @property
     def access_token(self) -> str:
-        """The token that the simulated Graph API takes for this page; shaped like none that Meta gives out."""
+        """The token that the simulated Graph API accepts for this page. Meta issues none of this format."""
         return f"simulated-{self.platform}-{self.page_id}"
 
 
 def digits(text: str, *, prefix: str, length: int) -> str:
-    """Return `length` digits that begin with `prefix` and stand for `text`: platforms' ids are above 2^53."""
+    """Return `length` digits that start with `prefix` and are derived from `text`: platforms' IDs exceed 2^53."""
     return prefix + str(int(derive_id(text), 16)).zfill(39)[-(length - len(prefix)) :]
 
 
 def demo_pages(name: str = "Blue Door Coffee", *, of: str = "demo") -> tuple[Page, ...]:
-    """Return one page a platform, the same for the same `of`."""
+    """Return one page per platform; the same `of` gives the same pages."""
     pages = []
     for platform in PLATFORMS:
         prefix, length = _ID_DIGITS[platform]

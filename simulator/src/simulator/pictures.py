@@ -1,4 +1,4 @@
-"""Small pictures, drawn from text: avatars with initials and patterns instead of photographs. Pure."""
+"""Small pictures generated from text: avatars with initials, and patterns instead of photographs. Pure."""
 
 from html import escape
 from unicodedata import category
@@ -9,7 +9,7 @@ MEDIA_TYPE = "image/svg+xml"
 
 
 def avatar(name: str) -> str:
-    """Return an SVG of 96 by 96 pixels with up to two initials of `name` on a colour of its own."""
+    """Return an SVG of 96 by 96 pixels with up to two initials on a colour derived from `name`."""
     return _framed(
         96,
         f'<rect width="96" height="96" fill="{_colour(name)}"/>'
@@ -19,7 +19,7 @@ def avatar(name: str) -> str:
 
 
 def pattern(text: str) -> str:
-    """Return an SVG of 320 by 320 pixels that looks like nothing and is the same for the same `text`."""
+    """Return an SVG of 320 by 320 pixels with an abstract pattern derived from `text`."""
     code = derive_id("pattern", text)
     circles = "".join(
         f'<circle cx="{int(code[i : i + 2], 16) * 320 // 255}" cy="{int(code[i + 2 : i + 4], 16) * 320 // 255}" '
@@ -30,12 +30,12 @@ def pattern(text: str) -> str:
 
 
 def initials(name: str) -> str:
-    """Return the first letters of the first and last word, or the first symbol of a name without letters."""
+    """Return the first letters of the first and last word, or the first character of a name without letters."""
     letters = [word[0] for word in name.split() if category(word[0]).startswith("L")]
     if not letters:
         return name[:1]
     if len(letters) == 1 or not letters[0].isupper():
-        return letters[0]  # scripts without capitals join their letters: two would read as a word
+        return letters[0]  # in scripts without capitals, two letters would read as a word
     return letters[0] + letters[-1]
 
 

@@ -1,7 +1,7 @@
-"""Answers of the simulated Graph API to profile look-ups: pure.
+"""Responses of the simulated Graph API to profile lookups. Pure.
 
-Fields, codes and texts follow developers.facebook.com (user profile, Messenger error codes). The code says what is
-wrong, not the HTTP status.
+Fields, codes and texts follow developers.facebook.com (user profile, Messenger error codes). The error code is what
+matters, not the HTTP status.
 """
 
 from collections.abc import Sequence
@@ -35,20 +35,22 @@ _BUSINESS_TYPE: dict[Platform, str] = {"facebook": "messenger", "instagram": "in
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An HTTP answer; `body` is written as JSON."""
+class GraphResponse:
+    """An HTTP response; `body` is sent as JSON."""
 
     status: int
     body: dict[str, Any]
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def error(status: int, code: int, message: str, *, subcode: int | None = None, kind: str = "OAuthException") -> Answer:
-    """Return an error as the Graph API writes them."""
+def error(
+    status: int, code: int, message: str, *, subcode: int | None = None, kind: str = "OAuthException"
+) -> GraphResponse:
+    """Return an error in the Graph API's format."""
     content: dict[str, Any] = {"message": message, "type": kind, "code": code}
     if subcode is not None:
         content["error_subcode"] = subcode
-    return Answer(status, {"error": {**content, "fbtrace_id": "Simulated0000000000000"}})
+    return GraphResponse(status, {"error": {**content, "fbtrace_id": "Simulated0000000000000"}})
 
 
 NO_SUCH_OBJECT = error(
@@ -63,7 +65,7 @@ NO_TOKEN = error(400, 104, "An access token is required to request this resource
 BAD_TOKEN = error(400, 190, "Invalid OAuth access token - Cannot parse access token")
 BAD_PROOF = error(400, 100, "Invalid appsecret_proof provided in the API argument", kind="GraphMethodException")
 
-_FAULTS: dict[FaultKind, Answer] = {
+_FAULTS: dict[FaultKind, GraphResponse] = {
     "server_error": error(500, 2, "An unexpected error has occurred. Please retry your request later."),
     "rate_limit": error(400, 4, "(#4) Application request limit reached"),
     "page_rate_limit": error(400, 80006, "(#80006) There have been too many calls to this Messenger account."),
@@ -76,15 +78,15 @@ _FAULTS: dict[FaultKind, Answer] = {
 }
 
 
-def fault(kind: FaultKind) -> Answer | None:
-    """Return the error that `kind` stands for; None for the kinds that are no Graph error."""
+def fault(kind: FaultKind) -> GraphResponse | None:
+    """Return the error of `kind`; None if it is not a Graph API error."""
     return _FAULTS.get(kind)
 
 
-def profile(customer: Customer | None, fields: Sequence[str], *, picture_url: str) -> Answer:
-    """Return the profile of `customer`, with the `fields` asked for and always the id.
+def profile(customer: Customer | None, fields: Sequence[str], *, picture_url: str) -> GraphResponse:
+    """Return the profile of `customer` with the requested fields and the ID.
 
-    One field that may not be read fails the whole call, as it does at Meta.
+    One field that must not be read fails the whole call, as it does at Meta.
     """
     if customer is None or customer.platform == "whatsapp":
         return NO_SUCH_OBJECT
@@ -105,11 +107,11 @@ def profile(customer: Customer | None, fields: Sequence[str], *, picture_url: st
         "is_business_follow_user": False,
         "is_verified_user": False,
     }
-    return Answer(200, {name: known[name] for name in known if name in {*fields, "id"}})
+    return GraphResponse(200, {name: known[name] for name in known if name in {*fields, "id"}})
 
 
 def usage_headers(faults: Faults, customer: Customer | None) -> dict[str, str]:
-    """Return the headers that tell the use of the allowed calls, in percent, and when a limit ends, in minutes."""
+    """Return the usage headers: used calls in percent, and the minutes until a limit ends."""
     if faults.usage_percent is None:
         return {}
     if faults.unreadable_usage:
@@ -117,12 +119,12 @@ def usage_headers(faults: Faults, customer: Customer | None) -> dict[str, str]:
     is_limited = faults.kind in {"rate_limit", "page_rate_limit"}
     headers = {"X-App-Usage": _json(_usage(100 if faults.kind == "rate_limit" else faults.usage_percent))}
     if customer is not None:
-        of_page = {
+        page_usage = {
             "type": _BUSINESS_TYPE[customer.platform],
             **_usage(100 if is_limited else faults.usage_percent),
             "estimated_time_to_regain_access": faults.regain_minutes if is_limited else 0,
         }
-        headers["X-Business-Use-Case-Usage"] = _json({customer.page.page_id: [of_page]})
+        headers["X-Business-Use-Case-Usage"] = _json({customer.page.page_id: [page_usage]})
     return headers
 
 

@@ -1,4 +1,4 @@
-"""How far the conversation of a made-up customer has come."""
+"""The state of a simulated customer's conversation."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -15,42 +15,42 @@ _REMEMBERED = 4
 
 
 @dataclass
-class Written:
-    """A message that something may still happen to."""
+class SentMessage:
+    """A message that later actions may refer to."""
 
     message_id: str
     edits: int = 0
-    steps: int = 0
-    """WhatsApp: how many statuses have been told of it."""
+    statuses: int = 0
+    """WhatsApp: number of status webhooks sent for it."""
 
 
 @dataclass
 class Thread:
-    """A customer, and the latest messages of both sides, oldest first."""
+    """A customer and the latest messages of both sides, oldest first."""
 
     customer: Customer
     lines: deque[tuple[str, str]] = field(default_factory=deque)
     events: int = 0
     hides_phone: bool = False
-    """WhatsApp: known by the business-scoped user id alone from now on."""
-    incoming: deque[Written] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
-    outgoing: deque[Written] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+    """WhatsApp: only the business-scoped user ID is revealed from now on."""
+    incoming: deque[SentMessage] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+    outgoing: deque[SentMessage] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     reacted: deque[tuple[str, bool]] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
-    """Reactions that can be taken back: message id, and whether it is the business's."""
+    """Reactions that can be removed: message ID, and whether the page reacted."""
 
     @property
     def page(self) -> Page:
-        """Who is written to."""
+        """The page that the customer writes to."""
         return self.customer.page
 
     @property
     def ids(self) -> tuple[str, str]:
-        """Page id and customer id, as builders of items take them."""
+        """Page ID and customer ID, the first arguments of item builders."""
         return self.page.page_id, self.customer.customer_id
 
     @property
     def contact(self) -> Contact:
-        """The customer as WhatsApp names them: a third have a user id beside the number."""
+        """The customer as a WhatsApp contact; a third of them have a user ID besides the number."""
         customer = self.customer
         user_id = "US." + digits(f"user{customer.customer_id}", prefix="1", length=15)
         if self.hides_phone:
@@ -60,15 +60,15 @@ class Thread:
         )
 
     def new_message_id(self, at: datetime) -> str:
-        """Return the id of what is written next. The time keeps two runs with the same seed apart."""
+        """Return the ID of the next message. The time makes it unique across runs with the same seed."""
         customer, number = self.customer, str(self.events)
         parts = (self.page.page_id, customer.customer_id, at.isoformat(), number)
         return bodies.message_id(customer.platform, *parts)
 
     def webhook(self, item: Item, at: datetime) -> Webhook:
-        """Return the Messenger or Instagram webhook of `item`."""
+        """Return the Messenger or Instagram webhook with `item`."""
         return bodies.messaging(self.page, item, at=at)
 
     def change(self, value: Value, at: datetime, *, field_name: str = "messages") -> Webhook:
-        """Return the webhook of one change."""
+        """Return the webhook with one change."""
         return bodies.changes(self.page, value, at=at, field=field_name)

@@ -1,6 +1,6 @@
-"""`value` objects of WhatsApp Cloud webhooks: what stands in `entry[].changes[]` (field `messages` unless said).
+"""`value` objects of WhatsApp Cloud API webhooks, in `entry[].changes[]` (field `messages` unless stated otherwise).
 
-Shapes follow developers.facebook.com, WhatsApp Cloud API "webhook components". Times are strings of seconds there.
+Shapes follow developers.facebook.com, WhatsApp Cloud API "webhook components". Timestamps are seconds, as strings.
 """
 
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ def seconds(at: datetime) -> str:
 
 
 def value(page: Page, content: Value) -> Value:
-    """Return a `value` of the number `page` that holds `content`."""
+    """Return a `value` of the number `page` with `content`."""
     metadata = {"display_phone_number": page.display_phone_number, "phone_number_id": page.page_id}
     return {"messaging_product": "whatsapp", "metadata": metadata, **content}
 
 
 @dataclass(frozen=True)
 class Contact:
-    """A customer as WhatsApp names them: by phone number, by business-scoped user id, or by both.
+    """A customer, identified by phone number, by business-scoped user ID, or by both.
 
     Raises:
-        ValueError: by neither.
+        ValueError: both are missing.
     """
 
     name: str
@@ -38,10 +38,10 @@ class Contact:
 
     def __post_init__(self) -> None:
         if self.phone is None and self.user_id is None:
-            raise ValueError("a contact has a phone number or a user id")
+            raise ValueError("a contact needs a phone number or a user ID")
 
     def named(self, phone_field: str, user_id_field: str) -> Value:
-        """Return the ids that there are, under these names."""
+        """Return the known IDs under these names."""
         ids = {phone_field: self.phone, user_id_field: self.user_id}
         return {name: value for name, value in ids.items() if value is not None}
 
@@ -62,9 +62,9 @@ def message(
     context: Value | None = None,
     referral: Value | None = None,
 ) -> Value:
-    """Return one message of the customer; `kind` is its type and `content` stands under that name.
+    """Return a message of the customer; `kind` is its type and the key of `content`.
 
-    The only place where WhatsApp says a customer's name is `contacts`, in the message's own webhook.
+    WhatsApp reveals a customer's name only in `contacts`, in the webhook of a message.
     """
     item = {
         **contact.named("from", "from_user_id"),
@@ -86,24 +86,24 @@ def text(page: Page, contact: Contact, *, at: datetime, message_id: str, content
 def reaction(
     page: Page, contact: Contact, *, at: datetime, message_id: str, reacted_to: str, emoji: str | None
 ) -> Value:
-    """Return a reaction, which is a message of its own here; an empty emoji takes it away."""
+    """Return a reaction, which is a message on WhatsApp; an empty emoji removes it."""
     content = {"message_id": reacted_to, "emoji": emoji or ""}
     return message(page, contact, at=at, message_id=message_id, kind="reaction", content=content)
 
 
 def edit(page: Page, contact: Contact, *, at: datetime, message_id: str, original: str, content: str) -> Value:
-    """Return that the customer has given the message `original` a new text."""
+    """Return the customer's edit of the message `original`."""
     return message(page, contact, at=at, message_id=message_id, kind="edit", content=_edited(original, content))
 
 
 def revoke(page: Page, contact: Contact, *, at: datetime, message_id: str, original: str) -> Value:
-    """Return that the customer took the message `original` back."""
+    """Return the customer's unsend of the message `original`."""
     content = {"original_message_id": original}
     return message(page, contact, at=at, message_id=message_id, kind="revoke", content=content)
 
 
 def echo(page: Page, contact: Contact, *, at: datetime, message_id: str, kind: str, content: Any) -> Value:
-    """Return what the business did in its phone app; stands under the field `smb_message_echoes`."""
+    """Return what the business sent in its phone app; the field is `smb_message_echoes`."""
     item = {
         "from": page.display_phone_number,
         **contact.named("to", "to_user_id"),
@@ -116,7 +116,7 @@ def echo(page: Page, contact: Contact, *, at: datetime, message_id: str, kind: s
 
 
 def echoed_edit(page: Page, contact: Contact, *, at: datetime, message_id: str, original: str, content: str) -> Value:
-    """Return that the business has given its message `original` a new text in the phone app."""
+    """Return the business's edit of its message `original` in the phone app."""
     return echo(page, contact, at=at, message_id=message_id, kind="edit", content=_edited(original, content))
 
 
@@ -125,7 +125,7 @@ def _edited(original: str, content: str) -> Value:
 
 
 def status(page: Page, contact: Contact, *, at: datetime, message_id: str, state: str) -> Value:
-    """Return how far a message of the business has come: `sent`, `delivered`, `read`, `played` or `failed`."""
+    """Return the status of the business's message: `sent`, `delivered`, `read`, `played` or `failed`."""
     item: Value = {"id": message_id, "status": state, "timestamp": seconds(at)}
     item |= contact.named("recipient_id", "recipient_user_id")
     if state == "failed":

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from simulator import Plan, connect_pages, demo_pages
-from simulator import simulate as play
-from simulator.delivery import Delivered, Ledger, http_client
-from simulator.disorder import Disorder
+from simulator import simulate as run
+from simulator.delivery import DeliveryResult, DeliveryStats, http_client
+from simulator.impairments import Impairments
 from simulator.script import Kinds
 
 _PROGRESS_EVERY = 100
@@ -60,15 +60,15 @@ async def simulate(simulation: Simulation, *, report: Callable[[str], None]) -> 
         per_second=simulation.per_second,
         number=simulation.number,
         kinds=simulation.kinds,
-        disorder=Disorder(
+        impairments=Impairments(
             duplicate_share=simulation.duplicates, shuffle_window=simulation.shuffle + 1, batch_size=simulation.batch
         ),
     )
 
-    def progress(_: Delivered, ledger: Ledger) -> None:
-        if ledger.sent % _PROGRESS_EVERY == 0:
-            report(f"{ledger.sent} sent, {ledger.accepted} accepted")
+    def progress(_: DeliveryResult, stats: DeliveryStats) -> None:
+        if stats.sent % _PROGRESS_EVERY == 0:
+            report(f"{stats.sent} sent, {stats.accepted} accepted")
 
-    ledger = await play(plan, stop=asyncio.Event(), on_delivered=progress)
-    outcome = f"{ledger.accepted} accepted, {ledger.given_up} given up"
-    return f"Sent {ledger.sent} webhooks in {ledger.tries} attempts: {outcome}."
+    stats = await run(plan, stop=asyncio.Event(), on_delivered=progress)
+    outcome = f"{stats.accepted} accepted, {stats.given_up} given up"
+    return f"Sent {stats.sent} webhooks in {stats.attempts} attempts: {outcome}."

@@ -18,7 +18,7 @@ from shared.http.server import serving
 from shared.process import stop_signal
 from shared.security.user_tokens import mint
 from shared.settings import ENV_PREFIX
-from simulator import FaultSwitch, Page, cast, connect_pages, demo_pages, graph_app, playing
+from simulator import FaultSwitch, Page, connect_pages, demo_customers, demo_pages, graph_app, running_simulation
 from simulator.delivery import http_client
 from store.migrations import migrate
 from switchboard.addresses import DEMO_TOKEN_TTL, DEMO_USER, Addresses, as_json, as_text
@@ -122,7 +122,7 @@ async def _run(options: Options, environment: Mapping[str, str], report: Callabl
         stack.callback(pid_file.remove)
         pid_file.update({"switchboard": os.getpid()})
         pages = demo_pages()
-        graph = graph_app(cast(pages, seed=_SEED, customers=_CUSTOMERS), FaultSwitch())
+        graph = graph_app(demo_customers(pages, seed=_SEED, customers=_CUSTOMERS), FaultSwitch())
         graph_port = await stack.enter_async_context(_serving(graph)) if options.simulator else None
         graph_url = options.graph_url or (f"http://127.0.0.1:{graph_port}" if graph_port else DEFAULT_GRAPH_URL)
         launch = _Launch(
@@ -202,7 +202,7 @@ async def _customers(addresses: Addresses, pages: Sequence[Page], credentials: C
             user_id=DEMO_USER,
         )
     secret = SecretStr(credentials.app_secret)
-    async with playing(
+    async with running_simulation(
         addresses.webhooks,
         secret,
         pages,

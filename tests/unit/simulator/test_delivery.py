@@ -17,7 +17,7 @@ from simulator.bodies import Webhook
 from simulator.delivery import Retries, webhook_sender
 
 SECRET = SecretStr("app-secret")
-AT_ONCE = Retries(at_once=3, after_pauses=2, first_pause_seconds=0.001, longest_pause_seconds=0.002)
+AT_ONCE = Retries(immediate=3, delayed=2, first_delay_seconds=0.001, max_delay_seconds=0.002)
 
 
 class Receiver:
@@ -49,7 +49,7 @@ def webhooks(number: int) -> list[Webhook]:
     return [Webhook("facebook", {"object": "page", "entry": [], "n": index}) for index in range(number)]
 
 
-async def test_a_webhook_that_is_refused_now_and_then_arrives_in_the_end() -> None:
+async def test_a_webhook_that_is_refused_at_times_arrives_eventually() -> None:
     receiver = Receiver(lambda request: 503 if request % 3 else 200)
     async with (
         serving(receiver.app, host="127.0.0.1", port=0, grace_seconds=1) as port,
@@ -59,14 +59,14 @@ async def test_a_webhook_that_is_refused_now_and_then_arrives_in_the_end() -> No
         delivered = await sender.deliver_all(sent)
 
     assert {raw for _, raw in receiver.accepted} >= {each.raw for each in delivered if each.is_accepted}
-    assert sender.ledger.sent == 20
-    assert sender.ledger.tries == receiver.requests
-    assert sender.ledger.answers[200] == sender.ledger.accepted == len(receiver.accepted)
-    assert all(each.tries >= 1 and each.latency_seconds > 0 for each in sender.ledger.latest)
+    assert sender.stats.sent == 20
+    assert sender.stats.attempts == receiver.requests
+    assert sender.stats.responses[200] == sender.stats.accepted == len(receiver.accepted)
+    assert all(each.attempts >= 1 and each.latency_seconds > 0 for each in sender.stats.latest)
 
 
 @pytest.mark.parametrize("status", [201, 204, 302, 400, 500])
-async def test_anything_but_200_has_failed_and_the_tries_are_bounded(status: int) -> None:
+async def test_everything_but_200_is_a_failure_and_attempts_are_bounded(status: int) -> None:
     receiver = Receiver(lambda _: status)
     async with (
         serving(receiver.app, host="127.0.0.1", port=0, grace_seconds=1) as port,
@@ -74,23 +74,23 @@ async def test_anything_but_200_has_failed_and_the_tries_are_bounded(status: int
     ):
         delivered = await sender.deliver(webhooks(1)[0])
 
-    assert (delivered.status, delivered.is_accepted, delivered.tries) == (status, False, AT_ONCE.tries)
-    assert receiver.requests == AT_ONCE.tries == 6
-    assert sender.ledger.given_up == 1
+    assert (delivered.status, delivered.is_accepted, delivered.attempts) == (status, False, AT_ONCE.attempts)
+    assert receiver.requests == AT_ONCE.attempts == 6
+    assert sender.stats.given_up == 1
 
 
-async def test_a_receiver_that_is_not_there_is_no_answer_and_raises_nothing() -> None:
+async def test_a_missing_receiver_is_no_response_and_raises_nothing() -> None:
     async with webhook_sender(
         webhooks_url="http://127.0.0.1:9/webhooks",
         app_secret=SECRET,
-        retries=Retries(at_once=1, after_pauses=0),
+        retries=Retries(immediate=1, delayed=0),
     ) as sender:
         delivered = await sender.deliver(webhooks(1)[0])
 
-    assert (delivered.status, delivered.tries) == (None, 2)
+    assert (delivered.status, delivered.attempts) == (None, 2)
 
 
-async def test_a_receiver_that_does_not_answer_in_time_has_failed() -> None:
+async def test_a_receiver_that_does_not_respond_in_time_is_a_failure() -> None:
     async def never(request: Request) -> Response:
         while (await request.receive())["type"] != "http.disconnect":
             pass
@@ -102,14 +102,14 @@ async def test_a_receiver_that_does_not_answer_in_time_has_failed() -> None:
         webhook_sender(
             webhooks_url=f"http://127.0.0.1:{port}/webhooks",
             app_secret=SECRET,
-            retries=Retries(at_once=0, after_pauses=0),
-            answer_seconds=0.05,
+            retries=Retries(immediate=0, delayed=0),
+            response_timeout_seconds=0.05,
         ) as sender,
     ):
         assert (await sender.deliver(webhooks(1)[0])).status is None
 
 
-async def test_no_more_requests_are_under_way_than_allowed() -> None:
+async def test_concurrent_requests_are_limited() -> None:
     receiver = Receiver(lambda _: 200)
     async with (
         serving(receiver.app, host="127.0.0.1", port=0, grace_seconds=1) as port,
@@ -120,13 +120,13 @@ async def test_no_more_requests_are_under_way_than_allowed() -> None:
         await sender.deliver_all(webhooks(40))
 
     assert 2 <= receiver.most_at_once <= 4
-    assert sender.ledger.sent == 40
-    assert len(sender.ledger.latest) == 5
+    assert sender.stats.sent == 40
+    assert len(sender.stats.latest) == 5
 
 
 @given(st.integers(0, 5), st.integers(0, 3000), st.integers(0, 100))
-def test_pauses_come_after_the_tries_at_once_and_have_a_longest(at_once: int, more: int, seed: int) -> None:
-    retries = Retries(at_once=at_once, after_pauses=5000, longest_pause_seconds=60)
+def test_delays_follow_the_immediate_retries_and_have_a_maximum(immediate: int, more: int, seed: int) -> None:
+    retries = Retries(immediate=immediate, delayed=5000, max_delay_seconds=60)
 
-    assert all(retries.pause_seconds(tries, Random(seed)) == 0 for tries in range(1, at_once + 1))
-    assert 0 < retries.pause_seconds(at_once + 1 + more, Random(seed)) <= 60
+    assert all(retries.delay_seconds(attempts, Random(seed)) == 0 for attempts in range(1, immediate + 1))
+    assert 0 < retries.delay_seconds(immediate + 1 + more, Random(seed)) <= 60

@@ -17,9 +17,9 @@ from simulator.graph import Access, graph_app
 from simulator.media import MediaKind, media_id
 from simulator.pages import demo_pages
 from simulator.pictures import initials
-from simulator.playing import cast
+from simulator.simulation import demo_customers
 
-CUSTOMERS = cast(demo_pages(), seed=1, customers=9)
+CUSTOMERS = demo_customers(demo_pages(), seed=1, customers=9)
 FACEBOOK, INSTAGRAM, WHATSAPP = CUSTOMERS[:3]
 FIELDS = "name,first_name,last_name,profile_pic"
 
@@ -38,7 +38,7 @@ async def look_up(http: httpx.AsyncClient, customer: Customer, fields: str = FIE
     return await http.get(f"/v25.0/{customer.customer_id}", params={"fields": fields})
 
 
-async def test_messenger_tells_names_and_a_picture_from_the_same_origin() -> None:
+async def test_messenger_returns_names_and_a_picture_from_the_same_origin() -> None:
     async with graph() as http:
         profile = (await look_up(http, FACEBOOK)).json()
         picture = await http.get(profile["profile_pic"])
@@ -51,14 +51,14 @@ async def test_messenger_tells_names_and_a_picture_from_the_same_origin() -> Non
     assert picture.text.startswith("<svg ")
 
 
-async def test_instagram_tells_a_username_and_only_what_was_asked_for() -> None:
+async def test_instagram_returns_a_username_and_only_requested_fields() -> None:
     async with graph() as http:
         profile = (await look_up(http, INSTAGRAM, "username")).json()
 
     assert profile == {"id": INSTAGRAM.customer_id, "username": INSTAGRAM.username}
 
 
-async def test_one_field_that_may_not_be_read_fails_the_whole_call() -> None:
+async def test_one_forbidden_field_fails_the_whole_call() -> None:
     async with graph() as http:
         unknown = await look_up(http, INSTAGRAM, "name,profile_picture_url")
         forbidden = await look_up(http, FACEBOOK, "name,locale")
@@ -67,7 +67,7 @@ async def test_one_field_that_may_not_be_read_fails_the_whole_call() -> None:
     assert (forbidden.status_code, forbidden.json()["error"]["code"]) == (403, 200)
 
 
-async def test_whatsapp_customers_and_strangers_cannot_be_looked_up() -> None:
+async def test_whatsapp_customers_and_unknown_ids_have_no_profile() -> None:
     async with graph() as http:
         for customer_id in (WHATSAPP.customer_id, "12345"):
             error = (await http.get(f"/v25.0/{customer_id}")).json()["error"]
@@ -76,14 +76,14 @@ async def test_whatsapp_customers_and_strangers_cannot_be_looked_up() -> None:
         assert (await http.get("/nonsense/12345")).status_code == 404
 
 
-async def test_a_picture_names_the_public_address_when_there_is_one() -> None:
+async def test_a_picture_has_the_public_url_if_one_is_set() -> None:
     async with graph(public_url="https://inbox.example/graph") as http:
         profile = (await look_up(http, FACEBOOK)).json()
 
     assert profile["profile_pic"] == f"https://inbox.example/graph/avatars/{FACEBOOK.customer_id}.svg"
 
 
-async def test_a_token_and_its_proof_are_checked_when_asked_for() -> None:
+async def test_a_token_and_its_proof_are_checked_if_configured() -> None:
     page, secret = FACEBOOK.page, SecretStr("app-secret")
     proof = signing.appsecret_proof(page.access_token, secret)
     url = f"/v25.0/{FACEBOOK.customer_id}"
@@ -113,7 +113,7 @@ async def test_a_token_and_its_proof_are_checked_when_asked_for() -> None:
         ("error_with_200", 200, 1),
     ],
 )
-async def test_a_fault_answers_as_the_graph_api_would(kind: FaultKind, status: int, code: int) -> None:
+async def test_a_fault_responds_as_the_graph_api_does(kind: FaultKind, status: int, code: int) -> None:
     async with graph(Faults(kind=kind)) as http:
         answer = await look_up(http, FACEBOOK)
 
@@ -129,7 +129,7 @@ async def test_a_rate_limit_says_when_it_ends() -> None:
     assert (of_page["type"], of_page["estimated_time_to_regain_access"]) == ("messenger", 7)
 
 
-async def test_a_pages_limit_is_not_the_apps() -> None:
+async def test_a_page_limit_is_not_the_app_limit() -> None:
     async with graph(Faults(kind="page_rate_limit", regain_minutes=7)) as http:
         headers = (await look_up(http, FACEBOOK)).headers
 
@@ -145,14 +145,14 @@ async def test_usage_headers_can_be_missing_or_unreadable() -> None:
         assert (await look_up(http, FACEBOOK)).headers["x-app-usage"] == "{not json"
 
 
-async def test_a_profile_may_be_an_id_only_and_an_answer_no_json() -> None:
+async def test_a_profile_may_have_only_an_id_and_a_response_may_not_be_json() -> None:
     async with graph(Faults(kind="id_only")) as http:
         assert (await look_up(http, FACEBOOK)).json() == {"id": FACEBOOK.customer_id}
     async with graph(Faults(kind="not_json")) as http:
         assert (await look_up(http, FACEBOOK)).text.startswith("<html>")
 
 
-async def test_silence_lasts_until_the_caller_hangs_up_or_its_time_is_over() -> None:
+async def test_silence_lasts_until_the_caller_disconnects_or_the_time_is_over() -> None:
     faults = FaultSwitch(Faults(kind="silence", silence_seconds=30))
     url = f"/v25.0/{FACEBOOK.customer_id}"
     async with (
@@ -167,7 +167,7 @@ async def test_silence_lasts_until_the_caller_hangs_up_or_its_time_is_over() -> 
         assert (await http.get(f"{origin}/_calls")).json()["by_answer"] == {"silence": 2}
 
 
-async def test_a_delay_puts_off_the_answer() -> None:
+async def test_a_delay_defers_the_response() -> None:
     loop = asyncio.get_running_loop()
     async with graph(Faults(delay_seconds=0.05)) as http:
         started = loop.time()
@@ -183,7 +183,7 @@ async def test_a_share_of_the_calls_can_fail() -> None:
     assert 10 < statuses.count(500) < 50
 
 
-async def test_faults_are_switched_at_run_time_and_an_empty_object_heals_everything() -> None:
+async def test_faults_change_at_run_time_and_an_empty_object_ends_them() -> None:
     async with graph() as http:
         now = await http.post("/_faults", json={"kind": "consent", "usage_percent": 85})
         failed = await look_up(http, FACEBOOK)
@@ -198,7 +198,7 @@ async def test_faults_are_switched_at_run_time_and_an_empty_object_heals_everyth
     assert answer.json()["name"] == FACEBOOK.name
 
 
-async def test_calls_are_counted_by_id_and_by_answer() -> None:
+async def test_calls_are_counted_by_id_and_by_outcome() -> None:
     async with graph() as http:
         await look_up(http, FACEBOOK)
         await look_up(http, FACEBOOK)
@@ -212,7 +212,7 @@ async def test_calls_are_counted_by_id_and_by_answer() -> None:
     assert anew["total"] == 0
 
 
-async def test_pictures_expire_and_strangers_have_none() -> None:
+async def test_pictures_expire_and_unknown_ids_have_none() -> None:
     async with graph(Faults(pictures_expired=True)) as http:
         assert (await http.get(f"/avatars/{FACEBOOK.customer_id}.svg")).status_code == 403
     async with graph() as http:
@@ -241,9 +241,7 @@ def test_initials_suit_the_script(name: str, expected: str) -> None:
     ("kind", "begins_with"),
     [("image", b"\x89PNG"), ("sticker", b"\x89PNG"), ("audio", b"RIFF"), ("document", b"%PDF"), ("video", b"\0\0\0")],
 )
-async def test_a_medium_is_handed_out_where_the_graph_api_says_and_to_a_token_alone(
-    kind: MediaKind, begins_with: bytes
-) -> None:
+async def test_a_media_file_is_served_at_its_url_only_with_a_token(kind: MediaKind, begins_with: bytes) -> None:
     token = {"Authorization": f"Bearer {WHATSAPP.page.access_token}"}
     identifier = media_id(Random(3), kind)
     async with graph(access=Access(frozenset({WHATSAPP.page.access_token}))) as http:
@@ -259,7 +257,7 @@ async def test_a_medium_is_handed_out_where_the_graph_api_says_and_to_a_token_al
     assert stranger["error"]["code"] == 190
 
 
-async def test_media_are_gone_and_their_addresses_expire_as_told() -> None:
+async def test_media_and_their_urls_expire_as_configured() -> None:
     identifier, token = media_id(Random(3), "image"), {"Authorization": "Bearer x"}
     async with graph() as http:
         url = (await http.get(f"/v25.0/{identifier}")).json()["url"]

@@ -13,21 +13,21 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from simulator.customers import population
-from simulator.disorder import Disorder, disordered
+from simulator.impairments import Impairments, impaired
+from simulator.languages import load_languages
 from simulator.pages import demo_pages
-from simulator.playing import Plan, cast, steps
-from simulator.script import Step, play
-from simulator.vocabulary import vocabulary
+from simulator.script import ScheduledWebhook, generate_script
+from simulator.simulation import Plan, demo_customers, planned_webhooks
 
 START = datetime(2026, 1, 2, tzinfo=UTC)
 
 
-def script(number: int, *, seed: int = 1, per_second: float = 10, **options: Any) -> list[Step]:
-    customers = cast(demo_pages(), seed=seed, customers=12)
-    return list(islice(play(Random(seed), customers, start=START, per_second=per_second, **options), number))
+def script(number: int, *, seed: int = 1, per_second: float = 10, **options: Any) -> list[ScheduledWebhook]:
+    customers = demo_customers(demo_pages(), seed=seed, customers=12)
+    return list(islice(generate_script(Random(seed), customers, start=START, per_second=per_second, **options), number))
 
 
-def items(script_: list[Step]) -> list[Any]:
+def items(script_: list[ScheduledWebhook]) -> list[Any]:
     """Return every item with its entry's id, as text: comparable and countable."""
     return [
         (entry["id"], repr(item))
@@ -37,13 +37,13 @@ def items(script_: list[Step]) -> list[Any]:
     ]
 
 
-def test_the_same_seed_gives_the_same_customers_and_another_seed_others() -> None:
-    assert cast(demo_pages(), seed=1, customers=30) == cast(demo_pages(), seed=1, customers=30)
-    assert cast(demo_pages(), seed=1, customers=30) != cast(demo_pages(), seed=2, customers=30)
+def test_a_seed_determines_the_customers() -> None:
+    assert demo_customers(demo_pages(), seed=1, customers=30) == demo_customers(demo_pages(), seed=1, customers=30)
+    assert demo_customers(demo_pages(), seed=1, customers=30) != demo_customers(demo_pages(), seed=2, customers=30)
 
 
-def test_customers_have_ids_of_their_own_and_names_in_several_scripts() -> None:
-    customers = cast(demo_pages(), seed=1, customers=300)
+def test_customers_have_distinct_ids_and_names_in_several_scripts() -> None:
+    customers = demo_customers(demo_pages(), seed=1, customers=300)
     scripts = {unicodedata.name(character, "?").split()[0] for each in customers for character in each.name}
 
     assert len({each.customer_id for each in customers}) == 300
@@ -52,11 +52,11 @@ def test_customers_have_ids_of_their_own_and_names_in_several_scripts() -> None:
     assert {each.platform for each in customers} == {"facebook", "instagram", "whatsapp"}
 
 
-def test_a_population_needs_pages_languages_and_a_bound() -> None:
+def test_a_population_needs_pages_and_languages_and_is_bounded() -> None:
     with pytest.raises(ValueError, match="pages"):
-        population(Random(1), [], 1, vocabulary())
+        population(Random(1), [], 1, load_languages())
     with pytest.raises(ValueError, match="at most"):
-        population(Random(1), demo_pages(), 10_000_000, vocabulary())
+        population(Random(1), demo_pages(), 10_000_000, load_languages())
 
 
 def test_the_same_seed_and_start_give_the_same_script() -> None:
@@ -65,15 +65,19 @@ def test_the_same_seed_and_start_give_the_same_script() -> None:
 
 
 def test_another_start_gives_other_message_ids() -> None:
-    customers = cast(demo_pages(), seed=1, customers=12)
-    later = list(islice(play(Random(1), customers, start=START + timedelta(hours=1), per_second=10, kinds="text"), 100))
+    customers = demo_customers(demo_pages(), seed=1, customers=12)
+    later = list(
+        islice(
+            generate_script(Random(1), customers, start=START + timedelta(hours=1), per_second=10, kinds="text"), 100
+        )
+    )
 
     assert not set(items(script(100, kinds="text"))) & set(items(later))
 
 
-def test_a_script_keeps_its_rate_and_bears_the_time_of_each_step() -> None:
+def test_a_script_keeps_its_rate_and_bodies_contain_their_due_time() -> None:
     script_ = script(2000, per_second=20, kinds="text")
-    seconds = sum(step.after_seconds for step in script_)
+    seconds = sum(step.delay_seconds for step in script_)
     last = script_[-1].webhook.body["entry"][0]["time"]
 
     assert seconds == pytest.approx(100, rel=0.15)
@@ -82,7 +86,7 @@ def test_a_script_keeps_its_rate_and_bears_the_time_of_each_step() -> None:
     )
 
 
-def test_the_kind_text_means_one_new_message_of_a_customer_each() -> None:
+def test_the_kind_text_is_one_new_customer_message_per_webhook() -> None:
     ids = []
     for step in script(300, kinds="text"):
         [entry] = step.webhook.body["entry"]
@@ -113,7 +117,7 @@ def everything() -> str:
     return repr(items(script(6000, media_url="http://127.0.0.1:1/graph")))
 
 
-def test_who_hides_the_phone_stays_the_same_person() -> None:
+def test_a_customer_who_hides_the_phone_stays_the_same_person() -> None:
     contacts = [
         contact
         for step in script(6000)
@@ -143,22 +147,20 @@ def test_a_message_is_not_edited_after_it_was_unsent() -> None:
     batch_size=st.integers(1, 5),
     seed=st.integers(0, 1000),
 )
-def test_disorder_loses_and_invents_nothing_and_keeps_the_time(
-    number: int, window: int, batch_size: int, seed: int
-) -> None:
+def test_impairments_keep_every_item_and_the_total_time(number: int, window: int, batch_size: int, seed: int) -> None:
     script_ = script(number)
-    disorder = Disorder(shuffle_window=window, batch_size=batch_size)
+    impairments = Impairments(shuffle_window=window, batch_size=batch_size)
 
-    out = list(disordered(iter(script_), disorder, Random(seed)))
+    out = list(impaired(iter(script_), impairments, Random(seed)))
 
     assert Counter(items(out)) == Counter(items(script_))
-    assert sum(step.after_seconds for step in out) == pytest.approx(sum(step.after_seconds for step in script_))
+    assert sum(step.delay_seconds for step in out) == pytest.approx(sum(step.delay_seconds for step in script_))
 
 
-def test_duplicates_are_items_that_were_sent_already() -> None:
+def test_duplicates_repeat_items_that_were_sent() -> None:
     script_ = script(100)
 
-    out = list(disordered(iter(script_), Disorder(duplicate_share=0.5, batch_size=3), Random(1)))
+    out = list(impaired(iter(script_), Impairments(duplicate_share=0.5, batch_size=3), Random(1)))
 
     counts = Counter(items(out))
     assert counts.keys() == set(items(script_))
@@ -166,24 +168,24 @@ def test_duplicates_are_items_that_were_sent_already() -> None:
     assert set(counts.values()) == {1, 2}
 
 
-def test_without_disorder_nothing_changes() -> None:
-    assert list(disordered(iter(script(20)), Disorder(), Random(1))) == script(20)
+def test_without_impairments_nothing_changes() -> None:
+    assert list(impaired(iter(script(20)), Impairments(), Random(1))) == script(20)
 
 
 @pytest.mark.parametrize("wrong", [{"duplicate_share": 1.1}, {"shuffle_window": 0}, {"batch_size": 0}])
-def test_disorder_has_limits(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"share|count"):
-        Disorder(**wrong)
+def test_impairments_are_validated(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"must be"):
+        Impairments(**wrong)
 
 
-def test_a_plan_sends_the_same_for_the_same_seed_and_start() -> None:
+def test_a_seed_and_a_start_time_determine_a_plan() -> None:
     plan = Plan(
         webhooks_url="http://127.0.0.1:1/webhooks",
         app_secret=SecretStr("secret"),
         pages=demo_pages(),
         number=50,
-        disorder=Disorder(duplicate_share=0.2, shuffle_window=4, batch_size=2),
+        impairments=Impairments(duplicate_share=0.2, shuffle_window=4, batch_size=2),
     )
 
-    assert list(steps(plan, start=START)) == list(steps(plan, start=START))
-    assert list(steps(plan, start=START)) != list(steps(replace(plan, seed=2), start=START))
+    assert list(planned_webhooks(plan, start=START)) == list(planned_webhooks(plan, start=START))
+    assert list(planned_webhooks(plan, start=START)) != list(planned_webhooks(replace(plan, seed=2), start=START))

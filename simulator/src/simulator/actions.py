@@ -1,6 +1,6 @@
-"""What people do besides writing the next line: edits, reactions, receipts, buttons, comments. Pure.
+"""What people do besides writing: edits, reactions, receipts, attachments, buttons, comments. Pure.
 
-A happening is chosen with a fixed share among those that are possible in a thread at the moment.
+Each action has a fixed probability, and is chosen among those that are possible in a thread at the moment.
 """
 
 from collections.abc import Callable
@@ -11,24 +11,24 @@ from typing import Literal
 
 from shared.contracts import PLATFORMS, Platform
 from simulator import comments, items, whatsapp
-from simulator.attachments import attached, attached_by_page
+from simulator.attachments import customer_attachment, page_attachment
 from simulator.bodies import PHONE_APP, Webhook
-from simulator.threads import Thread, Written
+from simulator.threads import SentMessage, Thread
 
-Make = Callable[[Random, Thread, datetime, str], Webhook]
-"""Makes a webhook of chance, thread, time and the address of pictures."""
+BuildWebhook = Callable[[Random, Thread, datetime, str], Webhook]
+"""Builds a webhook from a random generator, a thread, a time and the base URL of pictures."""
 
 _EMOJI = ("❤️", "😂", "👍", "🎉", "😮")
 _STATUSES = ("sent", "delivered", "read")
 _FAILURES = 0.04
-_DIRECT: tuple[Platform, ...] = ("facebook", "instagram")
+_MESSENGER: tuple[Platform, ...] = ("facebook", "instagram")
 
 
 @dataclass(frozen=True)
-class _Happening:
+class _Action:
     share: float
-    """Of the steps in which it is possible."""
-    make: Make
+    """Its probability when it is possible."""
+    build: BuildWebhook
     needs: Literal["nothing", "incoming", "outgoing", "reacted", "phone"] = "nothing"
     platforms: tuple[Platform, ...] = PLATFORMS
 
@@ -40,34 +40,34 @@ class _Happening:
         return self.needs == "nothing" or bool(getattr(thread, self.needs))
 
 
-def happening(rng: Random, thread: Thread) -> Make | None:
-    """Return what happens instead of the next line, if anything."""
+def choose_action(rng: Random, thread: Thread) -> BuildWebhook | None:
+    """Return an action that replaces the next line of the conversation, or None."""
     draw = rng.random()
-    for each in _HAPPENINGS:
+    for each in _ACTIONS:
         if each.is_possible(thread):
             draw -= each.share
             if draw < 0:
-                return each.make
+                return each.build
     return None
 
 
 def _receipt(rng: Random, thread: Thread, at: datetime, _: str) -> Webhook:
-    written = thread.outgoing[-1]
+    message = thread.outgoing[-1]
     if thread.customer.platform == "whatsapp":
-        return _status(rng, thread, written, at)
+        return _status(rng, thread, message, at)
     if thread.customer.platform == "instagram":
-        return thread.webhook(items.read_message(*thread.ids, at=at, message_id=written.message_id), at)
+        return thread.webhook(items.read_message(*thread.ids, at=at, message_id=message.message_id), at)
     if rng.getrandbits(1):
         return thread.webhook(items.read_up_to(*thread.ids, at=at, watermark=at), at)
-    mids = [written.message_id] if rng.getrandbits(1) else []
+    mids = [message.message_id] if rng.getrandbits(1) else []
     return thread.webhook(items.delivery(*thread.ids, at=at, watermark=at, message_ids=mids), at)
 
 
-def _status(rng: Random, thread: Thread, written: Written, at: datetime) -> Webhook:
-    state = "failed" if rng.random() < _FAILURES else _STATUSES[min(written.steps, len(_STATUSES) - 1)]
-    written.steps += 1
+def _status(rng: Random, thread: Thread, message: SentMessage, at: datetime) -> Webhook:
+    state = "failed" if rng.random() < _FAILURES else _STATUSES[min(message.statuses, len(_STATUSES) - 1)]
+    message.statuses += 1
     return thread.change(
-        whatsapp.status(thread.page, thread.contact, at=at, message_id=written.message_id, state=state), at
+        whatsapp.status(thread.page, thread.contact, at=at, message_id=message.message_id, state=state), at
     )
 
 
@@ -106,11 +106,11 @@ def _edit_of_page(rng: Random, thread: Thread, at: datetime, _: str) -> Webhook:
     return _edited(rng, thread, thread.outgoing[-1], at, by_page=True)
 
 
-def _edited(rng: Random, thread: Thread, written: Written, at: datetime, *, by_page: bool) -> Webhook:
-    written.edits += 1
-    content, target = _something(rng, thread, "page" if by_page else "customer"), written.message_id
+def _edited(rng: Random, thread: Thread, message: SentMessage, at: datetime, *, by_page: bool) -> Webhook:
+    message.edits += 1
+    content, target = _random_line(rng, thread, "page" if by_page else "customer"), message.message_id
     if thread.customer.platform != "whatsapp":
-        item = items.edit(*thread.ids, at=at, message_id=target, content=content, number=written.edits, by_page=by_page)
+        item = items.edit(*thread.ids, at=at, message_id=target, content=content, number=message.edits, by_page=by_page)
         return thread.webhook(item, at)
     build = whatsapp.echoed_edit if by_page else whatsapp.edit
     value = build(
@@ -119,7 +119,7 @@ def _edited(rng: Random, thread: Thread, written: Written, at: datetime, *, by_p
     return thread.change(value, at, field_name=PHONE_APP if by_page else "messages")
 
 
-def _edit_of_nothing(_: Random, thread: Thread, at: datetime, __: str) -> Webhook:
+def _edit_without_text(_: Random, thread: Thread, at: datetime, __: str) -> Webhook:
     target = thread.incoming[-1].message_id
     return thread.webhook(items.edit(*thread.ids, at=at, message_id=target, content=None, number=0), at)
 
@@ -144,19 +144,19 @@ def _unsent(thread: Thread, target: str, at: datetime, *, by_page: bool) -> Webh
 
 
 def _attachment(rng: Random, thread: Thread, at: datetime, media_url: str) -> Webhook:
-    message_id = _written_by_customer(thread, at)
-    return attached(rng, thread, at, message_id, media_url)
+    message_id = _new_customer_message(thread, at)
+    return customer_attachment(rng, thread, at, message_id, media_url)
 
 
 def _attachment_of_page(rng: Random, thread: Thread, at: datetime, media_url: str) -> Webhook:
     message_id = thread.new_message_id(at)
-    thread.outgoing.append(Written(message_id))
-    return attached_by_page(rng, thread, at, message_id, media_url)
+    thread.outgoing.append(SentMessage(message_id))
+    return page_attachment(rng, thread, at, message_id, media_url)
 
 
 def _button(rng: Random, thread: Thread, at: datetime, _: str) -> Webhook:
-    """A quick reply, or its like on WhatsApp."""
-    message_id, title = _written_by_customer(thread, at), rng.choice(("Yes, please", "Not today", "Tell me more"))
+    """A quick reply, or its equivalent on WhatsApp."""
+    message_id, title = _new_customer_message(thread, at), rng.choice(("Yes, please", "Not today", "Tell me more"))
     payload = title.upper().replace(" ", "_")
     if thread.customer.platform != "whatsapp":
         item = items.quick_reply(*thread.ids, at=at, message_id=message_id, content=title, payload=payload)
@@ -180,8 +180,8 @@ def _postback(rng: Random, thread: Thread, at: datetime, _: str) -> Webhook:
 
 
 def _reply(rng: Random, thread: Thread, at: datetime, _: str) -> Webhook:
-    target, content = thread.outgoing[-1].message_id, _something(rng, thread, "customer")
-    message_id = _written_by_customer(thread, at)
+    target, content = thread.outgoing[-1].message_id, _random_line(rng, thread, "customer")
+    message_id = _new_customer_message(thread, at)
     if thread.customer.platform != "whatsapp":
         return thread.webhook(
             items.reply(*thread.ids, at=at, message_id=message_id, content=content, replied_to=target), at
@@ -204,7 +204,7 @@ def _story_reply(rng: Random, thread: Thread, at: datetime, media_url: str) -> W
     item = items.story_reply(
         *thread.ids,
         at=at,
-        message_id=_written_by_customer(thread, at),
+        message_id=_new_customer_message(thread, at),
         content=rng.choice(_EMOJI),
         story_id=story,
         story_url=f"{media_url}/media/{story}.svg",
@@ -213,8 +213,8 @@ def _story_reply(rng: Random, thread: Thread, at: datetime, media_url: str) -> W
 
 
 def _referred(rng: Random, thread: Thread, at: datetime, _: str) -> Webhook:
-    content, ad_id = _something(rng, thread, "customer"), str(rng.randrange(10**14, 10**15))
-    message_id = _written_by_customer(thread, at)
+    content, ad_id = _random_line(rng, thread, "customer"), str(rng.randrange(10**14, 10**15))
+    message_id = _new_customer_message(thread, at)
     if thread.customer.platform != "whatsapp":
         item = items.referred(*thread.ids, at=at, message_id=message_id, content=content, ad_id=ad_id)
         return thread.webhook(item, at)
@@ -237,45 +237,45 @@ def _referred(rng: Random, thread: Thread, at: datetime, _: str) -> Webhook:
 
 
 def _comment(rng: Random, thread: Thread, at: datetime, _: str) -> Webhook:
-    customer, content = thread.customer, _something(rng, thread, "customer")
+    customer, content = thread.customer, _random_line(rng, thread, "customer")
     value = comments.comment(thread.page, customer.customer_id, customer.username, at=at, content=content)
     return thread.change(value, at, field_name=comments.FIELDS[customer.platform])
 
 
 def _phone_hidden(rng: Random, thread: Thread, at: datetime, media_url: str) -> Webhook:
-    """Somebody has taken a user name: their number is not told any more, and they go on under the user id."""
+    """The customer takes a username: WhatsApp no longer reveals their number, only the user ID."""
     thread.hides_phone = True
     return _attachment(rng, thread, at, media_url)
 
 
-def _written_by_customer(thread: Thread, at: datetime) -> str:
+def _new_customer_message(thread: Thread, at: datetime) -> str:
     message_id = thread.new_message_id(at)
-    thread.incoming.append(Written(message_id))
+    thread.incoming.append(SentMessage(message_id))
     return message_id
 
 
-def _something(rng: Random, thread: Thread, speaker: str) -> str:
+def _random_line(rng: Random, thread: Thread, speaker: str) -> str:
     conversation = rng.choice(thread.customer.language.conversations)
     return next((text for who, text in conversation if who == speaker), conversation[0][1])
 
 
-_HAPPENINGS = (
-    _Happening(0.22, _receipt, "outgoing"),
-    _Happening(0.05, _reaction, "outgoing"),
-    _Happening(0.02, _reaction_of_page, "incoming"),
-    _Happening(0.05, _reaction_taken_back, "reacted"),
-    _Happening(0.03, _edit, "incoming", ("facebook", "whatsapp")),
-    _Happening(0.02, _edit_of_page, "outgoing", ("facebook", "whatsapp")),
-    _Happening(0.02, _edit_of_nothing, "incoming", ("instagram",)),
-    _Happening(0.02, _unsend, "incoming"),
-    _Happening(0.01, _unsend_of_page, "outgoing"),
-    _Happening(0.08, _attachment),
-    _Happening(0.02, _attachment_of_page),
-    _Happening(0.03, _button, "outgoing"),
-    _Happening(0.02, _postback, platforms=_DIRECT),
-    _Happening(0.04, _reply, "outgoing"),
-    _Happening(0.02, _story_reply, platforms=("instagram",)),
-    _Happening(0.01, _referred),
-    _Happening(0.02, _comment, platforms=_DIRECT),
-    _Happening(0.01, _phone_hidden, "phone", ("whatsapp",)),
+_ACTIONS = (
+    _Action(0.22, _receipt, "outgoing"),
+    _Action(0.05, _reaction, "outgoing"),
+    _Action(0.02, _reaction_of_page, "incoming"),
+    _Action(0.05, _reaction_taken_back, "reacted"),
+    _Action(0.03, _edit, "incoming", ("facebook", "whatsapp")),
+    _Action(0.02, _edit_of_page, "outgoing", ("facebook", "whatsapp")),
+    _Action(0.02, _edit_without_text, "incoming", ("instagram",)),
+    _Action(0.02, _unsend, "incoming"),
+    _Action(0.01, _unsend_of_page, "outgoing"),
+    _Action(0.08, _attachment),
+    _Action(0.02, _attachment_of_page),
+    _Action(0.03, _button, "outgoing"),
+    _Action(0.02, _postback, platforms=_MESSENGER),
+    _Action(0.04, _reply, "outgoing"),
+    _Action(0.02, _story_reply, platforms=("instagram",)),
+    _Action(0.01, _referred),
+    _Action(0.02, _comment, platforms=_MESSENGER),
+    _Action(0.01, _phone_hidden, "phone", ("whatsapp",)),
 )

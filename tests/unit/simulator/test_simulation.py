@@ -9,9 +9,9 @@ from starlette.routing import Route
 
 from shared.errors import DependencyUnavailable, PermanentError
 from shared.http.server import serving
-from simulator import Plan, connect_pages, demo_pages, playing, simulate
-from simulator.delivery import Delivered, Ledger, Retries, http_client
-from simulator.disorder import Disorder
+from simulator import Plan, connect_pages, demo_pages, running_simulation, simulate
+from simulator.delivery import DeliveryResult, DeliveryStats, Retries, http_client
+from simulator.impairments import Impairments
 from simulator.signing import signature
 
 SECRET = SecretStr("app-secret")
@@ -19,7 +19,7 @@ ADMIN = SecretStr("admin-token")
 
 
 class Switchboard:
-    """What the simulator sees of it; `refusals` requests are answered 503 first."""
+    """A stand-in for Switchboard; the first `refusals` requests get 503."""
 
     def __init__(self, refusals: int = 0) -> None:
         self.bodies: list[bytes] = []
@@ -59,53 +59,53 @@ def plan(port: int, **changes: object) -> Plan:
     return Plan(webhooks_url=url, app_secret=SECRET, pages=demo_pages(), **options)  # type: ignore[arg-type] # by name
 
 
-async def test_a_plan_is_sent_to_its_end_through_refusals() -> None:
+async def test_a_plan_is_completed_despite_failures() -> None:
     switchboard = Switchboard(refusals=10)
-    told: list[Delivered] = []
+    results: list[DeliveryResult] = []
     async with serving(switchboard.app, host="127.0.0.1", port=0, grace_seconds=1) as port:
-        retries = Retries(at_once=20, after_pauses=0)
-        ledger = await simulate(
-            plan(port, retries=retries), stop=asyncio.Event(), on_delivered=lambda each, _: told.append(each)
+        retries = Retries(immediate=20, delayed=0)
+        stats = await simulate(
+            plan(port, retries=retries), stop=asyncio.Event(), on_delivered=lambda each, _: results.append(each)
         )
 
-    assert (ledger.sent, ledger.accepted, ledger.tries) == (60, 60, 70)
-    assert len(switchboard.bodies) == len(told) == 60
-    assert {each.raw for each in told} == set(switchboard.bodies)
+    assert (stats.sent, stats.accepted, stats.attempts) == (60, 60, 70)
+    assert len(switchboard.bodies) == len(results) == 60
+    assert {each.raw for each in results} == set(switchboard.bodies)
 
 
 async def test_batches_and_duplicates_reach_the_wire() -> None:
     switchboard = Switchboard()
     async with serving(switchboard.app, host="127.0.0.1", port=0, grace_seconds=1) as port:
-        disorder = Disorder(duplicate_share=1.0, shuffle_window=5, batch_size=4)
-        ledger = await simulate(plan(port, disorder=disorder), stop=asyncio.Event())
+        impairments = Impairments(duplicate_share=1.0, shuffle_window=5, batch_size=4)
+        stats = await simulate(plan(port, impairments=impairments), stop=asyncio.Event())
 
-    assert ledger.accepted == len(switchboard.bodies)
-    assert 30 <= ledger.accepted <= 33
+    assert stats.accepted == len(switchboard.bodies)
+    assert 30 <= stats.accepted <= 33
 
 
-async def test_a_stop_ends_an_endless_plan_at_once_even_when_nobody_answers() -> None:
+async def test_a_stop_ends_an_endless_plan_at_once_even_without_a_receiver() -> None:
     stop = asyncio.Event()
-    with_nobody_there = plan(9, number=None, unfinished_limit=3)
+    without_receiver = plan(9, number=None, unfinished_limit=3)
 
-    task = asyncio.create_task(simulate(with_nobody_there, stop=stop))
+    task = asyncio.create_task(simulate(without_receiver, stop=stop))
     await asyncio.sleep(0.05)
     stop.set()
 
-    ledger = await asyncio.wait_for(task, timeout=2)
-    assert ledger.accepted == 0
+    stats = await asyncio.wait_for(task, timeout=2)
+    assert stats.accepted == 0
 
 
 async def test_customers_write_while_the_context_lasts() -> None:
     switchboard = Switchboard()
     five = asyncio.Event()
 
-    def count(_: Delivered, ledger: Ledger) -> None:
-        if ledger.accepted >= 5:
+    def count(_: DeliveryResult, stats: DeliveryStats) -> None:
+        if stats.accepted >= 5:
             five.set()
 
     async with serving(switchboard.app, host="127.0.0.1", port=0, grace_seconds=1) as port:
         url = f"http://127.0.0.1:{port}/webhooks"
-        async with playing(url, SECRET, demo_pages(), rate=200, seed=7, on_delivered=count):
+        async with running_simulation(url, SECRET, demo_pages(), rate=200, seed=7, on_delivered=count):
             await asyncio.wait_for(five.wait(), timeout=5)
         after = len(switchboard.bodies)
         await asyncio.sleep(0.05)
@@ -114,7 +114,7 @@ async def test_customers_write_while_the_context_lasts() -> None:
 
 
 async def test_a_bug_in_a_callback_is_not_swallowed() -> None:
-    def broken(_: Delivered, __: Ledger) -> None:
+    def broken(_: DeliveryResult, __: DeliveryStats) -> None:
         raise ZeroDivisionError
 
     async with serving(Switchboard().app, host="127.0.0.1", port=0, grace_seconds=1) as port:
@@ -122,7 +122,7 @@ async def test_a_bug_in_a_callback_is_not_swallowed() -> None:
             await simulate(plan(port), stop=asyncio.Event(), on_delivered=broken)
 
 
-async def test_pages_are_connected_with_their_tokens_once_the_api_is_there() -> None:
+async def test_pages_are_connected_once_the_api_is_available() -> None:
     switchboard = Switchboard(refusals=1)
     async with (
         serving(switchboard.app, host="127.0.0.1", port=0, grace_seconds=1) as port,
@@ -138,7 +138,7 @@ async def test_pages_are_connected_with_their_tokens_once_the_api_is_there() -> 
     assert switchboard.accounts[f"facebook/{page.page_id}"] == expected
 
 
-async def test_a_wrong_admin_token_is_said_at_once_and_an_absent_api_after_patience() -> None:
+async def test_a_wrong_admin_token_fails_at_once_and_an_unavailable_api_after_the_timeout() -> None:
     async with (
         serving(Switchboard().app, host="127.0.0.1", port=0, grace_seconds=1) as port,
         http_client(connections=2) as http,
@@ -146,12 +146,12 @@ async def test_a_wrong_admin_token_is_said_at_once_and_an_absent_api_after_patie
         url = f"http://127.0.0.1:{port}/api"
         with pytest.raises(PermanentError, match="401"):
             await connect_pages(http, demo_pages(), api_url=url, admin_token=SecretStr("x"), user_id="demo")
-        with pytest.raises(DependencyUnavailable, match="cannot be connected"):
+        with pytest.raises(DependencyUnavailable, match="Cannot connect"):
             await connect_pages(
                 http,
                 demo_pages(),
                 api_url="http://127.0.0.1:9/api",
                 admin_token=ADMIN,
                 user_id="demo",
-                patience_seconds=0,
+                timeout_seconds=0,
             )

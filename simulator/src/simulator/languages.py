@@ -1,4 +1,4 @@
-"""What made-up customers are called and what they write, in several languages and scripts."""
+"""Names and conversations of simulated customers, in several languages and scripts."""
 
 from importlib.resources import files
 from typing import Literal
@@ -7,11 +7,11 @@ import msgspec
 
 Speaker = Literal["customer", "page"]
 Conversation = tuple[tuple[Speaker, str], ...]
-"""Who says what, in order."""
+"""Speaker and text of each line, in order."""
 
 
 class Language(msgspec.Struct, frozen=True):
-    """Names and conversations that belong together."""
+    """The names and conversations of one language."""
 
     language: str
     given: tuple[str, ...]
@@ -20,11 +20,11 @@ class Language(msgspec.Struct, frozen=True):
 
     @property
     def family_first(self) -> bool:
-        """Whether the family name comes first, without a space."""
+        """Whether names are written family name first, without a space."""
         return self.language in {"zh", "ja"}
 
 
-def vocabulary() -> tuple[Language, ...]:
-    """Return every language; reads the file that comes with the package."""
-    raw = files("simulator").joinpath("vocabulary.json").read_bytes()
+def load_languages() -> tuple[Language, ...]:
+    """Return all languages, from the package's data file."""
+    raw = files("simulator").joinpath("languages.json").read_bytes()
     return msgspec.json.decode(raw, type=tuple[Language, ...])
