@@ -38,15 +38,15 @@ from shared.contracts import (
 from shared.contracts.internal import (
     KnownParticipant,
     Lookup,
-    LookupsAnswer,
     LookupsClaim,
+    LookupsResponse,
     Media,
-    MediaAnswer,
-    MediaQuery,
+    MediaRequest,
+    MediaResponse,
     Owner,
     PageOwners,
-    ParticipantsAnswer,
-    ParticipantsQuery,
+    ParticipantsRequest,
+    ParticipantsResponse,
 )
 from shared.http.server import serving
 from shared.messaging.local import LocalBroker
@@ -121,15 +121,15 @@ class FakeStore:
         )
 
     async def _participants(self, request: Request) -> Response:
-        query = msgspec.json.decode(await request.body(), type=ParticipantsQuery)
+        query = msgspec.json.decode(await request.body(), type=ParticipantsRequest)
         wanted = {(one.user_id, one.platform, one.participant_id) for one in query.participants}
         found = [one for one in self.known if (one.user_id, one.platform, one.participant_id) in wanted]
-        return self._answer(request, ParticipantsAnswer(participants=tuple(found)))
+        return self._answer(request, ParticipantsResponse(participants=tuple(found)))
 
     async def _media(self, request: Request) -> Response:
-        query = msgspec.json.decode(await request.body(), type=MediaQuery)
+        query = msgspec.json.decode(await request.body(), type=MediaRequest)
         found = self.media.get((query.user_id, query.conversation_id, query.id, query.index))
-        answer = self._answer(request, MediaAnswer(media=found))
+        answer = self._answer(request, MediaResponse(media=found))
         if self.media_held is not None:
             await self.media_held.wait()
         return answer if self.media_status == _OK else Response(status_code=self.media_status)
@@ -141,7 +141,7 @@ class FakeStore:
         held = {(page.platform, page.page_id) for page in claim.except_pages}
         taken = [one for one in self.due if (one.platform, one.page_id) not in held][: claim.limit]
         self.due = [one for one in self.due if one not in taken]
-        return self._answer(request, LookupsAnswer(lookups=tuple(taken)))
+        return self._answer(request, LookupsResponse(lookups=tuple(taken)))
 
     def _answer(self, request: Request, answer: msgspec.Struct) -> Response:
         self.asked.append(request.url.path)

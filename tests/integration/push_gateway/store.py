@@ -15,13 +15,13 @@ from starlette.routing import Route
 from shared.contracts import InboxPersistedV1, derive_id
 from shared.contracts.internal import (
     NO_SUCH_CONVERSATION,
-    LogAnswer,
     LogFrame,
-    LogQuery,
-    ReadAnswer,
-    ReadQuery,
-    TopsAnswer,
-    TopsQuery,
+    LogRequest,
+    LogResponse,
+    ReadRequest,
+    ReadResponse,
+    TopsRequest,
+    TopsResponse,
     UserLog,
 )
 from shared.http.server import serving
@@ -40,9 +40,9 @@ class FakeStore:
         self.is_away = False
         self.service_token = SERVICE_TOKEN
         self.knows_the_log = True
-        self.queries: list[LogQuery] = []
-        self.tops_queries: list[TopsQuery] = []
-        self.read: list[ReadQuery] = []
+        self.queries: list[LogRequest] = []
+        self.tops_queries: list[TopsRequest] = []
+        self.read: list[ReadRequest] = []
         self.may_answer = asyncio.Event()
         self.may_answer.set()
         self.url = ""
@@ -56,22 +56,22 @@ class FakeStore:
     async def log(self, request: Request) -> Response:
         if not self.knows_the_log:
             return Response(status_code=404)
-        query = msgspec.json.decode(await request.body(), type=LogQuery)
+        query = msgspec.json.decode(await request.body(), type=LogRequest)
         self.queries.append(query)
         users = tuple(self._read(position.user_id, position.after, query.limit) for position in query.positions)
-        return await self._answer(request, LogAnswer(epoch=self.epoch, users=users))
+        return await self._answer(request, LogResponse(epoch=self.epoch, users=users))
 
     async def tops(self, request: Request) -> Response:
-        query = msgspec.json.decode(await request.body(), type=TopsQuery)
+        query = msgspec.json.decode(await request.body(), type=TopsRequest)
         self.tops_queries.append(query)
         tops = {user_id: len(self.logs[user_id]) for user_id in query.user_ids}
-        return await self._answer(request, TopsAnswer(epoch=self.epoch, tops=tops))
+        return await self._answer(request, TopsResponse(epoch=self.epoch, tops=tops))
 
     async def mark_read(self, request: Request) -> Response:
-        query = msgspec.json.decode(await request.body(), type=ReadQuery)
+        query = msgspec.json.decode(await request.body(), type=ReadRequest)
         if query.conversation_id == "unknown":
             return Response(msgspec.json.encode({"type": NO_SUCH_CONVERSATION}), 404)
-        answer = await self._answer(request, ReadAnswer(seq=query.up_to_seq))
+        answer = await self._answer(request, ReadResponse(seq=query.up_to_seq))
         if answer.status_code == 200:
             self.read.append(query)
         return answer

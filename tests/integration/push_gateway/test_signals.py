@@ -10,7 +10,7 @@ from typing import Any
 import jwt
 from websockets.asyncio.client import ClientConnection, connect
 
-from shared.contracts.internal import ReadQuery
+from shared.contracts.internal import ReadRequest
 from shared.messaging.local import LocalBroker
 from tests.integration.push_gateway.event_streams import stream
 from tests.integration.push_gateway.harness import JWT_SECRET, Gateway, close_of, gateway, receive, until
@@ -176,9 +176,9 @@ async def test_what_is_read_is_told_to_the_store_once_it_is_there_the_greatest_a
         push.store.is_away = False
 
         await until(lambda: len(push.store.read) >= 2)
-        assert ReadQuery(user_id="ada", conversation_id="c1", up_to_seq=5) in push.store.read
+        assert ReadRequest(user_id="ada", conversation_id="c1", up_to_seq=5) in push.store.read
         assert push.metric("store_calls_total", call="read", outcome="refused") == 0, "nobody has to mend anything"
-        assert ReadQuery(user_id="ada", conversation_id="c2", up_to_seq=5) in push.store.read
+        assert ReadRequest(user_id="ada", conversation_id="c2", up_to_seq=5) in push.store.read
         assert await is_silent(laptop)
 
 

@@ -4,13 +4,13 @@ from pydantic import SecretStr
 
 from shared.contracts import Profile
 from shared.contracts.internal import (
-    LogQuery,
+    LogRequest,
     LookupsClaim,
     PageOwners,
     ParticipantKey,
-    ParticipantsQuery,
-    Position,
-    TopsQuery,
+    ParticipantsRequest,
+    TopsRequest,
+    UserLogPosition,
 )
 from shared.security.cipher import TokenCipher
 from store.core.accounts import BEGINNING
@@ -58,20 +58,20 @@ async def test_known_participants_are_told_of_and_unknown_ones_left_out(service:
         ParticipantKey(user_id=user, platform="facebook", participant_id=person)
         for user, person in (("user-1", "person-1"), ("user-1", "nameless"), ("user-2", "person-1"))
     ]
-    answer = await service.ask("/internal/participants", ParticipantsQuery(participants=(*keys, keys[0])))
+    answer = await service.ask("/internal/participants", ParticipantsRequest(participants=(*keys, keys[0])))
     assert [(one["user_id"], one["profile"]["name"]) for one in answer["participants"]] == [("user-1", "Ada")]
 
 
 async def test_the_logs_of_many_users_come_in_one_answer_in_the_order_asked(service: Service) -> None:
     await service.broker.publish([message(f"m-{i}", user=f"user-{i % 2}", created_at=at(i)) for i in range(10)])
     positions = (
-        Position(user_id="user-1", after=3),
-        Position(user_id="nobody", after=0),
-        Position(user_id="user-0", after=0),
-        Position(user_id="user-1", after=0),
-        Position(user_id="user-0", after=5),
+        UserLogPosition(user_id="user-1", after=3),
+        UserLogPosition(user_id="nobody", after=0),
+        UserLogPosition(user_id="user-0", after=0),
+        UserLogPosition(user_id="user-1", after=0),
+        UserLogPosition(user_id="user-0", after=5),
     )
-    answer = await service.ask("/internal/log", LogQuery(positions=positions, limit=3))
+    answer = await service.ask("/internal/log", LogRequest(positions=positions, limit=3))
     assert [(user["user_id"], user["seq"], [frame["seq"] for frame in user["frames"]]) for user in answer["users"]] == [
         ("user-1", 5, [4, 5]),
         ("nobody", 0, []),
@@ -86,7 +86,7 @@ async def test_the_logs_of_many_users_come_in_one_answer_in_the_order_asked(serv
 
 async def test_tops_come_for_everybody_asked_for(service: Service) -> None:
     await service.broker.publish([message("m-1")])
-    answer = await service.ask("/internal/tops", TopsQuery(user_ids=("user-1", "nobody")))
+    answer = await service.ask("/internal/tops", TopsRequest(user_ids=("user-1", "nobody")))
     assert answer["tops"] == {"user-1": 1, "nobody": 0}
     assert answer["epoch"] == (await service.get("/api/events")).headers["Inbox-Epoch"]
 

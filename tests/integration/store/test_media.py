@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from shared.contracts import UnsendItem, conversation_id
 from shared.contracts.inbox import Attachment
-from shared.contracts.internal import Media, MediaAnswer, MediaQuery
+from shared.contracts.internal import Media, MediaRequest, MediaResponse
 from shared.security.cipher import TokenCipher
 from tests.integration.store.parts import ENCRYPTION_KEY, Service, at, message
 
@@ -21,10 +21,10 @@ THEIRS = conversation_id("whatsapp", "user-2", "person-1")
 
 
 async def asked(service: Service, **changes: Any) -> Media | None:
-    query = MediaQuery(**{"user_id": "user-1", "conversation_id": MINE, "id": 1, "index": 0, **changes})
+    query = MediaRequest(**{"user_id": "user-1", "conversation_id": MINE, "id": 1, "index": 0, **changes})
     answer = await service.internal.post("/internal/media", content=msgspec.json.encode(query))
     assert answer.status_code == 200, answer.text
-    return msgspec.json.decode(answer.content, type=MediaAnswer).media
+    return msgspec.json.decode(answer.content, type=MediaResponse).media
 
 
 async def connect(service: Service, user: str = "user-1", **body: Any) -> None:
@@ -100,7 +100,7 @@ async def test_the_token_of_a_page_that_is_another_users_by_now_is_not_handed_ou
 
 async def test_a_service_token_is_needed(service: Service) -> None:
     await photographed(service)
-    query = msgspec.json.encode(MediaQuery(user_id="user-1", conversation_id=MINE, id=1, index=0))
+    query = msgspec.json.encode(MediaRequest(user_id="user-1", conversation_id=MINE, id=1, index=0))
     for headers in ({"Authorization": ""}, service.admin, service.as_user()):
         assert (await service.internal.post("/internal/media", content=query, headers=headers)).status_code == 401
     assert (await service.public.post("/internal/media", content=query, headers=service.admin)).status_code == 404

@@ -8,7 +8,7 @@ import pytest
 from push_gateway.core import Page
 from push_gateway.delivery.log_fetcher import CatchUp
 from push_gateway.store_api import REFUSED_PAUSE_SECONDS, StoreRefused
-from shared.contracts.internal import LogAnswer, LogFrame, TopsAnswer, UserLog
+from shared.contracts.internal import LogFrame, LogResponse, TopsResponse, UserLog
 from shared.errors import DependencyUnavailable
 
 
@@ -29,7 +29,7 @@ class FakeLog:
                 self._something.clear()
                 await self._something.wait()
 
-    async def log(self, positions: Mapping[str, int]) -> LogAnswer:
+    async def log(self, positions: Mapping[str, int]) -> LogResponse:
         self.asked.append(dict(positions))
         self._something.set()
         await self.open.wait()
@@ -44,11 +44,11 @@ class FakeLog:
             )
             for user, after in positions.items()
         )
-        return LogAnswer(epoch="e1", users=users)
+        return LogResponse(epoch="e1", users=users)
 
-    async def tops(self, user_ids: Sequence[str]) -> TopsAnswer:
+    async def tops(self, user_ids: Sequence[str]) -> TopsResponse:
         self.asked_tops.append(user_ids)
-        return TopsAnswer(epoch="e1", tops=dict.fromkeys(user_ids, 3))
+        return TopsResponse(epoch="e1", tops=dict.fromkeys(user_ids, 3))
 
 
 class Pages:

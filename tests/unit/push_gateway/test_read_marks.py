@@ -7,7 +7,7 @@ from push_gateway.delivery.read_marks import ReadMarks, ReadRefused
 from push_gateway.metrics import Metrics
 from push_gateway.store_api import REFUSED_PAUSE_SECONDS, StoreRefused
 from shared.aio.background import BackgroundTasks
-from shared.contracts.internal import ReadQuery
+from shared.contracts.internal import ReadRequest
 from shared.errors import DependencyUnavailable
 
 
@@ -16,10 +16,10 @@ class FakePositions:
 
     def __init__(self, *errors: Exception) -> None:
         self.errors = list(errors)
-        self.told: asyncio.Queue[ReadQuery] = asyncio.Queue()
+        self.told: asyncio.Queue[ReadRequest] = asyncio.Queue()
         self.called_at: list[float] = []
 
-    async def advance(self, query: ReadQuery) -> None:
+    async def advance(self, query: ReadRequest) -> None:
         self.called_at.append(asyncio.get_running_loop().time())
         if self.errors:
             raise self.errors.pop(0)
@@ -36,7 +36,7 @@ async def test_the_greatest_of_a_conversation_is_told_once() -> None:
     for seq in (3, 9, 4):
         reading.mark("ada", "c1", seq)
     async with reading.running(BackgroundTasks()), asyncio.timeout(5):
-        assert await positions.told.get() == ReadQuery(user_id="ada", conversation_id="c1", up_to_seq=9)
+        assert await positions.told.get() == ReadRequest(user_id="ada", conversation_id="c1", up_to_seq=9)
     assert positions.told.empty()
 
 
@@ -82,7 +82,7 @@ async def test_pauses_grow_by_the_round_and_not_by_the_worker() -> None:
     """Four workers that fail together have found out one thing."""
 
     class Slow(FakePositions):
-        async def advance(self, query: ReadQuery) -> None:
+        async def advance(self, query: ReadRequest) -> None:
             await asyncio.sleep(0.01)  # so that all four ask before the first one has failed
             await super().advance(query)
 
@@ -101,7 +101,7 @@ async def test_a_mark_that_is_taken_ends_the_pause() -> None:
     """One of several stores may refuse us while the others do not."""
 
     class OneOfTwo(FakePositions):
-        async def advance(self, query: ReadQuery) -> None:
+        async def advance(self, query: ReadRequest) -> None:
             if query.user_id == "ada" and not self.called_at:
                 self.called_at.append(asyncio.get_running_loop().time())
                 raise StoreRefused("mend the token", status=401)

@@ -8,10 +8,10 @@ from push_gateway.delivery.read_marks import ReadRefused, StoreReadPositions
 from push_gateway.log_reader import StoreLogReader
 from push_gateway.metrics import Metrics
 from push_gateway.store_api import StoreApi, StoreRefused
-from shared.contracts.internal import NO_SUCH_CONVERSATION, LogAnswer, ReadQuery, TopsAnswer
+from shared.contracts.internal import NO_SUCH_CONVERSATION, LogResponse, ReadRequest, TopsResponse
 from shared.errors import DependencyUnavailable
 
-TOPS = msgspec.json.encode(TopsAnswer(epoch="e1", tops={"ada": 7}))
+TOPS = msgspec.json.encode(TopsResponse(epoch="e1", tops={"ada": 7}))
 
 
 def answering(answer: httpx.Response | Exception, metrics: CollectorRegistry | None = None) -> StoreApi:
@@ -70,7 +70,7 @@ async def test_a_refusal_is_an_error_of_its_own_that_says_what_to_mend(status: i
 NOT_UNDERSTOOD = [
     pytest.param(b"<html>welcome</html>", id="no JSON"),
     pytest.param(b'{"epoch": 7}', id="another shape"),
-    pytest.param(msgspec.json.encode(TopsAnswer(epoch="e1", tops={"bob": 7})), id="another user's"),
+    pytest.param(msgspec.json.encode(TopsResponse(epoch="e1", tops={"bob": 7})), id="another user's"),
 ]
 
 
@@ -84,7 +84,7 @@ async def test_an_answer_that_is_not_understood_is_a_refusal_too_and_counted_onc
 
 async def test_the_log_of_other_users_is_not_taken() -> None:
     metrics = CollectorRegistry()
-    empty = msgspec.json.encode(LogAnswer(epoch="e1", users=()))
+    empty = msgspec.json.encode(LogResponse(epoch="e1", users=()))
     with pytest.raises(StoreRefused, match="other users"):
         await StoreLogReader(answering(httpx.Response(200, content=empty), metrics)).log({"ada": 1})
     assert (calls(metrics, "refused", "log"), calls(metrics, "answered", "log")) == (1, None)
@@ -106,7 +106,7 @@ async def test_a_refusal_is_remembered_by_path_until_the_path_is_answered() -> N
 
     assert list(store.refusals) == ["/internal/log"]
     assert "past every proxy" in store.refusals["/internal/log"]
-    answers["/internal/log"] = httpx.Response(200, content=msgspec.json.encode(LogAnswer(epoch="e1", users=())))
+    answers["/internal/log"] = httpx.Response(200, content=msgspec.json.encode(LogResponse(epoch="e1", users=())))
     await reader.log({})
     assert store.refusals == {}
 
@@ -132,7 +132,7 @@ async def test_a_mark_is_given_up_only_where_the_store_knows_no_such_conversatio
     """Any client may ask for one: that alarms nobody."""
     metrics = CollectorRegistry()
     store = answering(answer, metrics)
-    query = ReadQuery(user_id="ada", conversation_id="c1", up_to_seq=1)
+    query = ReadRequest(user_id="ada", conversation_id="c1", up_to_seq=1)
     with capture_logs() as logged, pytest.raises(error):
         await StoreReadPositions(store).advance(query)
     counted = {one for one in ("answered", "refused", "unavailable") if calls(metrics, one, "read")}

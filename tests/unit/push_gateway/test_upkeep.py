@@ -6,7 +6,7 @@ from push_gateway.delivery.shard_bindings import Shards
 from push_gateway.store_api import StoreRefused
 from shared.aio.background import BackgroundTasks
 from shared.contracts import shard_of
-from shared.contracts.internal import LogAnswer, TopsAnswer
+from shared.contracts.internal import LogResponse, TopsResponse
 from shared.errors import DependencyUnavailable
 from tests.unit.push_gateway.test_registry import Recorder, registry
 from tests.unit.push_gateway.test_shards import FakeSubscription, settled
@@ -19,14 +19,14 @@ class FakeTops:
         self.asked: asyncio.Queue[Sequence[str]] = asyncio.Queue()
         self.errors = list(errors)
 
-    async def log(self, positions: Mapping[str, int]) -> LogAnswer:
+    async def log(self, positions: Mapping[str, int]) -> LogResponse:
         raise AssertionError(f"nobody asked for {positions}")
 
-    async def tops(self, user_ids: Sequence[str]) -> TopsAnswer:
+    async def tops(self, user_ids: Sequence[str]) -> TopsResponse:
         self.asked.put_nowait(user_ids)
         if self.errors:
             raise self.errors.pop(0)
-        return TopsAnswer(epoch="e1", tops=dict.fromkeys(user_ids, 7))
+        return TopsResponse(epoch="e1", tops=dict.fromkeys(user_ids, 7))
 
 
 async def test_after_a_late_bind_the_users_of_that_shard_are_checked_at_once_and_nobody_else() -> None:

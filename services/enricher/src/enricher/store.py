@@ -14,16 +14,16 @@ from enricher.profiles.lookups import ProfileKey
 from shared.contracts import Platform, Profile
 from shared.contracts.internal import (
     Lookup,
-    LookupsAnswer,
     LookupsClaim,
+    LookupsResponse,
     Media,
-    MediaAnswer,
-    MediaQuery,
+    MediaRequest,
+    MediaResponse,
     PageKey,
     PageOwners,
     ParticipantKey,
-    ParticipantsAnswer,
-    ParticipantsQuery,
+    ParticipantsRequest,
+    ParticipantsResponse,
 )
 from shared.errors import DependencyUnavailable
 from shared.http.client import CallFailed, HttpResponse, call
@@ -64,13 +64,13 @@ class StoreClient:
         found: dict[tuple[str, str, str], Profile] = {}
         keys = list(dict.fromkeys((one.user_id, one.platform, one.participant_id) for one in wanted))
         for start in range(0, len(keys), MAX_PARTICIPANTS):
-            query = ParticipantsQuery(
+            query = ParticipantsRequest(
                 participants=tuple(
                     ParticipantKey(user_id=user_id, platform=platform, participant_id=participant_id)
                     for user_id, platform, participant_id in keys[start : start + MAX_PARTICIPANTS]
                 )
             )
-            answer = await self._ask("POST", "/internal/participants", query, ParticipantsAnswer)
+            answer = await self._ask("POST", "/internal/participants", query, ParticipantsResponse)
             found |= {(one.user_id, one.platform, one.participant_id): one.profile for one in answer.participants}
         profiles = ((one, found.get((one.user_id, one.platform, one.participant_id))) for one in wanted)
         return {one: profile for one, profile in profiles if profile is not None}
@@ -84,15 +84,15 @@ class StoreClient:
             lease_seconds=lease_seconds,
             except_pages=tuple(PageKey(platform=platform, page_id=page_id) for platform, page_id in except_pages),
         )
-        return (await self._ask("POST", "/internal/profile-lookups/claim", claim, LookupsAnswer)).lookups
+        return (await self._ask("POST", "/internal/profile-lookups/claim", claim, LookupsResponse)).lookups
 
-    async def media(self, query: MediaQuery) -> Media | None:
+    async def media(self, query: MediaRequest) -> Media | None:
         """Return an attachment with what fetches it; None when the user has no such one.
 
         Raises:
             StoreRefuses, DependencyUnavailable: the store takes the question for wrong, or cannot be asked.
         """
-        return (await self._ask("POST", "/internal/media", query, MediaAnswer)).media
+        return (await self._ask("POST", "/internal/media", query, MediaResponse)).media
 
     async def _ask(self, method: str, path: str, body: msgspec.Struct | None, kind: type[T]) -> T:
         headers = {"Authorization": f"Bearer {self._token.get_secret_value()}", "Content-Type": "application/json"}

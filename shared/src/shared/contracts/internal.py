@@ -50,13 +50,13 @@ class KnownParticipant(msgspec.Struct, frozen=True, kw_only=True):
     profile: Profile
 
 
-class ParticipantsQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """`POST /internal/participants`, at most 500 keys; answered with `ParticipantsAnswer`."""
+class ParticipantsRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """`POST /internal/participants`, at most 500 keys; answered with `ParticipantsResponse`."""
 
     participants: tuple[ParticipantKey, ...]
 
 
-class ParticipantsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class ParticipantsResponse(msgspec.Struct, frozen=True, kw_only=True):
     """The known ones among those asked for; the others are left out."""
 
     participants: tuple[KnownParticipant, ...]
@@ -89,23 +89,23 @@ class Lookup(msgspec.Struct, frozen=True, kw_only=True):
     """How many look-ups have been made before."""
 
 
-class LookupsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class LookupsResponse(msgspec.Struct, frozen=True, kw_only=True):
     """The look-ups that were claimed."""
 
     lookups: tuple[Lookup, ...]
 
 
-class Position(msgspec.Struct, frozen=True, kw_only=True):
+class UserLogPosition(msgspec.Struct, frozen=True, kw_only=True):
     """Everything of `user_id` after `after` is wanted."""
 
     user_id: str
     after: int
 
 
-class LogQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """`POST /internal/log`, at most 500 positions; answered with `LogAnswer`."""
+class LogRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """`POST /internal/log`, at most 500 positions; answered with `LogResponse`."""
 
-    positions: tuple[Position, ...]
+    positions: tuple[UserLogPosition, ...]
     limit: int
     """Frames per user, at most 1,000."""
 
@@ -129,15 +129,15 @@ class UserLog(msgspec.Struct, frozen=True, kw_only=True):
     frames: tuple[LogFrame, ...]
 
 
-class LogAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class LogResponse(msgspec.Struct, frozen=True, kw_only=True):
     """One `UserLog` a position, in the order asked; a user never heard of has seq 0."""
 
     epoch: str
     users: tuple[UserLog, ...]
 
 
-class MediaQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """`POST /internal/media`: one attachment of a message of `user_id`; answered with `MediaAnswer`."""
+class MediaRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """`POST /internal/media`: one attachment of a message of `user_id`; answered with `MediaResponse`."""
 
     user_id: str
     conversation_id: str
@@ -159,18 +159,18 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     """None unless the page is the user's at present: nobody else's token is handed out for it."""
 
 
-class MediaAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class MediaResponse(msgspec.Struct, frozen=True, kw_only=True):
     """None where the user has no such attachment, or has it no more."""
 
     media: Media | None
 
 
 NO_SUCH_CONVERSATION = "urn:switchboard:problem:no-such-conversation"
-"""`type` of the problem that answers a `ReadQuery` for a conversation that the user does not have."""
+"""`type` of the problem that answers a `ReadRequest` for a conversation that the user does not have."""
 
 
-class ReadQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """`POST /internal/read`: `user_id` has read the conversation up to `up_to_seq`; answered with `ReadAnswer`.
+class ReadRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """`POST /internal/read`: `user_id` has read the conversation up to `up_to_seq`; answered with `ReadResponse`.
 
     Idempotent: never moves back, nor past the conversation's top. For a conversation that the user does not have, 404
     with the problem `NO_SUCH_CONVERSATION`; any other 404 says that the path leads nowhere.
@@ -181,19 +181,19 @@ class ReadQuery(msgspec.Struct, frozen=True, kw_only=True):
     up_to_seq: int
 
 
-class ReadAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class ReadResponse(msgspec.Struct, frozen=True, kw_only=True):
     """How far the conversation is read now."""
 
     seq: int
 
 
-class TopsQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """`POST /internal/tops`, at most 10,000 users; answered with `TopsAnswer`."""
+class TopsRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """`POST /internal/tops`, at most 10,000 users; answered with `TopsResponse`."""
 
     user_ids: tuple[str, ...]
 
 
-class TopsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class TopsResponse(msgspec.Struct, frozen=True, kw_only=True):
     """The top `seq` of every user asked for; 0 for one never heard of."""
 
     epoch: str

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from enricher.media.routes import Limits, MediaEndpoint
 from enricher.media.service import MediaService, MediaStream
 from enricher.metrics import Metrics
-from shared.contracts.internal import MediaQuery
+from shared.contracts.internal import MediaRequest
 from shared.security.user_tokens import UserToken
 from tests.builders import NOON
 
@@ -26,7 +26,7 @@ class Desk(MediaService):
         self.began = asyncio.Event()
 
     @asynccontextmanager
-    async def opened(self, _: MediaQuery) -> AsyncIterator[MediaStream]:
+    async def opened(self, _: MediaRequest) -> AsyncIterator[MediaStream]:
         self.began.set()
         if self.error is not None:
             raise self.error

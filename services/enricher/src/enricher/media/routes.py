@@ -19,7 +19,7 @@ from enricher.media.addressing import place_of
 from enricher.media.service import MediaService, MediaStream
 from enricher.metrics import Metrics
 from enricher.problems import PROBLEMS
-from shared.contracts.internal import MediaQuery
+from shared.contracts.internal import MediaRequest
 from shared.errors import DependencyUnavailable
 from shared.http.problems import ProblemRaised
 from shared.http.server import abort
@@ -105,7 +105,7 @@ class MediaEndpoint:
             abort(scope)
             await left(receive)
 
-    async def _query(self, request: Request) -> MediaQuery:
+    async def _query(self, request: Request) -> MediaRequest:
         """Return what is asked for, and by whom."""
         asked = request.path_params
         place = place_of(asked["conversation_id"], asked["id"], asked["index"])
@@ -113,7 +113,7 @@ class MediaEndpoint:
             raise ProblemRaised("not-found")
         conversation_id, message_id, index = place
         user_id = await self._reader(request)
-        return MediaQuery(user_id=user_id, conversation_id=conversation_id, id=message_id, index=index)
+        return MediaRequest(user_id=user_id, conversation_id=conversation_id, id=message_id, index=index)
 
     async def _reader(self, request: Request) -> str:
         """Return whose token it is."""
@@ -130,7 +130,7 @@ class MediaEndpoint:
         except DependencyUnavailable as error:
             raise ProblemRaised("unavailable", "Try again in a moment.", headers={"Retry-After": "2"}) from error
 
-    async def _answer(self, query: MediaQuery, send: Send) -> str:
+    async def _answer(self, query: MediaRequest, send: Send) -> str:
         """Send the medium; return how that ended."""
         begun = False
         try:

@@ -24,7 +24,7 @@ from enricher.media.addressing import disposition, is_fetched_by_id, shown_type
 from enricher.media.downloads import Downloader
 from enricher.media.fair_semaphore import FairSemaphore
 from enricher.pages import Page, PageToken, token_of
-from shared.contracts.internal import Media, MediaQuery
+from shared.contracts.internal import Media, MediaRequest
 from shared.errors import DependencyUnavailable, SwitchboardError
 from shared.http.problems import ProblemRaised
 
@@ -43,7 +43,7 @@ _PROBLEMS: dict[type[SwitchboardError], tuple[str, str]] = {
 class Attachments(Protocol):
     """Where attachments are known."""
 
-    async def media(self, query: MediaQuery) -> Media | None:
+    async def media(self, query: MediaRequest) -> Media | None:
         """Return an attachment with what fetches it; None when the user has no such one.
 
         Raises:
@@ -89,7 +89,7 @@ class MediaService:
         self._turns = turns
 
     @asynccontextmanager
-    async def opened(self, query: MediaQuery) -> AsyncIterator[MediaStream]:
+    async def opened(self, query: MediaRequest) -> AsyncIterator[MediaStream]:
         """Yield the medium while the context lasts.
 
         Raises:
@@ -110,7 +110,7 @@ class MediaService:
         except SwitchboardError as error:
             raise _problem(error) from error
 
-    async def _found(self, query: MediaQuery) -> tuple[Media, str, PageToken]:
+    async def _found(self, query: MediaRequest) -> tuple[Media, str, PageToken]:
         """Return the attachment, the id that the platform knows it by, and what it is asked for with."""
         media = await self._attachments.media(query)
         if media is None:

@@ -11,7 +11,7 @@ import structlog
 from push_gateway.metrics import Metrics
 from push_gateway.store_api import REFUSED_PAUSE_SECONDS, StoreApi, StoreObjected, StoreRefused
 from shared.aio.background import BackgroundTasks
-from shared.contracts.internal import NO_SUCH_CONVERSATION, ReadAnswer, ReadQuery
+from shared.contracts.internal import NO_SUCH_CONVERSATION, ReadRequest, ReadResponse
 from shared.errors import DependencyUnavailable, PermanentError
 
 log = structlog.get_logger(__name__)
@@ -30,7 +30,7 @@ class ReadRefused(PermanentError):
 class ReadPositions(Protocol):
     """Where read positions are kept. Every call ends within a bounded time."""
 
-    async def advance(self, query: ReadQuery) -> None:
+    async def advance(self, query: ReadRequest) -> None:
         """Mark as read; moves no position back.
 
         Raises:
@@ -45,9 +45,9 @@ class StoreReadPositions:
 
     def __init__(self, store: StoreApi) -> None:
         self._store = store
-        self._answers = msgspec.json.Decoder(ReadAnswer)
+        self._answers = msgspec.json.Decoder(ReadResponse)
 
-    async def advance(self, query: ReadQuery) -> None:
+    async def advance(self, query: ReadRequest) -> None:
         """See `ReadPositions`."""
         try:
             await self._store.ask("/internal/read", query, self._answers, problems=[NO_SUCH_CONVERSATION])
@@ -114,13 +114,13 @@ class ReadMarks:
                 self._pause_seconds = self._rests_until = 0.0
                 self._metrics.read_marks.labels("stored").inc()
 
-    def _again(self, query: ReadQuery, now: float, pause_seconds: float) -> None:
+    def _again(self, query: ReadRequest, now: float, pause_seconds: float) -> None:
         self.mark(query.user_id, query.conversation_id, query.up_to_seq)
         if self._rests_until <= now:  # otherwise another worker has found out the same a moment before
             self._pause_seconds = min(pause_seconds, _LONGEST_PAUSE_SECONDS)
             self._rests_until = now + self._pause_seconds
 
-    def _next(self) -> ReadQuery | None:
+    def _next(self) -> ReadRequest | None:
         """Take one conversation of the user whose turn it is."""
         user_id = next(iter(self._waiting), None)
         if user_id is None:
@@ -130,4 +130,4 @@ class ReadMarks:
         del conversations[conversation_id]
         if conversations:
             self._waiting[user_id] = conversations
-        return ReadQuery(user_id=user_id, conversation_id=conversation_id, up_to_seq=up_to_seq)
+        return ReadRequest(user_id=user_id, conversation_id=conversation_id, up_to_seq=up_to_seq)

@@ -14,22 +14,22 @@ from starlette.routing import Route
 
 from shared.contracts import Platform
 from shared.contracts.internal import (
-    LogAnswer,
     LogFrame,
-    LogQuery,
-    LookupsAnswer,
+    LogRequest,
+    LogResponse,
     LookupsClaim,
+    LookupsResponse,
     Media,
-    MediaAnswer,
-    MediaQuery,
+    MediaRequest,
+    MediaResponse,
     Owner,
     PageOwners,
-    ParticipantsAnswer,
-    ParticipantsQuery,
-    ReadAnswer,
-    ReadQuery,
-    TopsAnswer,
-    TopsQuery,
+    ParticipantsRequest,
+    ParticipantsResponse,
+    ReadRequest,
+    ReadResponse,
+    TopsRequest,
+    TopsResponse,
     UserLog,
 )
 from shared.http.problems import ProblemRaised
@@ -82,11 +82,11 @@ class InternalApi:
 
     async def participants(self, request: Request) -> Response:
         """Say which customers' profiles are known."""
-        query = await _body(request, ParticipantsQuery)
+        query = await _body(request, ParticipantsRequest)
         _at_most(len(query.participants), MAX_PARTICIPANTS, "participants")
         async with self._database.reading() as connection:
             known = await records.known_participants(connection, query.participants)
-        return json_response(ParticipantsAnswer(participants=tuple(known)))
+        return json_response(ParticipantsResponse(participants=tuple(known)))
 
     async def claim_lookups(self, request: Request) -> Response:
         """Hand out look-ups that are due."""
@@ -103,11 +103,11 @@ class InternalApi:
             limit=claim.limit,
             except_pages=claim.except_pages,
         )
-        return json_response(LookupsAnswer(lookups=tuple(lookups)))
+        return json_response(LookupsResponse(lookups=tuple(lookups)))
 
     async def log(self, request: Request) -> Response:
         """Return what the logs of several users hold after their positions."""
-        query = await _body(request, LogQuery)
+        query = await _body(request, LogRequest)
         _at_most(len(query.positions), MAX_POSITIONS, "positions")
         if not 1 <= query.limit <= MAX_FRAMES:
             raise ProblemRaised("invalid-request", f"limit is 1 to {MAX_FRAMES}.")
@@ -134,28 +134,28 @@ class InternalApi:
             )
             for wanted in query.positions
         )
-        return json_response(LogAnswer(epoch=epoch, users=users))
+        return json_response(LogResponse(epoch=epoch, users=users))
 
     async def tops(self, request: Request) -> Response:
         """Say where the logs of many users end."""
-        query = await _body(request, TopsQuery)
+        query = await _body(request, TopsRequest)
         _at_most(len(query.user_ids), MAX_TOPS, "user_ids")
         epoch = await self._database.epoch()
         async with self._database.reading() as connection:
             tops = await inbox_log.tops(connection, query.user_ids)
         return json_response(
-            TopsAnswer(epoch=epoch, tops={user: tops.get(user, _NOBODY).last_seq for user in query.user_ids})
+            TopsResponse(epoch=epoch, tops={user: tops.get(user, _NOBODY).last_seq for user in query.user_ids})
         )
 
     async def media(self, request: Request) -> Response:
         """Say what an attachment is fetched by, and with which token."""
-        query = await _body(request, MediaQuery)
+        query = await _body(request, MediaRequest)
         if not (0 <= query.id < 2**63 and 0 <= query.index < MAX_ATTACHMENTS):
-            return json_response(MediaAnswer(media=None))
+            return json_response(MediaResponse(media=None))
         async with self._database.reading() as connection:
             found = await reading.attachment(connection, query.user_id, query.conversation_id, query.id, query.index)
             if found is None:
-                return json_response(MediaAnswer(media=None))
+                return json_response(MediaResponse(media=None))
             page = (found.platform, found.page_id)
             known = (await accounts.intervals(connection, [page])).get(page, [])
         owner = next((one for one in known if one.owned_until is None and one.user_id == query.user_id), None)
@@ -166,17 +166,17 @@ class InternalApi:
             version=page_version(known),
             owner=None if owner is None else _owner(owner),
         )
-        return json_response(MediaAnswer(media=media))
+        return json_response(MediaResponse(media=media))
 
     async def read(self, request: Request) -> Response:
         """Mark a user's conversation as read."""
-        query = await _body(request, ReadQuery)
+        query = await _body(request, ReadRequest)
         if not 0 <= query.up_to_seq < 2**63:
             raise ProblemRaised("invalid-request", "up_to_seq is 0 to 2**63 - 1.")
         marked = await self._read_marks.mark(query.user_id, query.conversation_id, query.up_to_seq)
         if marked is None:
             raise ProblemRaised("no-such-conversation", "The user has no such conversation.")
-        return json_response(ReadAnswer(seq=marked.read_seq))
+        return json_response(ReadResponse(seq=marked.read_seq))
 
 
 def _owner(interval: Interval) -> Owner:
