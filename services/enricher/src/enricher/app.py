@@ -5,7 +5,6 @@ import contextlib
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 import httpx
@@ -29,6 +28,7 @@ from enricher.profiles.lookup_worker import LookupWorker
 from enricher.refused_tokens import RefusedTokens
 from enricher.settings import Settings
 from enricher.store import StoreClient
+from shared.clock import utc_now
 from shared.errors import DependencyUnavailable
 from shared.http.client import http_client
 from shared.http.operations import Readiness, operations_routes
@@ -144,12 +144,12 @@ def _assemble(
 ) -> _Parts:
     clock = asyncio.get_running_loop().time
     store = _store(settings, store_http)
-    refusals = RefusedTokens(broker, now=_now)
+    refusals = RefusedTokens(broker, now=utc_now)
     budgets = _budgets(settings, metrics)
     graph = _graph(settings, graph_http, budgets)
     gate = _gate(settings, budgets, refusals, metrics)
     accounts = AccountCache(store, clock=clock, metrics=metrics)
-    profiles = ProfileDirectory(store, source=graph, gate=gate, clock=clock, now=_now, metrics=metrics)
+    profiles = ProfileDirectory(store, source=graph, gate=gate, clock=clock, now=utc_now, metrics=metrics)
     handler = WebhookHandler(
         accounts=accounts,
         profiles=profiles,
@@ -157,10 +157,12 @@ def _assemble(
         metrics=metrics,
         budget_seconds=settings.profile_budget_seconds,
         clock=clock,
-        now=_now,
+        now=utc_now,
         own_app_ids=frozenset(settings.app_ids),
     )
-    worker = LookupWorker(store, accounts=accounts, profiles=profiles, publisher=broker, jitter=random.random, now=_now)
+    worker = LookupWorker(
+        store, accounts=accounts, profiles=profiles, publisher=broker, jitter=random.random, now=utc_now
+    )
     return _Parts(store, accounts, profiles, graph, gate, refusals, handler, worker)
 
 
@@ -210,7 +212,7 @@ def _graph(settings: Settings, graph_http: httpx.AsyncClient, budgets: CallLimit
         instagram_app_secret=settings.instagram_app_secret,
         timeout_seconds=settings.graph_timeout_seconds,
         on_usage=budgets.learn,
-        now=_now,
+        now=utc_now,
     )
 
 
@@ -248,7 +250,3 @@ def _media(
 
 async def _pause_before_retry() -> None:
     await asyncio.sleep(random.uniform(*RETRY_PAUSE_SECONDS))  # noqa: S311 - spreads calls, keeps no secret
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -4,7 +4,6 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -33,6 +32,7 @@ from push_gateway.transport.sse.endpoint import Streams, streams_app
 from push_gateway.transport.websocket.connection import GatewayConnection
 from push_gateway.transport.websocket.endpoint import Sockets
 from shared.aio.background import BackgroundTasks
+from shared.clock import utc_now
 from shared.errors import DependencyUnavailable
 from shared.http.operations import Readiness, operations_routes
 from shared.http.server import listening_socket, serving
@@ -53,10 +53,6 @@ _UNREAD_SECONDS = 60.0
 _READY_SECONDS = 0.8
 _CLOSING_SHARE = 0.8
 """Of the time for the end: clients that do not read are waited for so long; to cut off their streams takes the rest."""
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 @asynccontextmanager
@@ -86,7 +82,7 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
         operations_port = await stack.enter_async_context(
             serving(operations, host=settings.bind_host, port=settings.gateway_operations_port, grace_seconds=1)
         )
-        admission = Admission(verifier(settings), max_connections=settings.gateway_max_sockets, utc_now=_now)
+        admission = Admission(verifier(settings), max_connections=settings.gateway_max_sockets, utc_now=utc_now)
         sessions = SessionLifecycle(
             settings,
             metrics=metrics,
@@ -111,7 +107,7 @@ async def _store(stack: AsyncExitStack, settings: Settings, metrics: Metrics) ->
 def _users(settings: Settings, metrics: Metrics) -> Registry:
     return Registry(
         metrics,
-        _now,
+        utc_now,
         max_sockets_per_user=settings.gateway_max_sockets_per_user,
         max_sockets=settings.gateway_max_sockets,
         linger_seconds=settings.gateway_linger_seconds,
@@ -126,7 +122,7 @@ def _signals(settings: Settings, broker: Broker, users: Registry, metrics: Metri
         broker,
         users,
         metrics,
-        _now,
+        utc_now,
         announce_seconds=settings.gateway_presence_seconds,
         grace_seconds=settings.gateway_presence_grace_seconds,
     )

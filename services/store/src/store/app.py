@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry
 
 from shared.aio.background import BackgroundTasks
+from shared.clock import utc_now
 from shared.http.operations import Readiness
 from shared.http.server import serving
 from shared.messaging.ports import Broker, Publisher
@@ -28,23 +28,19 @@ _WORKER_CONNECTIONS = 4
 _INDEXING_CONNECTIONS = 1
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 def build_services(settings: Settings, database: Database, publisher: Publisher, workers: Workers) -> Services:
     """Return what the routes change data with, connected to the jobs that publish the changes."""
     return Services(
         accounts=AccountService(
             database,
             TokenCipher(settings.encryption_keys),
-            utc_now=_utc_now,
+            utc_now=utc_now,
             notify_changed=workers.notify_changed,
             wake_releaser=workers.releaser.wake,
             enqueue_token_change=workers.outbox.enqueue_token_change,
         ),
-        read_marks=ReadMarkService(database, utc_now=_utc_now, notify_changed=workers.notify_changed),
-        replay=ReplayService(database, publisher, utc_now=_utc_now),
+        read_marks=ReadMarkService(database, utc_now=utc_now, notify_changed=workers.notify_changed),
+        replay=ReplayService(database, publisher, utc_now=utc_now),
     )
 
 
@@ -79,7 +75,7 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
         broker,
         Metrics(registry),
         indexing_database=indexing_database,
-        utc_now=_utc_now,
+        utc_now=utc_now,
     )
     services = build_services(settings, database, broker, workers)
     background = BackgroundTasks()
@@ -91,9 +87,9 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
         services=services,
         readiness=readiness,
         registry=registry,
-        utc_now=_utc_now,
+        utc_now=utc_now,
     )
-    internal = internal_app(database, services.read_marks, service_tokens=settings.service_tokens, utc_now=_utc_now)
+    internal = internal_app(database, services.read_marks, service_tokens=settings.service_tokens, utc_now=utc_now)
     grace_seconds = settings.shutdown_grace_seconds / 4
     stopping = asyncio.Event()
     async with AsyncExitStack() as stack:

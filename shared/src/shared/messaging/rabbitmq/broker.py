@@ -6,7 +6,6 @@ import random
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from itertools import count
 from types import TracebackType
 from typing import Any, Self
@@ -16,6 +15,7 @@ from aio_pika.abc import AbstractConnection
 from prometheus_client import CollectorRegistry
 
 from shared.aio.background import supervise
+from shared.clock import utc_now
 from shared.contracts import Event
 from shared.messaging.ports import EventListener, Handler, Subscription
 from shared.messaging.rabbitmq.connection import RECONNECT_BACKOFF, SupervisedConnection
@@ -131,7 +131,7 @@ class RabbitBroker:
             call_limit_seconds=CALL_LIMIT_SECONDS,
             hold_limit_seconds=self._hold_limit_seconds,
             grace_seconds=self._grace_seconds,
-            utc_now=lambda: datetime.now(UTC),
+            utc_now=utc_now,
             jitter=random.random,
         )
         async with self._supervised(consumer, consumer.session, name=f"{self._name} consuming {queue.name}"):
