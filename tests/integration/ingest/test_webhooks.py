@@ -23,7 +23,7 @@ BODY = b'{"object":"page","entry":[{"id":"1","messaging":[{"message":{"text":"\\
 
 
 class Handler:
-    """Takes webhooks, or fails as told."""
+    """Records webhooks, or raises `error`."""
 
     def __init__(self) -> None:
         self.seen: list[AnyEvent] = []
@@ -60,11 +60,11 @@ def signed(body: bytes, secret: str = "second") -> dict[str, str]:
     return {"X-Hub-Signature-256": "sha256=" + hmac.new(secret.encode(), body, sha256).hexdigest()}
 
 
-async def test_a_signed_webhook_is_passed_on_byte_for_byte_and_answered_200(handler: Handler) -> None:
+async def test_a_signed_webhook_is_published_byte_for_byte_and_answered_200(handler: Handler) -> None:
     async with ingest(handler) as client:
-        answer = await client.post("/webhooks/facebook", content=BODY, headers=signed(BODY))
+        response = await client.post("/webhooks/facebook", content=BODY, headers=signed(BODY))
 
-    assert answer.status_code == 200
+    assert response.status_code == 200
     [event] = handler.seen
     assert isinstance(event, WebhookReceivedV1)
     assert event.body == BODY
@@ -84,22 +84,22 @@ async def test_a_signed_webhook_is_passed_on_byte_for_byte_and_answered_200(hand
 )
 async def test_an_unsigned_or_forged_webhook_is_refused(handler: Handler, headers: dict[str, str]) -> None:
     async with ingest(handler) as client:
-        answer = await client.post("/webhooks/facebook", content=BODY, headers=headers)
+        response = await client.post("/webhooks/facebook", content=BODY, headers=headers)
 
-    assert answer.status_code == 401
+    assert response.status_code == 401
     assert handler.seen == []
 
 
 @pytest.mark.parametrize("body", [b"", b"not json", b"[]", b"\xff\xfe", b'{"object":"user"}'])
-async def test_a_signed_body_of_any_content_is_taken(handler: Handler, body: bytes) -> None:
+async def test_a_signed_body_of_any_content_is_accepted(handler: Handler, body: bytes) -> None:
     async with ingest(handler) as client:
-        answer = await client.post("/webhooks/whatsapp", content=body, headers=signed(body))
+        response = await client.post("/webhooks/whatsapp", content=body, headers=signed(body))
 
-    assert answer.status_code == 200
+    assert response.status_code == 200
     assert len(handler.seen) == 1
 
 
-async def test_a_body_over_the_limit_is_refused_declared_or_not(handler: Handler) -> None:
+async def test_a_body_over_the_limit_is_refused_with_or_without_a_declared_length(handler: Handler) -> None:
     body = b"x" * 1001
 
     async def chunks() -> AsyncIterator[bytes]:
@@ -113,45 +113,47 @@ async def test_a_body_over_the_limit_is_refused_declared_or_not(handler: Handler
     assert (declared.status_code, streamed.status_code, at_limit.status_code) == (413, 413, 200)
 
 
-@pytest.mark.parametrize("error", [DependencyUnavailable("Postgres is away"), TransientError("later")])
-async def test_what_cannot_be_kept_is_answered_503_with_retry_after(handler: Handler, error: Exception) -> None:
+@pytest.mark.parametrize("error", [DependencyUnavailable("Postgres is unavailable"), TransientError("later")])
+async def test_a_webhook_that_cannot_be_published_is_answered_503_with_retry_after(
+    handler: Handler, error: Exception
+) -> None:
     handler.error = error
     async with ingest(handler) as client:
-        answer = await client.post("/webhooks/facebook", content=BODY, headers=signed(BODY))
+        response = await client.post("/webhooks/facebook", content=BODY, headers=signed(BODY))
 
-    assert answer.status_code == 503
-    assert int(answer.headers["Retry-After"]) > 0
+    assert response.status_code == 503
+    assert int(response.headers["Retry-After"]) > 0
 
 
 async def test_a_confirm_that_takes_too_long_is_answered_503(handler: Handler) -> None:
     handler.delay_seconds = 0.5
     async with ingest(handler, publish_timeout_seconds=0.05) as client:
-        answer = await client.post("/webhooks/facebook", content=BODY, headers=signed(BODY))
+        response = await client.post("/webhooks/facebook", content=BODY, headers=signed(BODY))
 
-    assert answer.status_code == 503
+    assert response.status_code == 503
 
 
-async def test_without_anybody_to_handle_it_a_webhook_is_answered_503() -> None:
+async def test_without_a_handler_a_webhook_is_answered_503() -> None:
     async with ingest(None) as client:
-        answer = await client.post("/webhooks/facebook", content=BODY, headers=signed(BODY))
+        response = await client.post("/webhooks/facebook", content=BODY, headers=signed(BODY))
 
-    assert answer.status_code == 503
+    assert response.status_code == 503
 
 
-async def test_the_challenge_comes_back_exactly_as_it_was_sent(handler: Handler) -> None:
+async def test_the_challenge_is_returned_unchanged(handler: Handler) -> None:
     query = {"hub.mode": "subscribe", "hub.verify_token": "vt", "hub.challenge": "0042<b>"}
     async with ingest(handler) as client:
-        answer = await client.get("/webhooks/instagram", params=query)
+        response = await client.get("/webhooks/instagram", params=query)
         wrong = await client.get("/webhooks/instagram", params={**query, "hub.verify_token": "no"})
         missing = await client.get("/webhooks/instagram")
         unknown = await client.get("/webhooks/telegram", params=query)
 
-    assert (answer.status_code, answer.text) == (200, "0042<b>")
-    assert answer.headers["Content-Type"].startswith("text/plain")
+    assert (response.status_code, response.text) == (200, "0042<b>")
+    assert response.headers["Content-Type"].startswith("text/plain")
     assert (wrong.status_code, missing.status_code, unknown.status_code) == (403, 403, 404)
 
 
-async def test_operations_tell_of_life_and_count_webhooks(handler: Handler) -> None:
+async def test_operations_report_health_and_count_webhooks(handler: Handler) -> None:
     async with ingest(handler) as client:
         await client.post("/webhooks/facebook", content=BODY, headers=signed(BODY))
         health, ready, metrics = [await client.get(path) for path in ("/healthz", "/readyz", "/metrics")]

@@ -1,1 +1,1 @@
-"""Takes webhooks: verifies the signature, publishes the raw body, answers 200 after the broker's confirm."""
+"""Receives webhooks: verifies the signature, publishes the raw body, answers 200 after the broker's confirm."""

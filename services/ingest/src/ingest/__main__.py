@@ -7,7 +7,7 @@ from shared.process import run_as_process
 
 def main() -> None:
     """Run ingest until SIGINT or SIGTERM."""
-    run_as_process("ingest", Settings, running, description="Takes webhooks and publishes them, confirmed.")
+    run_as_process("ingest", Settings, running, description="Receives webhooks and publishes them.")
 
 
 if __name__ == "__main__":

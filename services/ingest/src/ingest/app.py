@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
@@ -10,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from ingest.metrics import Metrics
 from ingest.routes import WebhookRoutes
 from ingest.settings import Settings
+from shared.clock import utc_now
 from shared.http.operations import Readiness, operations_routes
 from shared.http.server import serving
 from shared.messaging.ports import Broker
@@ -17,16 +17,16 @@ from shared.messaging.ports import Broker
 
 @asynccontextmanager
 async def running(settings: Settings, broker: Broker, *, registry: CollectorRegistry) -> AsyncIterator[dict[str, int]]:
-    """Take webhooks while the context lasts; yields `{"ingest": port}`."""
+    """Receive webhooks while the context lasts; yield `{"ingest": port}`."""
 
     async def problems() -> Sequence[str]:
-        return () if broker.is_ready else ("The broker is away: webhooks are answered 503.",)
+        return () if broker.is_ready else ("The broker is unavailable: webhooks are answered 503.",)
 
     readiness = Readiness(problems)
     routes = WebhookRoutes(
         publisher=broker,
         metrics=Metrics(registry),
-        now=lambda: datetime.now(UTC),
+        utc_now=utc_now,
         app_secrets=[secret.get_secret_value().encode() for secret in settings.app_secrets],
         verify_tokens=[token.get_secret_value().encode() for token in settings.verify_tokens],
         max_body_bytes=settings.max_body_bytes,

@@ -1,4 +1,4 @@
-"""Ingest's decisions. Pure: nothing is read, written or looked up."""
+"""Ingest's decisions: signatures, verification requests and the event of a webhook. Pure."""
 
 import hmac
 import re
@@ -14,10 +14,15 @@ _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def is_signed(body: bytes, header: str | None, secrets: Sequence[bytes]) -> bool:
-    """Tell whether `header` (X-Hub-Signature-256) is an HMAC-SHA256 of the raw `body` under one of `secrets`.
+    """Return whether `header` is an HMAC-SHA256 of `body` under one of `secrets`.
 
-    Constant time for a header of the right length; every secret is tried, so that time does not tell which one fits.
-    Source: Meta, "Webhooks: getting started", validating payloads.
+    Takes constant time for a header of the right length. Every secret is tried, so the time does not tell which one
+    fits. Source: Meta, "Webhooks: getting started", validating payloads.
+
+    Args:
+        body: the raw body of the request.
+        header: the value of X-Hub-Signature-256, if there is one.
+        secrets: the accepted app secrets.
     """
     given = (header or "").encode("utf-8", "surrogatepass")
     if len(given) != _SIGNATURE_BYTES or not given.startswith(_SIGNATURE_PREFIX):
@@ -28,14 +33,27 @@ def is_signed(body: bytes, header: str | None, secrets: Sequence[bytes]) -> bool
 
 
 def is_verification(mode: str | None, token: str | None, accepted: Sequence[bytes]) -> bool:
-    """Tell whether a GET is the platform's verification request with a token of ours, in constant time."""
+    """Return whether a GET is a verification request of the platform with an accepted token, in constant time.
+
+    Args:
+        mode: the value of `hub.mode`.
+        token: the value of `hub.verify_token`.
+        accepted: the configured tokens.
+    """
     given = (token or "").encode("utf-8", "surrogatepass")
     matches = [hmac.compare_digest(given, secret) for secret in accepted]
     return mode == "subscribe" and bool(given) and any(matches)
 
 
-def received(platform: Platform, body: bytes, *, now: datetime, traceparent: str | None) -> WebhookReceivedV1:
-    """Return the event for a verified body: equal bodies give the same id, whenever and wherever they arrive."""
+def webhook_received(platform: Platform, body: bytes, *, now: datetime, traceparent: str | None) -> WebhookReceivedV1:
+    """Return the event of a verified webhook. Equal bodies have the same id, whenever and wherever they arrive.
+
+    Args:
+        platform: the platform in the request's path.
+        body: the raw body.
+        now: the time (UTC).
+        traceparent: the W3C trace context header; ignored unless it is well-formed.
+    """
     return WebhookReceivedV1(
         id=derive_id("webhook", platform, body),
         occurred_at=now,

@@ -1,4 +1,4 @@
-"""`GET|POST /webhooks/{platform}`: Starlette routes, since nothing here may parse the body (docs/adr/0006)."""
+"""`GET|POST /webhooks/{platform}`: Starlette routes, because nothing here may parse the body (docs/adr/0006)."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -20,16 +20,27 @@ log = structlog.get_logger(__name__)
 
 
 class BodyTooLarge(Exception):
-    """The body is larger than we take."""
+    """The body is larger than `max_body_bytes`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookRoutes:
-    """The two handlers and what they need."""
+    """The two endpoints and what they need.
+
+    Attributes:
+        publisher: where webhooks go.
+        metrics: where they are counted.
+        utc_now: returns the time (UTC).
+        app_secrets: the keys whose signatures are accepted.
+        verify_tokens: the tokens that are accepted in verification requests.
+        max_body_bytes: larger bodies are refused with 413.
+        publish_timeout_seconds: how long publishing may take before the answer is 503.
+        retry_after_seconds: the `Retry-After` of a 503.
+    """
 
     publisher: Publisher
     metrics: Metrics
-    now: Callable[[], datetime]
+    utc_now: Callable[[], datetime]
     app_secrets: Sequence[bytes]
     verify_tokens: Sequence[bytes]
     max_body_bytes: int
@@ -37,7 +48,7 @@ class WebhookRoutes:
     retry_after_seconds: int
 
     async def verify(self, request: Request) -> Response:
-        """Answer the platform's verification request: the challenge exactly as it came, or 403."""
+        """Answer the platform's verification request with its challenge, unchanged, or with 403."""
         if _platform(request) is None:
             return _unknown_platform()
         query = request.query_params
@@ -49,28 +60,29 @@ class WebhookRoutes:
         return PlainTextResponse(challenge, headers={"X-Content-Type-Options": "nosniff"})
 
     async def receive(self, request: Request) -> Response:
-        """Take one webhook: 200 once it is safe, 503 (the platform sends it again) when that cannot be known."""
+        """Receive one webhook: 200 once it is safe, 503 if that is not known, so that the platform sends it again."""
         platform = _platform(request)
         if platform is None:
             return _unknown_platform()
         try:
             body = await self._body(request)
         except BodyTooLarge:
-            return self._answer(platform, PlainTextResponse(f"at most {self.max_body_bytes} bytes", 413))
+            return self._counted(platform, PlainTextResponse(f"at most {self.max_body_bytes} bytes", 413))
         except ClientDisconnect:
-            return self._answer(platform, Response(status_code=400))
+            return self._counted(platform, Response(status_code=400))
         if not core.is_signed(body, request.headers.get("x-hub-signature-256"), self.app_secrets):
-            return self._answer(platform, PlainTextResponse("X-Hub-Signature-256 is missing or wrong", 401))
-        event = core.received(platform, body, now=self.now(), traceparent=request.headers.get("traceparent"))
+            return self._counted(platform, PlainTextResponse("X-Hub-Signature-256 is missing or wrong", 401))
+        traceparent = request.headers.get("traceparent")
+        event = core.webhook_received(platform, body, now=self.utc_now(), traceparent=traceparent)
         try:
             with self.metrics.publish_seconds.time():
                 async with asyncio.timeout(self.publish_timeout_seconds):
                     await self.publisher.publish([event])
         except (DependencyUnavailable, TransientError, TimeoutError) as error:
-            log.warning("webhook not taken", webhook_id=event.id, reason=str(error) or type(error).__name__)
+            log.warning("webhook not published", webhook_id=event.id, reason=str(error) or type(error).__name__)
             retry_after = {"Retry-After": str(self.retry_after_seconds)}
-            return self._answer(platform, PlainTextResponse("try again later", 503, headers=retry_after))
-        return self._answer(platform, Response(status_code=200))
+            return self._counted(platform, PlainTextResponse("try again later", 503, headers=retry_after))
+        return self._counted(platform, Response(status_code=200))
 
     async def _body(self, request: Request) -> bytes:
         declared = request.headers.get("content-length", "")
@@ -85,7 +97,7 @@ class WebhookRoutes:
             chunks.append(chunk)
         return b"".join(chunks)
 
-    def _answer(self, platform: Platform, response: Response) -> Response:
+    def _counted(self, platform: Platform, response: Response) -> Response:
         self.metrics.webhooks.labels(platform, response.status_code).inc()
         return response
 

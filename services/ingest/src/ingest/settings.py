@@ -1,4 +1,4 @@
-"""Everything that differs between deployments of ingest, and nothing else."""
+"""Settings of ingest: everything that differs between deployments, and nothing else."""
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
@@ -10,12 +10,12 @@ class Settings(ServiceSettings):
 
     ingest_port: int = Field(default=8081, ge=0, le=65535)
     app_secrets: Secrets
-    """App secrets whose signature is accepted: an app that uses Instagram Login has a second one."""
+    """App secrets whose signatures are accepted. An app that uses Instagram Login has a second one."""
     verify_tokens: Secrets
-    """What the platform's verification request must present; each subscribed object may have its own."""
+    """Tokens that verification requests may present. Each subscribed object may have its own."""
     max_body_bytes: PositiveInt = 4 * 1024 * 1024
-    """WhatsApp sends up to 3 MB, and an update may be one of a thousand in a body."""
+    """WhatsApp sends up to 3 MB, and a body may contain a thousand updates."""
     retry_after_seconds: PositiveInt = 5
-    """Told to the platform with every 503."""
+    """The `Retry-After` of every 503."""
     publish_timeout_seconds: PositiveFloat = 4.0
-    """From body read to confirm; Meta counts a webhook as failed after 5 s."""
+    """How long publishing may take. Meta counts a webhook as failed after 5 s."""
