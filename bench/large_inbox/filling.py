@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from shared.contracts import Platform, conversation_id
-from store.core.search_documents import document, message_key, user_key
+from store.core.search.documents import document, message_key, user_key
 
 USER = "user-1"
 PAGE = "page-1"

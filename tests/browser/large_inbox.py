@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from shared.contracts import Event, InboxEnrichedV1, MessageItem, Profile, conversation_id, derive_id
 from shared.contracts.platform import Platform
-from store.core.marks import Range
+from store.core.publish_watermarks import Range
 from store.handlers import InboxHandler
 from store.jobs.search_indexer import SearchIndexer
 from store.metrics import Metrics

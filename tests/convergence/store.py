@@ -19,7 +19,7 @@ from shared.messaging.outcomes import DONE
 from shared.security.user_tokens import mint, verifier
 from shared.settings import load
 from store.core.cursors import CursorSeal
-from store.core.marks import Range
+from store.core.publish_watermarks import Range
 from store.handlers import InboxHandler
 from store.repository.database import Database
 from store.routes import problems

@@ -6,7 +6,7 @@ import pytest
 
 from shared.contracts import Event, InboxPersistedV1
 from shared.errors import DependencyUnavailable, SwitchboardError, TransientError
-from store.core.marks import Range
+from store.core.publish_watermarks import Range
 from tests.integration.store.parts import Parts, RecordingPublisher, message, now
 
 

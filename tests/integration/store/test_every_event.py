@@ -24,8 +24,8 @@ from shared.contracts import (
 from shared.contracts.inbox import Attachment, Referral, ReplyTo
 from shared.errors import DependencyUnavailable
 from shared.messaging.outcomes import DONE
-from store.core.arrivals import arrival_of
 from store.core.cursors import RecordPosition
+from store.core.updates import arrival_of
 from store.repository import canonical, loading, reading
 from store.repository.statements import Connection, Statement
 from tests.integration.store.parts import Parts, at, data_of, message

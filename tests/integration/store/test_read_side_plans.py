@@ -15,7 +15,7 @@ from bench.large_inbox.filling import USER, Inbox, fill
 from shared.contracts.inbox import Conversation
 from shared.security.user_tokens import mint
 from store.core.cursors import ConversationPosition, MessagePosition
-from store.core.search_query import Tier, parse
+from store.core.search.query import Tier, parse
 from store.repository import log, read_marks, reading, search, search_indexing
 from store.repository.database import Database
 from store.repository.statements import Connection, Statement

@@ -6,7 +6,7 @@ import pytest
 
 from shared.contracts import Platform, Profile
 from shared.contracts.inbox import Attachment
-from store.core.search_documents import BUCKET_NUMBERS
+from store.core.search.documents import BUCKET_NUMBERS
 from tests.integration.store.parts import at, message
 from tests.integration.store.searched import Searched
 

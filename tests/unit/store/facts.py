@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from shared.contracts import InboxEnrichedV1, Profile, conversation_id
 from shared.contracts.inbox import ReplyTo
 from shared.contracts.items import EditItem, Item, ReactionItem, ReceiptItem, UnsendItem
-from store.core.arrivals import arrival_of
 from store.core.facts import Arrival, Cause, ItemPosition, MessageFact, NaturalKey
 from store.core.merge import merge
 from store.core.rows import (
@@ -28,6 +27,7 @@ from store.core.rows import (
     Thread,
     Waiting,
 )
+from store.core.updates import arrival_of
 from tests.builders import NOON
 
 USERS = ("user-1", "user-2")

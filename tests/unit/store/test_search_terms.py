@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.core.search_documents import BUCKET_NUMBERS, document, message_key, user_key
-from store.core.search_query import joined, parse, parse_for_people, snippet
-from store.core.search_text import MAX_TERM_LENGTH, MAX_TERMS, tokens
+from store.core.search.documents import BUCKET_NUMBERS, document, message_key, user_key
+from store.core.search.query import joined, parse, parse_for_people, snippet
+from store.core.search.tokenizer import MAX_TERM_LENGTH, MAX_TERMS, tokens
 
 # ruff: noqa: RUF001 - other scripts are the point
 TEXTS = st.text(

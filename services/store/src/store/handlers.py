@@ -22,11 +22,11 @@ from shared.contracts import (
 from shared.errors import DependencyUnavailable
 from shared.messaging.outcomes import DONE, Outcome, Park
 from store.core.accounts import Interval, owned_by, owner_at, page_version
-from store.core.arrivals import arrival_of
 from store.core.facts import Arrival
-from store.core.marks import Range, ranges_of
 from store.core.merge import merge
+from store.core.publish_watermarks import Range, ranges_of
 from store.core.rows import Changes, Loaded
+from store.core.updates import arrival_of
 from store.metrics import Metrics
 from store.repository import accounts, inbox, inbox_writing, items_writing, ledger, loading, parked, records, waiting
 from store.repository.database import Database

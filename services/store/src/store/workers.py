@@ -13,7 +13,7 @@ from shared.contracts import Event
 from shared.errors import SwitchboardError
 from shared.messaging.ports import Broker
 from shared.messaging.topology import STORE_INBOX, STORE_RECORDS
-from store.core.marks import Range
+from store.core.publish_watermarks import Range
 from store.handlers import InboxHandler, RecordsHandler
 from store.jobs.backlog import BacklogMonitor
 from store.jobs.outbox import OutboxPublisher

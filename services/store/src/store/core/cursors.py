@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from shared.errors import PermanentError
-from store.core.search_query import Tier
+from store.core.search.query import Tier
 
 _SEAL_BYTES = 16
 HitType = Literal["person", "message"]

@@ -7,7 +7,7 @@ import msgspec
 
 from shared.contracts.inbox import Account, Attachment, Conversation, Message, Reaction
 from store.core.ledger import AccountLedger
-from store.core.states import UserState
+from store.core.state_hashes import UserState
 
 _AT = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
 _MESSAGE = Message(

@@ -91,7 +91,7 @@ class MessageOrder(NamedTuple):
 
 
 class MessageRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of `messages`: what it says is derived from its description and its annotations by `showing.shown`."""
+    """A row of `messages`: what it says is derived from its description and its annotations by `visible.visible`."""
 
     key: NaturalKey
     id: int

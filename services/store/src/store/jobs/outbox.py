@@ -10,7 +10,7 @@ import structlog
 from shared.contracts import AccountChangedV1, Event, Hop, InboxPersistedV1, derive_id
 from shared.errors import DependencyUnavailable, SwitchboardError, TransientError
 from shared.messaging.ports import Publisher
-from store.core.marks import PublishedMarks, Range
+from store.core.publish_watermarks import PublishedMarks, Range
 from store.metrics import Metrics
 from store.repository import log as inbox_log
 from store.repository.database import Database

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from shared.contracts.inbox import Conversation, Message
-from store.core.marks import Range
+from store.core.publish_watermarks import Range
 from store.repository.database import Database
 from store.repository.inbox import lock_inboxes
 from store.repository.rendering import (

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from shared.contracts import Platform
 from shared.contracts.inbox import Conversation, Message
 from store.core.cursors import ConversationPosition
-from store.core.search_documents import BUCKET_NUMBERS, bucket_of, platform_term, user_key
-from store.core.search_query import KEY_PLACEHOLDER, Query, Tier
+from store.core.search.documents import BUCKET_NUMBERS, bucket_of, platform_term, user_key
+from store.core.search.query import KEY_PLACEHOLDER, Query, Tier
 from store.repository.log import conversation_with
 from store.repository.rendering import (
     CONVERSATION_WIDTH,

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from shared.contracts.inbox import Attachment
-from store.core.search_documents import document, message_key, message_text, person_text, user_key
+from store.core.search.documents import document, message_key, message_text, person_text, user_key
 from store.repository.database import Database
 from store.repository.statements import Connection, Statement
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TypeVar
 
 from shared.errors import DependencyUnavailable
-from store.core.states import Total, TotalState, UserState
+from store.core.state_hashes import Total, TotalState, UserState
 from store.repository.canonical import state_hash
 from store.repository.database import Database
 from store.repository.statements import Statement

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from shared.http.problems import ProblemRaised
-from store.core.marks import Range
+from store.core.publish_watermarks import Range
 from store.repository import log as inbox_log
 from store.repository.database import Database
 from store.routes.access import Access

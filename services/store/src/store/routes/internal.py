@@ -35,7 +35,7 @@ from shared.contracts.internal import (
 from shared.http.problems import ProblemRaised
 from shared.security.bearer import bearer_token, is_one_of
 from store.core.accounts import Interval, page_version
-from store.core.marks import Range
+from store.core.publish_watermarks import Range
 from store.repository import accounts, reading, records
 from store.repository import log as inbox_log
 from store.repository.database import Database

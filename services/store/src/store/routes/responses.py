@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from shared.contracts.inbox import Conversation, FrameKind, Message
 from store.core.cursors import HitType
-from store.core.search_query import SnippetPart
+from store.core.search.query import SnippetPart
 
 _json = msgspec.json.Encoder()
 

@@ -7,9 +7,9 @@ import msgspec
 
 from shared.contracts import Platform
 from store.core.cursors import ConversationPosition, HitType, SearchPosition
-from store.core.search_documents import text_of_message, text_of_person
-from store.core.search_query import Query, SnippetPart, parse, parse_for_people, snippet
-from store.core.search_text import tokens
+from store.core.search.documents import text_of_message, text_of_person
+from store.core.search.query import Query, SnippetPart, parse, parse_for_people, snippet
+from store.core.search.tokenizer import tokens
 from store.repository import search
 from store.repository.search import Reach
 from store.repository.statements import Connection

@@ -10,7 +10,7 @@ from starlette.responses import StreamingResponse
 
 from shared.errors import DependencyUnavailable
 from shared.security.user_tokens import USER_ID_PATTERN
-from store.core.states import TotalState, UserState
+from store.core.state_hashes import TotalState, UserState
 from store.repository import verification
 from store.repository.database import Database
 from store.routes.access import Access

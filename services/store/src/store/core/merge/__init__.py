@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from store.core.facts import Arrival
 from store.core.ledger import ItemEntry, ItemOutcome
 from store.core.merge.messages import annotate, take_message
-from store.core.merge.overlay import News, Overlay
 from store.core.merge.participants import later_profile, learn_profile, link
 from store.core.merge.receipts import receive
+from store.core.merge.state import News, Overlay
 from store.core.rows import Changes, ConversationKey, Loaded, Receipt, Thread
 
 __all__ = ["later_profile", "merge"]

@@ -4,9 +4,9 @@ from msgspec.structs import replace
 
 from store.core.annotations import NOTHING, join
 from store.core.facts import Arrival, MessageFact, Said
-from store.core.merge.overlay import News, Overlay
 from store.core.merge.participants import later_profile, link_elsewhere, linked
 from store.core.merge.receipts import receive
+from store.core.merge.state import News, Overlay
 from store.core.rows import (
     UNCOVERED,
     ConversationKey,
@@ -17,7 +17,7 @@ from store.core.rows import (
     Thread,
     Waiting,
 )
-from store.core.showing import shown
+from store.core.visible import shown
 
 
 def take_message(overlay: Overlay, arrival: Arrival, fact: MessageFact) -> News:

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from shared.contracts import Profile, conversation_id
 from store.core.facts import Arrival
-from store.core.merge.overlay import News, Overlay
+from store.core.merge.state import News, Overlay
 from store.core.rows import ConversationKey, ParticipantKey
 
 

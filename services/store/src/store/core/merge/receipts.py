@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from store.core.facts import Arrival
-from store.core.merge.overlay import News, Overlay
+from store.core.merge.state import News, Overlay
 from store.core.rows import Receipt
 
 

@@ -23,7 +23,7 @@ from store.core.rows import (
     Thread,
     Waiting,
 )
-from store.core.showing import looks_alike, shown
+from store.core.visible import looks_alike, shown
 
 
 class News(IntEnum):

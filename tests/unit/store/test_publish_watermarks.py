@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.core.marks import PublishedMarks, Range, ranges_of
+from store.core.publish_watermarks import PublishedMarks, Range, ranges_of
 
 
 def apply(row: int, waiting: list[Range]) -> int:

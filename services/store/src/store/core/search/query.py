@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from store.core.search_text import Run, Token, runs, terms_of
+from store.core.search.tokenizer import Run, Token, runs, terms_of
 
 Tier = Literal["whole", "prefix"]
 """How well something matches: with whole words as they were typed, or with words that only begin so."""

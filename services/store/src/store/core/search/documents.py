@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from hashlib import blake2b
 
 from shared.contracts.inbox import Conversation, Message
-from store.core.search_text import tokens
+from store.core.search.tokenizer import tokens
 
 BUCKET_NUMBERS = 1 << 14
 """So many numbers of messages share a key: a search goes through keys from the newest on, until it has enough."""

@@ -1,0 +1,1 @@
+"""Full-text search: from text to terms, and from a query to conditions on terms."""
