@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from shared.contracts import Platform, conversation_id
-from store.core.search.documents import document, message_key, user_key
+from store.core.search.documents import message_key, search_document, user_key
 
 USER = "user-1"
 PAGE = "page-1"
@@ -132,7 +132,12 @@ async def fill(url: str, inbox: Inbox) -> None:
     await connection.copy_records_to_table(
         "person_search",
         records=[
-            (USER, c.conversation_id, user_key(USER), document(c.platform, f"{names[c.conversation_id]}\n{c[1]}"))
+            (
+                USER,
+                c.conversation_id,
+                user_key(USER),
+                search_document(c.platform, f"{names[c.conversation_id]}\n{c[1]}"),
+            )
             for c in customers
         ],
     )
@@ -170,7 +175,7 @@ def _message(row: Row) -> dict[str, Any]:
 
 
 def _terms(row: Row) -> tuple[str, int, str, str]:
-    return USER, row.id, message_key(USER, row.id), document(row.customer.platform, row.content)
+    return USER, row.id, message_key(USER, row.id), search_document(row.customer.platform, row.content)
 
 
 def _log(inbox: Inbox, row: Row) -> Iterator[dict[str, Any]]:

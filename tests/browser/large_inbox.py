@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from shared.contracts import Event, InboxEnrichedV1, MessageItem, Profile, conversation_id, derive_id
 from shared.contracts.platform import Platform
-from store.core.publish_watermarks import Range
+from store.core.publish_watermarks import SeqRange
 from store.handlers import InboxHandler
 from store.jobs.search_indexer import SearchIndexer
 from store.metrics import Metrics
@@ -71,7 +71,7 @@ async def fill(database_url: str, history: Iterable[InboxEnrichedV1]) -> None:
     await database.close()
 
 
-async def _publish_nothing(ranges: Sequence[Range], causes: Mapping[str, Event]) -> None:
+async def _publish_nothing(ranges: Sequence[SeqRange], causes: Mapping[str, Event]) -> None:
     """Publish nothing: nobody was connected then."""
     del ranges, causes
 

@@ -18,8 +18,8 @@ from shared.errors import DependencyUnavailable
 from shared.messaging.outcomes import DONE
 from shared.security.user_tokens import mint, verifier
 from shared.settings import load
-from store.core.cursors import CursorSeal
-from store.core.publish_watermarks import Range
+from store.core.cursors import CursorSigner
+from store.core.publish_watermarks import SeqRange
 from store.handlers import InboxHandler
 from store.repository.database import Database
 from store.routes import problems
@@ -45,7 +45,7 @@ class _CrashingPublisher:
         self._crashes = crashes
         self._calls = calls
 
-    async def __call__(self, ranges: Sequence[Range], causes: Mapping[str, Event]) -> None:
+    async def __call__(self, ranges: Sequence[SeqRange], causes: Mapping[str, Event]) -> None:
         self._calls.number += 1
         if self._calls.number - 1 in self._crashes:
             raise DependencyUnavailable("the broker went away between the commit and the publish")
@@ -152,8 +152,8 @@ async def opened(database_url: str) -> AsyncIterator[Store]:
         settings = load(Settings, database_url=database_url, **SECRETS)
         app = FastAPI()
         access = Access(verifier(settings), settings.admin_tokens)
-        seal = CursorSeal([key.get_secret_value().encode() for key in settings.encryption_keys])
-        app.include_router(inbox_router(databases[0], access, seal, rendering=""))
+        signer = CursorSigner([key.get_secret_value().encode() for key in settings.encryption_keys])
+        app.include_router(inbox_router(databases[0], access, signer, rendering=""))
         app.include_router(events_router(databases[0], access))
         problems.install(app)
         transport = httpx.ASGITransport(app=app)

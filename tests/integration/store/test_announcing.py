@@ -6,7 +6,7 @@ import pytest
 
 from shared.contracts import Event, InboxPersistedV1
 from shared.errors import DependencyUnavailable, SwitchboardError, TransientError
-from store.core.publish_watermarks import Range
+from store.core.publish_watermarks import SeqRange
 from tests.integration.store.parts import Parts, RecordingPublisher, message, now
 
 
@@ -42,7 +42,7 @@ async def write_log(parts: Parts, user_id: str, number: int) -> None:
 async def test_a_range_of_any_length_is_published_in_order(parts: Parts) -> None:
     await write_log(parts, "user-1", 1_300)
     await write_log(parts, "user-2", 3)
-    await parts.outbox.publish([Range("user-2", 1, 3), Range("user-1", 1, 1_300)], {})
+    await parts.outbox.publish([SeqRange("user-2", 1, 3), SeqRange("user-1", 1, 1_300)], {})
     assert parts.publisher.seqs("user-1") == list(range(1, 1_301))
     assert parts.publisher.seqs("user-2") == [1, 2, 3]
 
@@ -50,7 +50,7 @@ async def test_a_range_of_any_length_is_published_in_order(parts: Parts) -> None
 async def test_rows_that_cannot_be_read_back_are_not_safe_and_are_not_waited_for_for_ever(parts: Parts) -> None:
     await write_log(parts, "user-1", 3)
     with pytest.raises(TransientError):
-        await parts.outbox.publish([Range("user-1", 1, 4)], {})
+        await parts.outbox.publish([SeqRange("user-1", 1, 4)], {})
     assert parts.publisher.seqs() == []
 
 

@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from shared.contracts.inbox import Conversation, Message
 from shared.security.user_tokens import verifier
 from shared.settings import load
-from store.core.cursors import CursorSeal
-from store.core.entity_tags import entity_tag, names, rendering_of
+from store.core.cursors import CursorSigner
+from store.core.entity_tags import entity_tag, matches, rendering_version
 from store.repository.database import Database
 from store.repository.reading import conversations_rendering
 from store.routes.access import Access
@@ -57,10 +57,10 @@ async def test_a_version_that_shows_conversations_otherwise_has_other_tags(
     await service.broker.publish([message("m-1")])
     app = FastAPI()
     settings = load(Settings, database_url="postgresql://nobody@localhost/nothing", **SECRETS)
-    seal = CursorSeal([key.get_secret_value().encode() for key in settings.encryption_keys])
+    signer = CursorSigner([key.get_secret_value().encode() for key in settings.encryption_keys])
     access = Access(verifier(settings), settings.admin_tokens)
     for name, rendering in (("/same", conversations_rendering()), ("/other", "of another version")):
-        app.include_router(inbox_router(database, access, seal, rendering=rendering), prefix=name)
+        app.include_router(inbox_router(database, access, signer, rendering=rendering), prefix=name)
     transport = httpx.ASGITransport(app=app)
     headers = service.as_user() | {"If-None-Match": (await service.get("/api/conversations")).headers["ETag"]}
     async with httpx.AsyncClient(transport=transport, base_url="http://store", headers=headers) as client:
@@ -78,7 +78,7 @@ def test_a_rendering_is_another_one_when_anything_of_it_is() -> None:
         return msgspec.defstruct(kind.__name__, list(changed.items()), kw_only=True)
 
     renderings = [
-        rendering_of(*made_of)
+        rendering_version(*made_of)
         for made_of in (
             (Conversation, "SELECT", b"{}"),
             (but(Conversation), "SELECT", b"{}"),
@@ -92,7 +92,7 @@ def test_a_rendering_is_another_one_when_anything_of_it_is() -> None:
     ]
 
     assert len(set(renderings)) == len(renderings)
-    assert rendering_of(Conversation, "SELECT", b"{}") == renderings[0]
+    assert rendering_version(Conversation, "SELECT", b"{}") == renderings[0]
 
 
 async def test_a_kept_answer_whose_next_page_no_key_opens_is_sent_again(
@@ -110,8 +110,8 @@ def test_a_tag_is_named_by_itself_by_its_weak_form_and_by_anything() -> None:
     tag = entity_tag("rendering", "user-1", 5)
 
     assert tag == entity_tag("rendering", "user-1", 5) != entity_tag("rendering", "user-1", 6)
-    assert all(names(header, tag) for header in (tag, f"W/{tag}", f'"a", {tag}', "*"))
-    assert not any(names(header, tag) for header in (None, "", '"a"', tag[1:-1], f'"{tag}'))
+    assert all(matches(header, tag) for header in (tag, f"W/{tag}", f'"a", {tag}', "*"))
+    assert not any(matches(header, tag) for header in (None, "", '"a"', tag[1:-1], f'"{tag}'))
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from shared.contracts.inbox import Attachment, Referral, ReplyTo
 from shared.errors import DependencyUnavailable
 from shared.messaging.outcomes import DONE
 from store.core.cursors import RecordPosition
-from store.core.updates import arrival_of
+from store.core.updates import to_update
 from store.repository import canonical, loading, reading
 from store.repository.statements import Connection, Statement
 from tests.integration.store.parts import Parts, at, data_of, message
@@ -264,10 +264,10 @@ async def test_a_receipt_changes_a_thousand_messages_in_one_transaction(parts: P
 async def test_many_receipts_over_many_messages_read_each_message_once(parts: Parts) -> None:
     await parts.inbox([outgoing(f"m-{second}", second) for second in range(1, 201)])
     events = [told(receipt("delivered", second=500 + upto, upto=upto)) for upto in range(10, 201, 2)]
-    arrivals = [arrival_of(event) for event in events]
+    updates = [to_update(event) for event in events]
     async with parts.database.transaction() as transaction:
         counting = CountingConnection(transaction)
-        loaded = await loading.load(counting, arrivals, {"user-1": 200})
+        loaded = await loading.load(counting, updates, {"user-1": 200})
     assert len(loaded.messages) == 200
     assert counting.rows < 250
 

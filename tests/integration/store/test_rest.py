@@ -114,10 +114,10 @@ async def test_one_conversation_is_shown_as_the_list_shows_it(service: Service) 
     await some_messages(service, 3)
     listed = await service.get("/api/conversations")
     for conversation in listed.json():
-        shown = await service.get(f"/api/conversations/{conversation['conversation_id']}")
-        assert shown.json() == conversation
-        assert shown.headers["Inbox-Seq"] == listed.headers["Inbox-Seq"]
-        assert shown.headers["Inbox-Epoch"] == listed.headers["Inbox-Epoch"]
+        visible = await service.get(f"/api/conversations/{conversation['conversation_id']}")
+        assert visible.json() == conversation
+        assert visible.headers["Inbox-Seq"] == listed.headers["Inbox-Seq"]
+        assert visible.headers["Inbox-Epoch"] == listed.headers["Inbox-Epoch"]
     assert problem(await service.get(f"/api/conversations/{'0' * 16}")) == (404, "not-found")
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared.contracts import InboxEnrichedV1, Profile, conversation_id
 from shared.contracts.inbox import ReplyTo
 from shared.contracts.items import EditItem, Item, ReactionItem, ReceiptItem, UnsendItem
-from store.core.facts import Arrival, Cause, ItemPosition, MessageFact, NaturalKey
+from store.core.facts import Cause, ItemKey, MessageFact, MessageKey, Update
 from store.core.merge import merge
 from store.core.rows import (
     UNCOVERED,
@@ -19,15 +19,15 @@ from store.core.rows import (
     ConversationKey,
     ConversationRow,
     Coverage,
-    Loaded,
+    LoadedState,
     LogEntry,
     MessageRow,
     ParticipantKey,
+    PendingAnnotations,
     Receipt,
     Thread,
-    Waiting,
 )
-from store.core.updates import arrival_of
+from store.core.updates import to_update
 from tests.builders import NOON
 
 USERS = ("user-1", "user-2")
@@ -42,29 +42,27 @@ def profile(name: str | None = "Ada", *, second: int = 0) -> Profile:
     return Profile(name=name, fetched_at=at(second))
 
 
-def arrival(
+def update(
     cause: str = "c-1",
     *,
     user: str = "user-1",
     person: str = "person-1",
     message: MessageFact | None = None,
     **more: Any,
-) -> Arrival:
+) -> Update:
     default = {
         "page_id": "page-1",
         "platform": "facebook",
         "conversation_id": conversation_id("facebook", user, person),
         "participant_id": person,
     }
-    position = ItemPosition(f"webhook of {cause}", 0)
-    return Arrival(
-        cause=Cause(cause, NOON, NOON), position=position, user_id=user, message=message, **{**default, **more}
-    )
+    position = ItemKey(f"webhook of {cause}", 0)
+    return Update(cause=Cause(cause, NOON, NOON), item=position, user_id=user, message=message, **{**default, **more})
 
 
 def message(mid: str = "m-1", *, user: str = "user-1", **changes: Any) -> MessageFact:
     default = {
-        "key": NaturalKey(user, "facebook", "page-1", "message", mid),
+        "key": MessageKey(user, "facebook", "page-1", "message", mid),
         "direction": "incoming",
         "sender_id": "person-1",
         "content": f"text of {mid}",
@@ -77,9 +75,9 @@ def message(mid: str = "m-1", *, user: str = "user-1", **changes: Any) -> Messag
 
 def said(
     item: Item, cause: str = "c-1", *, user: str = "user-1", person: str | None = "person-1", **more: Any
-) -> Arrival:
+) -> Update:
     """Return what an event with `item` says."""
-    return arrival_of(
+    return to_update(
         InboxEnrichedV1(
             **{
                 "id": cause,
@@ -136,38 +134,38 @@ class Memory:
 
     def __init__(self) -> None:
         self.last_seqs = dict.fromkeys(USERS, 0)
-        self.messages: dict[NaturalKey, MessageRow] = {}
+        self.messages: dict[MessageKey, MessageRow] = {}
         self.conversations: dict[ConversationKey, ConversationRow] = {}
         self.waiting: dict[ParticipantKey, Profile] = {}
-        self.annotations: dict[NaturalKey, Waiting] = {}
+        self.annotations: dict[MessageKey, PendingAnnotations] = {}
         self.receipts: set[Receipt] = set()
         self.links: set[tuple[ParticipantKey, str]] = set()
         self.log: list[LogEntry] = []
         self.refused: dict[str, str] = {}
-        self.outcomes: dict[ItemPosition, str] = {}
+        self.outcomes: dict[ItemKey, str] = {}
 
-    def take(self, arrivals: Sequence[Arrival]) -> Changes:
+    def take(self, updates: Sequence[Update]) -> Changes:
         links: dict[ParticipantKey, frozenset[str]] = {}
         for key, alias in self.links:
             links[key] = links.get(key, frozenset()) | {alias}
-        loaded = Loaded(
+        loaded = LoadedState(
             last_seqs=dict(self.last_seqs),
             messages={key: _as_loaded(row) for key, row in self.messages.items()},
             conversations=dict(self.conversations),
-            waiting_profiles=dict(self.waiting),
+            pending_profiles=dict(self.waiting),
             links=links,
-            waiting_annotations=dict(self.annotations),
+            pending_annotations=dict(self.annotations),
             coverage=_Covering(self.receipts),
         )
-        changes = merge(loaded, arrivals)
+        changes = merge(loaded, updates)
         self.messages |= {row.key: row for row in (*changes.new_messages, *changes.changed_messages)}
         self.conversations |= {row.key: row for row in changes.conversations}
         for participant in changes.claimed_profiles:
             del self.waiting[participant]
-        self.waiting |= changes.waiting_profiles
+        self.waiting |= changes.pending_profiles
         for claimed in changes.claimed_annotations:
             del self.annotations[claimed]
-        self.annotations |= changes.waiting_annotations
+        self.annotations |= changes.pending_annotations
         for told in changes.receipts:
             self.receipts -= {known for known in self.receipts if _is_superfluous(known, told)}
             self.receipts.add(told)
@@ -177,7 +175,7 @@ class Memory:
         self.refused |= changes.refused
         for position, entry in changes.outcomes.items():
             self.outcomes.setdefault(position, entry.outcome)
-        for position in changes.settled:
+        for position in changes.resolved_items:
             if self.outcomes[position] == "waiting":
                 self.outcomes[position] = "stored"
         return changes
@@ -211,11 +209,11 @@ def _is_superfluous(known: Receipt, told: Receipt) -> bool:
     )
 
 
-def numbered(arrivals: Iterable[Arrival]) -> list[Arrival]:
+def numbered(updates: Iterable[Update]) -> list[Update]:
     """Give every arrival a cause of its own."""
     return [
-        msgspec.structs.replace(one, cause=Cause(f"c-{i}", NOON, NOON), position=ItemPosition("webhook", i))
-        for i, one in enumerate(arrivals)
+        msgspec.structs.replace(one, cause=Cause(f"c-{i}", NOON, NOON), item=ItemKey("webhook", i))
+        for i, one in enumerate(updates)
     ]
 
 
@@ -250,13 +248,13 @@ def _items(draw: st.DrawFn, person: str) -> Item:
 
 
 @st.composite
-def _arrivals(draw: st.DrawFn) -> Arrival:
+def _arrivals(draw: st.DrawFn) -> Update:
     user = draw(st.sampled_from((USERS[0], *USERS)))  # mostly one, so that facts meet
     person = draw(st.sampled_from((PEOPLE[0], *PEOPLE)))
     aliases = draw(st.sampled_from([(), (), tuple(p for p in PEOPLE if p != person), ("also",)]))
     kind = draw(st.sampled_from(["profile", "message", "message", "said", "said", "said"]))
     if kind == "profile":
-        return arrival(user=user, person=person, profile=draw(_profiles), aliases=aliases)
+        return update(user=user, person=person, profile=draw(_profiles), aliases=aliases)
     if kind == "said":
         return said(draw(_items(person)), user=user, person=person, participant_aliases=aliases)
     # A platform's id belongs to one person and one direction; what it says of it, and when, varies.
@@ -272,7 +270,7 @@ def _arrivals(draw: st.DrawFn) -> Arrival:
         error=draw(st.sampled_from([None, None, "cannot be shown"])),
         reply_to=draw(st.sampled_from([None, ReplyTo(message_id="m", story={"id": "s"}), ReplyTo(story={"id": "s"})])),
     )
-    return arrival(user=user, person=person, message=told, profile=draw(st.none() | _profiles), aliases=aliases)
+    return update(user=user, person=person, message=told, profile=draw(st.none() | _profiles), aliases=aliases)
 
 
 histories = st.lists(_arrivals(), max_size=14).map(numbered)

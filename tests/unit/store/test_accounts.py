@@ -8,33 +8,33 @@ from hypothesis import strategies as st
 
 from store.core.accounts import (
     BEGINNING,
-    Interval,
-    Ownership,
+    OwnershipChange,
+    OwnershipInterval,
     connect,
     disconnect,
+    mark_token_refused,
     owner_at,
     page_version,
-    refuse_token,
 )
 from tests.unit.store.facts import at
 
 
 def put(
-    intervals: list[Interval], user: str, second: int, *, name: str | None = None, token: str | None = None
-) -> Ownership:
+    intervals: list[OwnershipInterval], user: str, second: int, *, name: str | None = None, token: str | None = None
+) -> OwnershipChange:
     change = connect(intervals, user_id=user, name=name, token_ciphertext=token, now=at(second))
     keep(intervals, change)
     return change
 
 
-def keep(intervals: list[Interval], change: Ownership | None) -> None:
+def keep(intervals: list[OwnershipInterval], change: OwnershipChange | None) -> None:
     for new in change.intervals if change else ():
         intervals[:] = [*(old for old in intervals if old.owned_from != new.owned_from), new]
     intervals.sort(key=lambda interval: interval.owned_from)
 
 
 def test_what_came_before_anybody_connected_the_page_belongs_to_who_does() -> None:
-    intervals: list[Interval] = []
+    intervals: list[OwnershipInterval] = []
     put(intervals, "user-1", 10)
 
     assert owner_at(intervals, BEGINNING) is not None
@@ -42,7 +42,7 @@ def test_what_came_before_anybody_connected_the_page_belongs_to_who_does() -> No
 
 
 def test_what_came_while_nobody_owned_the_page_belongs_to_the_next_owner_and_never_to_the_one_before() -> None:
-    intervals: list[Interval] = []
+    intervals: list[OwnershipInterval] = []
     put(intervals, "user-1", 10)
     keep(intervals, disconnect(intervals, now=at(20)))
     put(intervals, "user-2", 30)
@@ -52,7 +52,7 @@ def test_what_came_while_nobody_owned_the_page_belongs_to_the_next_owner_and_nev
 
 
 def test_connecting_anothers_page_ends_their_ownership_and_takes_their_token_away() -> None:
-    intervals: list[Interval] = []
+    intervals: list[OwnershipInterval] = []
     put(intervals, "user-1", 10, token="secret")
     change = put(intervals, "user-2", 20)
 
@@ -64,7 +64,7 @@ def test_connecting_anothers_page_ends_their_ownership_and_takes_their_token_awa
 
 
 def test_connecting_again_keeps_what_is_not_given() -> None:
-    intervals: list[Interval] = []
+    intervals: list[OwnershipInterval] = []
     put(intervals, "user-1", 10, name="Shop", token="one")
     change = put(intervals, "user-1", 20, token="two")
 
@@ -86,7 +86,7 @@ def test_connecting_again_keeps_what_is_not_given() -> None:
     ],
 )
 def test_only_what_is_other_than_it_was_changed(told: dict[str, Any], *, changed: bool) -> None:
-    intervals: list[Interval] = []
+    intervals: list[OwnershipInterval] = []
     put(intervals, "user-1", 10, name="Shop", token="one")
     change = connect(intervals, **{"user_id": "user-1", "name": None, "token_ciphertext": None, "now": at(20)} | told)
 
@@ -97,20 +97,20 @@ def test_only_what_is_other_than_it_was_changed(told: dict[str, Any], *, changed
 
 
 def test_a_refusal_that_the_same_token_has_overtaken_is_passed_over() -> None:
-    intervals: list[Interval] = []
+    intervals: list[OwnershipInterval] = []
     put(intervals, "user-1", 10, token="one")
     again = connect(intervals, user_id="user-1", name=None, token_ciphertext="anew", is_same_token=True, now=at(20))
     keep(intervals, again)
 
     assert not again.changed
-    assert refuse_token(intervals, version=1, reason="Refused.") is None
-    assert refuse_token(intervals, version=2, reason="Refused.") is not None
+    assert mark_token_refused(intervals, version=1, reason="Refused.") is None
+    assert mark_token_refused(intervals, version=2, reason="Refused.") is not None
 
 
 def test_the_token_that_was_refused_ends_the_refusal_when_it_is_given_again() -> None:
-    intervals: list[Interval] = []
+    intervals: list[OwnershipInterval] = []
     put(intervals, "user-1", 10, token="one")
-    keep(intervals, refuse_token(intervals, version=1, reason="Refused."))
+    keep(intervals, mark_token_refused(intervals, version=1, reason="Refused."))
     change = connect(intervals, user_id="user-1", name=None, token_ciphertext="anew", is_same_token=True, now=at(20))
 
     assert change.changed
@@ -128,7 +128,7 @@ _steps = st.lists(st.tuples(st.sampled_from(["user-1", "user-2", None]), st.inte
 def test_intervals_join_without_overlap_and_versions_grow_even_when_clocks_go_back(
     steps: list[tuple[str | None, int]],
 ) -> None:
-    intervals: list[Interval] = []
+    intervals: list[OwnershipInterval] = []
     for user, second in steps:
         before = page_version(intervals)
         change = None
@@ -145,4 +145,4 @@ def test_intervals_join_without_overlap_and_versions_grow_even_when_clocks_go_ba
     assert sum(interval.owned_until is None for interval in intervals) <= 1
     moments: list[datetime] = [interval.owned_from for interval in intervals]
     for moment in (*moments, *(moment + timedelta(microseconds=1) for moment in moments)):
-        assert sum(interval.holds(moment) for interval in intervals) <= 1
+        assert sum(interval.contains(moment) for interval in intervals) <= 1

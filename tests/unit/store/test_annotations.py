@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.core.annotations import NOTHING, Annotations, Reacted, edit_of, join
+from store.core.annotations import NO_ANNOTATIONS, Annotations, LatestReaction, edit_of, join
 from tests.unit.store.facts import at
 
 _seconds = st.integers(0, 2)
@@ -14,13 +14,15 @@ _edits = st.builds(
 )
 _reactions = st.dictionaries(
     st.sampled_from(["person-1", "page-1"]),
-    st.builds(lambda second, emoji: Reacted(at=at(second), emoji=emoji), _seconds, st.sampled_from(["❤", "👍", None])),
+    st.builds(
+        lambda second, emoji: LatestReaction(at=at(second), emoji=emoji), _seconds, st.sampled_from(["❤", "👍", None])
+    ),
 )
 
 
 @st.composite
 def _annotations(draw: st.DrawFn) -> Annotations:
-    said = NOTHING
+    said = NO_ANNOTATIONS
     failed_at = draw(_moments)
     for part in (
         Annotations(edit=draw(st.none() | _edits), edited_at=draw(_moments)),
@@ -50,7 +52,7 @@ def test_it_does_not_matter_what_is_joined_first(one: Annotations, two: Annotati
 def test_what_was_said_already_adds_nothing(one: Annotations, other: Annotations) -> None:
     assert join(one, one) == one
     assert join(join(one, other), other) == join(one, other)
-    assert join(one, NOTHING) == join(NOTHING, one) == one
+    assert join(one, NO_ANNOTATIONS) == join(NO_ANNOTATIONS, one) == one
 
 
 @given(anything, anything)
@@ -71,8 +73,8 @@ def test_the_greatest_revision_counts_then_the_latest() -> None:
 
 
 def test_a_reaction_at_the_same_moment_as_its_end_stands() -> None:
-    on = Annotations(reactions={"a": Reacted(at=at(1), emoji="❤")})
-    off = Annotations(reactions={"a": Reacted(at=at(1))})
+    on = Annotations(reactions={"a": LatestReaction(at=at(1), emoji="❤")})
+    off = Annotations(reactions={"a": LatestReaction(at=at(1))})
 
     assert join(off, on) == join(on, off) == on
 

@@ -4,32 +4,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.core.cursors import ConversationPosition, CursorSeal, InvalidCursor, MessagePosition
+from store.core.cursors import ConversationPosition, CursorSigner, InvalidCursor, MessagePosition
 from tests.unit.store.facts import at
 
-SEAL = CursorSeal([b"new", b"old"])
+SIGNER = CursorSigner([b"new", b"old"])
 QUERY = ("user-1", "conversations")
 
 
 @given(st.datetimes(timezones=st.just(UTC)), st.text(max_size=40), st.integers(0, 2**63 - 1))
 def test_a_cursor_comes_back_as_it_went(created_at: object, message_id: str, row_id: int) -> None:
     position = MessagePosition(created_at, message_id, row_id)  # type: ignore[arg-type]  # drawn as a datetime
-    assert SEAL.read(SEAL.write(position, bound_to=QUERY), MessagePosition, bound_to=QUERY) == position
+    assert SIGNER.decode(SIGNER.encode(position, bound_to=QUERY), MessagePosition, bound_to=QUERY) == position
 
 
 @pytest.mark.parametrize("other", [("user-2", "conversations"), ("user-1", "messages"), ("user-1conversations", "")])
 def test_a_cursor_serves_no_other_user_and_no_other_query(other: tuple[str, ...]) -> None:
-    cursor = SEAL.write(ConversationPosition(at(0), "c"), bound_to=QUERY)
+    cursor = SIGNER.encode(ConversationPosition(at(0), "c"), bound_to=QUERY)
     with pytest.raises(InvalidCursor):
-        SEAL.read(cursor, ConversationPosition, bound_to=other)
+        SIGNER.decode(cursor, ConversationPosition, bound_to=other)
 
 
 @given(st.text(max_size=60))
 def test_what_is_no_cursor_is_refused(text: str) -> None:
     with pytest.raises(InvalidCursor):
-        SEAL.read(text, ConversationPosition, bound_to=QUERY)
+        SIGNER.decode(text, ConversationPosition, bound_to=QUERY)
 
 
 def test_cursors_outlive_a_rotation_of_keys() -> None:
-    cursor = CursorSeal([b"old"]).write(ConversationPosition(at(0), "c"), bound_to=QUERY)
-    assert SEAL.read(cursor, ConversationPosition, bound_to=QUERY).conversation_id == "c"
+    cursor = CursorSigner([b"old"]).encode(ConversationPosition(at(0), "c"), bound_to=QUERY)
+    assert SIGNER.decode(cursor, ConversationPosition, bound_to=QUERY).conversation_id == "c"

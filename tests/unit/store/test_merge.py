@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts import Profile
-from store.core.facts import Arrival
+from store.core.facts import Update
 from store.core.merge import later_profile
 from store.core.rows import ConversationKey, ParticipantKey
-from tests.unit.store.facts import USERS, Memory, arrival, at, histories, however_long_it_takes, message, profile
+from tests.unit.store.facts import USERS, Memory, at, histories, however_long_it_takes, message, profile, update
 
 
 def only_conversation(memory: Memory) -> Any:
@@ -18,7 +18,7 @@ def only_conversation(memory: Memory) -> Any:
 
 @however_long_it_takes
 @given(histories, st.data())
-def test_any_order_repetition_and_batching_leave_the_same_facts(history: list[Arrival], data: st.DataObject) -> None:
+def test_any_order_repetition_and_batching_leave_the_same_facts(history: list[Update], data: st.DataObject) -> None:
     one, other = Memory(), Memory()
     one.take(history)
     again = data.draw(st.lists(st.sampled_from(history), max_size=6)) if history else []
@@ -34,7 +34,7 @@ def test_any_order_repetition_and_batching_leave_the_same_facts(history: list[Ar
 
 @however_long_it_takes
 @given(histories, st.integers(1, 5))
-def test_numbers_have_no_holes_and_rows_point_at_their_last_change(history: list[Arrival], size: int) -> None:
+def test_numbers_have_no_holes_and_rows_point_at_their_last_change(history: list[Update], size: int) -> None:
     memory = Memory()
     for start in range(0, len(history), size):
         memory.take(history[start : start + size])
@@ -54,7 +54,7 @@ def test_numbers_have_no_holes_and_rows_point_at_their_last_change(history: list
 
 @however_long_it_takes
 @given(histories)
-def test_what_came_already_changes_nothing(history: list[Arrival]) -> None:
+def test_what_came_already_changes_nothing(history: list[Update]) -> None:
     memory = Memory()
     memory.take(history)
     changes = memory.take(history)
@@ -66,7 +66,7 @@ def test_what_came_already_changes_nothing(history: list[Arrival]) -> None:
 
 @however_long_it_takes
 @given(histories)
-def test_unread_counts_the_incoming_messages_that_are_not_unsent(history: list[Arrival]) -> None:
+def test_unread_counts_the_incoming_messages_that_are_not_unsent(history: list[Update]) -> None:
     memory = Memory()
     memory.take(history)
 
@@ -81,8 +81,8 @@ def test_unread_counts_the_incoming_messages_that_are_not_unsent(history: list[A
 
 def test_a_late_message_does_not_become_the_last_one() -> None:
     memory = Memory()
-    memory.take([arrival("c-1", message=message("m-2", created_at=at(5)))])
-    memory.take([arrival("c-2", message=message("m-1", created_at=at(1)))])
+    memory.take([update("c-1", message=message("m-2", created_at=at(5)))])
+    memory.take([update("c-2", message=message("m-1", created_at=at(1)))])
 
     row = only_conversation(memory)
     assert row.last_message.message_id == "m-2"
@@ -92,14 +92,14 @@ def test_a_late_message_does_not_become_the_last_one() -> None:
 
 def test_of_two_messages_at_the_same_time_the_greater_id_is_last_whatever_came_first() -> None:
     memory = Memory()
-    memory.take([arrival("c-1", message=message("m-b")), arrival("c-2", message=message("m-a"))])
+    memory.take([update("c-1", message=message("m-b")), update("c-2", message=message("m-a"))])
 
     assert only_conversation(memory).last_message.message_id == "m-b"
 
 
 def test_a_message_with_a_profile_is_one_change() -> None:
     memory = Memory()
-    changes = memory.take([arrival(message=message(), profile=profile("Ada"))])
+    changes = memory.take([update(message=message(), profile=profile("Ada"))])
 
     assert [entry.kind for entry in changes.log] == ["new_message"]
     assert only_conversation(memory).profile == profile("Ada")
@@ -107,8 +107,8 @@ def test_a_message_with_a_profile_is_one_change() -> None:
 
 def test_a_later_name_is_a_change_of_the_conversation() -> None:
     memory = Memory()
-    memory.take([arrival("c-1", message=message(), profile=profile("Ada", second=1))])
-    changes = memory.take([arrival("c-2", profile=profile("Grace", second=2))])
+    memory.take([update("c-1", message=message(), profile=profile("Ada", second=1))])
+    changes = memory.take([update("c-2", profile=profile("Grace", second=2))])
 
     assert [(entry.kind, entry.seq) for entry in changes.log] == [("conversation_updated", 2)]
     assert only_conversation(memory).last_seq == 2
@@ -116,8 +116,8 @@ def test_a_later_name_is_a_change_of_the_conversation() -> None:
 
 def test_the_same_name_heard_again_is_remembered_without_telling_anybody() -> None:
     memory = Memory()
-    memory.take([arrival("c-1", message=message(), profile=profile("Ada", second=1))])
-    changes = memory.take([arrival("c-2", profile=profile("Ada", second=2))])
+    memory.take([update("c-1", message=message(), profile=profile("Ada", second=1))])
+    changes = memory.take([update("c-2", profile=profile("Ada", second=2))])
 
     assert not changes.log
     assert only_conversation(memory).profile.fetched_at == at(2)
@@ -125,27 +125,27 @@ def test_the_same_name_heard_again_is_remembered_without_telling_anybody() -> No
 
 def test_an_older_profile_changes_nothing() -> None:
     memory = Memory()
-    memory.take([arrival("c-1", message=message(), profile=profile("Ada", second=5))])
-    memory.take([arrival("c-2", profile=profile("Grace", second=2))])
+    memory.take([update("c-1", message=message(), profile=profile("Ada", second=5))])
+    memory.take([update("c-2", profile=profile("Grace", second=2))])
 
     assert only_conversation(memory).profile == profile("Ada", second=5)
 
 
 def test_a_profile_before_its_conversation_waits_for_it() -> None:
     memory = Memory()
-    kept = memory.take([arrival("c-1", profile=profile("Ada"))])
+    kept = memory.take([update("c-1", profile=profile("Ada"))])
     assert not kept.log
     assert memory.waiting == {ParticipantKey("user-1", "facebook", "person-1"): profile("Ada")}
 
-    memory.take([arrival("c-2", message=message())])
+    memory.take([update("c-2", message=message())])
     assert only_conversation(memory).profile == profile("Ada")
     assert memory.waiting == {}
 
 
 def test_a_message_described_anew_is_updated_in_place() -> None:
     memory = Memory()
-    memory.take([arrival("c-1", message=message(content="draft", created_at=at(1)))])
-    changes = memory.take([arrival("c-2", message=message(content="final", created_at=at(2)))])
+    memory.take([update("c-1", message=message(content="draft", created_at=at(1)))])
+    changes = memory.take([update("c-2", message=message(content="final", created_at=at(2)))])
 
     [row] = changes.changed_messages
     assert (row.id, row.seq, row.content) == (1, 2, "final")
@@ -155,32 +155,32 @@ def test_a_message_described_anew_is_updated_in_place() -> None:
 
 def test_a_message_without_a_time_does_not_move_when_it_comes_again() -> None:
     memory = Memory()
-    memory.take([arrival("c-1", message=message(created_at=at(1), is_timed=False))])
+    memory.take([update("c-1", message=message(created_at=at(1), is_timed=False))])
 
-    assert not memory.take([arrival("c-2", message=message(created_at=at(9), is_timed=False))]).log
-    changes = memory.take([arrival("c-3", message=message(content="zzz", created_at=at(9), is_timed=False))])
+    assert not memory.take([update("c-2", message=message(created_at=at(9), is_timed=False))]).log
+    changes = memory.take([update("c-3", message=message(content="zzz", created_at=at(9), is_timed=False))])
     assert [row.created_at for row in changes.changed_messages] in ([], [at(1)]), "its hash decides, not its arrival"
 
 
 @pytest.mark.parametrize(
     "liar",
     [
-        pytest.param(arrival("bad", person="person-2", conversation_id="x" * 16, message=message("m-9")), id="same id"),
+        pytest.param(update("bad", person="person-2", conversation_id="x" * 16, message=message("m-9")), id="same id"),
         pytest.param(
-            arrival("bad", person="person-2", conversation_id="y" * 16, message=message("m-1")), id="other conversation"
+            update("bad", person="person-2", conversation_id="y" * 16, message=message("m-1")), id="other conversation"
         ),
         pytest.param(
-            arrival("bad", conversation_id="x" * 16, message=message("m-1", direction="outgoing")), id="other direction"
+            update("bad", conversation_id="x" * 16, message=message("m-1", direction="outgoing")), id="other direction"
         ),
         pytest.param(
-            arrival("bad", participant_id=None, conversation_id=None, message=message("m-9")), id="no participant"
+            update("bad", participant_id=None, conversation_id=None, message=message("m-9")), id="no participant"
         ),
     ],
 )
-def test_what_contradicts_the_rows_is_refused_alone(liar: Arrival) -> None:
+def test_what_contradicts_the_rows_is_refused_alone(liar: Update) -> None:
     memory = Memory()
-    memory.take([arrival("c-1", conversation_id="x" * 16, message=message("m-1"))])
-    changes = memory.take([liar, arrival("c-2", conversation_id="x" * 16, message=message("m-2"))])
+    memory.take([update("c-1", conversation_id="x" * 16, message=message("m-1"))])
+    changes = memory.take([liar, update("c-2", conversation_id="x" * 16, message=message("m-2"))])
 
     assert list(changes.refused) == ["bad"]
     assert [row.key.message_id for row in changes.new_messages] == ["m-2"]

@@ -7,11 +7,10 @@ import pytest
 
 from shared.contracts import Item
 from shared.contracts.inbox import Reaction, ReplyTo
-from store.core.facts import Arrival
+from store.core.facts import Update
 from store.core.rows import MessageRow
 from tests.unit.store.facts import (
     Memory,
-    arrival,
     at,
     edit,
     message,
@@ -21,23 +20,24 @@ from tests.unit.store.facts import (
     receipt,
     said,
     unsend,
+    update,
 )
 
-INCOMING = arrival("m", message=message("m-1", content="hello", created_at=at(1)))
-OUTGOING = arrival("m", message=message("m-1", direction="outgoing", sender_id="page-1", created_at=at(1)))
+INCOMING = update("m", message=message("m-1", content="hello", created_at=at(1)))
+OUTGOING = update("m", message=message("m-1", direction="outgoing", sender_id="page-1", created_at=at(1)))
 STORY = ReplyTo(message_id="m-0", story={"id": "s"})
 
 
-def after(*arrivals: Arrival) -> Memory:
+def after(*updates: Update) -> Memory:
     memory = Memory()
-    for one in arrivals:
+    for one in updates:
         memory.take([one])
     return memory
 
 
-def in_every_order(*arrivals: Arrival) -> Memory:
-    """Return what is known after `arrivals`, which is the same in every order and in one batch."""
-    given = numbered(arrivals)
+def in_every_order(*updates: Update) -> Memory:
+    """Return what is known after `updates`, which is the same in every order and in one batch."""
+    given = numbered(updates)
     memories = [after(*some) for some in permutations(given)]
     memories.append(Memory())
     memories[-1].take(given)
@@ -143,7 +143,7 @@ def test_how_far_an_outgoing_message_has_come(
 
 
 def test_a_message_described_later_is_covered_by_what_covers_its_later_time() -> None:
-    later = arrival("m2", message=message("m-1", direction="outgoing", sender_id="page-1", created_at=at(5)))
+    later = update("m2", message=message("m-1", direction="outgoing", sender_id="page-1", created_at=at(5)))
     memory = in_every_order(
         OUTGOING, later, said(receipt("read", second=6, upto=2)), said(receipt("read", second=9, upto=7))
     )
@@ -159,10 +159,10 @@ def test_a_receipt_of_one_page_covers_nothing_of_another() -> None:
 
 def test_an_instagram_read_covers_what_went_out_before() -> None:
     earlier, later = (
-        arrival(f"m{n}", message=message(f"m-{n}", direction="outgoing", created_at=at(n))) for n in (1, 3)
+        update(f"m{n}", message=message(f"m-{n}", direction="outgoing", created_at=at(n))) for n in (1, 3)
     )
     seen = said(receipt("read", "m-2", second=8, covers_earlier=True), person=None)
-    named = arrival("m2", message=message("m-2", direction="outgoing", created_at=at(2)))
+    named = update("m2", message=message("m-2", direction="outgoing", created_at=at(2)))
     memory = in_every_order(earlier, named, later, seen)
 
     assert [row(memory, f"m-{n}").status for n in (1, 2, 3)] == ["read", "read", "sent"]
@@ -170,10 +170,10 @@ def test_an_instagram_read_covers_what_went_out_before() -> None:
 
 
 @pytest.mark.parametrize("edits", [(), (said(edit(content="canary 3")),)], ids=["as it was", "edited"])
-def test_nothing_that_an_unsent_message_said_is_left(edits: tuple[Arrival, ...]) -> None:
+def test_nothing_that_an_unsent_message_said_is_left(edits: tuple[Update, ...]) -> None:
     told = message("m-1", content="canary", payload="canary", error="canary", reply_to=STORY, created_at=at(1))
     again = message("m-1", content="canary 2", reply_to=ReplyTo(story={"id": "canary"}), created_at=at(0))
-    memory = in_every_order(arrival(message=told), arrival(message=again), *edits, said(unsend()))
+    memory = in_every_order(update(message=told), update(message=again), *edits, said(unsend()))
 
     assert "canary" not in repr(memory.facts())
     found = row(memory)
@@ -224,7 +224,7 @@ def test_nothing_that_is_said_about_messages_makes_a_conversation() -> None:
 
 def test_a_postback_of_the_same_id_is_another_message() -> None:
     postback = message("m-1", content="Buy", key=message("m-1").key._replace(kind="postback"))
-    memory = after(INCOMING, arrival("p", message=postback), said(edit(content="new"), "e"))
+    memory = after(INCOMING, update("p", message=postback), said(edit(content="new"), "e"))
 
     assert sorted((key.kind, found.content) for key, found in memory.messages.items()) == [
         ("message", "new"),
@@ -233,20 +233,20 @@ def test_a_postback_of_the_same_id_is_another_message() -> None:
 
 
 def test_another_id_of_a_customer_links_both_conversations_in_any_order() -> None:
-    one = arrival("a", message=message("m-1"), aliases=("person-2",))
-    other = arrival("b", person="person-2", message=message("m-2", sender_id="person-2"))
+    one = update("a", message=message("m-1"), aliases=("person-2",))
+    other = update("b", person="person-2", message=message("m-2", sender_id="person-2"))
     memory = in_every_order(one, other)
 
     assert {row.participant_id: row.aliases for row in memory.conversations.values()} == {
         "person-1": ("person-2",),
         "person-2": ("person-1",),
     }
-    assert not memory.take([msg_again := arrival("c", message=message("m-3"), aliases=("person-2",))]).links, msg_again
+    assert not memory.take([msg_again := update("c", message=message("m-3"), aliases=("person-2",))]).links, msg_again
 
 
 def test_a_known_conversation_is_told_of_a_link() -> None:
     memory = after(INCOMING)
-    changes = memory.take([arrival("b", aliases=("person-2",))])
+    changes = memory.take([update("b", aliases=("person-2",))])
 
     assert [entry.kind for entry in changes.log] == ["conversation_updated"]
 
@@ -256,12 +256,12 @@ def test_every_item_has_an_outcome() -> None:
         said(unsend("m-1"), "before"),
         INCOMING,
         said(unsend("m-1"), "again"),
-        arrival("same", message=message("m-1", content="hello", created_at=at(1))),
+        update("same", message=message("m-1", content="hello", created_at=at(1))),
         said(edit(content=None, revision=0), "nothing"),
         said(reaction("m-9"), "waits"),
         said(reaction("m-9"), "says the same"),
         said(receipt("read", upto=3), "covers"),
-        arrival("name", profile=profile("Ada")),
+        update("name", profile=profile("Ada")),
     )
 
     assert {

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.core.search.documents import BUCKET_NUMBERS, document, message_key, user_key
-from store.core.search.query import joined, parse, parse_for_people, snippet
-from store.core.search.tokenizer import MAX_TERM_LENGTH, MAX_TERMS, tokens
+from store.core.search.documents import BUCKET_NUMBERS, message_key, search_document, user_key
+from store.core.search.query import parse, parse_for_people, snippet, term_text
+from store.core.search.tokenizer import MAX_TERM_LENGTH, MAX_TERMS, tokenize
 
 # ruff: noqa: RUF001 - other scripts are the point
 TEXTS = st.text(
@@ -21,14 +21,14 @@ WORDS = st.text(st.sampled_from("abcdeéñü123йяأمחだ今天สวか"), m
 
 
 def terms(text: str) -> list[str]:
-    return [token.term for token in tokens(text)]
+    return [token.term for token in tokenize(text)]
 
 
 @given(TEXTS)
 def test_a_text_is_found_by_itself(text: str) -> None:
     query = parse(text.replace('"', " "))
 
-    assert not query.parts or query.matches(tokens(text.replace('"', " ")))
+    assert not query.parts or query.matches(tokenize(text.replace('"', " ")))
 
 
 @given(st.lists(WORDS, min_size=1, max_size=10), st.data())
@@ -38,7 +38,7 @@ def test_a_text_is_found_by_any_of_its_words_and_their_beginnings(words: list[st
     beginning = word[: data.draw(st.integers(1, len(word)))]
 
     for q in (word, beginning, f'"{word}"', text.upper(), f'"{text}"', f"{beginning} {words[0]}"):
-        assert parse(q).matches(tokens(text)), q
+        assert parse(q).matches(tokenize(text)), q
 
 
 @given(TEXTS)
@@ -56,7 +56,7 @@ def test_folding_twice_is_folding_once(text: str) -> None:
 
 @given(TEXTS)
 def test_places_are_in_the_text_and_in_order(text: str) -> None:
-    found = tokens(text)
+    found = tokenize(text)
 
     assert all(0 <= token.start < token.end <= len(text) for token in found)
     assert [token.start for token in found] == sorted(token.start for token in found)
@@ -73,7 +73,7 @@ def test_no_term_can_be_taken_for_syntax(text: str) -> None:
 @given(TEXTS, TEXTS)
 def test_what_matches_holds_every_term_of_the_condition(q: str, text: str) -> None:
     """The index may only leave out what would not match."""
-    query, found = parse(q), tokens(text)
+    query, found = parse(q), tokenize(text)
     if not query.matches(found):
         return
     for condition in query.condition("prefix").split(" & "):
@@ -85,21 +85,21 @@ def test_what_matches_holds_every_term_of_the_condition(q: str, text: str) -> No
 @given(TEXTS, TEXTS)
 def test_whole_words_match_no_more_than_beginnings(q: str, text: str) -> None:
     query = parse(q)
-    written = joined(tokens(text))
+    written = term_text(tokenize(text))
     if query.parts and all(needle in written for needle in query.needles("whole")):
-        assert query.matches(tokens(text))
+        assert query.matches(tokenize(text))
 
 
 @given(WORDS, TEXTS, TEXTS)
 def test_a_snippet_is_a_part_of_the_text_with_a_match_in_it(word: str, before: str, after: str) -> None:
     text = f"{before} {word} {after}"
     query = parse(word)
-    parts = snippet(query, text, tokens(text))
+    parts = snippet(query, text, tokenize(text))
     shown = "".join(part.text for part in parts)
 
     assert any(part.match for part in parts)
     assert shown.removeprefix("…").removesuffix("…") in text or shown in text
-    assert all(tokens(part.text) for part in parts if part.match)
+    assert all(tokenize(part.text) for part in parts if part.match)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_a_snippet_is_a_part_of_the_text_with_a_match_in_it(word: str, before: s
     ],
 )
 def test_what_is_typed_finds_what_was_written(written: str, typed: str) -> None:
-    assert parse(typed).matches(tokens(written))
+    assert parse(typed).matches(tokenize(written))
 
 
 @pytest.mark.parametrize(
@@ -166,20 +166,20 @@ def test_what_is_typed_finds_what_was_written(written: str, typed: str) -> None:
     ],
 )
 def test_what_is_something_else_is_not_found(written: str, typed: str) -> None:
-    assert not parse(typed).matches(tokens(written))
+    assert not parse(typed).matches(tokenize(written))
 
 
 def test_a_telephone_number_is_one_word_among_people() -> None:
-    assert parse_for_people("+49 (170) 123-45").matches(tokens("491701234567"))
-    assert not parse("+49 (170) 123-45").matches(tokens("491701234567"))
+    assert parse_for_people("+49 (170) 123-45").matches(tokenize("491701234567"))
+    assert not parse("+49 (170) 123-45").matches(tokenize("491701234567"))
 
 
 def test_texts_and_words_have_bounds() -> None:
-    assert len(tokens("a é " * 10_000)) == MAX_TERMS
-    assert len(tokens("a b " * 10_000)) == MAX_TERMS
+    assert len(tokenize("a é " * 10_000)) == MAX_TERMS
+    assert len(tokenize("a b " * 10_000)) == MAX_TERMS
     long = "x" * 1_000
     assert terms(long) == ["x" * MAX_TERM_LENGTH]
-    assert parse(long).matches(tokens(long))
+    assert parse(long).matches(tokenize(long))
     assert len(parse("a " * 100).parts) <= 12
 
 
@@ -192,4 +192,4 @@ def test_keys_put_one_users_newest_messages_together() -> None:
 
 
 def test_a_document_names_its_platform_in_a_way_nobody_can_type() -> None:
-    assert document("facebook", "Hello @facebook") == "@facebook hello facebook"
+    assert search_document("facebook", "Hello @facebook") == "@facebook hello facebook"

@@ -21,19 +21,19 @@ from shared.contracts import (
 )
 from shared.errors import DependencyUnavailable
 from shared.messaging.outcomes import DONE, Outcome, Park
-from store.core.accounts import Interval, owned_by, owner_at, page_version
-from store.core.facts import Arrival
+from store.core.accounts import OwnershipInterval, assign_owner, owner_at, page_version
+from store.core.facts import Update
 from store.core.merge import merge
-from store.core.publish_watermarks import Range, ranges_of
-from store.core.rows import Changes, Loaded
-from store.core.updates import arrival_of
+from store.core.publish_watermarks import SeqRange, to_ranges
+from store.core.rows import Changes, LoadedState
+from store.core.updates import to_update
 from store.metrics import Metrics
 from store.repository import accounts, inbox, inbox_writing, items_writing, ledger, loading, parked, records, waiting
 from store.repository.database import Database
 from store.repository.statements import Connection
 
 UtcNow = Callable[[], datetime]
-PublishChanges = Callable[[Sequence[Range], Mapping[str, Event]], Awaitable[None]]
+PublishChanges = Callable[[Sequence[SeqRange], Mapping[str, Event]], Awaitable[None]]
 """Publishes changes in order, as those of the given causes (by id); returns once they are safe, raises as `publish`."""
 
 _LOCK_ATTEMPTS = 3
@@ -57,12 +57,12 @@ class InboxHandler:
         """
         self.metrics.batch_events.labels("inbox").observe(len(events))
         events = await self._given_to_owners(events)
-        arrivals = [arrival_of(event) for event in events if isinstance(event, InboxEnrichedV1 | ProfileResolvedV1)]
-        changes = await self._record(arrivals)
+        updates = [to_update(event) for event in events if isinstance(event, InboxEnrichedV1 | ProfileResolvedV1)]
+        changes = await self._record(updates)
         written = [(entry.user_id, entry.seq) for entry in changes.log]
-        again = await self._changed_before(arrivals, changes)
-        await self.publish_changes(ranges_of([*written, *again]), {event.id: event for event in events})
-        self._count(arrivals, changes, again)
+        again = await self._changed_before(updates, changes)
+        await self.publish_changes(to_ranges([*written, *again]), {event.id: event for event in events})
+        self._count(updates, changes, again)
         return [Park(changes.refused[event.id]) if event.id in changes.refused else DONE for event in events]
 
     async def _given_to_owners(self, events: Sequence[AnyEvent]) -> list[AnyEvent]:
@@ -76,20 +76,20 @@ class InboxHandler:
         async with self.database.reading() as connection:
             known = await accounts.intervals(connection, pages)
         return [
-            owned_by(event, owner_at(known.get((event.platform, event.page_id), ()), event.received_at))
+            assign_owner(event, owner_at(known.get((event.platform, event.page_id), ()), event.received_at))
             if isinstance(event, InboxEnrichedV1)
             else event
             for event in events
         ]
 
-    async def _record(self, arrivals: Sequence[Arrival]) -> Changes:
-        user_ids = {arrival.user_id for arrival in arrivals if arrival.changes_inbox}
+    async def _record(self, updates: Sequence[Update]) -> Changes:
+        user_ids = {update.user_id for update in updates if update.changes_inbox}
         for _ in range(_LOCK_ATTEMPTS):
             started = perf_counter()
             async with self.database.transaction() as transaction:
                 last_seqs = await inbox.lock_inboxes(transaction, user_ids) if user_ids else {}
                 if len(last_seqs) == len(user_ids):
-                    changes = await self._merge_and_write(transaction, arrivals, last_seqs)
+                    changes = await self._merge_and_write(transaction, updates, last_seqs)
                     break
             await inbox.create_inboxes(self.database, user_ids - last_seqs.keys())
         else:
@@ -98,40 +98,40 @@ class InboxHandler:
         return changes
 
     async def _merge_and_write(
-        self, transaction: Connection, arrivals: Sequence[Arrival], last_seqs: dict[str, int]
+        self, transaction: Connection, updates: Sequence[Update], last_seqs: dict[str, int]
     ) -> Changes:
-        changing = [arrival for arrival in arrivals if arrival.changes_inbox]
-        loaded = await loading.load(transaction, changing, last_seqs) if changing else Loaded(last_seqs=last_seqs)
-        changes = merge(loaded, (arrival for arrival in arrivals if arrival.changes_inbox or arrival.is_ignored))
-        kept = await items_writing.keep_items(transaction, arrivals)
+        changing = [update for update in updates if update.changes_inbox]
+        loaded = await loading.load(transaction, changing, last_seqs) if changing else LoadedState(last_seqs=last_seqs)
+        changes = merge(loaded, (update for update in updates if update.changes_inbox or update.is_ignored))
+        kept = await items_writing.keep_items(transaction, updates)
         changes = replace(changes, outcomes=changes.outcomes | kept)
         await inbox_writing.write(transaction, changes, now=self.utc_now())
-        await items_writing.end_lookups(transaction, arrivals)
+        await items_writing.end_lookups(transaction, updates)
         return changes
 
-    async def _changed_before(self, arrivals: Sequence[Arrival], changes: Changes) -> list[tuple[str, int]]:
+    async def _changed_before(self, updates: Sequence[Update], changes: Changes) -> list[tuple[str, int]]:
         """Return what those events changed that changed nothing now: they came again, perhaps for want of a publish."""
         news = {entry.cause.id for entry in changes.log}
         quiet = [
-            (arrival.user_id, arrival.cause.id)
-            for arrival in arrivals
-            if arrival.changes_inbox and arrival.cause.id not in news and arrival.cause.id not in changes.refused
+            (update.user_id, update.cause.id)
+            for update in updates
+            if update.changes_inbox and update.cause.id not in news and update.cause.id not in changes.refused
         ]
         if not quiet:
             return []
         async with self.database.reading() as connection:
             return await inbox.rows_of_causes(connection, quiet)
 
-    def _count(self, arrivals: Sequence[Arrival], changes: Changes, again: Sequence[object]) -> None:
+    def _count(self, updates: Sequence[Update], changes: Changes, again: Sequence[object]) -> None:
         for kind, number in Counter(entry.kind for entry in changes.log).items():
             self.metrics.changes.labels(kind).inc(number)
         self.metrics.count_items(changes.outcomes.values())
         self.metrics.duplicates.inc(sum(entry.outcome == "duplicate" for entry in changes.outcomes.values()))
         self.metrics.republished.inc(len(again))
         self.metrics.refused.inc(len(changes.refused))
-        for arrival in arrivals:
-            if arrival.raw is not None:
-                self.metrics.count_raw_item(arrival.raw.label)
+        for update in updates:
+            if update.raw is not None:
+                self.metrics.count_raw_item(update.raw.label)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +184,7 @@ class RecordsHandler:
         pages = {(event.platform, event.page_id) for event in events}
         await accounts.lock_pages(transaction, pages)
         known = await accounts.intervals(transaction, pages)
-        owners: dict[str, Interval] = {}
+        owners: dict[str, OwnershipInterval] = {}
         for event in events:
             owner = owner_at(known.get((event.platform, event.page_id), ()), event.received_at)
             if owner is not None:

@@ -13,7 +13,7 @@ from shared.contracts import Event
 from shared.errors import SwitchboardError
 from shared.messaging.ports import Broker
 from shared.messaging.topology import STORE_INBOX, STORE_RECORDS
-from store.core.publish_watermarks import Range
+from store.core.publish_watermarks import SeqRange
 from store.handlers import InboxHandler, RecordsHandler
 from store.jobs.backlog import BacklogMonitor
 from store.jobs.outbox import OutboxPublisher
@@ -100,7 +100,7 @@ def build_workers(
     indexer = SearchIndexer(indexing_database, metrics=metrics)
     releaser = UnclaimedReleaser(database, broker, utc_now=utc_now, metrics=metrics)
 
-    async def publish_changes(ranges: Sequence[Range], causes: Mapping[str, Event]) -> None:
+    async def publish_changes(ranges: Sequence[SeqRange], causes: Mapping[str, Event]) -> None:
         indexer.wake({changed.user_id for changed in ranges})
         await outbox.publish(ranges, causes)
 

@@ -1,8 +1,8 @@
 """What other items say about a message: a join-semilattice, so that neither order nor repetition of them matters.
 
-`join` is commutative, associative and idempotent; every part of `Annotations` only goes one way (the greatest edit, the
-least time of a receipt, the latest reaction of an actor). A text that was taken back is not kept: its hash is, which
-keeps the order of edits.
+`join` is commutative, associative and idempotent. Every part of `Annotations` moves in one direction only: to the
+greatest edit, the earliest receipt, the latest reaction of an actor. The text of an unsent message is not kept; its
+hash is, because it decides the order of edits.
 """
 
 from collections.abc import Mapping
@@ -20,69 +20,69 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     at: datetime
     digest: str
-    """Of the text, hex: breaks ties, also once the text is gone."""
+    """Hash of the text, hex. It breaks ties, even after the text is gone."""
     content: str | None
-    """None exactly when the message was unsent."""
+    """None exactly if the message was unsent."""
 
     @property
     def order(self) -> tuple[int, datetime, str]:
-        """Of several edits the greatest counts."""
+        """The greatest of several edits wins."""
         return (self.revision, self.at, self.digest)
 
 
-class Reacted(msgspec.Struct, frozen=True, kw_only=True):
-    """An actor's last word."""
+class LatestReaction(msgspec.Struct, frozen=True, kw_only=True):
+    """An actor's latest reaction."""
 
     at: datetime
     emoji: str | None = None
-    """None: taken back. Remembered, because an older reaction may come later."""
+    """None: removed. It is kept, because an older reaction may arrive later."""
 
     @property
     def order(self) -> tuple[datetime, str]:
-        """Of several of one actor the greatest counts."""
+        """The greatest of an actor's reactions wins."""
         return (self.at, self.emoji or "")
 
 
 class Annotations(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Everything that was said about one message by other items than its descriptions."""
+    """Everything that other items said about one message."""
 
     edit: Edit | None = None
     edited_at: datetime | None = None
-    """The latest, also of edits that brought no text."""
+    """The latest, including edits without a text."""
     deleted_at: datetime | None = None
-    reactions: dict[str, Reacted] = {}
+    reactions: dict[str, LatestReaction] = {}
     """By actor."""
     delivered_at: datetime | None = None
     read_at: datetime | None = None
     read_covering_at: datetime | None = None
-    """The earliest read that also stands for everything sent before this message."""
+    """The earliest read receipt that also covers everything sent before this message."""
     played_at: datetime | None = None
     failed_at: datetime | None = None
     error: str | None = None
-    """Why it failed, as told at `failed_at`."""
+    """The reason given for the failure at `failed_at`."""
 
 
-NOTHING = Annotations()
-"""The least element: what is known about a message that nothing was said about."""
+NO_ANNOTATIONS = Annotations()
+"""The least element: nothing was said about the message."""
 
 
 def edit_of(content: str, *, revision: int, at: datetime) -> Edit:
-    """Return the edit that gives a message this text."""
+    """Return the edit that gives a message the text `content`."""
     digest = blake2b(content.encode(errors="surrogatepass"), digest_size=_DIGEST_BYTES).hexdigest()
     return Edit(revision=revision, at=at, digest=digest, content=content)
 
 
 def join(one: Annotations, other: Annotations) -> Annotations:
-    """Return what both say together."""
-    if one is NOTHING or one == other:
+    """Return what both say together: their least upper bound."""
+    if one is NO_ANNOTATIONS or one == other:
         return other
-    if other is NOTHING:
+    if other is NO_ANNOTATIONS:
         return one
     deleted_at = earliest(one.deleted_at, other.deleted_at)
     failed_at, error = _failure(one, other)
     return Annotations(
         edit=_edit(one.edit, other.edit, is_deleted=deleted_at is not None),
-        edited_at=_later(one.edited_at, other.edited_at),
+        edited_at=_latest(one.edited_at, other.edited_at),
         deleted_at=deleted_at,
         reactions=_reactions(one.reactions, other.reactions),
         delivered_at=earliest(one.delivered_at, other.delivered_at),
@@ -94,12 +94,12 @@ def join(one: Annotations, other: Annotations) -> Annotations:
     )
 
 
-def earliest(*moments: datetime | None) -> datetime | None:
-    """Return the earliest of those that are known."""
-    return min((moment for moment in moments if moment is not None), default=None)
+def earliest(*times: datetime | None) -> datetime | None:
+    """Return the earliest of the times that are known; None if none is."""
+    return min((time for time in times if time is not None), default=None)
 
 
-def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+def _latest(one: datetime | None, other: datetime | None) -> datetime | None:
     return one if other is None or (one is not None and one > other) else other
 
 
@@ -110,21 +110,21 @@ def _edit(one: Edit | None, other: Edit | None, *, is_deleted: bool) -> Edit | N
     return msgspec.structs.replace(greater, content=None)
 
 
-def _reactions(one: Mapping[str, Reacted], other: Mapping[str, Reacted]) -> dict[str, Reacted]:
+def _reactions(one: Mapping[str, LatestReaction], other: Mapping[str, LatestReaction]) -> dict[str, LatestReaction]:
     joined = dict(one)
-    for actor, reacted in other.items():
+    for actor, reaction in other.items():
         known = joined.get(actor)
-        if known is None or reacted.order > known.order:
-            joined[actor] = reacted
+        if known is None or reaction.order > known.order:
+            joined[actor] = reaction
     return joined
 
 
 def _failure(one: Annotations, other: Annotations) -> tuple[datetime | None, str | None]:
-    """Return the earliest failure; of several at that time one that says why, the lesser sentence."""
-    told = [
-        (said.failed_at, said.error is None, said.error or "") for said in (one, other) if said.failed_at is not None
+    """Return the earliest failure; of simultaneous ones, one with a reason wins, then the lesser reason."""
+    failures = [
+        (each.failed_at, each.error is None, each.error or "") for each in (one, other) if each.failed_at is not None
     ]
-    if not told:
+    if not failures:
         return None, None
-    failed_at, is_silent, error = min(told)
+    failed_at, is_silent, error = min(failures)
     return failed_at, None if is_silent else error

@@ -1,7 +1,7 @@
-"""What is known of a user, without what depends on how it arrived: equal facts give equal bytes.
+"""The canonical form of what is stored about a user: equal facts give equal bytes, whatever the order of arrival.
 
-Left out are numbers (`id`, `seq`), read positions and the unread count, and times and ids of ours. Objects name each
-other by what the platform calls them.
+It leaves out what depends on arrival: `id`, `seq`, read marks, the unread count, and times and IDs of our own. Objects
+refer to each other by the platform's IDs.
 """
 
 from collections.abc import Mapping
@@ -70,26 +70,26 @@ SECTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "raw_items": ("event_id", "platform", "page_id", "participant_id", "label"),
     }
 )
-"""The facts of a user, in this order, and what each consists of. A raw item's id is the hash of what it says."""
+"""The facts of a user, in this order, and their fields. The ID of a raw item is a hash of its contents."""
 
 
-class StateHash:
-    """Takes facts in, section by section as in `SECTIONS`, each section sorted by its natural key."""
+class StateHasher:
+    """Hashes facts, section by section in the order of `SECTIONS`, each section sorted by its natural key."""
 
     def __init__(self) -> None:
         self._hash = blake2b(digest_size=_HASH_BYTES)
 
     def add(self, section: str, fact: Mapping[str, object]) -> None:
-        """Take one in."""
+        """Add a fact."""
         self._hash.update(canonical(section, fact))
         self._hash.update(b"\n")
 
     @property
     def hex(self) -> str:
-        """The hash of everything that was taken in."""
+        """The hash of all facts so far."""
         return self._hash.hexdigest()
 
 
 def canonical(section: str, fact: Mapping[str, object]) -> bytes:
-    """Return a fact as bytes: the same for equal facts, and no others."""
+    """Return a fact as bytes: the same bytes exactly for equal facts."""
     return _canonical.encode([section, *(fact[name] for name in SECTIONS[section])])

@@ -1,4 +1,4 @@
-"""Opaque cursors of lists: where a page ended, sealed to the user and the query that it came from."""
+"""Opaque cursors of lists: where a page ended, signed for the user and the query that it came from."""
 
 import binascii
 import hmac
@@ -13,24 +13,24 @@ import msgspec
 from shared.errors import PermanentError
 from store.core.search.query import Tier
 
-_SEAL_BYTES = 16
+_SIGNATURE_BYTES = 16
 HitType = Literal["person", "message"]
 PositionT = TypeVar("PositionT", bound=msgspec.Struct)
 
 
 class InvalidCursor(PermanentError):
-    """Not a cursor that this query has handed out."""
+    """Not a cursor that was issued for this query."""
 
 
 class ConversationPosition(msgspec.Struct, frozen=True, array_like=True):
-    """Where a list of conversations, newest first, goes on."""
+    """Where a page of conversations ends; the newest come first."""
 
     last_message_at: datetime
     conversation_id: str
 
 
 class MessagePosition(msgspec.Struct, frozen=True, array_like=True):
-    """Where a list of messages, newest first, goes on."""
+    """Where a page of messages ends; the newest come first."""
 
     created_at: datetime
     message_id: str
@@ -38,21 +38,21 @@ class MessagePosition(msgspec.Struct, frozen=True, array_like=True):
 
 
 class AccountPosition(msgspec.Struct, frozen=True, array_like=True):
-    """Where a list of accounts goes on."""
+    """Where a page of accounts ends."""
 
     platform: str
     page_id: str
 
 
 class ParkedPosition(msgspec.Struct, frozen=True, array_like=True):
-    """Where a list of parked items, latest first, goes on."""
+    """Where a page of parked items ends; the latest come first."""
 
     parked_at: datetime
     id: str
 
 
 class RecordPosition(msgspec.Struct, frozen=True, array_like=True):
-    """Where a list of records, newest first, goes on."""
+    """Where a page of records ends; the newest come first."""
 
     occurred_at: datetime
     record_id: str
@@ -62,7 +62,7 @@ class RecordPosition(msgspec.Struct, frozen=True, array_like=True):
 
 
 class SearchPosition(msgspec.Struct, frozen=True, array_like=True):
-    """Where a search goes on: in which of its stages, and there below which message or after which conversation."""
+    """Where a page of search results ends: its stage, and the last message or conversation of that stage."""
 
     type: HitType
     tier: Tier
@@ -71,44 +71,44 @@ class SearchPosition(msgspec.Struct, frozen=True, array_like=True):
     conversation_id: str
 
 
-class CursorSeal:
-    """Writes and reads cursors.
+class CursorSigner:
+    """Encodes positions as cursors, and decodes them.
 
     Args:
-        secrets: the first one seals, every one is accepted; cursors outlive a rotation.
+        secrets: the first signs, all are accepted: cursors survive a rotation.
     """
 
     def __init__(self, secrets: Sequence[bytes]) -> None:
         self._keys = [hmac.digest(secret, b"switchboard list cursor v1", "sha256") for secret in secrets]
 
     @property
-    def name(self) -> str:
-        """Of the key that seals: an answer that somebody keeps has cursors of a key that may go one day."""
+    def key_id(self) -> str:
+        """Identifies the key that signs. A cached response holds cursors, and must change when the key does."""
         return hmac.digest(self._keys[0], b"name", "sha256").hex()[:16]
 
-    def write(self, position: msgspec.Struct, *, bound_to: Sequence[str]) -> str:
-        """Return the cursor for `position`, good only for the same `bound_to` (user, list, filters)."""
+    def encode(self, position: msgspec.Struct, *, bound_to: Sequence[str]) -> str:
+        """Return the cursor for `position`, valid only for the same `bound_to` (user, list, filters)."""
         payload = msgspec.msgpack.encode(position)
-        return urlsafe_b64encode(self._seal(self._keys[0], payload, bound_to) + payload).rstrip(b"=").decode()
+        return urlsafe_b64encode(self._sign(self._keys[0], payload, bound_to) + payload).rstrip(b"=").decode()
 
-    def read(self, cursor: str, kind: type[PositionT], *, bound_to: Sequence[str]) -> PositionT:
-        """Return the position.
+    def decode(self, cursor: str, kind: type[PositionT], *, bound_to: Sequence[str]) -> PositionT:
+        """Return the position of a cursor.
 
         Raises:
-            InvalidCursor: forged, damaged, or from another user or query.
+            InvalidCursor: it is forged, damaged, or belongs to another user or query.
         """
         try:
-            sealed = urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
+            signed = urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
         except (ValueError, binascii.Error) as error:
             raise InvalidCursor("the cursor cannot be read") from error
-        seal, payload = sealed[:_SEAL_BYTES], sealed[_SEAL_BYTES:]
-        if not any([hmac.compare_digest(seal, self._seal(key, payload, bound_to)) for key in self._keys]):  # noqa: C419 - every key is tried, so that the time tells nothing
+        signature, payload = signed[:_SIGNATURE_BYTES], signed[_SIGNATURE_BYTES:]
+        if not any([hmac.compare_digest(signature, self._sign(key, payload, bound_to)) for key in self._keys]):  # noqa: C419 - every key is tried, so that the time reveals nothing
             raise InvalidCursor("the cursor belongs to another query")
         try:
             return msgspec.msgpack.decode(payload, type=kind)
         except msgspec.MsgspecError as error:
             raise InvalidCursor("the cursor cannot be read") from error
 
-    def _seal(self, key: bytes, payload: bytes, bound_to: Sequence[str]) -> bytes:
+    def _sign(self, key: bytes, payload: bytes, bound_to: Sequence[str]) -> bytes:
         context = msgspec.msgpack.encode(list(bound_to))
-        return hmac.new(key, len(context).to_bytes(4, "big") + context + payload, sha256).digest()[:_SEAL_BYTES]
+        return hmac.new(key, len(context).to_bytes(4, "big") + context + payload, sha256).digest()[:_SIGNATURE_BYTES]

@@ -1,4 +1,4 @@
-"""What answers look like: the examples of the OpenAPI document, made of the same structs as the answers."""
+"""Examples of responses for the OpenAPI document, made of the same structs as the responses."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -111,6 +111,6 @@ EXAMPLES: dict[str, Any] = {
 
 
 def example(name: str, *, is_list: bool = False) -> Any:
-    """Return an example of the answer `name`, as JSON would have it."""
+    """Return the example of the response `name`, as JSON types."""
     found = EXAMPLES[name]
     return msgspec.to_builtins([found] if is_list else found)

@@ -1,4 +1,4 @@
-"""What an event says about an inbox, apart from how it came."""
+"""What one event says about one inbox, independent of how the event arrived."""
 
 from datetime import datetime
 from hashlib import blake2b
@@ -15,22 +15,22 @@ _canonical = msgspec.json.Encoder(order="sorted")
 
 
 class Cause(msgspec.Struct, frozen=True):
-    """The event behind a change."""
+    """The event that caused a change."""
 
     id: str
     occurred_at: datetime
     received_at: datetime
 
 
-class ItemPosition(NamedTuple):
-    """Which item of which webhook: what the ledger knows items by."""
+class ItemKey(NamedTuple):
+    """Identifies an item: its webhook, and its place in it."""
 
     webhook_id: str
     item_index: int
 
 
-class NaturalKey(NamedTuple):
-    """What makes two sightings of a message one message: a platform's id alone may be that of an edit or a postback."""
+class MessageKey(NamedTuple):
+    """Identifies a message. The platform's ID alone does not: an edit or a postback may carry the same one."""
 
     user_id: str
     platform: str
@@ -42,13 +42,13 @@ class NaturalKey(NamedTuple):
 class MessageFact(msgspec.Struct, frozen=True, kw_only=True):
     """A message as the platform described it."""
 
-    key: NaturalKey
+    key: MessageKey
     direction: Direction
     sender_id: str
     content: str | None
     created_at: datetime
     is_timed: bool = True
-    """False: `created_at` is only when it arrived, and tells nothing about a message that is known."""
+    """False: `created_at` is only the time of arrival, which says nothing about a message that is stored already."""
     attachments: tuple[Attachment, ...] = ()
     reply_to: ReplyTo | None = None
     payload: str | None = None
@@ -58,7 +58,7 @@ class MessageFact(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def digest(self) -> bytes:
-        """What it says, as a hash: with `created_at` it decides which of two descriptions counts."""
+        """Hash of the description; with `created_at` it decides which of two descriptions wins."""
         return description_digest(
             self.sender_id,
             self.content,
@@ -76,15 +76,15 @@ def description_digest(*said: object) -> bytes:
     return blake2b(_canonical.encode(said), digest_size=_DIGEST_BYTES).digest()
 
 
-class Said(NamedTuple):
-    """What an item says about a message."""
+class Annotation(NamedTuple):
+    """What one item says about a message."""
 
-    key: NaturalKey
+    key: MessageKey
     annotations: Annotations
 
 
 class Watermark(msgspec.Struct, frozen=True):
-    """Everything that went out up to `upto` had come this far at `at`."""
+    """At time `at`, everything sent up to `upto` had this status."""
 
     status: Literal["delivered", "read"]
     upto: datetime
@@ -92,7 +92,7 @@ class Watermark(msgspec.Struct, frozen=True):
 
 
 class RecordFact(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that is kept beside the threads."""
+    """Something that is stored beside the conversations."""
 
     kind: str
     record_id: str
@@ -102,29 +102,29 @@ class RecordFact(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RawFact(msgspec.Struct, frozen=True):
-    """An item of no known type, as it came."""
+    """An item of an unknown type, stored unchanged."""
 
     label: str
     body: str
 
 
-class LookupEnd(msgspec.Struct, frozen=True):
-    """A profile look-up has ended."""
+class LookupResult(msgspec.Struct, frozen=True):
+    """How a profile lookup ended."""
 
     retry_at: datetime | None
-    """When to look again; None: never."""
+    """When to look it up again; None: never."""
 
 
-class Arrival(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that one event says about one inbox."""
+class Update(msgspec.Struct, frozen=True, kw_only=True):
+    """One event as the store applies it: everything that it says about one inbox."""
 
     cause: Cause
-    position: ItemPosition | None = None
-    """None: it is no item of a webhook."""
+    item: ItemKey | None = None
+    """None: it is not an item of a webhook."""
     kind: str = ""
-    """The item's kind, for the ledger: `message`, `edit`…, `record.comment`…, the label of a raw item."""
+    """The item's kind, for the ledger: `message`, `edit`, `record.comment`, …, or the label of a raw item."""
     is_ignored: bool = False
-    """Whether the item says nothing that anybody could keep."""
+    """Whether the item says nothing that could be stored."""
     user_id: str
     platform: Platform
     page_id: str
@@ -132,21 +132,22 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     conversation_id: str | None
     profile: Profile | None = None
     aliases: tuple[str, ...] = ()
-    """Other ids of the participant."""
+    """Other IDs of the participant."""
     message: MessageFact | None = None
-    about: tuple[Said, ...] = ()
+    annotations: tuple[Annotation, ...] = ()
+    """What it says about messages."""
     watermark: Watermark | None = None
-    """Only with a participant: it is about what was sent to them."""
+    """Only with a participant: it covers what was sent to them."""
     record: RecordFact | None = None
     raw: RawFact | None = None
-    lookup_end: LookupEnd | None = None
+    lookup_result: LookupResult | None = None
 
     @property
     def changes_inbox(self) -> bool:
-        """Whether it may change what a user sees, so that the user's counter row has to be locked."""
+        """Whether it may change what a user sees: then the user's counter row must be locked."""
         return (
             self.message is not None
-            or bool(self.about)
+            or bool(self.annotations)
             or self.watermark is not None
             or (self.participant_id is not None and (self.profile is not None or bool(self.aliases)))
         )

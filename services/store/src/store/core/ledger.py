@@ -1,6 +1,6 @@
-"""Double-entry book-keeping of items: what came in, and where each of them is.
+"""Double-entry bookkeeping of items: what was received, and what became of each item.
 
-received = stored + duplicate + parked + waiting + ignored + unaccounted, for every account and every span of time.
+received = stored + duplicate + parked + waiting + ignored + unaccounted, for every account and every period.
 """
 
 from collections import Counter
@@ -9,89 +9,89 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from store.core.facts import ItemPosition
+from store.core.facts import ItemKey
 
 ItemOutcome = Literal["stored", "duplicate", "waiting", "parked", "ignored"]
-TallyName = Literal["received", "unaccounted"] | ItemOutcome
+ItemCountName = Literal["received", "unaccounted"] | ItemOutcome
 
 WAITING_FOR_PAGE = "page"
-"""Kind of `waiting`: nobody has connected the page, and whatever becomes of the item later replaces it. Of any other
-kind are items that wait for the message which they are about: only that, or their end, replaces it."""
+"""Kind of `waiting`: nobody has connected the page. Any later outcome replaces it. Items of other kinds are pending:
+they wait for the message that they are about, and only that message or their expiry replaces the outcome."""
 EXPIRED = "expired"
-"""Kind of `ignored`: it has waited for longer than anything may."""
+"""Kind of `ignored`: it waited for too long."""
 OVER_LIMIT = "over_limit"
-"""Kind of `ignored`: more of its page waited than may."""
+"""Kind of `ignored`: too many items of its page waited."""
 REPLAYED = "replayed"
-"""Kind of `ignored`: it was parked alone and has been replayed as a webhook of its own, which is counted as such."""
+"""Kind of `ignored`: it was parked alone and replayed as a webhook of its own, which is counted separately."""
 
 
 class ItemEntry(NamedTuple):
-    """Where one item of a webhook has ended, or is for now."""
+    """What became of one item of a webhook, for now or for good."""
 
     webhook_id: str
     item_index: int
     platform: str
     page_id: str
-    """Empty for an item that names no page."""
+    """Empty for an item without a page."""
     outcome: ItemOutcome
     kind: str = ""
-    """What sort of item it is, or why it has ended so."""
+    """The kind of item, or the reason for the outcome."""
 
     @property
-    def position(self) -> ItemPosition:
-        """Which item of which webhook it is."""
-        return ItemPosition(self.webhook_id, self.item_index)
+    def item(self) -> ItemKey:
+        """The item's key."""
+        return ItemKey(self.webhook_id, self.item_index)
 
 
-class Tally(NamedTuple):
-    """A number of items of one account that are in the same case."""
+class ItemCount(NamedTuple):
+    """How many items of one account share an outcome."""
 
     platform: str
     page_id: str
-    name: TallyName
+    name: ItemCountName
     kind: str
     items: int
 
 
 class AccountLedger(msgspec.Struct, frozen=True, kw_only=True):
-    """What came in for a page, and where it is: `received` is the sum of all the others."""
+    """What was received for a page, and what became of it: `received` is the sum of all other numbers."""
 
     platform: str
     page_id: str
-    """Empty for items that name no page, and for webhooks that could not be read."""
+    """Empty for items without a page, and for webhooks that could not be read."""
     received: int
     stored: int
-    """They told something that was not known."""
+    """They changed something."""
     duplicate: int
-    """They told only what was known."""
+    """They changed nothing: everything was stored already."""
     parked: int
-    """They were given up, and are kept for a person to look at."""
+    """They failed, and are kept for a person to inspect."""
     waiting: int
-    """Kept until their page is connected, or until the message comes that they are about."""
+    """They wait until their page is connected, or until the message arrives that they are about."""
     ignored: dict[str, int]
-    """By kind: they change nothing that is shown. What has no known type is kept as it came."""
+    """By kind: they change nothing that users see. Items of unknown types are stored raw."""
     unaccounted: int
-    """On their way, when they have just come; missing, when not."""
+    """In transit if they have just been received; otherwise missing."""
 
     @property
     def accounted(self) -> int:
-        """How many items are known to be somewhere."""
+        """How many items have an outcome."""
         return self.stored + self.duplicate + self.parked + self.waiting + sum(self.ignored.values())
 
 
-def summed(tallies: Iterable[Tally]) -> list[Tally]:
-    """Return the same numbers with one tally a case."""
-    totals: Counter[tuple[str, str, TallyName, str]] = Counter()
-    for platform, page_id, name, kind, items in tallies:
+def sum_counts(counts: Iterable[ItemCount]) -> list[ItemCount]:
+    """Return the same numbers with one count per account and outcome."""
+    totals: Counter[tuple[str, str, ItemCountName, str]] = Counter()
+    for platform, page_id, name, kind, items in counts:
         totals[platform, page_id, name, kind] += items
-    return [Tally(*case, items) for case, items in totals.items()]
+    return [ItemCount(*key, items) for key, items in totals.items()]
 
 
-def accounts_of(tallies: Iterable[Tally]) -> list[AccountLedger]:
-    """Return the sums of `tallies`, one an account, by platform and page."""
-    totals: dict[tuple[str, str], Counter[TallyName]] = {}
+def account_ledgers(counts: Iterable[ItemCount]) -> list[AccountLedger]:
+    """Return one ledger per account, sorted by platform and page."""
+    totals: dict[tuple[str, str], Counter[ItemCountName]] = {}
     ignored: dict[tuple[str, str], Counter[str]] = {}
-    for platform, page_id, name, kind, items in tallies:
+    for platform, page_id, name, kind, items in counts:
         totals.setdefault((platform, page_id), Counter())[name] += items
         if name == "ignored":
             ignored.setdefault((platform, page_id), Counter())[kind] += items

@@ -1,4 +1,4 @@
-"""Rows as the merge sees them, and what it wants written."""
+"""Rows as the merge sees them, and the changes that it decides on."""
 
 from datetime import datetime
 from typing import Literal, NamedTuple
@@ -16,20 +16,20 @@ from shared.contracts.inbox import (
     ReplyTo,
     SentVia,
 )
-from store.core.annotations import NOTHING, Annotations, earliest
-from store.core.facts import Cause, ItemPosition, NaturalKey
+from store.core.annotations import NO_ANNOTATIONS, Annotations, earliest
+from store.core.facts import Cause, ItemKey, MessageKey
 from store.core.ledger import ItemEntry
 
 
 class ConversationKey(NamedTuple):
-    """Primary key of a conversation."""
+    """Identifies a conversation."""
 
     user_id: str
     conversation_id: str
 
 
 class ParticipantKey(NamedTuple):
-    """A customer of one user."""
+    """Identifies a participant of one user."""
 
     user_id: str
     platform: str
@@ -37,7 +37,7 @@ class ParticipantKey(NamedTuple):
 
 
 class Thread(NamedTuple):
-    """What a page and a customer say to each other: what receipts up to a time are about."""
+    """The messages between one page and one participant: the scope of a watermark receipt."""
 
     user_id: str
     platform: str
@@ -46,7 +46,7 @@ class Thread(NamedTuple):
 
 
 class Receipt(NamedTuple):
-    """Everything of its thread that went out up to `upto` had come this far at `at`."""
+    """A watermark receipt: at time `at`, everything sent in the thread up to `upto` had this status."""
 
     thread: Thread
     status: Literal["delivered", "read"]
@@ -55,34 +55,34 @@ class Receipt(NamedTuple):
 
 
 class Coverage(NamedTuple):
-    """The earliest receipts up to a time that cover a message."""
+    """The times of the earliest watermark receipts that cover a message."""
 
     delivered_at: datetime | None
     read_at: datetime | None
 
     def with_receipt(self, receipt: Receipt) -> "Coverage":
-        """Return the coverage of what `receipt` covers too."""
+        """Return the coverage of a message that `receipt` covers as well."""
         if receipt.status == "read":
             return Coverage(self.delivered_at, earliest(self.read_at, receipt.at))
         return Coverage(earliest(self.delivered_at, receipt.at), self.read_at)
 
-    def of(self, status: Literal["delivered", "read"]) -> datetime | None:
-        """Return the earliest receipt of that status."""
+    def time_of(self, status: Literal["delivered", "read"]) -> datetime | None:
+        """Return the time of the earliest receipt with that status."""
         return self.read_at if status == "read" else self.delivered_at
 
 
 UNCOVERED = Coverage(None, None)
 
 
-class Waiting(msgspec.Struct, frozen=True):
-    """What was said about a message that has not come, and by which items."""
+class PendingAnnotations(msgspec.Struct, frozen=True):
+    """What was said about a message that has not arrived, and the items that said it."""
 
     annotations: Annotations
-    items: tuple[ItemPosition, ...]
+    items: tuple[ItemKey, ...]
 
 
 class MessageOrder(NamedTuple):
-    """The total order of a conversation's messages, the same whatever came first."""
+    """The total order of a conversation's messages, independent of the order of arrival."""
 
     created_at: datetime
     message_id: str
@@ -91,9 +91,9 @@ class MessageOrder(NamedTuple):
 
 
 class MessageRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of `messages`: what it says is derived from its description and its annotations by `visible.visible`."""
+    """A row of `messages`. Its contents are derived from a description and annotations by `visible.visible`."""
 
-    key: NaturalKey
+    key: MessageKey
     id: int
     seq: int
     conversation_id: str
@@ -102,7 +102,7 @@ class MessageRow(msgspec.Struct, frozen=True, kw_only=True):
     content: str | None
     created_at: datetime
     digest: bytes
-    """Of the description that counts, which need not be what the row says: it may have been edited or unsent."""
+    """Of the winning description, which may differ from what the row shows: it may have been edited or unsent."""
     status: MessageStatus | None
     attachments: tuple[Attachment, ...] = ()
     reply_to: ReplyTo | None = None
@@ -115,9 +115,9 @@ class MessageRow(msgspec.Struct, frozen=True, kw_only=True):
     deleted_at: datetime | None = None
     delivered_at: datetime | None = None
     read_at: datetime | None = None
-    annotations: Annotations = NOTHING
+    annotations: Annotations = NO_ANNOTATIONS
     coverage: Coverage = UNCOVERED
-    """Of a row that was loaded: its `delivered_at` and `read_at`, which hold as long as `created_at` does."""
+    """In a loaded row: its own `delivered_at` and `read_at`, valid as long as `created_at` stays the same."""
 
     @property
     def order(self) -> MessageOrder:
@@ -127,7 +127,7 @@ class MessageRow(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_plain(self) -> bool:
         """Whether it is as its only description says and nothing more is known."""
-        return self.seq == self.id and self.annotations is NOTHING and self.delivered_at is None
+        return self.seq == self.id and self.annotations is NO_ANNOTATIONS and self.delivered_at is None
 
 
 class ConversationRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,14 +139,14 @@ class ConversationRow(msgspec.Struct, frozen=True, kw_only=True):
     profile: Profile | None
     last_message_id: int
     last_message: MessageOrder
-    """Loaded without its ids where no arrival has the same time, because they then decide nothing."""
+    """Loaded without its IDs if no update has the same time, because they decide ties only."""
     unread_count: int
     read_seq: int
     last_seq: int
     created_at: datetime
-    """The platform's time of its earliest message."""
+    """The platform's time of the earliest message."""
     aliases: tuple[str, ...] = ()
-    """Other ids of the participant, sorted."""
+    """Other IDs of the participant, sorted."""
 
 
 class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,48 +162,48 @@ class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
     page_id: str | None = None
 
 
-class Loaded(msgspec.Struct, frozen=True, kw_only=True):
-    """What is stored of everything that the arrivals touch, read under the users' locks."""
+class LoadedState(msgspec.Struct, frozen=True, kw_only=True):
+    """What is stored of everything that a batch of updates touches, read under the users' locks."""
 
     last_seqs: dict[str, int]
-    messages: dict[NaturalKey, MessageRow] = {}
-    """Those that are named, and those that a receipt up to a time may change."""
+    messages: dict[MessageKey, MessageRow] = {}
+    """Those that the updates name, and those that a watermark receipt may change."""
     conversations: dict[ConversationKey, ConversationRow] = {}
-    waiting_profiles: dict[ParticipantKey, Profile] = {}
+    pending_profiles: dict[ParticipantKey, Profile] = {}
     links: dict[ParticipantKey, frozenset[str]] = {}
-    """Aliases of participants who have no conversation."""
-    waiting_annotations: dict[NaturalKey, Waiting] = {}
-    """For messages that are not there."""
+    """Aliases of participants without a conversation."""
+    pending_annotations: dict[MessageKey, PendingAnnotations] = {}
+    """For messages that have not arrived."""
     coverage: dict[tuple[Thread, datetime], Coverage] = {}
-    """For every time that decides something: when messages went out, and up to which receipts go."""
+    """For every time that matters: when messages were sent, and the watermarks of receipts."""
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be written, in one transaction."""
+    """What to write, in one transaction."""
 
     new_messages: list[MessageRow] = []
     changed_messages: list[MessageRow] = []
-    """Also those that look as before, with something to be remembered."""
+    """Including those that look the same to users."""
     conversations: list[ConversationRow] = []
     """New and changed ones."""
-    waiting_profiles: dict[ParticipantKey, Profile] = {}
-    """To be kept until their conversation comes."""
+    pending_profiles: dict[ParticipantKey, Profile] = {}
+    """To be stored until their conversation exists."""
     claimed_profiles: list[ParticipantKey] = []
-    """No longer waiting: their conversation is there."""
-    waiting_annotations: dict[NaturalKey, Waiting] = {}
-    """To be kept until their message comes, in place of what is kept."""
-    claimed_annotations: list[NaturalKey] = []
-    """No longer waiting: their message is there."""
+    """No longer pending: their conversation exists."""
+    pending_annotations: dict[MessageKey, PendingAnnotations] = {}
+    """To be stored until their message arrives; each replaces what is stored."""
+    claimed_annotations: list[MessageKey] = []
+    """No longer pending: their message has arrived."""
     receipts: list[Receipt] = []
-    """To be kept, and to be rid of those that they make superfluous."""
+    """To be stored; each replaces those that it makes redundant."""
     links: list[tuple[ParticipantKey, str]] = []
-    """Aliases that were not known, in both directions."""
+    """New aliases, in both directions."""
     log: list[LogEntry] = []
     last_seqs: dict[str, int] = {}
-    """Only the users whose number has changed."""
+    """Only of users whose seq has changed."""
     refused: dict[str, str] = {}
-    """Reason by id of the event."""
-    outcomes: dict[ItemPosition, ItemEntry] = {}
-    """What has become of each item, of those that were not refused."""
-    settled: list[ItemPosition] = []
-    """Items that waited for their message before, and have been applied now."""
+    """Reasons, by event ID."""
+    outcomes: dict[ItemKey, ItemEntry] = {}
+    """The outcome of every item that was not refused."""
+    resolved_items: list[ItemKey] = []
+    """Items that were pending before, and have been applied now."""

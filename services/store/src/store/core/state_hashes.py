@@ -1,4 +1,4 @@
-"""What is known, as hashes: equal for two databases exactly when they hold the same facts."""
+"""Hashes of what is stored: equal for two databases exactly if they hold the same facts."""
 
 from hashlib import blake2b
 
@@ -8,7 +8,7 @@ _HASH_BYTES = 16
 
 
 class UserState(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of one user."""
+    """What is stored about one user."""
 
     user_id: str
     conversations: int
@@ -17,25 +17,25 @@ class UserState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TotalState(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of all users."""
+    """What is stored about all users."""
 
     users: int
     hash: str
 
 
-class Total:
-    """Sums up users' states as they come, by user id."""
+class TotalHasher:
+    """Combines the states of users, which must be added in the order of their IDs."""
 
     def __init__(self) -> None:
         self._hash = blake2b(digest_size=_HASH_BYTES)
         self._users = 0
 
     def add(self, state: UserState) -> None:
-        """Take one in."""
+        """Add the next user's state."""
         self._users += 1
         self._hash.update(f"{state.user_id} {state.hash}\n".encode())
 
     @property
     def state(self) -> TotalState:
-        """What those that were taken in come to."""
+        """The combined state of all users so far."""
         return TotalState(users=self._users, hash=self._hash.hexdigest())

@@ -1,4 +1,4 @@
-"""What a message looks like, from how it was described, what was said about it and which receipts cover it."""
+"""What users see of a message: its description with all annotations and covering receipts applied."""
 
 from msgspec.structs import replace
 
@@ -7,17 +7,17 @@ from store.core.annotations import Annotations, earliest
 from store.core.rows import MessageRow
 
 
-def shown(row: MessageRow) -> MessageRow:
-    """Return `row` with everything that a user sees derived from the rest of it.
+def visible(row: MessageRow) -> MessageRow:
+    """Return `row` with everything that users see derived from its description, annotations and coverage.
 
-    May be applied to what it returned before: an edited text, and the emptiness of an unsent message, stand for the
-    description that is no longer needed. Nothing of what an unsent message said is left in the row.
+    It may be applied to its own result: an edited text, or the emptiness of an unsent message, replaces a description
+    that is no longer needed. No content of an unsent message is left in the row.
     """
-    return _unsent(_received(_edited(row)))
+    return _with_unsend(_with_receipts(_with_edits(row)))
 
 
-def looks_alike(one: MessageRow, other: MessageRow) -> bool:
-    """Whether a person sees no difference between two states of a message."""
+def looks_same(one: MessageRow, other: MessageRow) -> bool:
+    """Return whether users see no difference between two versions of a message."""
     return one == replace(
         other,
         seq=one.seq,
@@ -27,39 +27,39 @@ def looks_alike(one: MessageRow, other: MessageRow) -> bool:
     )
 
 
-def _edited(row: MessageRow) -> MessageRow:
-    said = row.annotations
+def _with_edits(row: MessageRow) -> MessageRow:
+    annotations = row.annotations
     return replace(
         row,
-        content=row.content if said.edit is None else said.edit.content,
-        edited_at=said.edited_at,
-        reactions=_reactions(said),
+        content=row.content if annotations.edit is None else annotations.edit.content,
+        edited_at=annotations.edited_at,
+        reactions=_reactions(annotations),
     )
 
 
-def _received(row: MessageRow) -> MessageRow:
-    """Receipts count for what the business wrote. A failure takes the place of what the description says is wrong."""
+def _with_receipts(row: MessageRow) -> MessageRow:
+    """Apply receipts, to outgoing messages only. A failure's reason replaces the error of the description."""
     if row.direction == "incoming":
         return row
-    said = row.annotations
-    read_at = earliest(said.read_at, said.played_at, row.coverage.read_at)
-    delivered_at = earliest(said.delivered_at, row.coverage.delivered_at, read_at)
+    annotations = row.annotations
+    read_at = earliest(annotations.read_at, annotations.played_at, row.coverage.read_at)
+    delivered_at = earliest(annotations.delivered_at, row.coverage.delivered_at, read_at)
     status: MessageStatus = "sent"
-    if said.played_at is not None:
+    if annotations.played_at is not None:
         status = "played"
     elif read_at is not None:
         status = "read"
     elif delivered_at is not None:
         status = "delivered"
-    elif said.failed_at is not None:
+    elif annotations.failed_at is not None:
         status = "failed"
     error = row.error
-    if said.failed_at is not None:
-        error = said.error if status == "failed" else None
+    if annotations.failed_at is not None:
+        error = annotations.error if status == "failed" else None
     return replace(row, status=status, delivered_at=delivered_at, read_at=read_at, error=error)
 
 
-def _unsent(row: MessageRow) -> MessageRow:
+def _with_unsend(row: MessageRow) -> MessageRow:
     if row.annotations.deleted_at is None:
         return row
     return replace(
@@ -80,10 +80,10 @@ def _without_story(reply_to: ReplyTo | None) -> ReplyTo | None:
     return ReplyTo(message_id=reply_to.message_id)
 
 
-def _reactions(said: Annotations) -> tuple[Reaction, ...]:
+def _reactions(annotations: Annotations) -> tuple[Reaction, ...]:
     standing = [
-        Reaction(actor_id=actor, emoji=reacted.emoji, at=reacted.at)
-        for actor, reacted in said.reactions.items()
-        if reacted.emoji is not None
+        Reaction(actor_id=actor, emoji=latest.emoji, at=latest.at)
+        for actor, latest in annotations.reactions.items()
+        if latest.emoji is not None
     ]
     return tuple(sorted(standing, key=lambda reaction: (reaction.at, reaction.actor_id)))

@@ -10,7 +10,7 @@ import structlog
 from shared.contracts import AccountChangedV1, Event, Hop, InboxPersistedV1, derive_id
 from shared.errors import DependencyUnavailable, SwitchboardError, TransientError
 from shared.messaging.ports import Publisher
-from store.core.publish_watermarks import PublishedMarks, Range
+from store.core.publish_watermarks import PublishWatermarks, SeqRange
 from store.metrics import Metrics
 from store.repository import log as inbox_log
 from store.repository.database import Database
@@ -56,14 +56,14 @@ class OutboxPublisher:
         self._metrics = metrics
         self._scan_interval_seconds = scan_interval_seconds
         self._mark_interval_seconds = mark_interval_seconds
-        self._watermarks = PublishedMarks()
-        self._disconnected: dict[Range, int] = {}
+        self._watermarks = PublishWatermarks()
+        self._disconnected: dict[SeqRange, int] = {}
         """Ranges that do not connect to their user's watermark, and after how many flushes they still do not."""
         self._woken_users: set[str] = set()
         self._token_changes: dict[tuple[str, str], AccountChangedV1] = {}
         self._wake = asyncio.Event()
 
-    async def publish(self, ranges: Sequence[Range], causes: Mapping[str, Event]) -> None:
+    async def publish(self, ranges: Sequence[SeqRange], causes: Mapping[str, Event]) -> None:
         """Publish the changes of `ranges`, rendered from the rows as they are now; return once all are confirmed.
 
         They are read and published in order, in bounded batches.
@@ -85,7 +85,7 @@ class OutboxPublisher:
             for published in batch:
                 self._watermarks.add(published)
 
-    async def _rows(self, ranges: Sequence[Range]) -> list[LogRow]:
+    async def _rows(self, ranges: Sequence[SeqRange]) -> list[LogRow]:
         """Return all rows of `ranges`; a missing one is an error, because the caller forgets what was published."""
         expected = sum(each.last - each.first + 1 for each in ranges)
         found = 0
@@ -165,7 +165,7 @@ class OutboxPublisher:
         ):
             for changes in unpublished:
                 last = min(changes.last, changes.first + _CHANGES_PER_PUBLISH - 1)
-                part = Range(changes.user_id, changes.first, last)
+                part = SeqRange(changes.user_id, changes.first, last)
                 try:
                     await self.publish([part], {})
                     await inbox_log.mark_published(self._database, [part])
@@ -199,27 +199,27 @@ class OutboxPublisher:
         Raises:
             DependencyUnavailable: Postgres is unavailable.
         """
-        ranges = list(islice(self._watermarks.waiting(), _PENDING_LIMIT))
+        ranges = list(islice(self._watermarks.lowest(), _PENDING_LIMIT))
         if not ranges:
             self._disconnected.clear()
             return
-        self._watermarks.settle(await inbox_log.mark_published(self._database, ranges))
-        left = set(self._watermarks.waiting())
+        self._watermarks.advance(await inbox_log.mark_published(self._database, ranges))
+        left = set(self._watermarks.lowest())
         self._disconnected = {one: self._disconnected.get(one, 0) + 1 for one in ranges if one in left}
-        self._watermarks.forget(
+        self._watermarks.discard(
             [one for one, flushes in self._disconnected.items() if flushes >= _FLUSHES_BEFORE_DISCARDING]
         )
 
 
-def _batches(ranges: Sequence[Range]) -> Iterator[list[Range]]:
+def _batches(ranges: Sequence[SeqRange]) -> Iterator[list[SeqRange]]:
     """Split `ranges` into lists of at most `_CHANGES_PER_PUBLISH` changes, in order."""
-    batch: list[Range] = []
+    batch: list[SeqRange] = []
     capacity = _CHANGES_PER_PUBLISH
     for whole in ranges:
         first = whole.first
         while first <= whole.last:
             last = min(whole.last, first + capacity - 1)
-            batch.append(Range(whole.user_id, first, last))
+            batch.append(SeqRange(whole.user_id, first, last))
             capacity -= last - first + 1
             first = last + 1
             if capacity == 0:

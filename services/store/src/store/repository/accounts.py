@@ -8,7 +8,7 @@ from operator import itemgetter
 from msgspec.structs import asdict
 
 from shared.contracts import Platform, TokenRefusedV1
-from store.core.accounts import Interval, Ownership, refuse_token
+from store.core.accounts import OwnershipChange, OwnershipInterval, mark_token_refused
 from store.core.facts import Cause
 from store.core.rows import LogEntry
 from store.repository.database import Database
@@ -59,14 +59,16 @@ async def lock_pages(transaction: Connection, pages: Iterable[PageKey]) -> None:
     )
 
 
-async def intervals(connection: Connection, pages: Iterable[PageKey]) -> dict[PageKey, list[Interval]]:
+async def intervals(connection: Connection, pages: Iterable[PageKey]) -> dict[PageKey, list[OwnershipInterval]]:
     """Return the ownership of these pages, oldest first; a page never heard of is left out."""
     wanted = list(pages)
     rows = await connection.execute(
         _INTERVALS, {"platforms": [platform for platform, _ in wanted], "page_ids": [page for _, page in wanted]}
     )
     return {
-        (platform, page_id): [Interval(**{name: row[name] for name in Interval.__struct_fields__}) for row in of_page]
+        (platform, page_id): [
+            OwnershipInterval(**{name: row[name] for name in OwnershipInterval.__struct_fields__}) for row in of_page
+        ]
         for (platform, page_id), of_page in groupby(rows, key=itemgetter("platform", "page_id"))
     }
 
@@ -82,7 +84,7 @@ async def mark_refused(database: Database, event: TokenRefusedV1, *, now: dateti
         known = (await intervals(transaction, [page])).get(page, [])
         # What Postgres cannot hold (a NUL) is no part of a sentence.
         reason = event.reason.replace("\0", "")
-        change = refuse_token(known, version=event.version, reason=reason)
+        change = mark_token_refused(known, version=event.version, reason=reason)
         if change is None:
             return []
         await save(transaction, page, change, cause_id=event.id, now=now)
@@ -94,7 +96,7 @@ async def mark_refused(database: Database, event: TokenRefusedV1, *, now: dateti
 async def save(
     transaction: Connection,
     page: tuple[Platform, str],
-    ownership: Ownership,
+    ownership: OwnershipChange,
     *,
     cause_id: str,
     now: datetime,

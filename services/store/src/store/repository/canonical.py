@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from store.core.canonical import SECTIONS, StateHash
+from store.core.canonical import SECTIONS, StateHasher
 from store.repository.statements import Connection, Statement
 
 _PAGE = 1000
@@ -55,7 +55,7 @@ async def state_hash(connection: Connection, user_id: str, *, page: int = _PAGE)
     Read `page` facts at a time, in several statements: while somebody writes, only in a transaction with one snapshot
     is it the hash of a moment.
     """
-    found = StateHash()
+    found = StateHasher()
     for section in SECTIONS:
         async for fact in _facts(connection, user_id, section, page=page):
             found.add(section, fact)

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from store.core.annotations import NOTHING
+from store.core.annotations import NO_ANNOTATIONS
 from store.core.rows import Changes, ConversationRow, LogEntry, MessageRow
 from store.repository import ledger, receipts, said_writing
 from store.repository.statements import Connection, Statement
@@ -177,15 +177,15 @@ async def write(transaction: Connection, changes: Changes, *, now: datetime) -> 
     changed = [*changes.changed_messages, *(row for row in changes.new_messages if not row.is_plain)]
     if changed:
         await transaction.execute(_CHANGE_MESSAGES, _changed(changed))
-    if changes.waiting_profiles or changes.claimed_profiles:
+    if changes.pending_profiles or changes.claimed_profiles:
         await said_writing.write_profiles(transaction, changes)
-    if changes.waiting_annotations or changes.claimed_annotations:
+    if changes.pending_annotations or changes.claimed_annotations:
         await said_writing.write_annotations(transaction, changes, now=now)
     if changes.receipts:
         await receipts.keep(transaction, changes.receipts)
     if changes.links:
         await said_writing.write_links(transaction, changes.links)
-    await ledger.settle(transaction, changes.settled)
+    await ledger.settle(transaction, changes.resolved_items)
 
 
 async def write_log(transaction: Connection, entries: Sequence[LogEntry], *, now: datetime) -> None:
@@ -208,7 +208,9 @@ def _changed(rows: Sequence[MessageRow]) -> dict[str, list[Any]]:
         | _columns(rows, _changed_columns)
         | {
             "m_reactions": _column(_text(row.reactions) if row.reactions else None for row in rows),
-            "m_annotations": _column(None if row.annotations == NOTHING else _text(row.annotations) for row in rows),
+            "m_annotations": _column(
+                None if row.annotations == NO_ANNOTATIONS else _text(row.annotations) for row in rows
+            ),
         }
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from store.core.facts import Arrival, ItemPosition, RawFact, RecordFact
+from store.core.facts import ItemKey, RawFact, RecordFact, Update
 from store.core.ledger import ItemEntry, ItemOutcome
 from store.core.rows import ParticipantKey
 from store.repository.said_writing import participant_columns
@@ -48,99 +48,99 @@ _POSTPONE_LOOKUPS = Statement("""
 """)
 
 
-async def keep_items(transaction: Connection, arrivals: Sequence[Arrival]) -> dict[ItemPosition, ItemEntry]:
+async def keep_items(transaction: Connection, updates: Sequence[Update]) -> dict[ItemKey, ItemEntry]:
     """Keep records and items of no known type as they came; return what has become of each."""
-    kept: dict[ItemPosition, ItemEntry] = {}
-    records = [(arrival, arrival.record) for arrival in arrivals if arrival.record is not None]
+    kept: dict[ItemKey, ItemEntry] = {}
+    records = [(update, update.record) for update in updates if update.record is not None]
     if records:
         told = await _keep_records(transaction, records)
-        _note(kept, [(arrival, _record_key(arrival, record)) for arrival, record in records], told, "stored")
-    raws = [(arrival, arrival.raw) for arrival in arrivals if arrival.raw is not None]
+        _note(kept, [(update, _record_key(update, record)) for update, record in records], told, "stored")
+    raws = [(update, update.raw) for update in updates if update.raw is not None]
     if raws:
         told = await _keep_raw(transaction, raws)
-        _note(kept, [(arrival, (arrival.user_id, arrival.cause.id)) for arrival, _ in raws], told, "ignored")
+        _note(kept, [(update, (update.user_id, update.cause.id)) for update, _ in raws], told, "ignored")
     return kept
 
 
 def _note(
-    kept: dict[ItemPosition, ItemEntry],
-    arrivals: Iterable[tuple[Arrival, tuple[str, ...]]],
+    kept: dict[ItemKey, ItemEntry],
+    updates: Iterable[tuple[Update, tuple[str, ...]]],
     told: set[tuple[str, ...]],
     outcome: ItemOutcome,
 ) -> None:
     """Note what has become of each: the first of those that say the same told something, the others did not."""
-    for arrival, key in arrivals:
-        position = arrival.position
+    for update, key in updates:
+        position = update.item
         if position is None or position in kept:
             continue
         mine = outcome if key in told else "duplicate"
         told.discard(key)
-        kept[position] = ItemEntry(*position, arrival.platform, arrival.page_id, mine, arrival.kind)
+        kept[position] = ItemEntry(*position, update.platform, update.page_id, mine, update.kind)
 
 
-def _record_key(arrival: Arrival, record: RecordFact) -> tuple[str, ...]:
-    return (arrival.user_id, arrival.platform, arrival.page_id, record.kind, record.record_id)
+def _record_key(update: Update, record: RecordFact) -> tuple[str, ...]:
+    return (update.user_id, update.platform, update.page_id, record.kind, record.record_id)
 
 
-async def _keep_records(transaction: Connection, records: Sequence[tuple[Arrival, RecordFact]]) -> set[tuple[str, ...]]:
+async def _keep_records(transaction: Connection, records: Sequence[tuple[Update, RecordFact]]) -> set[tuple[str, ...]]:
     """Return the keys of those that told something."""
-    first: dict[tuple[str, ...], tuple[Arrival, RecordFact]] = {}
-    for arrival, record in records:
-        key = _record_key(arrival, record)
+    first: dict[tuple[str, ...], tuple[Update, RecordFact]] = {}
+    for update, record in records:
+        key = _record_key(update, record)
         known = first.get(key)
-        if known is None or _sighting(arrival, record) < _sighting(*known):
-            first[key] = (arrival, record)
+        if known is None or _sighting(update, record) < _sighting(*known):
+            first[key] = (update, record)
     kept = [first[key] for key in sorted(first)]
     rows = await transaction.execute(
         _RECORDS,
         {
-            "user_id": [arrival.user_id for arrival, _ in kept],
-            "platform": [arrival.platform for arrival, _ in kept],
-            "page_id": [arrival.page_id for arrival, _ in kept],
+            "user_id": [update.user_id for update, _ in kept],
+            "platform": [update.platform for update, _ in kept],
+            "page_id": [update.page_id for update, _ in kept],
             "kind": [record.kind for _, record in kept],
             "record_id": [record.record_id for _, record in kept],
-            "participant_id": [arrival.participant_id for arrival, _ in kept],
+            "participant_id": [update.participant_id for update, _ in kept],
             "actor_id": [record.actor_id for _, record in kept],
             "text": [record.text for _, record in kept],
             "body": [record.body for _, record in kept],
-            "occurred_at": [arrival.cause.occurred_at for arrival, _ in kept],
-            "received_at": [arrival.cause.received_at for arrival, _ in kept],
+            "occurred_at": [update.cause.occurred_at for update, _ in kept],
+            "received_at": [update.cause.received_at for update, _ in kept],
         },
     )
     return {tuple(row) for row in rows}
 
 
-def _sighting(arrival: Arrival, record: RecordFact) -> tuple[datetime, str]:
-    return (arrival.cause.occurred_at, record.body)
+def _sighting(update: Update, record: RecordFact) -> tuple[datetime, str]:
+    return (update.cause.occurred_at, record.body)
 
 
-async def _keep_raw(transaction: Connection, raws: Sequence[tuple[Arrival, RawFact]]) -> set[tuple[str, ...]]:
+async def _keep_raw(transaction: Connection, raws: Sequence[tuple[Update, RawFact]]) -> set[tuple[str, ...]]:
     """Return the keys of those that were not kept yet."""
-    by_key = {(arrival.user_id, arrival.cause.id): (arrival, raw) for arrival, raw in reversed(raws)}
+    by_key = {(update.user_id, update.cause.id): (update, raw) for update, raw in reversed(raws)}
     kept = [by_key[key] for key in sorted(by_key)]
     rows = await transaction.execute(
         _RAW_ITEMS,
         {
-            "user_id": [arrival.user_id for arrival, _ in kept],
-            "event_id": [arrival.cause.id for arrival, _ in kept],
-            "platform": [arrival.platform for arrival, _ in kept],
-            "page_id": [arrival.page_id for arrival, _ in kept],
-            "participant_id": [arrival.participant_id for arrival, _ in kept],
+            "user_id": [update.user_id for update, _ in kept],
+            "event_id": [update.cause.id for update, _ in kept],
+            "platform": [update.platform for update, _ in kept],
+            "page_id": [update.page_id for update, _ in kept],
+            "participant_id": [update.participant_id for update, _ in kept],
             "label": [raw.label for _, raw in kept],
             "body": [raw.body for _, raw in kept],
-            "occurred_at": [arrival.cause.occurred_at for arrival, _ in kept],
-            "received_at": [arrival.cause.received_at for arrival, _ in kept],
+            "occurred_at": [update.cause.occurred_at for update, _ in kept],
+            "received_at": [update.cause.received_at for update, _ in kept],
         },
     )
     return {tuple(row) for row in rows}
 
 
-async def end_lookups(transaction: Connection, arrivals: Sequence[Arrival]) -> None:
+async def end_lookups(transaction: Connection, updates: Sequence[Update]) -> None:
     """Delete the look-ups that have ended, and put off those that are to be made again; of several the last counts."""
     ended = {
-        ParticipantKey(a.user_id, a.platform, a.participant_id): (a.page_id, a.lookup_end.retry_at)
-        for a in arrivals
-        if a.lookup_end is not None and a.participant_id is not None
+        ParticipantKey(a.user_id, a.platform, a.participant_id): (a.page_id, a.lookup_result.retry_at)
+        for a in updates
+        if a.lookup_result is not None and a.participant_id is not None
     }
     over = sorted(key for key, (_, retry_at) in ended.items() if retry_at is None)
     again = sorted((key, page_id, retry_at) for key, (page_id, retry_at) in ended.items() if retry_at is not None)

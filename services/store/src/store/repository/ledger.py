@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from shared.contracts import WebhookSplitV1
-from store.core.facts import ItemPosition
+from store.core.facts import ItemKey
 from store.core.ledger import WAITING_FOR_PAGE, ItemEntry
 from store.repository.statements import Connection, Statement
 
@@ -91,9 +91,9 @@ def outcome_columns(entries: Collection[ItemEntry]) -> dict[str, object]:
     """Return the arguments of `WRITE_OUTCOMES`: of several outcomes of an item the first counts."""
     if not entries:
         return {name: [] for name in _OUTCOME_COLUMNS}
-    first: dict[ItemPosition, ItemEntry] = {}
+    first: dict[ItemKey, ItemEntry] = {}
     for entry in entries:
-        first.setdefault(entry.position, entry)
+        first.setdefault(entry.item, entry)
     columns = zip(*sorted(first.values()), strict=True)
     return {name: list(column) for name, column in zip(_OUTCOME_COLUMNS, columns, strict=True)}
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from store.core.ledger import AccountLedger, Tally, accounts_of, summed
+from store.core.ledger import AccountLedger, ItemCount, account_ledgers, sum_counts
 from store.repository.database import Database
 from store.repository.statements import Statement
 
@@ -98,15 +98,15 @@ async def ledger(database: Database, *, since: datetime | None = None) -> list[A
 
     Every webhook is summed up in one snapshot, so that the equation holds; two webhooks may be in different ones.
     """
-    tallies: list[Tally] = []
+    counts: list[ItemCount] = []
     after = _LONG_AGO if since is None else since - timedelta(microseconds=1)
     async with database.reading() as connection:
         while True:
             upto = await connection.scalar(_SLICE_ENDS, {"after": after, "limit": _WEBHOOKS_PER_SLICE})
             rows = await connection.execute(_TALLY, {"after": after, "upto": upto or _FAR_AHEAD})
-            tallies = summed([*tallies, *(Tally(*row) for row in rows)])
+            counts = sum_counts([*counts, *(ItemCount(*row) for row in rows)])
             if upto is None:
-                return accounts_of(tallies)
+                return account_ledgers(counts)
             after = upto
 
 

@@ -10,19 +10,19 @@ from datetime import datetime
 import msgspec
 
 from shared.contracts import Profile, conversation_id
-from store.core.facts import Arrival, NaturalKey
+from store.core.facts import MessageKey, Update
 from store.core.rows import (
     UNCOVERED,
     ConversationKey,
     ConversationRow,
     Coverage,
-    Loaded,
+    LoadedState,
     MessageOrder,
     MessageRow,
     ParticipantKey,
+    PendingAnnotations,
     Receipt,
     Thread,
-    Waiting,
 )
 from store.repository import message_rows, receipts
 from store.repository.statements import Connection, Statement
@@ -57,87 +57,87 @@ _NEWCOMERS = Statement("""
 """)
 
 
-async def load(transaction: Connection, arrivals: Sequence[Arrival], last_seqs: dict[str, int]) -> Loaded:
-    """Return what is stored of everything that `arrivals` touch. The counter rows must be locked."""
-    times = list({a.message.created_at for a in arrivals if a.message is not None})
-    conversations = await _conversations(transaction, set(_conversation_keys(arrivals)), times)
+async def load(transaction: Connection, updates: Sequence[Update], last_seqs: dict[str, int]) -> LoadedState:
+    """Return what is stored of everything that `updates` touch. The counter rows must be locked."""
+    times = list({a.message.created_at for a in updates if a.message is not None})
+    conversations = await _conversations(transaction, set(_conversation_keys(updates)), times)
     profiles, links = await _newcomers(
         transaction,
         {
             ParticipantKey(a.user_id, a.platform, a.participant_id)
-            for a in arrivals
+            for a in updates
             if a.participant_id is not None
             and a.conversation_id is not None
             and ConversationKey(a.user_id, a.conversation_id) not in conversations
         },
     )
-    messages, waiting = await message_rows.named(transaction, set(_message_keys(arrivals)))
+    messages, waiting = await message_rows.named(transaction, set(_message_keys(updates)))
     elsewhere = {ConversationKey(row.key.user_id, row.conversation_id) for row in messages.values()}
     if missing := elsewhere - conversations.keys():
         conversations |= await _conversations(transaction, missing, times)
-    told = list(_told(arrivals)) + list(_covering(arrivals, messages, waiting, conversations))
+    told = list(_told(updates)) + list(_covering(updates, messages, waiting, conversations))
     coverage = await receipts.coverage(
-        transaction, {(receipt.thread, receipt.upto) for receipt, _ in told} | set(_sent(arrivals))
+        transaction, {(receipt.thread, receipt.upto) for receipt, _ in told} | set(_sent(updates))
     )
     news = _widest((receipt, where) for receipt, where in told if _is_news(receipt, coverage))
-    return Loaded(
+    return LoadedState(
         last_seqs=last_seqs,
         messages=await receipts.affected(transaction, news) | messages,
         conversations=conversations,
-        waiting_profiles=profiles,
+        pending_profiles=profiles,
         links=links,
-        waiting_annotations=waiting,
+        pending_annotations=waiting,
         coverage=coverage,
     )
 
 
-def _conversation_keys(arrivals: Sequence[Arrival]) -> Iterator[ConversationKey]:
+def _conversation_keys(updates: Sequence[Update]) -> Iterator[ConversationKey]:
     """Return which conversations may change; those of the participants' other ids are told of a new link."""
-    for arrival in arrivals:
-        if arrival.conversation_id is not None:
-            yield ConversationKey(arrival.user_id, arrival.conversation_id)
-        for alias in arrival.aliases:
-            yield ConversationKey(arrival.user_id, conversation_id(arrival.platform, arrival.user_id, alias))
+    for update in updates:
+        if update.conversation_id is not None:
+            yield ConversationKey(update.user_id, update.conversation_id)
+        for alias in update.aliases:
+            yield ConversationKey(update.user_id, conversation_id(update.platform, update.user_id, alias))
 
 
-def _message_keys(arrivals: Sequence[Arrival]) -> Iterator[NaturalKey]:
-    for arrival in arrivals:
-        if arrival.message is not None:
-            yield arrival.message.key
-        for said in arrival.about:
+def _message_keys(updates: Sequence[Update]) -> Iterator[MessageKey]:
+    for update in updates:
+        if update.message is not None:
+            yield update.message.key
+        for said in update.annotations:
             yield said.key
 
 
-def _sent(arrivals: Sequence[Arrival]) -> Iterator[tuple[Thread, datetime]]:
+def _sent(updates: Sequence[Update]) -> Iterator[tuple[Thread, datetime]]:
     """Return when what is described as written by the business went out, and where: receipts may be there already."""
-    for arrival in arrivals:
-        message = arrival.message
-        if message is not None and message.direction == "outgoing" and arrival.participant_id is not None:
-            yield _thread_of(arrival, arrival.participant_id), message.created_at
+    for update in updates:
+        message = update.message
+        if message is not None and message.direction == "outgoing" and update.participant_id is not None:
+            yield _thread_of(update, update.participant_id), message.created_at
 
 
-def _told(arrivals: Sequence[Arrival]) -> Iterator[tuple[Receipt, str]]:
+def _told(updates: Sequence[Update]) -> Iterator[tuple[Receipt, str]]:
     """Return the receipts up to a time that came, each with the id of its conversation."""
-    for arrival in arrivals:
-        mark = arrival.watermark
-        if mark is not None and arrival.participant_id is not None and arrival.conversation_id is not None:
-            thread = _thread_of(arrival, arrival.participant_id)
-            yield Receipt(thread, mark.status, mark.upto, mark.at), arrival.conversation_id
+    for update in updates:
+        mark = update.watermark
+        if mark is not None and update.participant_id is not None and update.conversation_id is not None:
+            thread = _thread_of(update, update.participant_id)
+            yield Receipt(thread, mark.status, mark.upto, mark.at), update.conversation_id
 
 
 def _covering(
-    arrivals: Sequence[Arrival],
-    messages: Mapping[NaturalKey, MessageRow],
-    waiting: Mapping[NaturalKey, Waiting],
+    updates: Sequence[Update],
+    messages: Mapping[MessageKey, MessageRow],
+    waiting: Mapping[MessageKey, PendingAnnotations],
     conversations: Mapping[ConversationKey, ConversationRow],
 ) -> Iterator[tuple[Receipt, str]]:
     """Return the receipts that reads of single messages may come to: one for every time such a message may get."""
     said = itertools.chain(
-        (said for arrival in arrivals for said in arrival.about),
+        (said for update in updates for said in update.annotations),
         ((key, row.annotations) for key, row in messages.items()),
         ((key, kept.annotations) for key, kept in waiting.items()),
     )
-    ats: dict[NaturalKey, set[datetime]] = {}
+    ats: dict[MessageKey, set[datetime]] = {}
     for key, annotations in said:
         if annotations.read_covering_at is not None:
             ats.setdefault(key, set()).add(annotations.read_covering_at)
@@ -149,22 +149,22 @@ def _covering(
         thread = Thread(key.user_id, key.platform, key.page_id, conversation.participant_id)
         for at in ats[key] if row.direction == "outgoing" else ():
             yield Receipt(thread, "read", row.created_at, at), row.conversation_id
-    for arrival in arrivals:
-        message = arrival.message
+    for update in updates:
+        message = update.message
         if message is None or message.direction == "incoming":
             continue
-        if arrival.participant_id is not None and arrival.conversation_id is not None:
-            thread = _thread_of(arrival, arrival.participant_id)
+        if update.participant_id is not None and update.conversation_id is not None:
+            thread = _thread_of(update, update.participant_id)
             for at in ats.get(message.key, ()):
-                yield Receipt(thread, "read", message.created_at, at), arrival.conversation_id
+                yield Receipt(thread, "read", message.created_at, at), update.conversation_id
 
 
-def _thread_of(arrival: Arrival, participant_id: str) -> Thread:
-    return Thread(arrival.user_id, arrival.platform, arrival.page_id, participant_id)
+def _thread_of(update: Update, participant_id: str) -> Thread:
+    return Thread(update.user_id, update.platform, update.page_id, participant_id)
 
 
 def _is_news(receipt: Receipt, coverage: Mapping[tuple[Thread, datetime], Coverage]) -> bool:
-    known_at = coverage.get((receipt.thread, receipt.upto), UNCOVERED).of(receipt.status)
+    known_at = coverage.get((receipt.thread, receipt.upto), UNCOVERED).time_of(receipt.status)
     return known_at is None or known_at > receipt.at
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from shared.contracts.inbox import Conversation, Message
-from store.core.publish_watermarks import Range
+from store.core.publish_watermarks import SeqRange
 from store.repository.database import Database
 from store.repository.inbox import lock_inboxes
 from store.repository.rendering import (
@@ -108,14 +108,14 @@ _PRUNE = Statement("""
 """)
 
 
-class Top(NamedTuple):
+class LogBounds(NamedTuple):
     """Where a user's log ends, and after which number it begins."""
 
     last_seq: int
     floor_seq: int
 
 
-async def frames(connection: Connection, ranges: Sequence[Range], *, per_range: int) -> list[LogRow]:
+async def frames(connection: Connection, ranges: Sequence[SeqRange], *, per_range: int) -> list[LogRow]:
     """Return the changes of `ranges`, at most `per_range` of each, rendered in one query, by user and number."""
     if not ranges:
         return []
@@ -167,13 +167,13 @@ def _last_message(
     return message_of(lm, participant=c, account_name=account_name) if lm[0] is not None else None
 
 
-async def tops(connection: Connection, user_ids: Iterable[str]) -> dict[str, Top]:
+async def tops(connection: Connection, user_ids: Iterable[str]) -> dict[str, LogBounds]:
     """Return the tops of those users who have an inbox."""
     rows = await connection.execute(_TOPS, {"user_ids": list(user_ids)})
-    return {user_id: Top(last_seq, floor_seq) for user_id, last_seq, floor_seq in rows}
+    return {user_id: LogBounds(last_seq, floor_seq) for user_id, last_seq, floor_seq in rows}
 
 
-async def mark_published(database: Database, ranges: Sequence[Range]) -> Mapping[str, int]:
+async def mark_published(database: Database, ranges: Sequence[SeqRange]) -> Mapping[str, int]:
     """Note what has been published, where it connects to what was noted before; return where the users stand now."""
     user_ids = sorted({published.user_id for published in ranges})
     async with database.transaction() as transaction:
@@ -197,7 +197,7 @@ async def unpublished(
     user_ids: Sequence[str] | None,
     except_users: Sequence[str] = (),
     limit: int,
-) -> list[Range]:
+) -> list[SeqRange]:
     """Return what was committed by `before` and is not known to be published, of at most `limit` users.
 
     Only of `user_ids`, where they are given; never of those in `except_users`.
@@ -207,7 +207,7 @@ async def unpublished(
         rows = await connection.execute(
             _UNPUBLISHED, {"before": before, "user_ids": wanted, "except_users": list(except_users), "limit": limit}
         )
-        return [Range(user_id, first, last) for user_id, first, last in rows]
+        return [SeqRange(user_id, first, last) for user_id, first, last in rows]
 
 
 async def prune(database: Database, *, before: datetime, limit: int) -> int:

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 
 from shared.contracts.inbox import Attachment, Reaction, Referral, ReplyTo
-from store.core.annotations import NOTHING, Annotations
-from store.core.facts import ItemPosition, NaturalKey, description_digest
-from store.core.rows import UNCOVERED, Coverage, MessageRow, Waiting
+from store.core.annotations import NO_ANNOTATIONS, Annotations
+from store.core.facts import ItemKey, MessageKey, description_digest
+from store.core.rows import UNCOVERED, Coverage, MessageRow, PendingAnnotations
 from store.repository.statements import Connection, Statement
 
 _attachments = msgspec.json.Decoder(tuple[Attachment, ...])
@@ -41,8 +41,8 @@ _NAMED = Statement(f"""
 
 
 async def named(
-    transaction: Connection, keys: Collection[NaturalKey]
-) -> tuple[dict[NaturalKey, MessageRow], dict[NaturalKey, Waiting]]:
+    transaction: Connection, keys: Collection[MessageKey]
+) -> tuple[dict[MessageKey, MessageRow], dict[MessageKey, PendingAnnotations]]:
     """Return those of the messages that are there, and what waits for those that are not."""
     if not keys:
         return {}, {}
@@ -50,15 +50,15 @@ async def named(
     rows = await transaction.execute(
         _NAMED, {"user_ids": users, "platforms": platforms, "page_ids": pages, "kinds": kinds, "message_ids": ids}
     )
-    messages: dict[NaturalKey, MessageRow] = {}
-    waiting: dict[NaturalKey, Waiting] = {}
+    messages: dict[MessageKey, MessageRow] = {}
+    waiting: dict[MessageKey, PendingAnnotations] = {}
     for *columns, items in rows:
         if columns[5] is not None:
             row = message_row(columns)
             messages[row.key] = row
         else:
-            key = NaturalKey(*columns[:5])
-            waiting[key] = Waiting(_annotations.decode(columns[-1]), tuple(map(position_of, items)))
+            key = MessageKey(*columns[:5])
+            waiting[key] = PendingAnnotations(_annotations.decode(columns[-1]), tuple(map(position_of, items)))
     return messages, waiting
 
 
@@ -70,7 +70,7 @@ def message_row(columns: Iterable[Any]) -> MessageRow:
     status, attachments, reply_to, payload, referral, sent_via, error, reactions, *rest = rest
     edited_at, deleted_at, delivered_at, read_at, digest, annotations = rest
     row = MessageRow(
-        key=NaturalKey(user, platform, page, kind, message),
+        key=MessageKey(user, platform, page, kind, message),
         id=row_id,
         seq=seq,
         conversation_id=conversation,
@@ -91,7 +91,7 @@ def message_row(columns: Iterable[Any]) -> MessageRow:
         deleted_at=deleted_at,
         delivered_at=delivered_at,
         read_at=read_at,
-        annotations=NOTHING if annotations is None else _annotations.decode(annotations),
+        annotations=NO_ANNOTATIONS if annotations is None else _annotations.decode(annotations),
         coverage=UNCOVERED if delivered_at is None else Coverage(delivered_at, read_at),
     )
     return row if digest is not None else _with_digest(row)
@@ -112,12 +112,12 @@ def _with_digest(row: MessageRow) -> MessageRow:
     return msgspec.structs.replace(row, digest=digest)
 
 
-def position_of(item: str) -> ItemPosition:
+def position_of(item: str) -> ItemKey:
     """Return the position that `item_of` wrote."""
     webhook_id, _, index = item.rpartition(":")
-    return ItemPosition(webhook_id, int(index))
+    return ItemKey(webhook_id, int(index))
 
 
-def item_of(position: ItemPosition) -> str:
+def item_of(position: ItemKey) -> str:
     """Return how `waiting_annotations.items` names an item."""
     return f"{position.webhook_id}:{position.item_index}"

@@ -17,7 +17,7 @@ from shared.contracts import (
 )
 from shared.errors import MalformedEvent
 from store.core.cursors import ParkedPosition
-from store.core.facts import ItemPosition
+from store.core.facts import ItemKey
 from store.core.ledger import REPLAYED, ItemEntry
 from store.repository import ledger
 from store.repository.database import Database
@@ -121,14 +121,11 @@ async def park(transaction: Connection, events: Sequence[ItemParkedV1], *, now: 
         await ledger.park_webhooks(transaction, whole)
     if any(place.entry is not None for _, place in placed):
         rows = await transaction.execute(_KEPT, {"ids": [event.id for event, _ in placed]})
-        kept = {row["id"]: ItemPosition(row["webhook_id"], row["item_index"]) for row in rows}
+        kept = {row["id"]: ItemKey(row["webhook_id"], row["item_index"]) for row in rows}
         entries = [(event.id, place.entry) for event, place in placed if place.entry is not None]
         await ledger.write_outcomes(
             transaction,
-            [
-                entry if kept[row_id] == entry.position else entry._replace(outcome="duplicate")
-                for row_id, entry in entries
-            ],
+            [entry if kept[row_id] == entry.item else entry._replace(outcome="duplicate") for row_id, entry in entries],
             now=now,
         )
 
@@ -187,9 +184,9 @@ async def mark_replayed(database: Database, ids: Sequence[str], *, now: datetime
         for row in await transaction.execute(_REPLAYED, {"ids": sorted(ids), "now": now}):
             place = _place_of_row(row)
             if place.entry is not None and place.is_renamed:
-                await ledger.replace(transaction, place.entry.position, old=("parked", ""), new=("ignored", REPLAYED))
+                await ledger.replace(transaction, place.entry.item, old=("parked", ""), new=("ignored", REPLAYED))
             elif place.entry is not None:
-                await ledger.send_on(transaction, [place.entry.position], now=now)
+                await ledger.send_on(transaction, [place.entry.item], now=now)
             elif place.webhook_id is not None:
                 await ledger.unpark_webhook(transaction, place.webhook_id, now=now)
 
@@ -200,7 +197,7 @@ async def unmark_replayed(database: Database, item_id: str, *, marked_at: dateti
         for row in await transaction.execute(_NOT_REPLAYED, {"id": item_id, "marked_at": marked_at}):
             place = _place_of_row(row)
             if place.entry is not None and place.is_renamed:
-                await ledger.replace(transaction, place.entry.position, old=("ignored", REPLAYED), new=("parked", ""))
+                await ledger.replace(transaction, place.entry.item, old=("ignored", REPLAYED), new=("parked", ""))
             elif place.entry is not None:
                 await ledger.write_outcomes(transaction, [place.entry], now=marked_at)
             elif place.webhook_id is not None:

@@ -9,7 +9,7 @@ import msgspec
 from shared.contracts import Platform
 from shared.contracts.inbox import Account, Attachment, Conversation, Message, Record
 from store.core.cursors import AccountPosition, ConversationPosition, MessagePosition, RecordPosition
-from store.core.entity_tags import rendering_of
+from store.core.entity_tags import rendering_version
 from store.repository.log import conversation_with
 from store.repository.rendering import (
     CONVERSATION_WIDTH,
@@ -94,7 +94,7 @@ def conversations_rendering() -> str:
     incoming = (*described, *said, *rest)
     outgoing = tuple("outgoing" if value == "incoming" else value for value in incoming)
     shown = [conversation_with(conversation, message, "account name") for message in (incoming, outgoing)]
-    return rendering_of(Conversation, _CONVERSATIONS, msgspec.json.encode(shown))
+    return rendering_version(Conversation, _CONVERSATIONS, msgspec.json.encode(shown))
 
 
 @cache

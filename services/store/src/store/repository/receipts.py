@@ -7,7 +7,7 @@ that covers a moment is that with the least watermark from there on, and one pro
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from store.core.facts import NaturalKey
+from store.core.facts import MessageKey
 from store.core.rows import Coverage, MessageRow, Receipt, Thread
 from store.repository.message_rows import COLUMNS, message_row
 from store.repository.statements import Connection, Statement
@@ -89,7 +89,7 @@ async def coverage(
     }
 
 
-async def affected(transaction: Connection, receipts: Iterable[tuple[Receipt, str]]) -> dict[NaturalKey, MessageRow]:
+async def affected(transaction: Connection, receipts: Iterable[tuple[Receipt, str]]) -> dict[MessageKey, MessageRow]:
     """Return the messages that look different with `receipts`, each with the id of its conversation."""
     wanted = list(receipts)
     if not wanted:

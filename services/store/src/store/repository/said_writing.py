@@ -6,8 +6,8 @@ from datetime import datetime
 import msgspec
 
 from shared.contracts import Profile
-from store.core.facts import NaturalKey
-from store.core.rows import Changes, ParticipantKey, Waiting
+from store.core.facts import MessageKey
+from store.core.rows import Changes, ParticipantKey, PendingAnnotations
 from store.repository.message_rows import item_of
 from store.repository.statements import Connection, Statement
 
@@ -54,16 +54,16 @@ _LINK = Statement("""
 
 async def write_profiles(transaction: Connection, changes: Changes) -> None:
     """Keep profiles until their conversation comes, and let go of those whose conversation is there."""
-    if changes.waiting_profiles:
-        await _keep_profiles(transaction, changes.waiting_profiles)
+    if changes.pending_profiles:
+        await _keep_profiles(transaction, changes.pending_profiles)
     if changes.claimed_profiles:
         await transaction.execute(_CLAIM_PROFILES, participant_columns(changes.claimed_profiles))
 
 
 async def write_annotations(transaction: Connection, changes: Changes, *, now: datetime) -> None:
     """Keep what was said about messages until they come, and let go of what was said about those that are there."""
-    if changes.waiting_annotations:
-        await _keep_annotations(transaction, changes.waiting_annotations, now=now)
+    if changes.pending_annotations:
+        await _keep_annotations(transaction, changes.pending_annotations, now=now)
     if changes.claimed_annotations:
         await transaction.execute(_CLAIM_ANNOTATIONS, _messages(changes.claimed_annotations))
 
@@ -84,7 +84,7 @@ def participant_columns(keys: Collection[ParticipantKey]) -> dict[str, list[str]
     }
 
 
-def _messages(keys: Collection[NaturalKey]) -> dict[str, list[str]]:
+def _messages(keys: Collection[MessageKey]) -> dict[str, list[str]]:
     return {
         "user_id": [key.user_id for key in keys],
         "platform": [key.platform for key in keys],
@@ -93,7 +93,9 @@ def _messages(keys: Collection[NaturalKey]) -> dict[str, list[str]]:
     }
 
 
-async def _keep_annotations(transaction: Connection, waiting: Mapping[NaturalKey, Waiting], *, now: datetime) -> None:
+async def _keep_annotations(
+    transaction: Connection, waiting: Mapping[MessageKey, PendingAnnotations], *, now: datetime
+) -> None:
     kept = waiting.values()
     await transaction.execute(
         _KEEP_ANNOTATIONS,

@@ -111,7 +111,7 @@ _PEOPLE_WHOLE = Statement(
 )
 
 
-class Reach(NamedTuple):
+class IndexProgress(NamedTuple):
     """Where a user's log ends, and up to where the search knows it."""
 
     last_seq: int
@@ -125,11 +125,11 @@ class FoundMessages(NamedTuple):
     before: int | None
 
 
-async def prepare(transaction: Connection, user_id: str) -> Reach:
+async def prepare(transaction: Connection, user_id: str) -> IndexProgress:
     """Make the transaction ready for the statements below, and return how far the search reaches."""
     await transaction.execute(_ALLOW_BITMAPS)
     rows = await transaction.execute(_REACH, {"user_id": user_id})
-    return Reach(**rows[0]) if rows else Reach(0, 0)
+    return IndexProgress(**rows[0]) if rows else IndexProgress(0, 0)
 
 
 async def message_ids(
@@ -222,11 +222,11 @@ async def people(transaction: Connection, user_id: str, conversation_ids: Sequen
 
 
 def _arguments(user_id: str, query: Query, tier: Tier, platform: Platform | None) -> dict[str, object]:
-    beside = [] if platform is None else [platform_term(platform)]
+    also = [] if platform is None else [platform_term(platform)]
     return {
         "user_id": user_id,
         "user_key": user_key(user_id),
-        "condition": query.condition(tier, beside=beside),
+        "condition": query.condition(tier, also=also),
         "needles": query.phrases(tier),
         "unless": query.needles("whole") if tier == "prefix" else [],
     }

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from shared.contracts.inbox import Attachment
-from store.core.search.documents import document, message_key, message_text, person_text, user_key
+from store.core.search.documents import message_key, message_text, person_text, search_document, user_key
 from store.repository.database import Database
 from store.repository.statements import Connection, Statement
 
@@ -242,7 +242,7 @@ async def _messages(
         if characters > _CHARACTERS_PER_TURN:
             characters = 0
             await asyncio.sleep(0)
-        terms = document(platform, text) if text else None
+        terms = search_document(platform, text) if text else None
         if terms is None and known is not None:
             gone.append((user_id, message_id))
         elif terms is not None and terms != known:
@@ -254,7 +254,7 @@ async def _people(transaction: Connection, keys: Sequence[tuple[str, str]]) -> l
     found = []
     for row in await _by_key(transaction, _PEOPLE, keys, "conversation_ids"):
         user_id, conversation_id, platform, name, username, participant_id, aliases, known = row
-        terms = document(platform, person_text(name, username, participant_id, aliases))
+        terms = search_document(platform, person_text(name, username, participant_id, aliases))
         if terms != known:
             found.append((user_id, conversation_id, terms))
     return found

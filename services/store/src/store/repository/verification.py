@@ -6,7 +6,7 @@ from functools import partial
 from typing import TypeVar
 
 from shared.errors import DependencyUnavailable
-from store.core.state_hashes import Total, TotalState, UserState
+from store.core.state_hashes import TotalHasher, TotalState, UserState
 from store.repository.canonical import state_hash
 from store.repository.database import Database
 from store.repository.statements import Statement
@@ -46,7 +46,7 @@ async def states(database: Database, *, user_id: str | None = None) -> AsyncIter
     Raises:
         DependencyUnavailable: it stays away.
     """
-    total = Total()
+    total = TotalHasher()
     nothing = (await _patiently(partial(_state, database, _NOBODY))).hash
     wanted = user_id or await _patiently(partial(_next_user, database, _NOBODY))
     while wanted is not None:

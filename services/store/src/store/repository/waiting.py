@@ -6,8 +6,8 @@ from datetime import datetime
 import asyncpg
 
 from shared.contracts import WebhookReleasedV1, WebhookUnclaimedV1, derive_id
-from store.core.accounts import Interval
-from store.core.facts import ItemPosition
+from store.core.accounts import OwnershipInterval
+from store.core.facts import ItemKey
 from store.core.ledger import EXPIRED, OVER_LIMIT, WAITING_FOR_PAGE, ItemEntry
 from store.repository import ledger
 from store.repository.accounts import PageKey
@@ -71,7 +71,7 @@ _COUNT = Statement("SELECT count(*) FROM (SELECT 1 FROM waiting_webhooks LIMIT C
 async def keep(
     transaction: Connection,
     events: Sequence[WebhookUnclaimedV1],
-    owners: Mapping[str, Interval],
+    owners: Mapping[str, OwnershipInterval],
     versions: Mapping[PageKey, int],
     *,
     now: datetime,
@@ -85,12 +85,12 @@ async def keep(
     once = list({event.id: event for event in reversed(events)}.values())
     await transaction.execute(_KEEP, _columns(once, owners, versions) | {"now": now})
     rows = await transaction.execute(_KEPT, {"ids": [event.id for event in once]})
-    kept = {row["id"]: ItemPosition(row["webhook_id"], row["item_index"]) for row in rows}
+    kept = {row["id"]: ItemKey(row["webhook_id"], row["item_index"]) for row in rows}
     entries = [(event.id, _entry(event)) for event in events]
     await ledger.write_outcomes(
         transaction,
         [
-            entry if kept[row_id] == entry.position else entry._replace(outcome="duplicate", kind="")
+            entry if kept[row_id] == entry.item else entry._replace(outcome="duplicate", kind="")
             for row_id, entry in entries
         ],
         now=now,
@@ -102,7 +102,7 @@ def _entry(event: WebhookUnclaimedV1) -> ItemEntry:
 
 
 def _columns(
-    events: Sequence[WebhookUnclaimedV1], owners: Mapping[str, Interval], versions: Mapping[PageKey, int]
+    events: Sequence[WebhookUnclaimedV1], owners: Mapping[str, OwnershipInterval], versions: Mapping[PageKey, int]
 ) -> dict[str, object]:
     return {
         "ids": [event.id for event in events],
@@ -125,7 +125,7 @@ async def cap(transaction: Connection, page: PageKey, *, limit: int) -> int:
     """Drop the page's oldest items beyond `limit`; return how many."""
     platform, page_id = page
     rows = await transaction.execute(_CAP, {"platform": platform, "page_id": page_id, "limit": limit})
-    await ledger.stop_waiting(transaction, [ItemPosition(**row) for row in rows], kind=OVER_LIMIT)
+    await ledger.stop_waiting(transaction, [ItemKey(**row) for row in rows], kind=OVER_LIMIT)
     return len(rows)
 
 
@@ -166,7 +166,7 @@ async def delete(database: Database, row_ids: Sequence[str], *, leased_until: da
     """Forget items that have been published under this lease; return how many. One that came back meanwhile stays."""
     async with database.transaction() as transaction:
         rows = await transaction.execute(_DELETE, {"ids": list(row_ids), "leased_until": leased_until})
-        await ledger.send_on(transaction, [ItemPosition(**row) for row in rows], now=now)
+        await ledger.send_on(transaction, [ItemKey(**row) for row in rows], now=now)
         return len(rows)
 
 
@@ -174,7 +174,7 @@ async def expire(database: Database, *, before: datetime, limit: int) -> int:
     """Drop at most `limit` items that came before then; return how many."""
     async with database.transaction() as transaction:
         rows = await transaction.execute(_EXPIRE, {"before": before, "limit": limit})
-        await ledger.stop_waiting(transaction, [ItemPosition(**row) for row in rows], kind=EXPIRED)
+        await ledger.stop_waiting(transaction, [ItemKey(**row) for row in rows], kind=EXPIRED)
         return len(rows)
 
 

@@ -13,8 +13,8 @@ from shared.contracts import Platform
 from shared.contracts.inbox import Account
 from shared.http.problems import ProblemRaised
 from shared.security.user_tokens import mint
-from store.core.accounts import Interval
-from store.core.cursors import AccountPosition, CursorSeal
+from store.core.accounts import OwnershipInterval
+from store.core.cursors import AccountPosition, CursorSigner
 from store.repository import accounts, reading
 from store.repository.database import Database
 from store.routes.access import Access
@@ -35,7 +35,7 @@ PageId = Annotated[
 ]
 
 
-def accounts_router(database: Database, service: AccountService, access: Access, seal: CursorSeal) -> APIRouter:
+def accounts_router(database: Database, service: AccountService, access: Access, signer: CursorSigner) -> APIRouter:
     """Return the routes that connect, list and disconnect pages; a user may list what is connected to them."""
     router = APIRouter(prefix="/api", tags=["accounts"])
     admin = [Depends(access.admin)]
@@ -69,7 +69,7 @@ def accounts_router(database: Database, service: AccountService, access: Access,
     ) -> Response:
         """List the pages that are connected at present: a user's own, or with an admin token everybody's."""
         page = PageRequest(
-            seal,
+            signer,
             AccountPosition,
             path="/api/accounts",
             parameters={"user_id": user_id},
@@ -133,7 +133,7 @@ def tokens_router(
     return router
 
 
-def _account(platform: Platform, page_id: str, interval: Interval) -> Account:
+def _account(platform: Platform, page_id: str, interval: OwnershipInterval) -> Account:
     return Account(
         platform=platform,
         page_id=page_id,

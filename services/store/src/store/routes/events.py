@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from shared.http.problems import ProblemRaised
-from store.core.publish_watermarks import Range
+from store.core.publish_watermarks import SeqRange
 from store.repository import log as inbox_log
 from store.repository.database import Database
 from store.routes.access import Access
@@ -42,7 +42,7 @@ def events_router(database: Database, access: Access) -> APIRouter:
             if after < top.floor_seq:
                 detail = f"It holds what came after {top.floor_seq}: reload the lists, then go on from their Inbox-Seq."
                 raise ProblemRaised("events-gone", detail, headers=headers)
-            wanted = [Range(user_id, after + 1, top.last_seq)] if after < top.last_seq else []
+            wanted = [SeqRange(user_id, after + 1, top.last_seq)] if after < top.last_seq else []
             rows = await inbox_log.frames(connection, wanted, per_range=limit)
         if rows and rows[-1].seq < top.last_seq:
             headers |= next_link("/api/events", {"after": rows[-1].seq, "limit": limit})

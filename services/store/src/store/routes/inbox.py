@@ -8,8 +8,8 @@ from starlette.responses import Response
 from shared.contracts import Platform
 from shared.contracts.inbox import Conversation
 from shared.http.problems import ProblemRaised
-from store.core.cursors import ConversationPosition, CursorSeal, MessagePosition
-from store.core.entity_tags import entity_tag, names
+from store.core.cursors import ConversationPosition, CursorSigner, MessagePosition
+from store.core.entity_tags import entity_tag, matches
 from store.repository import reading
 from store.repository.database import Database
 from store.routes.access import Access
@@ -37,7 +37,7 @@ async def conversation_response(database: Database, user_id: str, conversation_i
     return json_response(found, headers=headers)
 
 
-def inbox_router(database: Database, access: Access, seal: CursorSeal, *, rendering: str) -> APIRouter:
+def inbox_router(database: Database, access: Access, signer: CursorSigner, *, rendering: str) -> APIRouter:
     """Return the routes that read an inbox; `rendering` names the way in which they show conversations."""
     router = APIRouter(prefix="/api", tags=["inbox"])
     reader = Depends(access.reader)
@@ -65,7 +65,7 @@ def inbox_router(database: Database, access: Access, seal: CursorSeal, *, render
         """List the user's conversations, newest first. With `If-None-Match` an unchanged list is not sent again."""
         bound_to = (user_id, "conversations", platform or "", str(unread))
         page = PageRequest(
-            seal,
+            signer,
             ConversationPosition,
             path="/api/conversations",
             parameters={"platform": platform, "unread": "true" if unread else None},
@@ -76,10 +76,10 @@ def inbox_router(database: Database, access: Access, seal: CursorSeal, *, render
         epoch = await database.epoch()
         async with database.reading() as connection:
             top, headers = await inbox_headers(connection, user_id, epoch)
-            headers["ETag"] = entity_tag(rendering, seal.name, bound_to, limit, cursor, epoch, top.last_seq)
+            headers["ETag"] = entity_tag(rendering, signer.key_id, bound_to, limit, cursor, epoch, top.last_seq)
             headers["Cache-Control"] = "private, no-cache"
             headers["Vary"] = "Authorization"
-            if names(if_none_match, headers["ETag"]):
+            if matches(if_none_match, headers["ETag"]):
                 return Response(status_code=304, headers=headers)
             found = await reading.conversations(
                 connection, user_id, platform=platform, unread_only=unread, after=page.after, limit=page.fetch_limit
@@ -114,7 +114,7 @@ def inbox_router(database: Database, access: Access, seal: CursorSeal, *, render
     ) -> Response:
         """List the messages of one conversation, newest first."""
         page = PageRequest(
-            seal,
+            signer,
             MessagePosition,
             path=f"/api/conversations/{conversation_id}/messages",
             parameters={},

@@ -3,10 +3,10 @@
 from store.repository import log as inbox_log
 from store.repository.statements import Connection
 
-_NO_LOG = inbox_log.Top(0, 0)
+_NO_LOG = inbox_log.LogBounds(0, 0)
 
 
-async def inbox_headers(connection: Connection, user_id: str, epoch: str) -> tuple[inbox_log.Top, dict[str, str]]:
+async def inbox_headers(connection: Connection, user_id: str, epoch: str) -> tuple[inbox_log.LogBounds, dict[str, str]]:
     """Return where the user's log ends, and the headers that say so.
 
     Call it before the rows are read, which may then be newer than the headers say, but never older. The epoch is an

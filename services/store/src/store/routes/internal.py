@@ -34,8 +34,8 @@ from shared.contracts.internal import (
 )
 from shared.http.problems import ProblemRaised
 from shared.security.bearer import bearer_token, is_one_of
-from store.core.accounts import Interval, page_version
-from store.core.publish_watermarks import Range
+from store.core.accounts import OwnershipInterval, page_version
+from store.core.publish_watermarks import SeqRange
 from store.repository import accounts, reading, records
 from store.repository import log as inbox_log
 from store.repository.database import Database
@@ -56,7 +56,7 @@ MAX_ATTACHMENTS = 1_000
 """Of a message: far more than the enricher lets through."""
 _FRAMES_PER_ANSWER = 20_000
 """Over all positions: who is cut short asks again from where the answer ended."""
-_NOBODY = inbox_log.Top(0, 0)
+_NOBODY = inbox_log.LogBounds(0, 0)
 
 QueryT = TypeVar("QueryT", bound=msgspec.Struct)
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -115,7 +115,7 @@ class InternalApi:
         async with self._database.reading() as connection:
             tops = await inbox_log.tops(connection, {wanted.user_id for wanted in query.positions})
             ranges = [
-                Range(wanted.user_id, wanted.after + 1, top.last_seq)
+                SeqRange(wanted.user_id, wanted.after + 1, top.last_seq)
                 for wanted in query.positions
                 if (top := tops.get(wanted.user_id, _NOBODY)).floor_seq <= wanted.after < top.last_seq
             ]
@@ -179,7 +179,7 @@ class InternalApi:
         return json_response(ReadResponse(seq=marked.read_seq))
 
 
-def _owner(interval: Interval) -> Owner:
+def _owner(interval: OwnershipInterval) -> Owner:
     return Owner(
         user_id=interval.user_id,
         owned_from=interval.owned_from,
@@ -189,7 +189,7 @@ def _owner(interval: Interval) -> Owner:
     )
 
 
-def _user_log(user_id: str, after: int, top: inbox_log.Top, rows: Sequence[LogRow], limit: int) -> UserLog:
+def _user_log(user_id: str, after: int, top: inbox_log.LogBounds, rows: Sequence[LogRow], limit: int) -> UserLog:
     """Return a user's part of the answer. The same user may be asked for twice, from different positions."""
     mine = [row for row in rows if row.seq > after]
     seen: dict[int, LogRow] = {row.seq: row for row in mine}

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import msgspec
 from fastapi import Query
 
-from store.core.cursors import CursorSeal
+from store.core.cursors import CursorSigner
 
 Limit = Annotated[int, Query(ge=1, le=200, description="Maximum number of entries in a response.")]
 SearchLimit = Annotated[int, Query(ge=1, le=100, description="Maximum number of entries in a response.")]
@@ -41,7 +41,7 @@ class PageRequest(Generic[PositionT]):
 
     def __init__(
         self,
-        seal: CursorSeal,
+        signer: CursorSigner,
         position_type: type[PositionT],
         *,
         path: str,
@@ -50,12 +50,12 @@ class PageRequest(Generic[PositionT]):
         limit: int,
         cursor: str | None,
     ) -> None:
-        self._seal = seal
+        self._signer = signer
         self._path = path
         self._parameters = parameters
         self._bound_to = bound_to
         self.limit = limit
-        self.after = None if cursor is None else seal.read(cursor, position_type, bound_to=bound_to)
+        self.after = None if cursor is None else signer.decode(cursor, position_type, bound_to=bound_to)
         """The position of the last entry of the previous page."""
 
     @property
@@ -74,5 +74,5 @@ class PageRequest(Generic[PositionT]):
 
     def link_after(self, position: PositionT) -> dict[str, str]:
         """Return the `Link` header of a next page that starts after `position`."""
-        cursor = self._seal.write(position, bound_to=self._bound_to)
+        cursor = self._signer.encode(position, bound_to=self._bound_to)
         return next_link(self._path, {**self._parameters, "limit": self.limit, "cursor": cursor})

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from starlette.responses import Response
 
 from shared.http.problems import ProblemRaised
-from store.core.cursors import CursorSeal, ParkedPosition
+from store.core.cursors import CursorSigner, ParkedPosition
 from store.repository import parked
 from store.repository.database import Database
 from store.repository.parked import ParkedEntry, ParkedItem
@@ -23,7 +23,7 @@ from store.services.replay import ReplayService
 log = structlog.get_logger(__name__)
 
 
-def parked_router(database: Database, service: ReplayService, access: Access, seal: CursorSeal) -> APIRouter:
+def parked_router(database: Database, service: ReplayService, access: Access, signer: CursorSigner) -> APIRouter:
     """Return the routes over parked items."""
     router = APIRouter(prefix="/api", tags=["parked"])
     admin = Depends(access.admin)
@@ -43,7 +43,7 @@ def parked_router(database: Database, service: ReplayService, access: Access, se
     ) -> Response:
         """List what was given up, the latest first."""
         page = PageRequest(
-            seal,
+            signer,
             ParkedPosition,
             path="/api/parked",
             parameters={"unreplayed": "true" if unreplayed else None},

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from shared.http.operations import Readiness, operations_routes
 from shared.security.user_tokens import verifier
-from store.core.cursors import CursorSeal
+from store.core.cursors import CursorSigner
 from store.repository.database import Database
 from store.repository.reading import conversations_rendering
 from store.routes import problems
@@ -50,17 +50,17 @@ def public_app(
         dependencies=[Depends(each_once)],
     )
     access = Access(verifier(settings), settings.admin_tokens)
-    seal = CursorSeal([key.get_secret_value().encode() for key in settings.encryption_keys])
-    app.include_router(inbox_router(database, access, seal, rendering=conversations_rendering()))
+    signer = CursorSigner([key.get_secret_value().encode() for key in settings.encryption_keys])
+    app.include_router(inbox_router(database, access, signer, rendering=conversations_rendering()))
     app.include_router(events_router(database, access))
     app.include_router(read_marks_router(database, services.read_marks, access))
-    app.include_router(search_router(database, access, seal))
-    app.include_router(records_router(database, access, seal))
-    app.include_router(accounts_router(database, services.accounts, access, seal))
+    app.include_router(search_router(database, access, signer))
+    app.include_router(records_router(database, access, signer))
+    app.include_router(accounts_router(database, services.accounts, access, signer))
     app.include_router(tokens_router(database, access, secret=settings.jwt_secret, utc_now=utc_now))
     app.include_router(ledger_router(database, access, utc_now=utc_now))
     app.include_router(verify_router(database, access))
-    app.include_router(parked_router(database, services.replay, access, seal))
+    app.include_router(parked_router(database, services.replay, access, signer))
     app.router.routes.extend(operations_routes(readiness, registry))
     problems.install(app)
     publish_schemas(app)

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from shared.contracts import Platform, RecordKind
 from shared.contracts.inbox import Record
-from store.core.cursors import CursorSeal, RecordPosition
+from store.core.cursors import CursorSigner, RecordPosition
 from store.repository import reading
 from store.repository.database import Database
 from store.routes.access import Access
@@ -17,7 +17,7 @@ from store.routes.pagination import Cursor, Limit, PageRequest
 from store.routes.responses import json_response
 
 
-def records_router(database: Database, access: Access, seal: CursorSeal) -> APIRouter:
+def records_router(database: Database, access: Access, signer: CursorSigner) -> APIRouter:
     """Return the route that reads a user's records."""
     router = APIRouter(prefix="/api", tags=["inbox"])
     reader = Depends(access.reader)
@@ -38,7 +38,7 @@ def records_router(database: Database, access: Access, seal: CursorSeal) -> APIR
     ) -> Response:
         """List what is kept beside the threads, newest first: comments, opt-ins, hand-overs and the like."""
         page = PageRequest(
-            seal,
+            signer,
             RecordPosition,
             path="/api/records",
             parameters={"kind": kind, "platform": platform},

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from shared.contracts import Platform
-from store.core.cursors import CursorSeal, HitType, SearchPosition
+from store.core.cursors import CursorSigner, HitType, SearchPosition
 from store.repository.database import Database
 from store.routes.access import Access
 from store.routes.openapi import INBOX_HEADERS, USER_PROBLEMS, describes
@@ -17,7 +17,7 @@ from store.routes.search_pages import SearchPage
 MAX_QUERY_LENGTH = 200
 
 
-def search_router(database: Database, access: Access, seal: CursorSeal) -> APIRouter:
+def search_router(database: Database, access: Access, signer: CursorSigner) -> APIRouter:
     """Return the route that searches."""
     router = APIRouter(prefix="/api", tags=["inbox"])
 
@@ -59,7 +59,7 @@ def search_router(database: Database, access: Access, seal: CursorSeal) -> APIRo
         A page may hold fewer entries than `limit`, or none, and still have a next one.
         """
         page = PageRequest(
-            seal,
+            signer,
             SearchPosition,
             path="/api/search",
             parameters={"q": q, "platform": platform, "type": only},

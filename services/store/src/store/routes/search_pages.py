@@ -7,11 +7,11 @@ import msgspec
 
 from shared.contracts import Platform
 from store.core.cursors import ConversationPosition, HitType, SearchPosition
-from store.core.search.documents import text_of_message, text_of_person
+from store.core.search.documents import message_search_text, person_search_text
 from store.core.search.query import Query, SnippetPart, parse, parse_for_people, snippet
-from store.core.search.tokenizer import tokens
+from store.core.search.tokenizer import tokenize
 from store.repository import search
-from store.repository.search import Reach
+from store.repository.search import IndexProgress
 from store.repository.statements import Connection
 from store.routes.responses import SearchHit
 
@@ -47,7 +47,7 @@ class SearchPage:
         self._room = limit
         self.hits: list[SearchHit] = []
 
-    async def fill(self, start: SearchPosition | None) -> tuple[Reach, SearchPosition | None]:
+    async def fill(self, start: SearchPosition | None) -> tuple[IndexProgress, SearchPosition | None]:
         """Gather hits; return how far the search reaches, and where the next page starts if there is one."""
         reach = await search.prepare(self._transaction, self._user_id)
         for stage in self._stages(start, newest_id=reach.last_seq):
@@ -89,7 +89,7 @@ class SearchPage:
         self._room -= len(shown)
         ids = [position.conversation_id for position in shown]
         for conversation in await search.people(self._transaction, self._user_id, ids):
-            if (found_in := await _snippet(query, text_of_person(conversation))) is not None:
+            if (found_in := await _snippet(query, person_search_text(conversation))) is not None:
                 self.hits.append(SearchHit(type="person", conversation=conversation, snippet=found_in))
         if not is_more or self._only is None:
             return None
@@ -114,7 +114,7 @@ class SearchPage:
             before = shown[-1] if shown else stage.before
         self._room -= len(shown)
         for message, conversation in await search.messages(self._transaction, self._user_id, shown):
-            if (found_in := await _snippet(query, text_of_message(message))) is not None:
+            if (found_in := await _snippet(query, message_search_text(message))) is not None:
                 self.hits.append(
                     SearchHit(type="message", conversation=conversation, message=message, snippet=found_in)
                 )
@@ -124,5 +124,5 @@ class SearchPage:
 async def _snippet(query: Query, text: str) -> list[SnippetPart] | None:
     """Return where `text` matches; None where it does not. Long ones take milliseconds: others get their turn."""
     await asyncio.sleep(0)
-    found = tokens(text)
+    found = tokenize(text)
     return snippet(query, text, found) if query.matches(found) else None

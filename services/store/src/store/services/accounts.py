@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from shared.contracts import AccountChangedV1, Platform, derive_id
 from shared.security.cipher import TokenCipher, Undecryptable
-from store.core.accounts import Interval, Ownership, connect, current_owner, disconnect
+from store.core.accounts import OwnershipChange, OwnershipInterval, connect, current_owner, disconnect
 from store.repository import accounts, records, waiting
 from store.repository.database import Database
 
@@ -43,7 +43,7 @@ class AccountService:
 
     async def connect(
         self, platform: Platform, page_id: str, *, user_id: str, name: str | None, access_token: SecretStr | None
-    ) -> tuple[Interval, bool]:
+    ) -> tuple[OwnershipInterval, bool]:
         """Make the user the page's owner from now on; without a name or token, the page keeps its own.
 
         Repeating it changes nothing and notifies no user; only the token is encrypted again, with the first key. The
@@ -83,7 +83,7 @@ class AccountService:
         self._wake_releaser()
         return owned, change.created
 
-    async def disconnect(self, platform: Platform, page_id: str) -> Ownership | None:
+    async def disconnect(self, platform: Platform, page_id: str) -> OwnershipChange | None:
         """End the page's ownership now; return None if nobody owns it.
 
         Raises:
@@ -101,7 +101,7 @@ class AccountService:
             self._notify(change)
         return change
 
-    def _has_token(self, owner: Interval | None, token: SecretStr) -> bool:
+    def _has_token(self, owner: OwnershipInterval | None, token: SecretStr) -> bool:
         if owner is None or owner.token_ciphertext is None:
             return False
         try:
@@ -109,12 +109,12 @@ class AccountService:
         except Undecryptable:
             return False
 
-    def _notify(self, change: Ownership) -> None:
+    def _notify(self, change: OwnershipChange) -> None:
         if change.changed:
             self._notify_changed(change.user_ids)
 
 
-def _token_event(platform: Platform, page_id: str, owned: Interval, now: datetime) -> AccountChangedV1:
+def _token_event(platform: Platform, page_id: str, owned: OwnershipInterval, now: datetime) -> AccountChangedV1:
     return AccountChangedV1(
         id=derive_id("account-token", platform, page_id, str(owned.version)),
         occurred_at=now,

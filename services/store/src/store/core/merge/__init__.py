@@ -1,89 +1,88 @@
-"""How facts become rows: commutative and idempotent, so that neither order nor repetition of events matters.
+"""How updates become rows. The merge is commutative and idempotent: order and repetition of events do not matter.
 
-Ties are broken by total orders that do not know what came first: a message described twice is what the later
-description says (created_at, then its digest), a conversation's last message is the greatest by (created_at,
-message_id), a profile is the one fetched last. What is said about messages joins in `store.core.annotations`.
+Ties are broken by total orders that are independent of arrival. Of two descriptions of a message, the later wins
+(`created_at`, then digest). The last message of a conversation is the greatest by (`created_at`, `message_id`). Of two
+profiles, the one fetched later wins. What items say about messages is joined in `store.core.annotations`.
 """
 
 from collections.abc import Iterable
 
-from store.core.facts import Arrival
+from store.core.facts import Update
 from store.core.ledger import ItemEntry, ItemOutcome
-from store.core.merge.messages import annotate, take_message
-from store.core.merge.participants import later_profile, learn_profile, link
-from store.core.merge.receipts import receive
-from store.core.merge.state import News, Overlay
-from store.core.rows import Changes, ConversationKey, Loaded, Receipt, Thread
+from store.core.merge.messages import apply_annotation, apply_message
+from store.core.merge.participants import apply_aliases, apply_profile, later_profile
+from store.core.merge.receipts import apply_receipt
+from store.core.merge.state import Effect, MergeState
+from store.core.rows import Changes, ConversationKey, LoadedState, Receipt, Thread
 
 __all__ = ["later_profile", "merge"]
 
 
-def merge(loaded: Loaded, arrivals: Iterable[Arrival]) -> Changes:
-    """Return what `arrivals` change about `loaded`. An arrival that contradicts it is refused, alone."""
-    overlay = Overlay(loaded)
-    for arrival in arrivals:
-        reason = _contradiction(overlay, arrival)
+def merge(loaded: LoadedState, updates: Iterable[Update]) -> Changes:
+    """Return what `updates` change about `loaded`. An update that contradicts it is refused; the others are applied."""
+    state = MergeState(loaded)
+    for update in updates:
+        reason = _contradiction(state, update)
         if reason is not None:
-            overlay.refused[arrival.cause.id] = reason
+            state.refused[update.cause.id] = reason
             continue
-        _note(overlay, arrival, _take(overlay, arrival))
-    return overlay.changes()
+        _record_outcome(state, update, _apply(state, update))
+    return state.changes()
 
 
-def _take(overlay: Overlay, arrival: Arrival) -> News:
-    """Apply one arrival and return whether it told anything."""
-    news = News.NONE
-    if arrival.message is not None:
-        if arrival.message.key not in overlay.messages:
-            take_message(overlay, arrival, arrival.message)
-            return News.STORED
-        news = take_message(overlay, arrival, arrival.message)
-    for said in arrival.about:
-        news = max(news, annotate(overlay, arrival, said))
-    if arrival.participant_id is None:
-        return news
-    if arrival.watermark is not None:
-        mark = arrival.watermark
-        thread = Thread(arrival.user_id, arrival.platform, arrival.page_id, arrival.participant_id)
-        news = max(news, receive(overlay, arrival, Receipt(thread, mark.status, mark.upto, mark.at)))
-    if arrival.profile is not None:
-        news = max(news, learn_profile(overlay, arrival, arrival.profile))
-    if arrival.aliases:
-        news = max(news, link(overlay, arrival))
-    return news
+def _apply(state: MergeState, update: Update) -> Effect:
+    """Apply one update and return the greatest of its effects."""
+    effect = Effect.NONE
+    if update.message is not None:
+        if update.message.key not in state.messages:
+            apply_message(state, update, update.message)
+            return Effect.STORED
+        effect = apply_message(state, update, update.message)
+    for annotation in update.annotations:
+        effect = max(effect, apply_annotation(state, update, annotation))
+    if update.participant_id is None:
+        return effect
+    if update.watermark is not None:
+        mark = update.watermark
+        thread = Thread(update.user_id, update.platform, update.page_id, update.participant_id)
+        effect = max(effect, apply_receipt(state, update, Receipt(thread, mark.status, mark.upto, mark.at)))
+    if update.profile is not None:
+        effect = max(effect, apply_profile(state, update, update.profile))
+    if update.aliases:
+        effect = max(effect, apply_aliases(state, update))
+    return effect
 
 
-def _note(overlay: Overlay, arrival: Arrival, news: News) -> None:
-    """Write down what has become of the item; of the same item twice in a batch the first time counts."""
-    position = arrival.position
-    if position is None or arrival.record is not None or arrival.raw is not None:
+def _record_outcome(state: MergeState, update: Update, effect: Effect) -> None:
+    """Record what became of the item; if a batch holds the same item twice, the first outcome stays."""
+    item = update.item
+    if item is None or update.record is not None or update.raw is not None:
         return
     outcome: ItemOutcome = "stored"
-    if arrival.is_ignored:
+    if update.is_ignored:
         outcome = "ignored"
-    elif news is not News.STORED:
-        outcome = "waiting" if news is News.WAITING else "duplicate"
-    entry = ItemEntry(*position, arrival.platform, arrival.page_id, outcome, arrival.kind)
-    overlay.outcomes.setdefault(position, entry)
+    elif effect is not Effect.STORED:
+        outcome = "waiting" if effect is Effect.PENDING else "duplicate"
+    state.outcomes.setdefault(item, ItemEntry(*item, update.platform, update.page_id, outcome, update.kind))
 
 
-def _contradiction(overlay: Overlay, arrival: Arrival) -> str | None:
-    """Return why the arrival cannot be true beside what is stored; None when it can."""
-    message = arrival.message
-    if arrival.participant_id is None or arrival.conversation_id is None:
+def _contradiction(state: MergeState, update: Update) -> str | None:
+    """Return why the update contradicts what is stored; None if it does not."""
+    message = update.message
+    if update.participant_id is None or update.conversation_id is None:
         return None if message is None else "a message that names no participant belongs to no conversation"
-    conversation = overlay.conversations.get(ConversationKey(arrival.user_id, arrival.conversation_id))
+    conversation = state.conversations.get(ConversationKey(update.user_id, update.conversation_id))
     if conversation is not None and (conversation.platform, conversation.participant_id) != (
-        arrival.platform,
-        arrival.participant_id,
+        update.platform,
+        update.participant_id,
     ):
         return (
-            f"conversation {arrival.conversation_id} is that of {conversation.platform} participant "
-            f"{conversation.participant_id}: two participants of one user share an id"
+            f"conversation {update.conversation_id} is that of {conversation.platform} participant "
+            f"{conversation.participant_id}: two participants of one user share an ID"
         )
-    known = overlay.messages.get(message.key) if message is not None else None
+    known = state.messages.get(message.key) if message is not None else None
     if message is not None and known is not None:
-        if known.conversation_id != arrival.conversation_id:
+        if known.conversation_id != update.conversation_id:
             return f"message {message.key.message_id} is in conversation {known.conversation_id} already"
         if known.direction != message.direction:
             return f"message {message.key.message_id} is stored as {known.direction}"

@@ -1,75 +1,75 @@
-"""Messages: described, described again, and what other items say about them."""
+"""Merging messages: their descriptions, and what other items say about them."""
 
 from msgspec.structs import replace
 
-from store.core.annotations import NOTHING, join
-from store.core.facts import Arrival, MessageFact, Said
-from store.core.merge.participants import later_profile, link_elsewhere, linked
-from store.core.merge.receipts import receive
-from store.core.merge.state import News, Overlay
+from store.core.annotations import NO_ANNOTATIONS, join
+from store.core.facts import Annotation, MessageFact, Update
+from store.core.merge.participants import later_profile, link_other_conversations, merge_aliases
+from store.core.merge.receipts import apply_receipt
+from store.core.merge.state import Effect, MergeState
 from store.core.rows import (
     UNCOVERED,
     ConversationKey,
     ConversationRow,
     MessageRow,
     ParticipantKey,
+    PendingAnnotations,
     Receipt,
     Thread,
-    Waiting,
 )
-from store.core.visible import shown
+from store.core.visible import visible
 
 
-def take_message(overlay: Overlay, arrival: Arrival, fact: MessageFact) -> News:
-    """Apply a description of a message."""
-    row = overlay.messages.get(fact.key)
+def apply_message(state: MergeState, update: Update, fact: MessageFact) -> Effect:
+    """Apply a description of a message; of several descriptions, the later one wins."""
+    row = state.messages.get(fact.key)
     if row is None:
-        _add(overlay, arrival, fact)
-        return News.STORED
+        _insert(state, update, fact)
+        return Effect.STORED
     if not fact.is_timed:
         fact = replace(fact, created_at=row.created_at)
-    return _describe_again(overlay, arrival, fact, row)
+    return _describe_again(state, update, fact, row)
 
 
-def annotate(overlay: Overlay, arrival: Arrival, said: Said) -> News:
-    """Apply what an item says about a message, or keep it until the message comes."""
-    was = overlay.messages.get(said.key)
+def apply_annotation(state: MergeState, update: Update, annotation: Annotation) -> Effect:
+    """Apply what an item says about a message; if the message has not arrived, it is kept pending."""
+    was = state.messages.get(annotation.key)
     if was is None:
-        return _wait(overlay, arrival, said)
-    annotations = join(was.annotations, said.annotations)
+        return _keep_pending(state, update, annotation)
+    annotations = join(was.annotations, annotation.annotations)
     if annotations == was.annotations:
-        return News.NONE
-    overlay.change_message(arrival, was, replace(was, annotations=annotations))
+        return Effect.NONE
+    state.change_message(update, was, replace(was, annotations=annotations))
     if annotations.read_covering_at != was.annotations.read_covering_at:
-        _cover_earlier(overlay, arrival, overlay.messages[said.key])
-    return News.STORED
+        _cover_earlier(state, update, state.messages[annotation.key])
+    return Effect.STORED
 
 
-def _wait(overlay: Overlay, arrival: Arrival, said: Said) -> News:
-    waiting = overlay.waiting_annotations.get(said.key, Waiting(NOTHING, ()))
-    annotations = join(waiting.annotations, said.annotations)
-    if annotations == waiting.annotations:
-        return News.NONE
-    items = waiting.items
-    if arrival.position is not None and arrival.position not in items:
-        items = (*items, arrival.position)
-    overlay.put_waiting(said.key, Waiting(annotations, items))
-    return News.WAITING
+def _keep_pending(state: MergeState, update: Update, annotation: Annotation) -> Effect:
+    pending = state.pending_annotations.get(annotation.key, PendingAnnotations(NO_ANNOTATIONS, ()))
+    annotations = join(pending.annotations, annotation.annotations)
+    if annotations == pending.annotations:
+        return Effect.NONE
+    items = pending.items
+    if update.item is not None and update.item not in items:
+        items = (*items, update.item)
+    state.put_pending(annotation.key, PendingAnnotations(annotations, items))
+    return Effect.PENDING
 
 
-def _add(overlay: Overlay, arrival: Arrival, fact: MessageFact) -> None:
-    assert arrival.conversation_id is not None
-    assert arrival.participant_id is not None
-    thread = Thread(arrival.user_id, arrival.platform, arrival.page_id, arrival.participant_id)
+def _insert(state: MergeState, update: Update, fact: MessageFact) -> None:
+    assert update.conversation_id is not None
+    assert update.participant_id is not None
+    thread = Thread(update.user_id, update.platform, update.page_id, update.participant_id)
     is_outgoing = fact.direction == "outgoing"
-    waiting = overlay.claim_waiting(fact.key)
-    seq = overlay.next_seq(arrival.user_id)
-    coverage = overlay.coverage(thread, fact.created_at) if is_outgoing else UNCOVERED
+    pending = state.take_pending(fact.key)
+    seq = state.next_seq(update.user_id)
+    coverage = state.coverage(thread, fact.created_at) if is_outgoing else UNCOVERED
     row = MessageRow(
         key=fact.key,
         id=seq,
         seq=seq,
-        conversation_id=arrival.conversation_id,
+        conversation_id=update.conversation_id,
         direction=fact.direction,
         sender_id=fact.sender_id,
         content=fact.content,
@@ -82,32 +82,32 @@ def _add(overlay: Overlay, arrival: Arrival, fact: MessageFact) -> None:
         referral=fact.referral,
         sent_via=fact.sent_via,
         error=fact.error,
-        annotations=NOTHING if waiting is None else waiting.annotations,
+        annotations=NO_ANNOTATIONS if pending is None else pending.annotations,
         coverage=coverage,
     )
-    if waiting is not None or coverage is not UNCOVERED:
-        row = shown(row)
-    aliases = _put_conversation(overlay, arrival, row)
-    overlay.put_new_message(row, thread)
-    overlay.log(arrival, seq, "new_message", row.conversation_id, row.id)
+    if pending is not None or coverage is not UNCOVERED:
+        row = visible(row)
+    aliases = _put_in_conversation(state, update, row)
+    state.put_new_message(row, thread)
+    state.log(update, seq, "new_message", row.conversation_id, row.id)
     if aliases:
-        link_elsewhere(overlay, arrival, aliases)
-    _cover_earlier(overlay, arrival, row)
+        link_other_conversations(state, update, aliases)
+    _cover_earlier(state, update, row)
 
 
-def _put_conversation(overlay: Overlay, arrival: Arrival, row: MessageRow) -> list[str]:
-    """Put a new message into its conversation, new where there is none; return ids that were not known."""
-    conversation = overlay.conversations.get(ConversationKey(arrival.user_id, row.conversation_id))
+def _put_in_conversation(state: MergeState, update: Update, row: MessageRow) -> list[str]:
+    """Put a new message into its conversation, creating it if necessary; return aliases that are new."""
+    conversation = state.conversations.get(ConversationKey(update.user_id, row.conversation_id))
     if conversation is None:
-        conversation = _new_conversation(overlay, arrival, row)
-    aliases = [alias for alias in arrival.aliases if alias not in conversation.aliases] if arrival.aliases else []
+        conversation = _new_conversation(state, update, row)
+    aliases = [alias for alias in update.aliases if alias not in conversation.aliases] if update.aliases else []
     order = row.order
     is_last = order > conversation.last_message
-    overlay.put_conversation(
+    state.put_conversation(
         replace(
             conversation,
-            profile=later_profile(conversation.profile, arrival.profile),
-            aliases=linked(conversation.aliases, aliases) if aliases else conversation.aliases,
+            profile=later_profile(conversation.profile, update.profile),
+            aliases=merge_aliases(conversation.aliases, aliases) if aliases else conversation.aliases,
             last_message_id=row.id if is_last else conversation.last_message_id,
             last_message=order if is_last else conversation.last_message,
             unread_count=conversation.unread_count + (row.direction == "incoming" and row.deleted_at is None),
@@ -118,32 +118,32 @@ def _put_conversation(overlay: Overlay, arrival: Arrival, row: MessageRow) -> li
     return aliases
 
 
-def _new_conversation(overlay: Overlay, arrival: Arrival, row: MessageRow) -> ConversationRow:
-    assert arrival.participant_id is not None
-    participant = ParticipantKey(arrival.user_id, arrival.platform, arrival.participant_id)
+def _new_conversation(state: MergeState, update: Update, row: MessageRow) -> ConversationRow:
+    assert update.participant_id is not None
+    participant = ParticipantKey(update.user_id, update.platform, update.participant_id)
     return ConversationRow(
-        key=ConversationKey(arrival.user_id, row.conversation_id),
-        platform=arrival.platform,
-        participant_id=arrival.participant_id,
-        profile=overlay.claim_profile(participant),
+        key=ConversationKey(update.user_id, row.conversation_id),
+        platform=update.platform,
+        participant_id=update.participant_id,
+        profile=state.take_pending_profile(participant),
         last_message_id=row.id,
         last_message=row.order,
         unread_count=0,
         read_seq=0,
         last_seq=row.seq,
         created_at=row.created_at,
-        aliases=tuple(sorted(overlay.aliases_of(participant))),
+        aliases=tuple(sorted(state.aliases_of(participant))),
     )
 
 
-def _describe_again(overlay: Overlay, arrival: Arrival, fact: MessageFact, was: MessageRow) -> News:
-    """Take the description that counts: the one with the greater time, then digest."""
-    conversation = overlay.conversations[ConversationKey(arrival.user_id, was.conversation_id)]
+def _describe_again(state: MergeState, update: Update, fact: MessageFact, was: MessageRow) -> Effect:
+    """Apply another description of a known message: the one with the greater time, then digest, wins."""
+    conversation = state.conversations[ConversationKey(update.user_id, was.conversation_id)]
     if fact.created_at < conversation.created_at:
-        overlay.put_conversation(replace(conversation, created_at=fact.created_at))
+        state.put_conversation(replace(conversation, created_at=fact.created_at))
     digest = fact.digest
     if (fact.created_at, digest) <= (was.created_at, was.digest):
-        return News.NONE
+        return Effect.NONE
     is_later = fact.created_at != was.created_at
     row = replace(
         was,
@@ -157,16 +157,16 @@ def _describe_again(overlay: Overlay, arrival: Arrival, fact: MessageFact, was: 
         referral=fact.referral,
         sent_via=fact.sent_via,
         error=fact.error,
-        coverage=overlay.coverage(overlay.thread_of(was), fact.created_at) if is_later else was.coverage,
+        coverage=state.coverage(state.thread_of(was), fact.created_at) if is_later else was.coverage,
     )
-    overlay.change_message(arrival, was, row)
+    state.change_message(update, was, row)
     if is_later:
-        _cover_earlier(overlay, arrival, overlay.messages[row.key])
-    return News.STORED
+        _cover_earlier(state, update, state.messages[row.key])
+    return Effect.STORED
 
 
-def _cover_earlier(overlay: Overlay, arrival: Arrival, row: MessageRow) -> None:
-    """Let a read of this message stand for all that went out before it, where its platform means that."""
+def _cover_earlier(state: MergeState, update: Update, row: MessageRow) -> None:
+    """If reading this message means that everything before it was read too, apply that as a receipt."""
     at = row.annotations.read_covering_at
     if at is not None and row.direction == "outgoing":
-        receive(overlay, arrival, Receipt(overlay.thread_of(row), "read", row.created_at, at))
+        apply_receipt(state, update, Receipt(state.thread_of(row), "read", row.created_at, at))

@@ -1,20 +1,20 @@
-"""Receipts for everything up to a time."""
+"""Merging watermark receipts."""
 
 from msgspec.structs import replace
 
-from store.core.facts import Arrival
-from store.core.merge.state import News, Overlay
+from store.core.facts import Update
+from store.core.merge.state import Effect, MergeState
 from store.core.rows import Receipt
 
 
-def receive(overlay: Overlay, arrival: Arrival, receipt: Receipt) -> News:
-    """Apply a receipt to what it covers, and keep it for what comes later, unless another one tells more."""
-    known_at = overlay.coverage(receipt.thread, receipt.upto).of(receipt.status)
+def apply_receipt(state: MergeState, update: Update, receipt: Receipt) -> Effect:
+    """Apply a receipt to the messages that it covers, and store it for later ones; a redundant one has no effect."""
+    known_at = state.coverage(receipt.thread, receipt.upto).time_of(receipt.status)
     if known_at is not None and known_at <= receipt.at:
-        return News.NONE
-    overlay.put_receipt(receipt)
-    for row in overlay.sent_in(receipt.thread):
-        known_at = row.coverage.of(receipt.status)
+        return Effect.NONE
+    state.put_receipt(receipt)
+    for row in state.outgoing_messages(receipt.thread):
+        known_at = row.coverage.time_of(receipt.status)
         if row.created_at <= receipt.upto and (known_at is None or known_at > receipt.at):
-            overlay.change_message(arrival, row, replace(row, coverage=row.coverage.with_receipt(receipt)))
-    return News.STORED
+            state.change_message(update, row, replace(row, coverage=row.coverage.with_receipt(receipt)))
+    return Effect.STORED

@@ -1,7 +1,7 @@
-"""From what people write to the terms by which it is found: any script, accents and case folded.
+"""Splits text of any script into terms, with case and accents folded.
 
-Words are terms. Scripts that put no spaces between words (Chinese, Japanese, Thai, …) become pairs of neighbouring
-characters, so that any part of a sentence is found. An emoji is a term of its own, without its skin tone.
+A word is a term. In scripts without spaces between words (Chinese, Japanese, Thai, …), every pair of adjacent
+characters is a term, so that any part of a sentence can be found. An emoji is a term, without its skin tone.
 """
 
 import re
@@ -12,11 +12,11 @@ from itertools import groupby, islice, pairwise
 from typing import Literal, NamedTuple
 
 MAX_TERMS = 2_000
-"""Of one text; what comes after is not found."""
+"""Per text; later terms are not indexed."""
 MAX_TERM_LENGTH = 64
-"""Characters; longer words are found by their beginning."""
+"""In characters; longer words are cut off."""
 MAX_TEXT_LENGTH = 20_000
-"""Characters that are looked at."""
+"""In characters; the rest of a text is not indexed."""
 
 _SPACELESS = (
     (0x0E00, 0x0EFF),  # Thai, Lao
@@ -52,22 +52,22 @@ _ALIKE = str.maketrans(
         "\N{ARABIC TATWEEL}": "",
     }
 )
-"""Letters that people write for one another and that Unicode does not decompose; Arabic ones as Lucene folds them."""
+"""Letters that people use for one another and that Unicode does not decompose; Arabic ones are folded as in Lucene."""
 _ASCII_WORD = re.compile("[a-z0-9]+")
 _REGIONAL_INDICATORS = range(0x1F1E6, 0x1F200)
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
 _VARIATION_SELECTORS = range(0xFE00, 0xFE10)
 _PICTOGRAPHS = range(0x1F000, 0x1FB00)
-"""Of these, what has no character yet is kept for emoji (Extended_Pictographic): Python learns of new ones late."""
+"""Unassigned code points in this range are reserved for emoji (Extended_Pictographic); Python knows new ones late."""
 _ACCENTS = frozenset({8, *range(10, 37), *range(200, 241)})
-"""Canonical_Combining_Class (Unicode Character Database) of accents, of kana voicing, of Hebrew and Arabic points.
-The vowels and tones of Indic scripts and of Thai have other classes: without them words are others."""
+"""Canonical_Combining_Class (Unicode Character Database) of accents, kana voicing marks, and Hebrew and Arabic points.
+Vowels and tones of Indic scripts and of Thai have other classes; they are kept, because they distinguish words."""
 
 Shape = Literal["word", "spaceless", "emoji", "flag", "gap"]
 
 
 class Token(NamedTuple):
-    """A term, and where in the text it stands: from `start` up to `end`, in code points."""
+    """A term and its place in the text, from `start` up to `end`, in code points."""
 
     term: str
     start: int
@@ -75,16 +75,16 @@ class Token(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Characters of one shape that stand together, folded, each with the place that it was folded from."""
+    """Adjacent characters of one shape, folded, each with its place in the text."""
 
     shape: Shape
     characters: list[tuple[str, int]]
 
 
-def tokens(text: str) -> list[Token]:
+def tokenize(text: str) -> list[Token]:
     """Return the terms of `text`, in order.
 
-    A run of n characters without spaces gives its n - 1 pairs, and its last character alone.
+    A run of n characters of a script without spaces becomes its n - 1 pairs and its last character.
     """
     if text.isascii():
         words = _ASCII_WORD.finditer(text[:MAX_TEXT_LENGTH].lower())
@@ -98,7 +98,7 @@ def tokens(text: str) -> list[Token]:
 
 
 def runs(text: str) -> Iterator[Run]:
-    """Cut `text` into runs; gaps are left out."""
+    """Split `text` into runs, without gaps."""
     text = text[:MAX_TEXT_LENGTH]
     if text.isascii():
         for word in _ASCII_WORD.finditer(text.lower()):
@@ -131,14 +131,14 @@ def _tokens_of(run: Run) -> list[Token]:
 
 @lru_cache(maxsize=8192)
 def _fold(character: str) -> tuple[tuple[Shape, str], ...]:
-    """Return what `character` is folded to; nothing for what is written but not read."""
+    """Return the folded characters and their shapes; nothing for an ignorable character."""
     folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", character).casefold()).translate(_ALIKE)
     pieces = ((_shape(piece), piece) for piece in folded)
     return tuple((shape, piece) for shape, piece in pieces if shape is not None)
 
 
 def _shape(character: str) -> Shape | None:
-    """Return how a folded character takes part; None: not at all, and what stands around it stays together."""
+    """Return the shape of a folded character; None if it is ignored, which does not separate its neighbours."""
     code = ord(character)
     category = unicodedata.category(character)
     if category in ("Cf", "Me") or code in _SKIN_TONES or code in _VARIATION_SELECTORS:
