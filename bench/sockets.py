@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 import uvloop
 
-from tests.integration.push_gateway.storm import crowded_then_resumed
+from tests.integration.push_gateway.reconnect_storm import crowded_then_resumed
 
 LONGEST_WAIT_SECONDS = 600.0
 IDLE_SECONDS = 5.0

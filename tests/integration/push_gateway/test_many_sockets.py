@@ -5,8 +5,8 @@ import resource
 
 import pytest
 
-from tests.integration.push_gateway.crowd import allow_sockets
-from tests.integration.push_gateway.storm import Crowded, Resumed, crowded_then_resumed
+from tests.integration.push_gateway.client_processes import allow_sockets
+from tests.integration.push_gateway.reconnect_storm import Crowded, Resumed, crowded_then_resumed
 
 SOCKETS = 300
 SOAK_SOCKETS = int(os.environ.get("SWITCHBOARD_SOAK_SOCKETS", "10000"))

@@ -18,9 +18,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from push_gateway.core.frames import CloseCode
-from tests.integration.push_gateway.event_streams import EventStream
+from tests.integration.push_gateway.gateway_processes import GatewayProcess, gateway_processes
 from tests.integration.push_gateway.harness import token, until
-from tests.integration.push_gateway.processes import GatewayProcess, gateway_processes
+from tests.integration.push_gateway.sse_client import EventStream
 from tests.integration.push_gateway.store import FakeStore, fake_store
 
 GATEWAYS = 3

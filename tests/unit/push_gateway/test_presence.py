@@ -1,168 +1,109 @@
-"""Presence: a pure core, against a model that is slow and plain."""
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
-from dataclasses import dataclass, field
+from prometheus_client import CollectorRegistry
 
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from push_gateway.delivery.presence import Signals
+from push_gateway.delivery.session import Client, Session
+from push_gateway.metrics import Metrics
+from shared.aio.background import BackgroundTasks
+from shared.contracts import Event, SignalSentV1
+from shared.contracts.inbox import Who
+from shared.errors import DependencyUnavailable
+from tests.unit.push_gateway.test_hub import Recorder, registry
 
-from push_gateway.core import People, Terms
-from shared.contracts.inbox import PresenceFrame, Who
-
-TERMS = Terms(grace_seconds=5.0, remote_seconds=50.0, people=4, remote_entries=6)
-DEVICES = st.sampled_from(["laptop", "phone", "tablet"])
-GATEWAYS = st.sampled_from(["g1", "g2"])
-CONVERSATIONS = st.sampled_from([None, "c1", "c2"])
-
-
-def who(device: str) -> Who:
-    return Who(id=device)
+NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
-def test_a_device_comes_looks_and_goes() -> None:
-    people = People(TERMS)
-    assert people.came("s1", who("laptop"), 0.0) == [PresenceFrame(who=who("laptop"), online=True, viewing=None)]
-    assert people.views("s1", "c1", 1.0) == [PresenceFrame(who=who("laptop"), online=True, viewing="c1")]
-    assert people.views("s1", "c1", 2.0) == []
-    people.went("s1", 3.0)
-    assert people.tick(7.9) == []
-    assert people.tick(8.0) == [PresenceFrame(who=who("laptop"), online=False, viewing=None)]
-    assert people.is_deserted
+class Nobody:
+    """A broker that is away."""
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        raise DependencyUnavailable(f"away, with {len(events)} events")
 
 
-def test_a_reconnect_in_time_is_silent_and_keeps_what_was_looked_at() -> None:
-    people = People(TERMS)
-    people.came("s1", who("laptop"), 0.0)
-    people.views("s1", "c1", 0.0)
-    people.went("s1", 1.0)
+class Device(Recorder):
+    """A listener, and as much of a session as signals need."""
 
-    assert people.came("s2", who("laptop"), 5.0) == []
-    assert people.tick(100.0) == []
-    assert people.others("phone") == [PresenceFrame(who=who("laptop"), online=True, viewing="c1")]
+    def __init__(self, user_id: str, name: str) -> None:
+        super().__init__(name)
+        self.client = Client(user_id=user_id, who=Who(id=name, name=None), after=None, epoch=None, token_expires_at=1e9)
 
-
-def test_a_device_that_moved_to_another_gateway_never_went() -> None:
-    people = People(TERMS)
-    people.came("s1", who("laptop"), 0.0)
-    people.news(0.0)
-    people.went("s1", 1.0)
-    assert people.heard("g2", who("laptop"), online=True, viewing=None, now=2.0) == ([], True)
-    assert people.tick(6.0) == []
-    assert people.news(6.0) == [PresenceFrame(who=who("laptop"), online=False, viewing=None)], "not from here any more"
-    assert [frame.online for frame in people.tick(52.0)] == [False]
+    def said(self) -> list[bytes]:
+        return [notice.payload for notice in self.notices]
 
 
-def test_of_several_sessions_of_a_device_the_last_look_counts() -> None:
-    people = People(TERMS)
-    people.came("s1", who("laptop"), 0.0)
-    people.came("s2", who("laptop"), 0.0)
-    people.views("s1", "c1", 1.0)
-    assert people.views("s2", "c2", 2.0)[0].viewing == "c2"
-    assert people.views("s2", None, 3.0)[0].viewing == "c1"
+class Scene:
+    """A gateway with devices, and the signals between them."""
+
+    def __init__(self, **changes: Any) -> None:
+        self.metrics = CollectorRegistry()
+        self.users = registry(max_sockets=10_000, **changes)
+        self.signals = Signals(
+            "here", Nobody(), self.users, Metrics(self.metrics), lambda: NOW, announce_seconds=20.0, grace_seconds=0.0
+        )
+
+    def came(self, user_id: str, name: str) -> tuple[Any, Session]:
+        device = Device(user_id, name)
+        self.users.join(user_id, device)
+        session = cast("Session", device)
+        self.signals.came(session)
+        return device, session
 
 
-@dataclass
-class Model:
-    """Every fact with its time, and no state in between."""
-
-    sessions: dict[int, tuple[str, float | None]] = field(default_factory=dict)
-    remote: dict[tuple[str, str], float] = field(default_factory=dict)
-
-    def online(self, now: float) -> set[str]:
-        here = {device for device, went in self.sessions.values() if went is None or now < went + TERMS.grace_seconds}
-        there = {device for (_, device), said in self.remote.items() if now < said + TERMS.remote_seconds}
-        return here | there
-
-
-class Presence(RuleBasedStateMachine):
-    """What the others were told is always what is so, however sessions and gateways come and go."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.people = People(TERMS)
-        self.model = Model()
-        self.now = 0.0
-        self.numbers = 0
-        self.told: dict[str, PresenceFrame] = {}
-        self.said: dict[str, PresenceFrame] = {}
-
-    def tell(self, changes: list[PresenceFrame]) -> None:
-        for change in changes:
-            known = self.told.get(change.who.id)
-            assert change != known, "nothing is said twice"
-            assert change.online or known is not None, "nobody goes who was not there"
-            if change.online:
-                self.told[change.who.id] = change
-            else:
-                del self.told[change.who.id]
-        for news in self.people.news(self.now):
-            if news.online:
-                self.said[news.who.id] = news
-            else:
-                del self.said[news.who.id]
-
-    @rule(device=DEVICES)
-    def come(self, device: str) -> None:
-        for number, (known, went) in list(self.model.sessions.items()):
-            if known == device and went is not None:
-                del self.model.sessions[number]  # taken up
-        self.numbers += 1
-        self.model.sessions[self.numbers] = (device, None)
-        self.tell(self.people.came(self.numbers, who(device), self.now))
-
-    @rule(data=st.data(), viewing=CONVERSATIONS)
-    def look(self, data: st.DataObject, viewing: str | None) -> None:
-        number = data.draw(st.integers(0, self.numbers))
-        self.tell(self.people.views(number, viewing, self.now))
-
-    @rule(data=st.data())
-    def go(self, data: st.DataObject) -> None:
-        number = data.draw(st.integers(0, self.numbers))
-        device, went = self.model.sessions.get(number, ("", 0.0))
-        if went is None:
-            self.model.sessions[number] = (device, self.now)
-            self.people.went(number, self.now)
-
-    @rule(gateway=GATEWAYS, device=DEVICES, online=st.booleans(), viewing=CONVERSATIONS)
-    def hear(self, gateway: str, device: str, online: bool, viewing: str | None) -> None:  # noqa: FBT001 - drawn
-        if online:
-            self.model.remote[gateway, device] = self.now
-        else:
-            self.model.remote.pop((gateway, device), None)
-        changes, _ = self.people.heard(gateway, who(device), online=online, viewing=viewing, now=self.now)
-        self.tell(changes)
-
-    @rule(seconds=st.sampled_from([0.5, 4.0, 30.0]))
-    def wait(self, seconds: float) -> None:
-        self.now += seconds
-        self.tell(self.people.tick(self.now))
-
-    @invariant()
-    def what_was_told_is_so(self) -> None:
-        assert set(self.told) == self.model.online(self.now)
-        assert {frame.who.id for frame in self.people.others("nobody")} == set(self.told)
-
-    @invariant()
-    def what_other_gateways_were_told_is_so(self) -> None:
-        assert self.said == {frame.who.id: frame for frame in self.people.here(self.now)}
-
-    @invariant()
-    def it_holds_no_more_than_there_is(self) -> None:
-        live = sum(went is None for _, went in self.model.sessions.values())
-        assert len(self.people) <= live + TERMS.people + TERMS.remote_entries
+def typing(user_id: str, until: datetime, gateway_id: str = "elsewhere") -> SignalSentV1:
+    return SignalSentV1(
+        id="0" * 32,
+        occurred_at=NOW,
+        received_at=NOW,
+        user_id=user_id,
+        gateway_id=gateway_id,
+        kind="typing",
+        who=Who(id="phone", name=None),
+        conversation_id="c1",
+        online=True,
+        viewing=None,
+        until=until,
+    )
 
 
-Presence.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
-TestPresence = Presence.TestCase
+async def test_typing_from_another_gateway_lasts_six_seconds_at_most_whatever_its_clock_says() -> None:
+    scene = Scene()
+    ada, _ = scene.came("ada", "laptop")
+    bob, _ = scene.came("bob", "desk")
+    before = len(bob.notices)
+
+    scene.signals.on_events([typing("ada", NOW + timedelta(days=300))])
+    scene.signals.on_events([typing("ada", NOW - timedelta(seconds=1))])
+    scene.signals.on_events([typing("ada", NOW + timedelta(seconds=5), gateway_id="here")])
+
+    [said] = ada.said()
+    assert b"2026-01-02T12:00:06Z" in said
+    assert len(bob.notices) == before
 
 
-def test_people_and_entries_are_bounded() -> None:
-    people = People(TERMS)
-    for number in range(100):
-        people.heard(f"g{number % 7}", who(f"d{number}"), online=True, viewing=None, now=0.0)
-    assert len(people) == TERMS.remote_entries
-    assert len(people.others("")) == TERMS.people
-    for number in range(100):
-        people.came(number, who(f"e{number}"), 0.0)
-        people.went(number, 0.0)
-    assert len(people) <= TERMS.people + TERMS.remote_entries
+async def test_what_waits_for_the_broker_is_bounded_and_the_oldest_is_forgotten() -> None:
+    scene = Scene(max_sockets_per_user=10_000)
+    for number in range(5_100):
+        scene.came(f"user-{number}", "laptop")
+
+    assert len(scene.signals._waiting) == 5_000
+    dropped = scene.metrics.get_sample_value("switchboard_gateway_signals_total", {"outcome": "dropped"})
+    assert dropped == 100
+    assert ("user-0", "laptop", "") not in scene.signals._waiting
+    assert ("user-5099", "laptop", "") in scene.signals._waiting
+
+
+async def test_nothing_is_kept_of_users_who_have_gone() -> None:
+    scene = Scene()
+    _, session = scene.came("ada", "laptop")
+    scene.signals.types(session, "c1")
+    scene.signals.went(session)
+    async with scene.signals.running(BackgroundTasks()), asyncio.timeout(5):
+        while scene.signals._people:  # noqa: ASYNC110 - by the clock of the signals
+            await asyncio.sleep(0.05)
+
+    assert not scene.signals._typists
+    assert not scene.signals._ending

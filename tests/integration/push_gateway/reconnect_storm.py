@@ -4,8 +4,8 @@ import asyncio
 import time
 from dataclasses import dataclass
 
-from tests.integration.push_gateway.crowd import Crowd, allow_sockets, crowd, user_of
-from tests.integration.push_gateway.processes import GatewayProcess, gateway_processes
+from tests.integration.push_gateway.client_processes import Crowd, allow_sockets, crowd, user_of
+from tests.integration.push_gateway.gateway_processes import GatewayProcess, gateway_processes
 from tests.integration.push_gateway.store import FakeStore, fake_store
 
 MISSED = 3

@@ -6,8 +6,8 @@ import time
 
 from websockets.asyncio.client import ClientConnection, connect
 
+from tests.integration.push_gateway.gateway_processes import GatewayProcess, gateway_processes
 from tests.integration.push_gateway.harness import receive, receive_seqs, token
-from tests.integration.push_gateway.processes import GatewayProcess, gateway_processes
 from tests.integration.push_gateway.store import FakeStore, fake_store
 
 USERS = [f"user-{number}" for number in range(4)]

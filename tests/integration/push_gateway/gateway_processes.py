@@ -60,7 +60,7 @@ class GatewayProcess:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "tests.integration.push_gateway.processes",
+            "tests.integration.push_gateway.gateway_processes",
             json.dumps({**self._changes, **known}),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

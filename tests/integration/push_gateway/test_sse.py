@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from switchboard.dev_proxy import dev_proxy
-from tests.integration.push_gateway.event_streams import EventStream, stream, stream_url
 from tests.integration.push_gateway.harness import Gateway, gateway, receive, receive_seqs, token, until
+from tests.integration.push_gateway.sse_client import EventStream, stream, stream_url
 
 PAGE = "https://inbox.example"
 

@@ -12,8 +12,8 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from shared.contracts.internal import ReadRequest
 from shared.messaging.local import LocalBroker
-from tests.integration.push_gateway.event_streams import stream
 from tests.integration.push_gateway.harness import JWT_SECRET, Gateway, close_of, gateway, receive, until
+from tests.integration.push_gateway.sse_client import stream
 from tests.integration.push_gateway.store import fake_store
 
 

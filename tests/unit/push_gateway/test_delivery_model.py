@@ -1,6 +1,6 @@
 """A whole gateway with several tabs of a user, and everything that can happen to it: every tab shows the database.
 
-Beside `test_session_machine`: there one session and its socket, here what sessions share (the registry, the newest
+Beside `test_session_machine_model`: there one session and its socket, here what sessions share (the registry, the newest
 frames in memory, pages read for one another), clients that fold what they get, and everything that can be lost between
 the store and a client's screen: events, the broker, the gateway, the store, the older part of the log, and the database
 itself, of which an earlier state is restored.
@@ -23,8 +23,8 @@ from push_gateway.delivery.hub import Feed, Registry
 from push_gateway.metrics import Metrics
 from shared.contracts import InboxPersistedV1
 from tests.builders import inbox_persisted
+from tests.unit.push_gateway.simulation import Database, Screen
 from tests.unit.push_gateway.wire import payloads
-from tests.unit.push_gateway.world import Database, Screen
 
 USER = "ada"
 TABS = 3

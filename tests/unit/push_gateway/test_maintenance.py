@@ -8,8 +8,8 @@ from shared.aio.background import BackgroundTasks
 from shared.contracts import shard_of
 from shared.contracts.internal import LogResponse, TopsResponse
 from shared.errors import DependencyUnavailable
-from tests.unit.push_gateway.test_registry import Recorder, registry
-from tests.unit.push_gateway.test_shards import FakeSubscription, settled
+from tests.unit.push_gateway.test_hub import Recorder, registry
+from tests.unit.push_gateway.test_shard_bindings import FakeSubscription, settled
 
 
 class FakeTops:

@@ -1,4 +1,4 @@
-"""What is around a gateway in `test_gateway_machine`: a database with its log, and what a tab shows of it."""
+"""What is around a gateway in `test_delivery_model`: a database with its log, and what a tab shows of it."""
 
 import json
 from collections.abc import Sequence

@@ -229,7 +229,7 @@ async def crowd(port: int, sockets: int) -> AsyncIterator[Crowd]:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "tests.integration.push_gateway.crowd",
+                "tests.integration.push_gateway.client_processes",
                 *arguments,
                 stdout=asyncio.subprocess.PIPE,
             )

@@ -1,0 +1,186 @@
+"""Whatever is lost, repeated, reordered or away: a client sees the log, in order, without holes or repeats."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from push_gateway.core import Close, Effect, FetchLog, Limits, Page, Send, Session
+from push_gateway.core.frames import Frame
+from tests.unit.push_gateway.wire import frame, payloads
+
+BUDGET_BYTES = 400
+LIMITS = Limits(held_frames=3, held_bytes=250, drained_room_bytes=300, lagging_seconds=30.0)
+EPOCH = "e1"
+
+
+@dataclass
+class Client:
+    """What a client knows: everything up to `position`. It refuses what it should never be sent."""
+
+    position: int | None = None
+    contents: dict[int, Any] = field(default_factory=dict)
+
+    def receive(self, message: Any, floor: int) -> None:
+        data = message.get("data")
+        match message["type"]:
+            case "hello":
+                self.position = data["seq"] if self.position is None else self.position
+            case "reset":
+                assert self.position is not None
+                assert self.position < floor, "a reset without need"
+                self.position = data["seq"]
+            case "heartbeat":
+                assert data["seq"] == self.position
+            case "new_message":
+                assert self.position is not None
+                assert message["seq"] == self.position + 1
+                self.position = message["seq"]
+                self.contents[message["seq"]] = data["n"]
+
+
+class Delivery(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.log: list[Frame] = []
+        self.floor = 0
+        self.in_flight: list[Frame] = []
+        self.client = Client()
+        self.now = 0.0
+        self.connect()
+
+    @property
+    def top(self) -> int:
+        return len(self.log)
+
+    def connect(self) -> None:
+        self.buffered_bytes = 0
+        self.is_closed = False
+        self.wanted: list[int | None] = []
+        self.session = Session(
+            after=self.client.position, epoch=EPOCH, expires_at=1e9, heartbeat_seconds=20.0, limits=LIMITS
+        )
+        self.apply(self.session.open())
+
+    def room(self) -> int:
+        return BUDGET_BYTES - self.buffered_bytes
+
+    def apply(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Send(wire=wire):
+                    self.buffered_bytes += len(wire)
+                    for payload in payloads(wire):
+                        self.client.receive(json.loads(payload), self.floor)
+                case FetchLog(after=after):
+                    self.wanted.append(after)
+                case Close():
+                    self.is_closed = True
+
+    def offer(self, one: Frame) -> None:
+        if self.room() > 0 and self.session.take_next(one.seq):
+            self.apply([Send(one.wire)])
+        else:
+            self.apply(self.session.event(one, self.now, self.room()))
+
+    def read_page(self, after: int, limit: int) -> Page:
+        start = max(after, self.floor)
+        return Page(
+            after=after, epoch=EPOCH, seq=self.top, floor_seq=self.floor, frames=self.log[start : start + limit]
+        )
+
+    @rule(count=st.integers(1, 4))
+    def publish(self, count: int) -> None:
+        for _ in range(count):
+            self.log.append(frame(self.top + 1, "x" * (self.top % 5) * 20))
+            self.in_flight.append(self.log[-1])
+
+    @precondition(lambda self: self.in_flight)
+    @rule()
+    def deliver_in_order(self) -> None:
+        self.offer(self.in_flight.pop(0))
+
+    @precondition(lambda self: self.in_flight)
+    @rule(data=st.data())
+    def deliver_out_of_order(self, data: st.DataObject) -> None:
+        self.offer(self.in_flight.pop(data.draw(st.integers(0, len(self.in_flight) - 1))))
+
+    @precondition(lambda self: self.in_flight)
+    @rule(data=st.data())
+    def lose(self, data: st.DataObject) -> None:
+        self.in_flight.pop(data.draw(st.integers(0, len(self.in_flight) - 1)))
+
+    @precondition(lambda self: self.log)
+    @rule(data=st.data())
+    def repeat(self, data: st.DataObject) -> None:
+        one = data.draw(st.sampled_from(self.log))
+        if one not in self.in_flight:
+            self.offer(one)
+
+    @precondition(lambda self: self.wanted)
+    @rule(limit=st.integers(1, 3), earlier=st.integers(0, 3))
+    def the_store_answers(self, limit: int, earlier: int) -> None:
+        after = self.wanted.pop(0)
+        if after is None:
+            page = Page(after=self.top, epoch=EPOCH, seq=self.top, floor_seq=0, frames=())
+        else:
+            page = self.read_page(max(0, after - earlier), limit)
+        self.apply(self.session.page(page, self.now, self.room()))
+
+    @rule(after=st.integers(0, 30), limit=st.integers(0, 3))
+    def a_page_for_another_session_comes_by(self, after: int, limit: int) -> None:
+        self.apply(self.session.page(self.read_page(min(after, self.top), limit), self.now, self.room()))
+
+    @rule(seconds=st.sampled_from([0.001, 0.03, 0.5, 2.0, 31.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+        if self.now >= self.session.wake_at:
+            self.apply(self.session.tick(self.now, self.room()))
+
+    @rule()
+    def heartbeat(self) -> None:
+        self.apply(self.session.heartbeat(self.now, self.room()))
+
+    @rule()
+    def tops_are_checked(self) -> None:
+        self.apply(self.session.top(EPOCH, self.top, self.now))
+
+    @rule()
+    def the_socket_drains(self) -> None:
+        self.buffered_bytes = 0
+        self.apply(self.session.drained(self.now))
+
+    @rule()
+    def the_client_comes_back(self) -> None:
+        self.connect()
+
+    @rule(kept=st.integers(0, 5))
+    def the_log_is_pruned(self, kept: int) -> None:
+        self.floor = max(self.floor, self.top - kept)
+
+    @invariant()
+    def what_was_received_is_what_was_written(self) -> None:
+        assert all(seq == content for seq, content in self.client.contents.items())
+        assert len(self.session._held) <= LIMITS.held_frames + 1
+
+    @invariant()
+    def a_closed_session_was_too_slow(self) -> None:
+        if self.is_closed:
+            self.connect()
+
+    def teardown(self) -> None:
+        """When everything is back, the client has everything."""
+        for _ in range(self.top * 4 + 20):
+            self.the_socket_drains()
+            self.tops_are_checked()
+            while self.wanted:
+                self.the_store_answers(limit=3, earlier=0)
+            self.time_passes(1.0)
+        assert self.client.position == self.top
+
+
+Delivery.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestDelivery = Delivery.TestCase
