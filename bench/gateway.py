@@ -94,7 +94,7 @@ def made(sockets: int, count: int) -> tuple[list[list[InboxPersistedV1]], int]:
             kind="new_message",
             data=data,
         )
-        expected_bytes += len(frames.sequenced("new_message", seqs[user], data).wire)
+        expected_bytes += len(frames.sequenced_frame("new_message", seqs[user], data).wire)
         if number % EVENTS_PER_MESSAGE == 0:
             messages.append([])
         messages[-1].append(event)

@@ -11,7 +11,8 @@ import pytest
 
 from enricher.media.routes import MEDIA_PATH
 from enricher.problems import PROBLEMS as MEDIA_PROBLEMS
-from push_gateway.core.frames import BadFrame, CloseCode, read_client_frame
+from push_gateway.core.client_frames import parse_client_frame
+from push_gateway.core.close_codes import CloseCode, ProtocolError
 from shared.contracts import Event, InboxPersistedV1, Wire, encode
 from store.routes.problems import INTERNAL
 from store.routes.problems import PROBLEMS as STORE_PROBLEMS
@@ -70,9 +71,9 @@ def test_the_frames_and_objects_of_a_vector_are_as_the_schemas_say(vector: Any) 
 )
 def test_the_gateway_takes_what_the_schema_takes(frame: Any, *, is_one: bool) -> None:
     try:
-        read_client_frame(json.dumps(frame))
+        parse_client_frame(json.dumps(frame))
         is_taken = True
-    except BadFrame:
+    except ProtocolError:
         is_taken = False
 
     assert (is_taken, complaints("client-frame", frame) == []) == (is_one, is_one)

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry
 from shared.messaging.rabbitmq import RabbitBroker
 from tests.integration.push_gateway.harness import gateway
 from tests.integration.push_gateway.store import fake_store
-from tests.integration.push_gateway.test_signals import opened, presence, say, signal
+from tests.integration.push_gateway.test_presence import opened, presence, say, signal
 
 
 @pytest.mark.rabbitmq

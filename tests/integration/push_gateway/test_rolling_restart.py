@@ -17,7 +17,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from push_gateway.core.frames import CloseCode
+from push_gateway.core.close_codes import CloseCode
 from tests.integration.push_gateway.gateway_processes import GatewayProcess, gateway_processes
 from tests.integration.push_gateway.harness import token, until
 from tests.integration.push_gateway.sse_client import EventStream

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from push_gateway.core import frames
-from push_gateway.core.frames import Frame
+from push_gateway.core.frames import SequencedFrame
 
 Row = tuple[int, str]
 """`seq` of its last change, and what that wrote."""
@@ -49,11 +49,11 @@ class Database:
         row = self.changes[seq - 1][0]
         return json.dumps({"row": row, "is": self.rows[row], "by": by, "life": self.life}).encode()
 
-    def frames(self, after: int, top: int, limit: int) -> Sequence[Frame]:
+    def frames(self, after: int, top: int, limit: int) -> Sequence[SequencedFrame]:
         if after < self.floor:
             return ()
         seqs = range(after + 1, min(after + limit, top) + 1)
-        return [frames.sequenced("message_updated", seq, msgspec.Raw(self.data(seq, by="log"))) for seq in seqs]
+        return [frames.sequenced_frame("message_updated", seq, msgspec.Raw(self.data(seq, by="log"))) for seq in seqs]
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """A whole gateway with several tabs of a user, and everything that can happen to it: every tab shows the database.
 
-Beside `test_session_machine_model`: there one session and its socket, here what sessions share (the registry, the newest
+Beside `test_session_machine_model`: there one session and its socket, here what sessions share (the hub, the newest
 frames in memory, pages read for one another), clients that fold what they get, and everything that can be lost between
 the store and a client's screen: events, the broker, the gateway, the store, the older part of the log, and the database
 itself, of which an earlier state is restored.
@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from prometheus_client import CollectorRegistry
 
-from push_gateway.core import Effect, FetchLog, Limits, Page, Send, Session
-from push_gateway.core.frames import Frame, Notice
-from push_gateway.delivery.hub import Feed, Registry
+from push_gateway.core import Effect, FetchLog, LogPage, Send, SessionLimits, SessionMachine
+from push_gateway.core.frames import SequencedFrame, UnsequencedFrame
+from push_gateway.delivery.hub import Hub, UserChannel
 from push_gateway.metrics import Metrics
 from shared.contracts import InboxPersistedV1
 from tests.builders import inbox_persisted
@@ -29,43 +29,43 @@ from tests.unit.push_gateway.wire import payloads
 USER = "ada"
 TABS = 3
 ROWS = 4
-ROOM = 10_000
-LIMITS = Limits(held_frames=3, held_bytes=300, drained_room_bytes=ROOM)
+CAPACITY = 10_000
+LIMITS = SessionLimits(reorder_frames=3, reorder_bytes=300, drained_capacity_bytes=CAPACITY)
 
 
 @dataclass
 class Tab:
-    """A connection: a listener of the registry, and what is on its way to the screen."""
+    """A connection: a listener of the hub, and what is on its way to the screen."""
 
     machine: "Gateway"
     screen: Screen
-    session: Session
+    session: SessionMachine
     asked_epoch: str | None
-    who_id: str = "tab"
+    device_id: str = "tab"
     on_its_way: list[Any] = field(default_factory=list)
 
-    def offer(self, one: Frame) -> bool:
-        if self.session.take_next(one.seq):
+    def deliver(self, one: SequencedFrame) -> bool:
+        if self.session.take_if_next(one.seq):
             self.apply([Send(one.wire)])
             return True
-        self.apply(self.session.event(one, self.machine.now, ROOM))
+        self.apply(self.session.on_event(one, self.machine.now, CAPACITY))
         return False
 
-    def page(self, page: Page) -> None:
-        self.apply(self.session.page(page, self.machine.now, ROOM))
+    def on_log_page(self, page: LogPage) -> None:
+        self.apply(self.session.on_log_page(page, self.machine.now, CAPACITY))
 
-    def top(self, epoch: str, top: int) -> None:
-        self.apply(self.session.top(epoch, top, self.machine.now))
+    def on_top(self, epoch: str, top_seq: int) -> None:
+        self.apply(self.session.on_top(epoch, top_seq, self.machine.now))
 
     def heartbeat(self) -> None:
-        self.apply(self.session.heartbeat(self.machine.now, ROOM))
+        self.apply(self.session.heartbeat(self.machine.now, CAPACITY))
 
-    def passing(self, notice: Notice) -> None:
+    def send_ephemeral(self, notice: UnsequencedFrame) -> None:
         raise AssertionError(notice)
 
     def tick(self) -> None:
         if self.machine.now >= self.session.wake_at:
-            self.apply(self.session.tick(self.machine.now, ROOM))
+            self.apply(self.session.tick(self.machine.now, CAPACITY))
 
     def arrive(self, count: int) -> None:
         for message in self.on_its_way[:count]:
@@ -79,11 +79,11 @@ class Tab:
                 case Send(wire=wire):
                     self.on_its_way += [json.loads(payload) for payload in payloads(wire)]
                 case FetchLog(after=after):
-                    page = self.machine.recent_page(after, self.asked_epoch)
+                    page = self.machine.replayed_page(after, self.asked_epoch)
                     if page is None:
                         self.machine.wanted.append(after)
                     else:
-                        waiting += self.session.page(page, self.machine.now, ROOM)
+                        waiting += self.session.on_log_page(page, self.machine.now, CAPACITY)
 
 
 class Gateway(RuleBasedStateMachine):
@@ -100,16 +100,16 @@ class Gateway(RuleBasedStateMachine):
     @initialize()
     def start(self) -> None:
         """A process begins, knowing nothing: a restart after a crash, too."""
-        self.registry = Registry(
+        self.hub = Hub(
             Metrics(CollectorRegistry()),
             lambda: datetime(2026, 1, 2, tzinfo=UTC),
             max_sockets_per_user=TABS,
             max_sockets=TABS,
-            linger_seconds=60.0,
-            recent_bytes_per_user=400,
-            recent_bytes=10_000,
+            idle_seconds=60.0,
+            replay_bytes_per_user=400,
+            replay_bytes=10_000,
         )
-        self.tabs: dict[int, tuple[Feed, Tab]] = {}
+        self.tabs: dict[int, tuple[UserChannel, Tab]] = {}
         self.wanted: list[int | None] = []
         self.in_flight.clear()
         for number in range(TABS):
@@ -117,23 +117,23 @@ class Gateway(RuleBasedStateMachine):
 
     def connect(self, number: int) -> None:
         screen = self.screens[number]
-        session = Session(
+        session = SessionMachine(
             after=screen.position, epoch=screen.epoch, expires_at=1e9, heartbeat_seconds=20, limits=LIMITS
         )
         tab = Tab(self, screen, session, screen.epoch)
-        feed, _ = self.registry.join(USER, tab)
-        feed.is_heard = (self.is_broker_there and not self.is_loss_noticed) or feed.is_heard
-        self.tabs[number] = (feed, tab)
-        tab.apply(session.open())
+        channel, _ = self.hub.join(USER, tab)
+        channel.is_bound = (self.is_broker_there and not self.is_loss_noticed) or channel.is_bound
+        self.tabs[number] = (channel, tab)
+        tab.apply(session.start())
 
-    def recent_page(self, after: int | None, asked_epoch: str | None) -> Page | None:
+    def replayed_page(self, after: int | None, asked_epoch: str | None) -> LogPage | None:
         """What the shell does before it asks the store."""
-        [feed] = self.registry.feeds
-        is_usable = asked_epoch in (None, feed.recent.epoch) and not self.is_loss_noticed
-        return feed.recent.page(after) if is_usable else None
+        [channel] = self.hub.channels
+        is_usable = asked_epoch in (None, channel.replay_buffer.epoch) and not self.is_loss_noticed
+        return channel.replay_buffer.page_after(after) if is_usable else None
 
     def deliver(self, index: int) -> None:
-        self.registry.on_events([self.in_flight.pop(index)])
+        self.hub.on_events([self.in_flight.pop(index)])
 
     @rule(rows=st.lists(st.integers(1, ROWS), min_size=1, max_size=4))
     def publish(self, rows: list[int]) -> None:
@@ -177,7 +177,7 @@ class Gateway(RuleBasedStateMachine):
     def the_broker_is_back(self) -> None:
         self.is_broker_there = True
         self.is_loss_noticed = False
-        self.registry.on_gap()
+        self.hub.on_gap()
         if self.is_store_there:
             self.tops_are_checked()
 
@@ -209,9 +209,9 @@ class Gateway(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, TABS - 1), arrived=st.integers(0, 3))
     def a_connection_breaks(self, number: int, arrived: int) -> None:
-        feed, tab = self.tabs[number]
+        channel, tab = self.tabs[number]
         tab.arrive(arrived)
-        self.registry.leave(feed, tab, self.now)
+        self.hub.leave(channel, tab, self.now)
         self.connect(number)
 
     @rule(number=st.integers(0, TABS - 1), count=st.integers(1, 5))
@@ -225,12 +225,12 @@ class Gateway(RuleBasedStateMachine):
         after, database = self.wanted.pop(0), self.database
         top = max(database.top - late, database.floor, min(after or 0, database.top))
         start = top if after is None else after
-        self.registry.on_page(
+        self.hub.on_log_page(
             USER,
-            Page(
+            LogPage(
                 after=start,
                 epoch=database.epoch,
-                seq=top,
+                top_seq=top,
                 floor_seq=0 if after is None else database.floor,
                 frames=database.frames(start, top, limit),
             ),
@@ -239,12 +239,12 @@ class Gateway(RuleBasedStateMachine):
     @precondition(lambda self: self.is_store_there)
     @rule()
     def tops_are_checked(self) -> None:
-        self.registry.on_tops(self.database.epoch, {USER: self.database.top})
+        self.hub.on_tops(self.database.epoch, {USER: self.database.top})
 
     @rule()
     def heartbeat(self) -> None:
-        for listener in self.registry.listeners():
-            listener.heartbeat()
+        for subscriber in self.hub.subscribers():
+            subscriber.heartbeat()
 
     @rule(seconds=st.sampled_from([0.001, 0.03, 0.5, 2.0]))
     def time_passes(self, seconds: float) -> None:

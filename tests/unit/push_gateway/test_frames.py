@@ -6,15 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from push_gateway.core import frames
-from push_gateway.core.frames import Notice, Position
+from push_gateway.core import client_frames, frames
+from push_gateway.core.close_codes import ProtocolError
+from push_gateway.core.frames import ClientPosition, UnsequencedFrame
 from tests.unit.push_gateway.wire import payloads
 
 
 def test_a_sequenced_frame_carries_its_data_as_it_came() -> None:
     data = b'{"conversation_id":"c", "message":{"content":"\xc3\xa9"}}'
 
-    [payload] = payloads(frames.sequenced("new_message", 7, msgspec.Raw(data)).wire)
+    [payload] = payloads(frames.sequenced_frame("new_message", 7, msgspec.Raw(data)).wire)
 
     assert payload == b'{"type":"new_message","seq":7,"data":' + data + b"}"
 
@@ -25,7 +26,7 @@ def test_a_frame_of_any_length_can_be_read_back(size: int) -> None:
 
 
 def test_hello_says_where_the_log_stands() -> None:
-    hello = frames.hello(4, Position('e"1', 3), resumed=True, heartbeat_seconds=20.0)
+    hello = frames.hello(4, ClientPosition('e"1', 3), resumed=True, heartbeat_seconds=20.0)
 
     assert json.loads(hello.payload) == {
         "type": "hello",
@@ -38,29 +39,29 @@ def test_hello_says_where_the_log_stands() -> None:
     [
         (frames.heartbeat(9), {"type": "heartbeat", "data": {"seq": 9}}),
         (
-            frames.reset(Position("e", 3), "log_pruned"),
+            frames.reset(ClientPosition("e", 3), "log_pruned"),
             {"type": "reset", "data": {"seq": 3, "epoch": "e", "reason": "log_pruned"}},
         ),
         (frames.PONG, {"type": "pong"}),
     ],
 )
-def test_an_unsequenced_frame_has_no_seq_of_its_own(notice: Notice, expected: object) -> None:
-    [payload] = payloads(frames.WEB_SOCKET.notice(notice))
+def test_an_unsequenced_frame_has_no_seq_of_its_own(notice: UnsequencedFrame, expected: object) -> None:
+    [payload] = payloads(frames.WEBSOCKET_ENCODER.encode_unsequenced(notice))
     assert json.loads(payload) == expected
 
 
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
-        ("ping", frames.Ping()),
-        ('{"type":"auth","token":"t"}', frames.Auth(token="t")),
-        ('{"type":"typing","conversation_id":"c"}', frames.Typing(conversation_id="c")),
-        ('{"type":"viewing","conversation_id":null}', frames.Viewing(conversation_id=None)),
-        ('{"type":"read","conversation_id":"c","up_to_seq":3}', frames.Read(conversation_id="c", up_to_seq=3)),
+        ("ping", client_frames.Ping()),
+        ('{"type":"auth","token":"t"}', client_frames.Auth(token="t")),
+        ('{"type":"typing","conversation_id":"c"}', client_frames.Typing(conversation_id="c")),
+        ('{"type":"viewing","conversation_id":null}', client_frames.Viewing(conversation_id=None)),
+        ('{"type":"read","conversation_id":"c","up_to_seq":3}', client_frames.Read(conversation_id="c", up_to_seq=3)),
     ],
 )
 def test_a_known_client_frame_is_understood(message: str, expected: object) -> None:
-    assert frames.read_client_frame(message) == expected
+    assert client_frames.parse_client_frame(message) == expected
 
 
 @pytest.mark.parametrize(
@@ -83,11 +84,11 @@ def test_a_known_client_frame_is_understood(message: str, expected: object) -> N
     ],
 )
 def test_anything_else_is_a_bad_frame(message: str | bytes) -> None:
-    with pytest.raises(frames.BadFrame):
-        frames.read_client_frame(message)
+    with pytest.raises(ProtocolError):
+        client_frames.parse_client_frame(message)
 
 
 @given(st.text())
 def test_no_text_is_more_than_a_bad_frame(message: str) -> None:
-    with contextlib.suppress(frames.BadFrame):
-        frames.read_client_frame(message)
+    with contextlib.suppress(ProtocolError):
+        client_frames.parse_client_frame(message)

@@ -1,6 +1,6 @@
 import pytest
 
-from push_gateway.core.frames import BadFrame
+from push_gateway.core.close_codes import ProtocolError
 from push_gateway.transport.handshake import is_allowed_origin
 from push_gateway.transport.sse.request import parse_event_stream_request
 from push_gateway.transport.websocket.request import parse_websocket_request, user_id_of
@@ -57,7 +57,7 @@ def test_position_and_epoch_are_optional() -> None:
 
 @pytest.mark.parametrize("after", ["-1", "x", "1.5", "9" * 30, "%D9%A1"])
 def test_a_position_that_is_none_is_a_bad_frame(after: str) -> None:
-    with pytest.raises(BadFrame):
+    with pytest.raises(ProtocolError):
         parse_websocket_request(f"/ws/u?after={after}", None, [])
 
 
@@ -92,7 +92,7 @@ def test_a_device_may_name_itself() -> None:
 
 @pytest.mark.parametrize("client", ["a%20b", "x" * 65, "%C3%A4", "a/b", "%0A"])
 def test_a_name_that_is_none_is_a_bad_frame(client: str) -> None:
-    with pytest.raises(BadFrame):
+    with pytest.raises(ProtocolError):
         parse_websocket_request(f"/ws/u?client={client}", None, [])
 
 
@@ -103,5 +103,5 @@ def test_of_a_stream_the_last_event_goes_before_the_url() -> None:
     assert (asked.after, asked.epoch) == (3, "e0")
     assert asked.token is not None
     assert asked.token.get_secret_value() == "header"
-    with pytest.raises(BadFrame):
+    with pytest.raises(ProtocolError):
         parse_event_stream_request("u", "", None, "nonsense")

@@ -5,53 +5,53 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
-from push_gateway.core import Page
-from push_gateway.core.frames import Frame, Notice
-from push_gateway.delivery.hub import Registry, TooManySockets
+from push_gateway.core import LogPage
+from push_gateway.core.frames import SequencedFrame, UnsequencedFrame
+from push_gateway.delivery.hub import Hub, TooManySockets
 from push_gateway.metrics import Metrics
 from shared.contracts import AnyEvent, shard_of
 from tests.builders import A_SECOND_LATER, inbox_enriched, inbox_persisted
 from tests.unit.push_gateway.wire import page
 
 
-class Recorder:
-    """A listener that writes down what it is given."""
+class RecordingSubscriber:
+    """Records what it is given."""
 
-    def __init__(self, who_id: str = "laptop") -> None:
-        self.who_id = who_id
-        self.notices: list[Notice] = []
-        self.offered: list[int] = []
+    def __init__(self, device_id: str = "laptop") -> None:
+        self.device_id = device_id
+        self.ephemeral: list[UnsequencedFrame] = []
+        self.delivered: list[int] = []
         self.wires: list[bytes] = []
-        self.pages: list[Page] = []
+        self.pages: list[LogPage] = []
         self.tops: list[tuple[str, int]] = []
 
-    def offer(self, frame: Frame) -> bool:
-        self.offered.append(frame.seq)
+    def deliver(self, frame: SequencedFrame) -> bool:
+        self.delivered.append(frame.seq)
         self.wires.append(frame.wire)
         return True
 
-    def page(self, page: Page) -> None:
+    def on_log_page(self, page: LogPage) -> None:
         self.pages.append(page)
 
-    def top(self, epoch: str, top: int) -> None:
-        self.tops.append((epoch, top))
+    def on_top(self, epoch: str, top_seq: int) -> None:
+        self.tops.append((epoch, top_seq))
 
-    def passing(self, notice: Notice) -> None:
-        self.notices.append(notice)
+    def send_ephemeral(self, frame: UnsequencedFrame) -> None:
+        self.ephemeral.append(frame)
 
     def heartbeat(self) -> None:
         raise AssertionError("nobody asked for one")
 
 
-def registry(metrics: CollectorRegistry | None = None, **changes: Any) -> Registry:
+def hub(metrics: CollectorRegistry | None = None, **changes: Any) -> Hub:
     limits = {
         "max_sockets_per_user": 2,
         "max_sockets": 3,
-        "linger_seconds": 60.0,
-        "recent_bytes_per_user": 10_000,
-        "recent_bytes": 100_000,
+        "idle_seconds": 60.0,
+        "replay_bytes_per_user": 10_000,
+        "replay_bytes": 100_000,
     }
-    return Registry(
+    return Hub(
         Metrics(metrics or CollectorRegistry()),
         lambda: datetime(2026, 1, 2, 12, 0, 3, tzinfo=UTC),
         **{**limits, **changes},
@@ -63,21 +63,21 @@ def event(user_id: str, seq: int) -> AnyEvent:
 
 
 def test_an_event_reaches_every_socket_of_its_user_encoded_once_and_nobody_else() -> None:
-    users, one, two, other = registry(), Recorder(), Recorder(), Recorder()
+    users, one, two, other = hub(), RecordingSubscriber(), RecordingSubscriber(), RecordingSubscriber()
     users.join("ada", one)
     users.join("ada", two)
     users.join("bob", other)
 
     users.on_events([event("ada", 6), inbox_enriched(), event("nobody", 1), event("bob", 9)])
 
-    assert (one.offered, two.offered, other.offered) == ([6], [6], [9])
+    assert (one.delivered, two.delivered, other.delivered) == ([6], [6], [9])
     assert one.wires[0] is two.wires[0]
 
 
 def test_the_time_from_webhook_to_frame_is_measured() -> None:
     metrics = CollectorRegistry()
-    users = registry(metrics)
-    users.join("ada", Recorder())
+    users = hub(metrics)
+    users.join("ada", RecordingSubscriber())
 
     users.on_events([event("ada", 6)])
 
@@ -86,58 +86,58 @@ def test_the_time_from_webhook_to_frame_is_measured() -> None:
 
 
 def test_a_user_and_a_process_have_a_limit_of_sockets() -> None:
-    users = registry()
-    users.join("ada", Recorder())
-    users.join("ada", Recorder())
+    users = hub()
+    users.join("ada", RecordingSubscriber())
+    users.join("ada", RecordingSubscriber())
 
     with pytest.raises(TooManySockets):
-        users.join("ada", Recorder())
-    users.join("bob", Recorder())
+        users.join("ada", RecordingSubscriber())
+    users.join("bob", RecordingSubscriber())
     with pytest.raises(TooManySockets):
-        users.join("eve", Recorder())
+        users.join("eve", RecordingSubscriber())
     assert len(users) == 3
 
 
 def test_a_user_is_heard_for_a_while_after_the_last_socket_went() -> None:
-    users, socket = registry(), Recorder()
-    feed, is_new = users.join("ada", socket)
+    users, socket = hub(), RecordingSubscriber()
+    channel, is_new = users.join("ada", socket)
     assert is_new
-    assert feed.shard == shard_of("ada")
+    assert channel.shard == shard_of("ada")
 
-    users.leave(feed, socket, now=100.0)
+    users.leave(channel, socket, now=100.0)
 
-    assert users.expire(now=159.0) == []
+    assert users.remove_idle(now=159.0) == []
     again, is_new = users.join("ada", socket)
-    assert again is feed
+    assert again is channel
     assert not is_new
-    assert users.expire(now=1000.0) == []
-    users.leave(feed, socket, now=1000.0)
-    assert users.expire(now=1060.0) == [feed]
-    assert users.feeds == ()
+    assert users.remove_idle(now=1000.0) == []
+    users.leave(channel, socket, now=1000.0)
+    assert users.remove_idle(now=1060.0) == [channel]
+    assert users.channels == ()
 
 
 def test_a_page_is_handed_on_with_what_was_heard_while_it_was_read() -> None:
-    users, socket = registry(), Recorder()
+    users, socket = hub(), RecordingSubscriber()
     users.join("ada", socket)
     users.on_tops("e1", {"ada": 5})
     users.on_events([event("ada", 8)])
 
-    users.on_page("ada", page(5, 6, 7))
+    users.on_log_page("ada", page(5, 6, 7))
 
-    assert socket.pages[0].seq == 8
-    users.on_page("nobody", page(0, 1))
+    assert socket.pages[0].top_seq == 8
+    users.on_log_page("nobody", page(0, 1))
 
 
 def test_memory_serves_only_users_whose_stream_is_whole() -> None:
-    users, socket = registry(), Recorder()
-    feed, _ = users.join("ada", socket)
+    users, socket = hub(), RecordingSubscriber()
+    channel, _ = users.join("ada", socket)
     users.on_tops("e1", {"ada": 5, "gone": 1})
-    assert feed.recent.page(5) is None, "the broker has not confirmed the binding"
+    assert channel.replay_buffer.page_after(5) is None, "the broker has not confirmed the binding"
 
-    feed.is_heard = True
+    channel.is_bound = True
     users.on_tops("e1", {"ada": 5})
-    assert feed.recent.page(5) is not None
+    assert channel.replay_buffer.page_after(5) is not None
 
     users.on_gap()
-    assert feed.recent.page(5) is None
+    assert channel.replay_buffer.page_after(5) is None
     assert socket.tops == [("e1", 5), ("e1", 5)]

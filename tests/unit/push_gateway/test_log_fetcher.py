@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 import pytest
 
-from push_gateway.core import Page
-from push_gateway.delivery.log_fetcher import CatchUp
+from push_gateway.core import LogPage
+from push_gateway.delivery.log_fetcher import LogFetcher
 from push_gateway.store_api import REFUSED_PAUSE_SECONDS, StoreRefused
 from shared.contracts.internal import LogFrame, LogResponse, TopsResponse, UserLog
 from shared.errors import DependencyUnavailable
@@ -53,10 +53,10 @@ class FakeLog:
 
 class Pages:
     def __init__(self) -> None:
-        self.seen: list[tuple[str, Page]] = []
+        self.seen: list[tuple[str, LogPage]] = []
         self._something = asyncio.Event()
 
-    def __call__(self, user_id: str, page: Page) -> None:
+    def __call__(self, user_id: str, page: LogPage) -> None:
         self.seen.append((user_id, page))
         self._something.set()
 
@@ -77,11 +77,11 @@ async def until(condition: Callable[[], object]) -> None:
 async def test_who_begins_to_wait_together_is_read_together_from_the_earliest_position() -> None:
     log, pages = FakeLog(), Pages()
     log.open.set()
-    reading = CatchUp(log, pages)
-    reading.want("ada", 2)
-    reading.want("ada", 1)
-    reading.want("ada", None)
-    reading.want("bob", 3)
+    reading = LogFetcher(log, pages)
+    reading.request("ada", 2)
+    reading.request("ada", 1)
+    reading.request("ada", None)
+    reading.request("bob", 3)
     await pages.wait_for(2)
 
     assert log.asked == [{"ada": 1, "bob": 3}]
@@ -91,22 +91,22 @@ async def test_who_begins_to_wait_together_is_read_together_from_the_earliest_po
 
 async def test_only_the_top_is_asked_for_where_nothing_else_is_wanted() -> None:
     log, pages = FakeLog(), Pages()
-    reading = CatchUp(log, pages)
-    reading.want("ada", None)
+    reading = LogFetcher(log, pages)
+    reading.request("ada", None)
     await pages.wait_for(1)
 
     assert log.asked_tops == [["ada"]]
-    assert pages.seen == [("ada", Page(after=3, epoch="e1", seq=3, floor_seq=0, frames=()))]
+    assert pages.seen == [("ada", LogPage(after=3, epoch="e1", top_seq=3, floor_seq=0, frames=()))]
     await reading.close()
 
 
 async def test_no_user_is_asked_for_twice_at_once_and_a_later_wish_is_read_later() -> None:
     log, pages = FakeLog(), Pages()
-    reading = CatchUp(log, pages)
-    reading.want("ada", 1)
+    reading = LogFetcher(log, pages)
+    reading.request("ada", 1)
     await log.wait_for(1)
-    reading.want("ada", 2)
-    reading.want("bob", 0)
+    reading.request("ada", 2)
+    reading.request("bob", 0)
     await log.wait_for(2)
 
     assert log.asked == [{"ada": 1}, {"bob": 0}]
@@ -118,14 +118,14 @@ async def test_no_user_is_asked_for_twice_at_once_and_a_later_wish_is_read_later
 
 async def test_a_tab_far_behind_does_not_hold_up_the_users_other_tabs() -> None:
     log, pages = FakeLog(), Pages()
-    reading = CatchUp(log, pages)
-    reading.want("ada", 0)
+    reading = LogFetcher(log, pages)
+    reading.request("ada", 0)
     await log.wait_for(1)
-    reading.want("ada", 200)
-    reading.want("ada", 9_000)
-    reading.want("ada", 9_001)
-    reading.want("ada", 5_000)
-    reading.want("ada", None)
+    reading.request("ada", 200)
+    reading.request("ada", 9_000)
+    reading.request("ada", 9_001)
+    reading.request("ada", 5_000)
+    reading.request("ada", None)
     log.open.set()
     await pages.wait_for(3)
 
@@ -135,9 +135,9 @@ async def test_a_tab_far_behind_does_not_hold_up_the_users_other_tabs() -> None:
 
 async def test_many_wait_while_few_requests_are_in_flight() -> None:
     log, pages = FakeLog(), Pages()
-    reading = CatchUp(log, pages, users_per_request=2, requests_in_flight=2)
+    reading = LogFetcher(log, pages, users_per_request=2, requests_in_flight=2)
     for number in range(7):
-        reading.want(f"user-{number}", 0)
+        reading.request(f"user-{number}", 0)
     await log.wait_for(2)
     for _ in range(10):
         await asyncio.sleep(0)  # whatever else there is to do is done
@@ -152,10 +152,10 @@ async def test_a_wish_outlives_an_outage_of_the_store() -> None:
     log, pages = FakeLog(), Pages()
     log.open.set()
     log.errors = [DependencyUnavailable("away"), DependencyUnavailable("away")]
-    reading = CatchUp(log, pages)
-    reading.want("ada", 0)
+    reading = LogFetcher(log, pages)
+    reading.request("ada", 0)
     await until(lambda: reading.is_away)
-    reading.want("bob", 0)
+    reading.request("bob", 0)
     assert log.asked == [{"ada": 0}]
     await pages.wait_for(2)
 
@@ -168,11 +168,11 @@ async def test_a_wish_outlives_a_refusal_and_is_repeated_slowly() -> None:
     log, pages = FakeLog(), Pages()
     log.open.set()
     log.errors = [StoreRefused("mend the token", status=401)]
-    reading = CatchUp(log, pages)
-    reading.want("ada", 0)
+    reading = LogFetcher(log, pages)
+    reading.request("ada", 0)
     await until(lambda: reading.is_away)
     refused_at = time.monotonic()
-    reading.want("bob", 0)
+    reading.request("bob", 0)
 
     await pages.wait_for(2, seconds=8)
     assert time.monotonic() - refused_at > REFUSED_PAUSE_SECONDS - 0.1
@@ -184,10 +184,10 @@ async def test_an_answer_ends_the_rest_after_a_refusal() -> None:
     """One of several stores may refuse us while the others do not."""
     log, pages = FakeLog(), Pages()
     log.errors = [StoreRefused("mend the token", status=401)]
-    reading = CatchUp(log, pages, gather_seconds=0.0)
-    reading.want("ada", 0)
+    reading = LogFetcher(log, pages, gather_seconds=0.0)
+    reading.request("ada", 0)
     await log.wait_for(1)
-    reading.want("bob", 0)
+    reading.request("bob", 0)
     await log.wait_for(2)
     log.open.set()
 
@@ -200,14 +200,14 @@ async def test_nobody_else_loses_a_page_to_a_bug_in_taking_one() -> None:
     log, pages = FakeLog(), Pages()
     log.open.set()
 
-    def take(user_id: str, page: Page) -> None:
+    def take(user_id: str, page: LogPage) -> None:
         if user_id == "ada":
             raise LookupError("a bug")
         pages(user_id, page)
 
-    reading = CatchUp(log, take)
-    reading.want("ada", 0)
-    reading.want("bob", 0)
+    reading = LogFetcher(log, take)
+    reading.request("ada", 0)
+    reading.request("bob", 0)
 
     await pages.wait_for(1, seconds=8)
     assert [user for user, _ in pages.seen] == ["bob"]
@@ -218,13 +218,13 @@ async def test_nobody_else_loses_a_page_to_a_bug_in_taking_one() -> None:
 async def test_who_has_gone_is_not_asked_for_and_not_asked_for_again() -> None:
     log, pages = FakeLog(), Pages()
     log.errors = [DependencyUnavailable("away")]
-    reading = CatchUp(log, pages)
-    reading.want("ada", 0)
-    reading.want("bob", 0)
+    reading = LogFetcher(log, pages)
+    reading.request("ada", 0)
+    reading.request("bob", 0)
     await log.wait_for(1)
-    reading.want("eve", 0)
-    reading.forget("ada")
-    reading.forget("eve")
+    reading.request("eve", 0)
+    reading.cancel("ada")
+    reading.cancel("eve")
     log.open.set()
 
     await pages.wait_for(1)
@@ -237,8 +237,8 @@ async def test_who_has_gone_is_not_asked_for_and_not_asked_for_again() -> None:
 async def test_a_quiet_gateway_does_not_gather() -> None:
     log, pages = FakeLog(), Pages()
     log.open.set()
-    reading = CatchUp(log, pages, gather_seconds=60.0)
-    reading.want("ada", 0)
+    reading = LogFetcher(log, pages, gather_seconds=60.0)
+    reading.request("ada", 0)
     await pages.wait_for(1)
 
     assert log.asked == [{"ada": 0}]
@@ -248,10 +248,10 @@ async def test_a_quiet_gateway_does_not_gather() -> None:
 async def test_a_lone_wish_long_after_the_last_request_goes_at_once() -> None:
     log, pages = FakeLog(), Pages()
     log.open.set()
-    reading = CatchUp(log, pages, gather_seconds=0.2)
+    reading = LogFetcher(log, pages, gather_seconds=0.2)
     for count in (1, 2):
         began = time.monotonic()
-        reading.want(f"user-{count}", 0)
+        reading.request(f"user-{count}", 0)
         await pages.wait_for(count)
         assert time.monotonic() - began < 0.15
         await asyncio.sleep(0.25)  # it is the time itself that must go by
@@ -263,11 +263,11 @@ async def test_in_a_storm_users_are_read_together_as_they_come(at_once: int) -> 
     """Also where the store answers before the next one comes."""
     log, pages = FakeLog(), Pages()
     log.open.set()
-    reading = CatchUp(log, pages, gather_seconds=0.05)
+    reading = LogFetcher(log, pages, gather_seconds=0.05)
     began = time.monotonic()
     for number in range(0, 200, at_once):
         for another in range(at_once):
-            reading.want(f"user-{number + another}", 0)
+            reading.request(f"user-{number + another}", 0)
         await asyncio.sleep(0.002)
     await pages.wait_for(200)
 
@@ -279,9 +279,9 @@ async def test_in_a_storm_users_are_read_together_as_they_come(at_once: int) -> 
 async def test_a_full_request_does_not_wait_for_more() -> None:
     log, pages = FakeLog(), Pages()
     log.open.set()
-    reading = CatchUp(log, pages, users_per_request=2, requests_in_flight=1, gather_seconds=60.0)
+    reading = LogFetcher(log, pages, users_per_request=2, requests_in_flight=1, gather_seconds=60.0)
     for number in range(8):
-        reading.want(f"user-{number}", 0)
+        reading.request(f"user-{number}", 0)
     await pages.wait_for(8)
 
     assert [len(batch) for batch in log.asked] == [2] * 4

@@ -1,14 +1,14 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from push_gateway.delivery.maintenance import Upkeep
-from push_gateway.delivery.shard_bindings import Shards
+from push_gateway.delivery.maintenance import Maintenance
+from push_gateway.delivery.shard_bindings import ShardBindings
 from push_gateway.store_api import StoreRefused
 from shared.aio.background import BackgroundTasks
 from shared.contracts import shard_of
 from shared.contracts.internal import LogResponse, TopsResponse
 from shared.errors import DependencyUnavailable
-from tests.unit.push_gateway.test_hub import Recorder, registry
+from tests.unit.push_gateway.test_hub import RecordingSubscriber, hub
 from tests.unit.push_gateway.test_shard_bindings import FakeSubscription, settled
 
 
@@ -30,35 +30,35 @@ class FakeTops:
 
 
 async def test_after_a_late_bind_the_users_of_that_shard_are_checked_at_once_and_nobody_else() -> None:
-    users, subscription, log = registry(), FakeSubscription(), FakeTops()
-    ada, bob = Recorder(), Recorder()
-    feed, _ = users.join("ada", ada)
+    users, subscription, log = hub(), FakeSubscription(), FakeTops()
+    ada, bob = RecordingSubscriber(), RecordingSubscriber()
+    channel, _ = users.join("ada", ada)
     users.join("bob", bob)
     assert shard_of("ada") != shard_of("bob")
-    upkeep = Upkeep(users, log, heartbeat_seconds=1000.0)
-    shards = Shards(subscription, bind_wait_seconds=0.01, on_late_bind=upkeep.on_late_bind)
-    async with upkeep.running(shards, BackgroundTasks()), asyncio.timeout(5):
-        shards.acquire(feed.shard)
-        assert not await shards.heard(feed.shard)
+    maintenance = Maintenance(users, log, heartbeat_seconds=1000.0)
+    shards = ShardBindings(subscription, bind_timeout_seconds=0.01, on_bound_late=maintenance.on_bound_late)
+    async with maintenance.running(shards, BackgroundTasks()), asyncio.timeout(5):
+        shards.acquire(channel.shard)
+        assert not await shards.wait_until_bound(channel.shard)
         assert log.asked.empty()
         subscription.confirm.set()
 
         assert await log.asked.get() == ["ada"]
-        upkeep.on_gap()
+        maintenance.on_gap()
         assert await log.asked.get() == ["ada", "bob"]
     await shards.close()
 
-    assert feed.is_heard
+    assert channel.is_bound
     assert ada.tops[0] == ("e1", 7)
 
 
 async def test_lost_events_are_looked_for_until_the_store_answers_whether_it_was_away_or_refused_us() -> None:
-    users, ada = registry(), Recorder()
+    users, ada = hub(), RecordingSubscriber()
     users.join("ada", ada)
     log = FakeTops(DependencyUnavailable("away"), StoreRefused("mend the token", status=401))
-    upkeep, background = Upkeep(users, log, heartbeat_seconds=1000.0), BackgroundTasks()
-    async with upkeep.running(Shards(FakeSubscription()), background), asyncio.timeout(10):
-        upkeep.on_gap()
+    maintenance, background = Maintenance(users, log, heartbeat_seconds=1000.0), BackgroundTasks()
+    async with maintenance.running(ShardBindings(FakeSubscription()), background), asyncio.timeout(10):
+        maintenance.on_gap()
         for _ in range(3):
             assert await log.asked.get() == ["ada"]
         await settled()

@@ -6,10 +6,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from push_gateway.core import People, Terms
+from push_gateway.core import PresenceLimits, PresenceTracker
 from shared.contracts.inbox import PresenceFrame, Who
 
-TERMS = Terms(grace_seconds=5.0, remote_seconds=50.0, people=4, remote_entries=6)
+LIMITS = PresenceLimits(grace_seconds=5.0, remote_seconds=50.0, max_devices=4, max_remote_entries=6)
 DEVICES = st.sampled_from(["laptop", "phone", "tablet"])
 GATEWAYS = st.sampled_from(["g1", "g2"])
 CONVERSATIONS = st.sampled_from([None, "c1", "c2"])
@@ -20,45 +20,47 @@ def who(device: str) -> Who:
 
 
 def test_a_device_comes_looks_and_goes() -> None:
-    people = People(TERMS)
-    assert people.came("s1", who("laptop"), 0.0) == [PresenceFrame(who=who("laptop"), online=True, viewing=None)]
-    assert people.views("s1", "c1", 1.0) == [PresenceFrame(who=who("laptop"), online=True, viewing="c1")]
-    assert people.views("s1", "c1", 2.0) == []
-    people.went("s1", 3.0)
-    assert people.tick(7.9) == []
-    assert people.tick(8.0) == [PresenceFrame(who=who("laptop"), online=False, viewing=None)]
-    assert people.is_deserted
+    tracker = PresenceTracker(LIMITS)
+    assert tracker.join("s1", who("laptop"), 0.0) == [PresenceFrame(who=who("laptop"), online=True, viewing=None)]
+    assert tracker.set_viewing("s1", "c1", 1.0) == [PresenceFrame(who=who("laptop"), online=True, viewing="c1")]
+    assert tracker.set_viewing("s1", "c1", 2.0) == []
+    tracker.leave("s1", 3.0)
+    assert tracker.expire(7.9) == []
+    assert tracker.expire(8.0) == [PresenceFrame(who=who("laptop"), online=False, viewing=None)]
+    assert tracker.is_empty
 
 
 def test_a_reconnect_in_time_is_silent_and_keeps_what_was_looked_at() -> None:
-    people = People(TERMS)
-    people.came("s1", who("laptop"), 0.0)
-    people.views("s1", "c1", 0.0)
-    people.went("s1", 1.0)
+    tracker = PresenceTracker(LIMITS)
+    tracker.join("s1", who("laptop"), 0.0)
+    tracker.set_viewing("s1", "c1", 0.0)
+    tracker.leave("s1", 1.0)
 
-    assert people.came("s2", who("laptop"), 5.0) == []
-    assert people.tick(100.0) == []
-    assert people.others("phone") == [PresenceFrame(who=who("laptop"), online=True, viewing="c1")]
+    assert tracker.join("s2", who("laptop"), 5.0) == []
+    assert tracker.expire(100.0) == []
+    assert tracker.others("phone") == [PresenceFrame(who=who("laptop"), online=True, viewing="c1")]
 
 
 def test_a_device_that_moved_to_another_gateway_never_went() -> None:
-    people = People(TERMS)
-    people.came("s1", who("laptop"), 0.0)
-    people.news(0.0)
-    people.went("s1", 1.0)
-    assert people.heard("g2", who("laptop"), online=True, viewing=None, now=2.0) == ([], True)
-    assert people.tick(6.0) == []
-    assert people.news(6.0) == [PresenceFrame(who=who("laptop"), online=False, viewing=None)], "not from here any more"
-    assert [frame.online for frame in people.tick(52.0)] == [False]
+    tracker = PresenceTracker(LIMITS)
+    tracker.join("s1", who("laptop"), 0.0)
+    tracker.local_changes(0.0)
+    tracker.leave("s1", 1.0)
+    assert tracker.update_remote("g2", who("laptop"), online=True, viewing=None, now=2.0) == ([], True)
+    assert tracker.expire(6.0) == []
+    assert tracker.local_changes(6.0) == [PresenceFrame(who=who("laptop"), online=False, viewing=None)], (
+        "not from here any more"
+    )
+    assert [frame.online for frame in tracker.expire(52.0)] == [False]
 
 
 def test_of_several_sessions_of_a_device_the_last_look_counts() -> None:
-    people = People(TERMS)
-    people.came("s1", who("laptop"), 0.0)
-    people.came("s2", who("laptop"), 0.0)
-    people.views("s1", "c1", 1.0)
-    assert people.views("s2", "c2", 2.0)[0].viewing == "c2"
-    assert people.views("s2", None, 3.0)[0].viewing == "c1"
+    tracker = PresenceTracker(LIMITS)
+    tracker.join("s1", who("laptop"), 0.0)
+    tracker.join("s2", who("laptop"), 0.0)
+    tracker.set_viewing("s1", "c1", 1.0)
+    assert tracker.set_viewing("s2", "c2", 2.0)[0].viewing == "c2"
+    assert tracker.set_viewing("s2", None, 3.0)[0].viewing == "c1"
 
 
 @dataclass
@@ -69,8 +71,8 @@ class Model:
     remote: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def online(self, now: float) -> set[str]:
-        here = {device for device, went in self.sessions.values() if went is None or now < went + TERMS.grace_seconds}
-        there = {device for (_, device), said in self.remote.items() if now < said + TERMS.remote_seconds}
+        here = {device for device, went in self.sessions.values() if went is None or now < went + LIMITS.grace_seconds}
+        there = {device for (_, device), said in self.remote.items() if now < said + LIMITS.remote_seconds}
         return here | there
 
 
@@ -79,7 +81,7 @@ class Presence(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.people = People(TERMS)
+        self.tracker = PresenceTracker(LIMITS)
         self.model = Model()
         self.now = 0.0
         self.numbers = 0
@@ -95,7 +97,7 @@ class Presence(RuleBasedStateMachine):
                 self.told[change.who.id] = change
             else:
                 del self.told[change.who.id]
-        for news in self.people.news(self.now):
+        for news in self.tracker.local_changes(self.now):
             if news.online:
                 self.said[news.who.id] = news
             else:
@@ -108,12 +110,12 @@ class Presence(RuleBasedStateMachine):
                 del self.model.sessions[number]  # taken up
         self.numbers += 1
         self.model.sessions[self.numbers] = (device, None)
-        self.tell(self.people.came(self.numbers, who(device), self.now))
+        self.tell(self.tracker.join(self.numbers, who(device), self.now))
 
     @rule(data=st.data(), viewing=CONVERSATIONS)
     def look(self, data: st.DataObject, viewing: str | None) -> None:
         number = data.draw(st.integers(0, self.numbers))
-        self.tell(self.people.views(number, viewing, self.now))
+        self.tell(self.tracker.set_viewing(number, viewing, self.now))
 
     @rule(data=st.data())
     def go(self, data: st.DataObject) -> None:
@@ -121,7 +123,7 @@ class Presence(RuleBasedStateMachine):
         device, went = self.model.sessions.get(number, ("", 0.0))
         if went is None:
             self.model.sessions[number] = (device, self.now)
-            self.people.went(number, self.now)
+            self.tracker.leave(number, self.now)
 
     @rule(gateway=GATEWAYS, device=DEVICES, online=st.booleans(), viewing=CONVERSATIONS)
     def hear(self, gateway: str, device: str, online: bool, viewing: str | None) -> None:  # noqa: FBT001 - drawn
@@ -129,27 +131,27 @@ class Presence(RuleBasedStateMachine):
             self.model.remote[gateway, device] = self.now
         else:
             self.model.remote.pop((gateway, device), None)
-        changes, _ = self.people.heard(gateway, who(device), online=online, viewing=viewing, now=self.now)
+        changes, _ = self.tracker.update_remote(gateway, who(device), online=online, viewing=viewing, now=self.now)
         self.tell(changes)
 
     @rule(seconds=st.sampled_from([0.5, 4.0, 30.0]))
     def wait(self, seconds: float) -> None:
         self.now += seconds
-        self.tell(self.people.tick(self.now))
+        self.tell(self.tracker.expire(self.now))
 
     @invariant()
     def what_was_told_is_so(self) -> None:
         assert set(self.told) == self.model.online(self.now)
-        assert {frame.who.id for frame in self.people.others("nobody")} == set(self.told)
+        assert {frame.who.id for frame in self.tracker.others("nobody")} == set(self.told)
 
     @invariant()
     def what_other_gateways_were_told_is_so(self) -> None:
-        assert self.said == {frame.who.id: frame for frame in self.people.here(self.now)}
+        assert self.said == {frame.who.id: frame for frame in self.tracker.local(self.now)}
 
     @invariant()
     def it_holds_no_more_than_there_is(self) -> None:
         live = sum(went is None for _, went in self.model.sessions.values())
-        assert len(self.people) <= live + TERMS.people + TERMS.remote_entries
+        assert len(self.tracker) <= live + LIMITS.max_devices + LIMITS.max_remote_entries
 
 
 Presence.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
@@ -157,12 +159,12 @@ TestPresence = Presence.TestCase
 
 
 def test_people_and_entries_are_bounded() -> None:
-    people = People(TERMS)
+    tracker = PresenceTracker(LIMITS)
     for number in range(100):
-        people.heard(f"g{number % 7}", who(f"d{number}"), online=True, viewing=None, now=0.0)
-    assert len(people) == TERMS.remote_entries
-    assert len(people.others("")) == TERMS.people
+        tracker.update_remote(f"g{number % 7}", who(f"d{number}"), online=True, viewing=None, now=0.0)
+    assert len(tracker) == LIMITS.max_remote_entries
+    assert len(tracker.others("")) == LIMITS.max_devices
     for number in range(100):
-        people.came(number, who(f"e{number}"), 0.0)
-        people.went(number, 0.0)
-    assert len(people) <= TERMS.people + TERMS.remote_entries
+        tracker.join(number, who(f"e{number}"), 0.0)
+        tracker.leave(number, 0.0)
+    assert len(tracker) <= LIMITS.max_devices + LIMITS.max_remote_entries

@@ -8,12 +8,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from push_gateway.core import Close, Effect, FetchLog, Limits, Page, Send, Session
-from push_gateway.core.frames import Frame
+from push_gateway.core import Close, Effect, FetchLog, LogPage, Send, SessionLimits, SessionMachine
+from push_gateway.core.frames import SequencedFrame
 from tests.unit.push_gateway.wire import frame, payloads
 
 BUDGET_BYTES = 400
-LIMITS = Limits(held_frames=3, held_bytes=250, drained_room_bytes=300, lagging_seconds=30.0)
+LIMITS = SessionLimits(reorder_frames=3, reorder_bytes=250, drained_capacity_bytes=300, lagging_seconds=30.0)
 EPOCH = "e1"
 
 
@@ -45,9 +45,9 @@ class Client:
 class Delivery(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.log: list[Frame] = []
+        self.log: list[SequencedFrame] = []
         self.floor = 0
-        self.in_flight: list[Frame] = []
+        self.in_flight: list[SequencedFrame] = []
         self.client = Client()
         self.now = 0.0
         self.connect()
@@ -60,12 +60,12 @@ class Delivery(RuleBasedStateMachine):
         self.buffered_bytes = 0
         self.is_closed = False
         self.wanted: list[int | None] = []
-        self.session = Session(
+        self.session = SessionMachine(
             after=self.client.position, epoch=EPOCH, expires_at=1e9, heartbeat_seconds=20.0, limits=LIMITS
         )
-        self.apply(self.session.open())
+        self.apply(self.session.start())
 
-    def room(self) -> int:
+    def capacity(self) -> int:
         return BUDGET_BYTES - self.buffered_bytes
 
     def apply(self, effects: list[Effect]) -> None:
@@ -80,16 +80,16 @@ class Delivery(RuleBasedStateMachine):
                 case Close():
                     self.is_closed = True
 
-    def offer(self, one: Frame) -> None:
-        if self.room() > 0 and self.session.take_next(one.seq):
+    def offer(self, one: SequencedFrame) -> None:
+        if self.capacity() > 0 and self.session.take_if_next(one.seq):
             self.apply([Send(one.wire)])
         else:
-            self.apply(self.session.event(one, self.now, self.room()))
+            self.apply(self.session.on_event(one, self.now, self.capacity()))
 
-    def read_page(self, after: int, limit: int) -> Page:
+    def read_page(self, after: int, limit: int) -> LogPage:
         start = max(after, self.floor)
-        return Page(
-            after=after, epoch=EPOCH, seq=self.top, floor_seq=self.floor, frames=self.log[start : start + limit]
+        return LogPage(
+            after=after, epoch=EPOCH, top_seq=self.top, floor_seq=self.floor, frames=self.log[start : start + limit]
         )
 
     @rule(count=st.integers(1, 4))
@@ -125,33 +125,33 @@ class Delivery(RuleBasedStateMachine):
     def the_store_answers(self, limit: int, earlier: int) -> None:
         after = self.wanted.pop(0)
         if after is None:
-            page = Page(after=self.top, epoch=EPOCH, seq=self.top, floor_seq=0, frames=())
+            page = LogPage(after=self.top, epoch=EPOCH, top_seq=self.top, floor_seq=0, frames=())
         else:
             page = self.read_page(max(0, after - earlier), limit)
-        self.apply(self.session.page(page, self.now, self.room()))
+        self.apply(self.session.on_log_page(page, self.now, self.capacity()))
 
     @rule(after=st.integers(0, 30), limit=st.integers(0, 3))
     def a_page_for_another_session_comes_by(self, after: int, limit: int) -> None:
-        self.apply(self.session.page(self.read_page(min(after, self.top), limit), self.now, self.room()))
+        self.apply(self.session.on_log_page(self.read_page(min(after, self.top), limit), self.now, self.capacity()))
 
     @rule(seconds=st.sampled_from([0.001, 0.03, 0.5, 2.0, 31.0]))
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
         if self.now >= self.session.wake_at:
-            self.apply(self.session.tick(self.now, self.room()))
+            self.apply(self.session.tick(self.now, self.capacity()))
 
     @rule()
     def heartbeat(self) -> None:
-        self.apply(self.session.heartbeat(self.now, self.room()))
+        self.apply(self.session.heartbeat(self.now, self.capacity()))
 
     @rule()
     def tops_are_checked(self) -> None:
-        self.apply(self.session.top(EPOCH, self.top, self.now))
+        self.apply(self.session.on_top(EPOCH, self.top, self.now))
 
     @rule()
     def the_socket_drains(self) -> None:
         self.buffered_bytes = 0
-        self.apply(self.session.drained(self.now))
+        self.apply(self.session.on_drained(self.now))
 
     @rule()
     def the_client_comes_back(self) -> None:
@@ -164,7 +164,7 @@ class Delivery(RuleBasedStateMachine):
     @invariant()
     def what_was_received_is_what_was_written(self) -> None:
         assert all(seq == content for seq, content in self.client.contents.items())
-        assert len(self.session._held) <= LIMITS.held_frames + 1
+        assert len(self.session._reorder_buffer) <= LIMITS.reorder_frames + 1
 
     @invariant()
     def a_closed_session_was_too_slow(self) -> None:

@@ -1,6 +1,6 @@
 import asyncio
 
-from push_gateway.delivery.shard_bindings import Shards
+from push_gateway.delivery.shard_bindings import ShardBindings
 from shared.errors import DependencyUnavailable
 
 
@@ -30,10 +30,10 @@ async def settled() -> None:
 async def test_a_shard_is_bound_once_and_unbound_after_its_last_user() -> None:
     subscription = FakeSubscription()
     subscription.confirm.set()
-    shards = Shards(subscription)
+    shards = ShardBindings(subscription)
     shards.acquire(3)
     shards.acquire(3)
-    assert await shards.heard(3)
+    assert await shards.wait_until_bound(3)
 
     shards.release(3)
     await settled()
@@ -47,21 +47,21 @@ async def test_a_shard_is_bound_once_and_unbound_after_its_last_user() -> None:
 
 async def test_a_shard_that_is_wanted_again_is_bound_after_it_was_unbound() -> None:
     subscription = FakeSubscription()
-    shards = Shards(subscription)
+    shards = ShardBindings(subscription)
     shards.acquire(3)
     await settled()
     shards.release(3)
     shards.acquire(3)
     subscription.confirm.set()
 
-    assert await shards.heard(3)
+    assert await shards.wait_until_bound(3)
     assert subscription.asked == ["bind 3", "unbind 3", "bind 3"]
     await shards.close()
 
 
 async def test_a_shard_that_comes_and_goes_while_the_broker_is_slow_is_heard_in_the_end() -> None:
     subscription = FakeSubscription()
-    shards = Shards(subscription)
+    shards = ShardBindings(subscription)
     for _ in range(2):
         shards.acquire(3)
         await settled()
@@ -72,7 +72,7 @@ async def test_a_shard_that_comes_and_goes_while_the_broker_is_slow_is_heard_in_
         while "unbind 3" not in subscription.asked:  # noqa: ASYNC110 - the moment between the two is what this is about
             await asyncio.sleep(0)
         shards.acquire(3)
-        assert await shards.heard(3)
+        assert await shards.wait_until_bound(3)
         await settled()
 
     assert subscription.asked == ["bind 3", "unbind 3", "bind 3", "unbind 3", "bind 3"]
@@ -81,23 +81,23 @@ async def test_a_shard_that_comes_and_goes_while_the_broker_is_slow_is_heard_in_
 
 async def test_nobody_waits_long_for_a_broker_that_is_slow_or_away() -> None:
     subscription = FakeSubscription()
-    shards = Shards(subscription, bind_wait_seconds=0.01)
+    shards = ShardBindings(subscription, bind_timeout_seconds=0.01)
     shards.acquire(3)
 
-    assert not await shards.heard(3)
+    assert not await shards.wait_until_bound(3)
     subscription.confirm.set()
-    assert await shards.heard(3)
+    assert await shards.wait_until_bound(3)
 
     subscription.is_away = True
     shards.acquire(4)
-    assert not await shards.heard(4)
+    assert not await shards.wait_until_bound(4)
     subscription.is_away = False
-    assert await shards.heard(4), "the next session asks once more"
+    assert await shards.wait_until_bound(4), "the next session asks once more"
     await shards.close()
 
 
 async def test_leaving_does_not_wait_for_the_broker() -> None:
-    shards = Shards(FakeSubscription())
+    shards = ShardBindings(FakeSubscription())
     shards.acquire(3)
     await settled()
 
@@ -107,16 +107,16 @@ async def test_leaving_does_not_wait_for_the_broker() -> None:
 async def test_a_shard_that_is_bound_after_a_session_began_without_it_is_told_of_once() -> None:
     subscription = FakeSubscription()
     late: list[int] = []
-    shards = Shards(subscription, bind_wait_seconds=0.01, on_late_bind=late.append)
+    shards = ShardBindings(subscription, bind_timeout_seconds=0.01, on_bound_late=late.append)
     shards.acquire(3)
-    assert not await shards.heard(3)
+    assert not await shards.wait_until_bound(3)
     assert late == []
 
     subscription.confirm.set()
-    assert await shards.heard(3)
+    assert await shards.wait_until_bound(3)
     await settled()
     shards.acquire(4)
-    assert await shards.heard(4), "in time"
+    assert await shards.wait_until_bound(4), "in time"
     await settled()
 
     assert late == [3]
@@ -126,13 +126,13 @@ async def test_a_shard_that_is_bound_after_a_session_began_without_it_is_told_of
 async def test_a_shard_that_is_bound_at_the_second_attempt_is_late_for_the_first_session() -> None:
     subscription = FakeSubscription()
     late: list[int] = []
-    shards = Shards(subscription, on_late_bind=late.append)
+    shards = ShardBindings(subscription, on_bound_late=late.append)
     subscription.is_away = True
     shards.acquire(3)
-    assert not await shards.heard(3)
+    assert not await shards.wait_until_bound(3)
     subscription.is_away = False
     subscription.confirm.set()
-    assert await shards.heard(3)
+    assert await shards.wait_until_bound(3)
     await settled()
 
     assert late == [3]

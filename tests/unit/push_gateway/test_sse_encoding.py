@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from push_gateway.core import frames
-from push_gateway.core.frames import BadFrame, CloseCode, Position
-from push_gateway.transport.sse.encoding import EVENT_STREAM, encode_close, parse_event_id
+from push_gateway.core.close_codes import CloseCode, ProtocolError
+from push_gateway.core.frames import ClientPosition
+from push_gateway.transport.sse.encoding import EVENT_STREAM_ENCODER, encode_close, parse_event_id
 
 
 def fields(block: bytes) -> dict[str, str]:
@@ -21,25 +22,28 @@ def fields(block: bytes) -> dict[str, str]:
 
 @given(st.integers(1, 10**12), st.text(alphabet="0123456789abcdef", min_size=1), st.text())
 def test_a_change_is_one_event_whose_id_is_the_position_after_it(seq: int, epoch: str, text: str) -> None:
-    frame = frames.sequenced("new_message", seq, msgspec.Raw(json.dumps({"text": text}, indent=1).encode()))
+    frame = frames.sequenced_frame("new_message", seq, msgspec.Raw(json.dumps({"text": text}, indent=1).encode()))
 
-    event = fields(EVENT_STREAM.change(frame, epoch))
+    event = fields(EVENT_STREAM_ENCODER.encode_sequenced(frame, epoch))
 
     assert event["event"] == "new_message"
     assert json.loads(event["data"]) == {"type": "new_message", "seq": seq, "data": {"text": text}}
-    assert parse_event_id(event["id"]) == Position(epoch, seq)
+    assert parse_event_id(event["id"]) == ClientPosition(epoch, seq)
 
 
 @pytest.mark.parametrize("size", [0, 60, 70, 200, 65_400, 65_600])
 def test_a_frame_of_any_length_gives_its_payload_back(size: int) -> None:
-    frame = frames.sequenced("new_message", 7, msgspec.Raw(json.dumps("x" * size).encode()))
+    frame = frames.sequenced_frame("new_message", 7, msgspec.Raw(json.dumps("x" * size).encode()))
 
     assert json.loads(frame.payload)["data"] == "x" * size
 
 
 def test_what_is_no_change_leaves_the_position_as_it_is() -> None:
-    assert "id" not in fields(EVENT_STREAM.notice(frames.heartbeat(4)))
-    assert fields(EVENT_STREAM.notice(frames.reset(Position("e1", 9), "log_pruned")))["id"] == "e1-9"
+    assert "id" not in fields(EVENT_STREAM_ENCODER.encode_unsequenced(frames.heartbeat(4)))
+    assert (
+        fields(EVENT_STREAM_ENCODER.encode_unsequenced(frames.reset(ClientPosition("e1", 9), "log_pruned")))["id"]
+        == "e1-9"
+    )
 
 
 def test_the_end_says_when_to_come_back() -> None:
@@ -51,9 +55,9 @@ def test_the_end_says_when_to_come_back() -> None:
 
 @pytest.mark.parametrize("given_id", ["", "7", "-7", "e1-", "e1-x", "e1-9999999999999999999", "e1-\u0667"])
 def test_another_id_is_no_position(given_id: str) -> None:
-    with pytest.raises(BadFrame):
+    with pytest.raises(ProtocolError):
         parse_event_id(given_id)
 
 
 def test_an_epoch_may_hold_a_dash() -> None:
-    assert parse_event_id("a-b-7") == Position("a-b", 7)
+    assert parse_event_id("a-b-7") == ClientPosition("a-b", 7)

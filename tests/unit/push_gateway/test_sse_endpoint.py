@@ -12,7 +12,7 @@ from push_gateway.delivery.session_lifecycle import SessionLifecycle
 from push_gateway.metrics import Metrics
 from push_gateway.transport.admission import Admission
 from push_gateway.transport.handshake import SessionRequest
-from push_gateway.transport.sse.endpoint import Streams, streams_app
+from push_gateway.transport.sse.endpoint import EventStreamEndpoint, event_stream_app
 from shared.contracts.inbox import Who
 
 
@@ -20,7 +20,7 @@ class StoppedWhileAuthenticating:
     """Admits everybody, but the gateway is told to stop before it has."""
 
     def __init__(self) -> None:
-        self.streams: Streams | None = None
+        self.streams: EventStreamEndpoint | None = None
 
     @contextmanager
     def counted(self) -> Iterator[None]:
@@ -40,15 +40,15 @@ class NoSessions:
 
 async def test_no_stream_begins_where_the_gateway_stops_while_a_token_is_verified() -> None:
     admission = StoppedWhileAuthenticating()
-    streams = Streams(
+    streams = EventStreamEndpoint(
         cast("Admission", admission),
         cast("SessionLifecycle", NoSessions()),
         Metrics(CollectorRegistry()),
         allowed_origins=[],
-        write_budget_bytes=1024,
+        write_buffer_bytes=1024,
     )
     admission.streams = streams
-    transport = httpx.ASGITransport(streams_app(streams, []))
+    transport = httpx.ASGITransport(event_stream_app(streams, []))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         answer = await client.get("/sse/ada?token=a-token")
 

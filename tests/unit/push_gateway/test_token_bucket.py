@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from push_gateway.core import TYPING_SECONDS, TokenBucket, Typist
+from push_gateway.core import TokenBucket
 
 STEPS = st.lists(st.floats(0.0, 3.0), max_size=60)
 
@@ -30,24 +30,3 @@ def test_a_clock_that_stands_still_refills_nothing() -> None:
     assert [bucket.take(1, 5.0) for _ in range(3)] == [True, True, False]
     assert not bucket.take(1, 4.0)
     assert bucket.take(1, 6.0)
-
-
-@given(st.lists(st.floats(0.0, TYPING_SECONDS - 1.0), min_size=1, max_size=60))
-def test_somebody_who_goes_on_writing_is_never_seen_to_stop(pauses: list[float]) -> None:
-    typist, now, seen_until = Typist(), 0.0, TYPING_SECONDS
-    assert typist.types("c", now)
-    for pause in pauses:
-        now += pause
-        assert now <= seen_until
-        if typist.types("c", now):
-            seen_until = now + TYPING_SECONDS
-
-
-@given(st.lists(st.tuples(st.floats(0.0, 0.5), st.sampled_from("abcdefgh")), max_size=80))
-def test_a_flood_of_words_is_a_trickle_to_the_others(frames: list[tuple[float, str]]) -> None:
-    typist, now, passed_on = Typist(), 0.0, 0
-    for pause, conversation_id in frames:
-        now += pause
-        passed_on += typist.types(conversation_id, now)
-        assert len(typist._passed_on) <= 4
-    assert passed_on <= 4 * (now + 1)

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from push_gateway.core import Effect, Page, Send, frames
-from push_gateway.core.frames import Frame
+from push_gateway.core import Effect, LogPage, Send, frames
+from push_gateway.core.frames import SequencedFrame
 
 
 def payloads(wire: bytes) -> list[bytes]:
@@ -23,13 +23,13 @@ def payloads(wire: bytes) -> list[bytes]:
     return found
 
 
-def frame(seq: int, text: str = "") -> Frame:
-    return frames.sequenced("new_message", seq, msgspec.Raw(json.dumps({"n": seq, "text": text}).encode()))
+def frame(seq: int, text: str = "") -> SequencedFrame:
+    return frames.sequenced_frame("new_message", seq, msgspec.Raw(json.dumps({"n": seq, "text": text}).encode()))
 
 
-def page(after: int, *seqs: int, top: int | None = None, floor: int = 0, epoch: str = "e1") -> Page:
+def page(after: int, *seqs: int, top: int | None = None, floor: int = 0, epoch: str = "e1") -> LogPage:
     highest = max([after, *seqs]) if top is None else top
-    return Page(after=after, epoch=epoch, seq=highest, floor_seq=floor, frames=[frame(seq) for seq in seqs])
+    return LogPage(after=after, epoch=epoch, top_seq=highest, floor_seq=floor, frames=[frame(seq) for seq in seqs])
 
 
 def sent(effects: Sequence[Effect]) -> list[Any]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from push_gateway.core import Occasion
+from push_gateway.core import CountedEvent
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
@@ -66,14 +66,14 @@ class Metrics:
             "switchboard_gateway_buffered_bytes", "Bytes that sockets have not taken yet.", registry=registry
         )
         texts = {
-            Occasion.RESUMED: ("resumes", "Sockets that went on where the client was."),
-            Occasion.RESET: ("resets", "Clients told to load their inbox anew."),
-            Occasion.GAP: ("gaps_fetched", "Missing events that were read from the log."),
-            Occasion.LAGGING: ("lagging", "Times that a socket had too much unsent to be fed."),
+            CountedEvent.RESUMED: ("resumes", "Sockets that went on where the client was."),
+            CountedEvent.RESET: ("resets", "Clients told to load their inbox anew."),
+            CountedEvent.GAP: ("gaps_fetched", "Missing events that were read from the log."),
+            CountedEvent.LAGGING: ("lagging", "Times that a socket had too much unsent to be fed."),
         }
-        self.occasions = {
-            occasion: Counter(f"switchboard_gateway_{name}", text, registry=registry)
-            for occasion, (name, text) in texts.items()
+        self.counted_events = {
+            event: Counter(f"switchboard_gateway_{name}", text, registry=registry)
+            for event, (name, text) in texts.items()
         }
 
     def measure_buffered_bytes(self, measure: Callable[[], int]) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any, get_args
 
-from push_gateway.core.frames import CloseCode
+from push_gateway.core.close_codes import CloseCode
 from shared.contracts import SHARD_COUNT, AnyEvent, Event, InboxPersistedV1, Wire
 from shared.messaging.topology import EXCHANGE, MAX_EVENTS_PER_MESSAGE, WORK_QUEUES
 from switchboard.contracts.frames import CLIENT_FRAMES, SERVER_FRAMES

@@ -16,7 +16,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from push_gateway.core import frames
+from push_gateway.core import client_frames
 from shared.contracts import AnyEvent, Event, event, events, inbox, items
 
 Schema = dict[str, Any]
@@ -42,8 +42,13 @@ _FRAME_DATA: tuple[type[msgspec.Struct], ...] = (
     inbox.TypingFrame,
     inbox.PresenceFrame,
 )
-_CLIENT_FRAMES: tuple[type[msgspec.Struct], ...] = (frames.Auth, frames.Typing, frames.Viewing, frames.Read)
-_MODULES: tuple[ModuleType, ...] = (inbox, items, event, events, frames)
+_CLIENT_FRAMES: tuple[type[msgspec.Struct], ...] = (
+    client_frames.Auth,
+    client_frames.Typing,
+    client_frames.Viewing,
+    client_frames.Read,
+)
+_MODULES: tuple[ModuleType, ...] = (inbox, items, event, events, client_frames)
 FRAME_DATA: dict[inbox.FrameKind, str] = {
     "new_message": "MessageFrame",
     "message_updated": "MessageFrame",

@@ -1,27 +1,28 @@
-"""What a session asks of the shell around it."""
+"""What a session asks of the code that runs it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-from push_gateway.core.frames import CloseCode, Read, Typing, Viewing
+from push_gateway.core.client_frames import Read, Typing, Viewing
+from push_gateway.core.close_codes import CloseCode
 
 
-class Occasion(StrEnum):
+class CountedEvent(StrEnum):
     """Something that operators count."""
 
     RESUMED = "resumed"
-    """A client came back and goes on where it was."""
+    """A client reconnected and continues after its position."""
     RESET = "reset"
-    """A client has to load its inbox anew."""
+    """A client has to load its inbox again."""
     GAP = "gap"
-    """An event did not come in time and is read from the log."""
+    """An event did not arrive in time and is read from the log."""
     LAGGING = "lagging"
-    """A socket has too much unsent and is not fed for a while."""
+    """A client's write buffer is full; the session pauses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Write `wire`, which holds `frames` whole frames, in this order, now."""
+    """Write `wire` now. It holds `frames` complete frames; effects are carried out in order."""
 
     wire: bytes
     frames: int = 1
@@ -29,9 +30,9 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class FetchLog:
-    """Give a `Page` of what comes after `after` (None: only the top is wanted), as soon as the store can be asked.
+    """Read what follows `after` in the user's log and return it as a `LogPage`; None asks only for the top.
 
-    A standing request: it is repeated by the shell until it is answered, however long the store is away.
+    The request stands until it is answered: the caller repeats it for as long as the store is unavailable.
     """
 
     after: int | None
@@ -39,31 +40,31 @@ class FetchLog:
 
 @dataclass(frozen=True, slots=True)
 class VerifyToken:
-    """Verify `token`, then call `token_renewed` or `close`."""
+    """Verify `token`, then call `on_token_renewed` or `close`."""
 
     token: str
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """The client says something that concerns others than this session."""
+class ClientMessage:
+    """The client sent a frame that concerns others than this session."""
 
     frame: Typing | Viewing | Read
 
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Close the socket; nothing more will be asked."""
+    """Close the connection. No effect follows."""
 
     code: CloseCode
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
-    """Count an occasion."""
+class Count:
+    """Count `event`."""
 
-    occasion: Occasion
+    event: CountedEvent
 
 
-Effect = Send | FetchLog | VerifyToken | Told | Close | Noted
+Effect = Send | FetchLog | VerifyToken | ClientMessage | Close | Count

@@ -1,8 +1,8 @@
-"""Who of a user's people is there. Pure: what happens comes in with its time, and what the others are to hear goes out.
+"""Which devices of a user are online, and what they view. Pure: `now` is an argument, changes are returned.
 
-A person is a device: what names itself alike is one, in however many sessions, on however many gateways. Nothing of it
-is stored or certain: a gateway's word counts for `Terms.remote_seconds`, and a device that has gone counts as there for
-`Terms.grace_seconds`, so that a reconnect is silent.
+A device is identified by `Who.id`, however many sessions it has on however many gateways. Nothing is stored or
+certain: what another gateway reports is valid for `PresenceLimits.remote_seconds`, and a device whose session has
+ended stays online for `PresenceLimits.grace_seconds`, so that a reconnect changes nothing.
 """
 
 from collections.abc import Hashable
@@ -15,149 +15,155 @@ KeyT = TypeVar("KeyT", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """How long things count, and how many."""
+class PresenceLimits:
+    """How long entries are valid, and how many are kept."""
 
     grace_seconds: float = 5.0
+    """How long a device stays online after its session has ended."""
     remote_seconds: float = 50.0
-    people: int = 50
+    """How long a report of another gateway is valid."""
+    max_devices: int = 50
     """Devices of one user that are shown."""
-    remote_entries: int = 100
-    """Of one user, over all other gateways."""
+    max_remote_entries: int = 100
+    """Of one user, from all other gateways."""
 
 
 @dataclass(slots=True)
-class _Present:
+class _Entry:
     """One session here, or one device on another gateway."""
 
     who: Who
     viewing: str | None
-    said_at: float
-    until: float | None = None
-    """When it stops counting; None while it lasts."""
+    updated_at: float
+    expires_at: float | None = None
+    """None while the session is open."""
 
 
-class People:
-    """The people of one user, as the sessions of this gateway see them.
+class PresenceTracker:
+    """The devices of one user, as this gateway knows them.
 
-    Every method returns what is new, for all sessions but those of the device itself.
+    `now` is in seconds of a monotonic clock. The frames that methods return are changes, meant for all sessions of the
+    user except those of the device itself.
     """
 
-    __slots__ = ("_here", "_known", "_remote", "_said", "_terms")
+    __slots__ = ("_announced", "_limits", "_local", "_remote", "_shown")
 
-    def __init__(self, terms: Terms) -> None:
-        self._terms = terms
-        self._here: dict[Hashable, _Present] = {}
-        self._remote: dict[tuple[str, str], _Present] = {}
-        self._known: dict[str, PresenceFrame] = {}
-        self._said: dict[str, PresenceFrame] = {}
+    def __init__(self, limits: PresenceLimits) -> None:
+        self._limits = limits
+        self._local: dict[Hashable, _Entry] = {}
+        self._remote: dict[tuple[str, str], _Entry] = {}
+        self._shown: dict[str, PresenceFrame] = {}
+        self._announced: dict[str, PresenceFrame] = {}
 
     def __len__(self) -> int:
-        """How many entries it holds."""
-        return len(self._here) + len(self._remote)
+        """Return how many entries are kept."""
+        return len(self._local) + len(self._remote)
 
     @property
-    def is_deserted(self) -> bool:
-        """Whether nobody of this gateway is there, or was a moment ago."""
-        return not self._here
+    def is_empty(self) -> bool:
+        """Whether no device is online on this gateway, including those within their grace period."""
+        return not self._local
 
     @property
-    def ends(self) -> bool:
-        """Whether `tick` has something to wait for."""
-        return bool(self._remote) or any(present.until is not None for present in self._here.values())
+    def has_expiring_entries(self) -> bool:
+        """Whether `expire` will have something to do."""
+        return bool(self._remote) or any(entry.expires_at is not None for entry in self._local.values())
 
-    def came(self, session: Hashable, who: Who, now: float) -> list[PresenceFrame]:
-        """A session has begun. What its device left behind moments ago is taken up."""
-        left = [key for key, entry in self._here.items() if entry.until is not None and entry.who.id == who.id]
+    def join(self, session: Hashable, who: Who, now: float) -> list[PresenceFrame]:
+        """Add a session. It takes over what sessions of its device viewed that ended within the grace period."""
+        ended = [key for key, entry in self._local.items() if entry.expires_at is not None and entry.who.id == who.id]
         viewing = None
-        for key in left:
-            viewing = self._here.pop(key).viewing
-        self._here[session] = _Present(who, viewing, now)
+        for key in ended:
+            viewing = self._local.pop(key).viewing
+        self._local[session] = _Entry(who, viewing, now)
         return self._changes(now)
 
-    def views(self, session: Hashable, conversation_id: str | None, now: float) -> list[PresenceFrame]:
-        """A session looks at something else."""
-        present = self._here.get(session)
-        if present is None or present.until is not None:
+    def set_viewing(self, session: Hashable, conversation_id: str | None, now: float) -> list[PresenceFrame]:
+        """Update what a session views."""
+        entry = self._local.get(session)
+        if entry is None or entry.expires_at is not None:
             return []
-        present.viewing, present.said_at = conversation_id, now
+        entry.viewing, entry.updated_at = conversation_id, now
         return self._changes(now)
 
-    def went(self, session: Hashable, now: float) -> None:
-        """A session has ended; it counts as there for the grace. Of too many such the oldest are forgotten at once."""
-        present = self._here.get(session)
-        if present is None or present.until is not None:
+    def leave(self, session: Hashable, now: float) -> None:
+        """End a session; it expires after the grace period. If too many are expiring, the oldest expire at once."""
+        entry = self._local.get(session)
+        if entry is None or entry.expires_at is not None:
             return
-        leaving = [key for key, entry in self._here.items() if entry.until is not None]
-        for key in leaving[: max(0, len(leaving) + 1 - self._terms.people)]:
-            del self._here[key]
-        present.until = now + self._terms.grace_seconds
+        expiring = [key for key, other in self._local.items() if other.expires_at is not None]
+        for key in expiring[: max(0, len(expiring) + 1 - self._limits.max_devices)]:
+            del self._local[key]
+        entry.expires_at = now + self._limits.grace_seconds
 
-    def heard(
+    def update_remote(
         self, gateway_id: str, who: Who, *, online: bool, viewing: str | None, now: float
     ) -> tuple[list[PresenceFrame], bool]:
-        """Another gateway says how one of its devices is. Also returns whether that gateway is new to this user."""
+        """Take a report of another gateway about one of its devices.
+
+        Returns:
+            The changes, and whether that gateway is new to this user.
+        """
         is_new = all(known != gateway_id for known, _ in self._remote)
         key = (gateway_id, who.id)
         if online:
-            if key not in self._remote and len(self._remote) >= self._terms.remote_entries:
+            if key not in self._remote and len(self._remote) >= self._limits.max_remote_entries:
                 return [], False
             known = self._remote.get(key)
-            said_at = known.said_at if known is not None and known.viewing == viewing else now
-            self._remote[key] = _Present(who, viewing, said_at, now + self._terms.remote_seconds)
+            updated_at = known.updated_at if known is not None and known.viewing == viewing else now
+            self._remote[key] = _Entry(who, viewing, updated_at, now + self._limits.remote_seconds)
         else:
             self._remote.pop(key, None)
         return self._changes(now), is_new and online
 
-    def tick(self, now: float) -> list[PresenceFrame]:
-        """Forget what does not count any more."""
+    def expire(self, now: float) -> list[PresenceFrame]:
+        """Remove expired entries."""
         return self._changes(now)
 
-    def others(self, who_id: str) -> list[PresenceFrame]:
-        """Return who is there beside `who_id`: for a session that has just begun."""
-        return [frame for known, frame in self._known.items() if known != who_id]
+    def others(self, device_id: str) -> list[PresenceFrame]:
+        """Return every online device except `device_id`: for a session that has just started."""
+        return [frame for known, frame in self._shown.items() if known != device_id]
 
-    def here(self, now: float) -> list[PresenceFrame]:
-        """Return the devices of this gateway, for the other ones, which need to be told again and again."""
-        return [_shown(entries) for entries in self._by_device(now, here_only=True).values()]
+    def local(self, now: float) -> list[PresenceFrame]:
+        """Return the devices on this gateway, to be announced to other gateways periodically."""
+        return [_merged(entries) for entries in self._by_device(now, local_only=True).values()]
 
-    def news(self, now: float) -> list[PresenceFrame]:
-        """Return what has changed about the devices of this gateway since the last call, for the other gateways."""
-        before, self._said = self._said, {frame.who.id: frame for frame in self.here(now)}
-        return _differences(before, self._said)
+    def local_changes(self, now: float) -> list[PresenceFrame]:
+        """Return what has changed about the devices on this gateway since the last call, for other gateways."""
+        before, self._announced = self._announced, {frame.who.id: frame for frame in self.local(now)}
+        return _differences(before, self._announced)
 
     def _changes(self, now: float) -> list[PresenceFrame]:
-        """Return how what is known differs from what was."""
-        _drop_over(self._here, now)
-        _drop_over(self._remote, now)
-        before = self._known
-        present = {who_id: _shown(entries) for who_id, entries in self._by_device(now, here_only=False).items()}
-        self._known = dict(list(present.items())[: self._terms.people])
-        return _differences(before, self._known)
+        _drop_expired(self._local, now)
+        _drop_expired(self._remote, now)
+        before = self._shown
+        online = {device_id: _merged(entries) for device_id, entries in self._by_device(now, local_only=False).items()}
+        self._shown = dict(list(online.items())[: self._limits.max_devices])
+        return _differences(before, self._shown)
 
-    def _by_device(self, now: float, *, here_only: bool) -> dict[str, list[_Present]]:
-        devices: dict[str, list[_Present]] = {}
-        for entry in [*self._here.values(), *([] if here_only else self._remote.values())]:
-            if entry.until is None or entry.until > now:
+    def _by_device(self, now: float, *, local_only: bool) -> dict[str, list[_Entry]]:
+        devices: dict[str, list[_Entry]] = {}
+        for entry in [*self._local.values(), *([] if local_only else self._remote.values())]:
+            if entry.expires_at is None or entry.expires_at > now:
                 devices.setdefault(entry.who.id, []).append(entry)
         return devices
 
 
-def _drop_over(entries: dict[KeyT, _Present], now: float) -> None:
-    for key in [key for key, entry in entries.items() if entry.until is not None and entry.until <= now]:
+def _drop_expired(entries: dict[KeyT, _Entry], now: float) -> None:
+    for key in [key for key, entry in entries.items() if entry.expires_at is not None and entry.expires_at <= now]:
         del entries[key]
 
 
 def _differences(before: dict[str, PresenceFrame], after: dict[str, PresenceFrame]) -> list[PresenceFrame]:
-    gone = [
+    offline = [
         PresenceFrame(who=frame.who, online=False, viewing=None)
-        for who_id, frame in before.items()
-        if who_id not in after
+        for device_id, frame in before.items()
+        if device_id not in after
     ]
-    return gone + [frame for who_id, frame in after.items() if before.get(who_id) != frame]
+    return offline + [frame for device_id, frame in after.items() if before.get(device_id) != frame]
 
 
-def _shown(entries: list[_Present]) -> PresenceFrame:
-    """Return how a device is shown that is there several times: with what it looked at last."""
-    latest = max(entries, key=lambda entry: (entry.viewing is not None, entry.said_at))
+def _merged(entries: list[_Entry]) -> PresenceFrame:
+    """Return one frame for a device with several entries: it views what it opened last."""
+    latest = max(entries, key=lambda entry: (entry.viewing is not None, entry.updated_at))
     return PresenceFrame(who=latest.who, online=True, viewing=latest.viewing)

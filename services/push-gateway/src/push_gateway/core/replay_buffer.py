@@ -1,36 +1,11 @@
-"""A part of a user's log, and the newest part of it in memory."""
+"""The newest frames of a user in memory, so that reconnects and slow clients cost no query."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-from push_gateway.core.frames import Frame
-from shared.contracts.inbox import ResetReason
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """What follows `after` in a user's log: without holes, possibly not yet everything."""
-
-    after: int
-    epoch: str
-    """Which life of the log: another one after the database was restored."""
-    seq: int
-    """Highest `seq` known when the page was made."""
-    floor_seq: int
-    """The log holds everything after this and nothing before."""
-    frames: Sequence[Frame]
-
-    def why_not_after(self, position: int, epoch: str | None) -> ResetReason | None:
-        """Return why a client cannot go on after `position` of `epoch` (None: not known to it); None when it can."""
-        if epoch is not None and epoch != self.epoch:
-            return "epoch_changed"
-        if position < self.floor_seq:
-            return "log_pruned"
-        return "position_unknown" if position > self.seq else None
+from push_gateway.core.frames import SequencedFrame
+from push_gateway.core.log_page import LogPage
 
 
 class SharedBudget:
-    """Bytes that all users' recent frames may take together."""
+    """Bytes that the replay buffers of all users may take together."""
 
     __slots__ = ("limit_bytes", "used_bytes")
 
@@ -39,78 +14,82 @@ class SharedBudget:
         self.used_bytes = 0
 
 
-class Recent:
-    """The newest frames of one user, bounded in bytes, so that reconnects and slow sockets cost no query.
+class ReplayBuffer:
+    """The newest frames of one user, limited in bytes.
 
     Args:
-        limit_bytes: the oldest frames go beyond this.
-        budget: shared with the other users; where it is spent, this user keeps nothing.
+        limit_bytes: Beyond this the oldest frames are dropped.
+        budget: Shared by all users. When it is spent, this user keeps nothing.
     """
 
-    __slots__ = ("_budget", "_frames", "_limit_bytes", "_size_bytes", "epoch", "is_current", "top")
+    __slots__ = ("_budget", "_frames", "_limit_bytes", "_size_bytes", "epoch", "is_current", "top_seq")
 
     def __init__(self, limit_bytes: int, budget: SharedBudget) -> None:
         self._limit_bytes = limit_bytes
         self._budget = budget
-        self._frames: dict[int, Frame] = {}
+        self._frames: dict[int, SequencedFrame] = {}
         self._size_bytes = 0
         self.epoch = ""
-        self.top = 0
-        """Highest `seq` heard of."""
+        """Empty until the store has said what it is."""
+        self.top_seq = 0
+        """Highest `seq` seen."""
         self.is_current = False
-        """Whether the log was read after the stream of events had begun: then nothing newer is missing here."""
+        """Whether the log was read after the subscription had started: then nothing newer is missing here."""
 
-    def add(self, frame: Frame) -> None:
-        """Keep `frame`; one that is held already is not kept twice."""
-        self.top = max(self.top, frame.seq)
+    def add(self, frame: SequencedFrame) -> None:
+        """Add `frame`, unless it is here."""
+        self.top_seq = max(self.top_seq, frame.seq)
         if frame.seq in self._frames:
             return
         self._frames[frame.seq] = frame
-        self._account(len(frame.wire))
+        self._add_bytes(len(frame.wire))
         while self._size_bytes > self._limit_bytes:
-            self._account(-len(self._frames.pop(next(iter(self._frames))).wire))
+            self._add_bytes(-len(self._frames.pop(next(iter(self._frames))).wire))
         if self._budget.used_bytes > self._budget.limit_bytes:
             self.clear()
 
-    def knows_life_of(self, top: int) -> bool:
-        """Whether nothing above `top` was heard of while no epoch was known: such a thing only the store can tell."""
-        return bool(self.epoch) or self.top <= top
+    def is_consistent_with(self, top_seq: int) -> bool:
+        """Return whether everything seen can belong to a log that ends at `top_seq`.
 
-    def learn(self, page: Page) -> None:
-        """Take in what the store says; frames only where they continue or complete what is kept."""
-        self.learn_top(page.epoch, page.seq)
+        Before the epoch is known, an event above the top may belong to an earlier epoch; only the store can tell.
+        """
+        return bool(self.epoch) or self.top_seq <= top_seq
+
+    def merge(self, page: LogPage) -> None:
+        """Take over what the store returned; frames only where they continue or complete what is here."""
+        self.update_top(page.epoch, page.top_seq)
         oldest = min(self._frames, default=0)
         for frame in page.frames:
             if frame.seq > oldest:
                 self.add(frame)
 
-    def learn_top(self, epoch: str, top: int) -> None:
-        """Take in where the log stands; in another epoch nothing that is kept means anything.
+    def update_top(self, epoch: str, top_seq: int) -> None:
+        """Take over epoch and top of the log. If the epoch changes, nothing that is here is valid.
 
-        What came before any epoch was known may be of a former one, too.
+        Frames that came before the epoch was known are dropped too: they may belong to an earlier one.
         """
         if epoch != self.epoch:
             self.clear()
-            self.top = top
+            self.top_seq = top_seq
         self.epoch = epoch
-        self.top = max(self.top, top)
+        self.top_seq = max(self.top_seq, top_seq)
 
-    def page(self, after: int | None) -> Page | None:
-        """Return everything that follows `after`, or None where the store has to be asked."""
+    def page_after(self, after: int | None) -> LogPage | None:
+        """Return every frame after `after` (None: only the top), or None if the store has to be asked."""
         if not self.is_current:
             return None
-        start = self.top if after is None else after
-        frames = [self._frames.get(seq) for seq in range(start + 1, min(self.top, start + len(self._frames) + 1) + 1)]
-        whole = [frame for frame in frames if frame is not None]
-        if start > self.top or len(whole) != self.top - start:
+        start = self.top_seq if after is None else after
+        end = min(self.top_seq, start + len(self._frames) + 1)
+        frames = [frame for seq in range(start + 1, end + 1) if (frame := self._frames.get(seq)) is not None]
+        if start > self.top_seq or len(frames) != self.top_seq - start:
             return None
-        return Page(after=start, epoch=self.epoch, seq=self.top, floor_seq=0, frames=whole)
+        return LogPage(after=start, epoch=self.epoch, top_seq=self.top_seq, floor_seq=0, frames=frames)
 
     def clear(self) -> None:
-        """Forget the frames, and give their bytes back."""
+        """Drop all frames and return their bytes to the budget."""
         self._frames.clear()
-        self._account(-self._size_bytes)
+        self._add_bytes(-self._size_bytes)
 
-    def _account(self, size_bytes: int) -> None:
+    def _add_bytes(self, size_bytes: int) -> None:
         self._size_bytes += size_bytes
         self._budget.used_bytes += size_bytes

@@ -1,26 +1,26 @@
-"""Who writes where: which of a client's `typing` frames are worth passing on."""
+"""Decides which `typing` frames of a client are worth sending to others."""
 
 TYPING_SECONDS = 6.0
-"""How long somebody counts as writing after the last word of it."""
+"""How long somebody counts as typing after their last `typing` frame."""
 _REPEAT_SECONDS = 1.0
-"""A repetition within this tells nobody anything: what was passed on lasts five seconds longer."""
-_CONVERSATIONS = 4
-"""A person writes in one at a time; more than this at once within a second is no person."""
+"""A repetition within this tells nobody anything new: the frame before it is valid for five more seconds."""
+_MAX_CONVERSATIONS = 4
+"""A person types in one conversation at a time; more than this many within a second are not a person's."""
 
 
-class Typist:
-    """One session's typing. Bounded: a few conversations, each once a second."""
+class TypingThrottle:
+    """The `typing` frames of one session: few conversations at once, each at most once per second."""
 
-    __slots__ = ("_passed_on",)
+    __slots__ = ("_sent_at",)
 
     def __init__(self) -> None:
-        self._passed_on: dict[str, float] = {}
+        self._sent_at: dict[str, float] = {}
 
-    def types(self, conversation_id: str, now: float) -> bool:
-        """Return whether the others are to be told: then they count it for `TYPING_SECONDS` from `now`."""
-        fresh = {known: at for known, at in self._passed_on.items() if now - at < _REPEAT_SECONDS}
-        self._passed_on = fresh
-        if conversation_id in fresh or len(fresh) >= _CONVERSATIONS:
+    def allow(self, conversation_id: str, now: float) -> bool:
+        """Return whether to tell the others; they then show it for `TYPING_SECONDS` from `now` (monotonic seconds)."""
+        recent = {known: sent_at for known, sent_at in self._sent_at.items() if now - sent_at < _REPEAT_SECONDS}
+        self._sent_at = recent
+        if conversation_id in recent or len(recent) >= _MAX_CONVERSATIONS:
             return False
-        fresh[conversation_id] = now
+        recent[conversation_id] = now
         return True

@@ -1,196 +1,205 @@
-"""Who listens: users, their sockets, and the newest frames of each. Hands every event to the sockets of its user."""
+"""The sessions of this process, by user. Delivers every event to the sessions of its user."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from push_gateway.core import Page, Recent, SharedBudget, frames
-from push_gateway.core.frames import Frame, Notice
+from push_gateway.core import LogPage, ReplayBuffer, SharedBudget
+from push_gateway.core.frames import SequencedFrame, UnsequencedFrame, sequenced_frame
 from push_gateway.metrics import Metrics
 from shared.contracts import AnyEvent, InboxPersistedV1, shard_of
 from shared.errors import PermanentError
 
 
 class TooManySockets(PermanentError):
-    """The user, or the process, has as many sockets as it may have."""
+    """The user or the process has reached its limit of sockets."""
 
 
-class Listener(Protocol):
-    """A session, as seen from here. None of these waits or raises."""
+class Subscriber(Protocol):
+    """A session, as the hub sees it. No method waits or raises."""
 
     @property
-    def who_id(self) -> str:
-        """Which device it is."""
+    def device_id(self) -> str:
+        """The device that the session belongs to."""
 
-    def offer(self, frame: Frame) -> bool:
-        """Take a live event; True when it was written at once."""
+    def deliver(self, frame: SequencedFrame) -> bool:
+        """Take a live event; return whether it was written at once."""
 
-    def page(self, page: Page) -> None:
+    def on_log_page(self, page: LogPage) -> None:
         """Take a part of the log."""
 
-    def top(self, epoch: str, top: int) -> None:
-        """Take where the log stands."""
+    def on_top(self, epoch: str, top_seq: int) -> None:
+        """Take the top of the log."""
 
     def heartbeat(self) -> None:
-        """Tell the client how far it has come."""
+        """Send the heartbeat that is due."""
 
-    def passing(self, notice: Notice) -> None:
-        """Tell the client what means little later, if that is possible now."""
+    def send_ephemeral(self, frame: UnsequencedFrame) -> None:
+        """Send a frame that means little later: now, or never."""
 
 
 @dataclass(eq=False, slots=True)
-class Feed:
-    """One user: heard of while it has sockets, and for a while after."""
+class UserChannel:
+    """One user's sessions. The channel outlives the last one for a while."""
 
     user_id: str
     shard: int
-    recent: Recent
-    is_heard: bool = False
-    """Whether the broker has confirmed that the user's events come here."""
-    listeners: list[Listener] = field(default_factory=list)
-    left_at: float | None = None
-    """When the last socket went, on the shell's clock."""
+    replay_buffer: ReplayBuffer
+    is_bound: bool = False
+    """Whether the broker has confirmed that this process receives the user's events."""
+    subscribers: list[Subscriber] = field(default_factory=list)
+    empty_since: float | None = None
+    """When the last session left, on the clock that `Hub.leave` is called with."""
 
 
-class Registry:
-    """Users and their sockets.
+class Hub:
+    """One instance per process.
 
     Args:
-        now: the wall clock, UTC; for webhook-to-frame time.
-        linger_seconds: how long a user is heard after the last socket went.
+        metrics: Gets the number of sockets and users, and the time from webhook to frame.
+        utc_now: The wall clock, UTC.
+        max_sockets_per_user: Sessions of one user.
+        max_sockets: Sessions of this process.
+        idle_seconds: How long a channel without sessions is kept.
+        replay_bytes_per_user: Limit of each replay buffer.
+        replay_bytes: Limit of all replay buffers together.
     """
 
     def __init__(
         self,
         metrics: Metrics,
-        now: Callable[[], datetime],
+        utc_now: Callable[[], datetime],
         *,
         max_sockets_per_user: int,
         max_sockets: int,
-        linger_seconds: float,
-        recent_bytes_per_user: int,
-        recent_bytes: int,
+        idle_seconds: float,
+        replay_bytes_per_user: int,
+        replay_bytes: int,
     ) -> None:
         self._metrics = metrics
-        self._now = now
+        self._utc_now = utc_now
         self._max_sockets_per_user = max_sockets_per_user
         self._max_sockets = max_sockets
-        self._linger_seconds = linger_seconds
-        self._recent_bytes_per_user = recent_bytes_per_user
-        self._budget = SharedBudget(recent_bytes)
-        self._feeds: dict[str, Feed] = {}
+        self._idle_seconds = idle_seconds
+        self._replay_bytes_per_user = replay_bytes_per_user
+        self._budget = SharedBudget(replay_bytes)
+        self._channels: dict[str, UserChannel] = {}
         self._sockets = 0
 
     def __len__(self) -> int:
-        """How many sockets have joined."""
+        """Return how many sessions have joined."""
         return self._sockets
 
     @property
-    def feeds(self) -> Sequence[Feed]:
-        """Every user that is heard, with sockets or lingering."""
-        return tuple(self._feeds.values())
+    def channels(self) -> Sequence[UserChannel]:
+        """All channels, with and without sessions."""
+        return tuple(self._channels.values())
 
-    def listeners(self) -> Iterator[Listener]:
-        """Every socket, as of now."""
-        for feed in self.feeds:
-            yield from tuple(feed.listeners)
+    def subscribers(self) -> Iterator[Subscriber]:
+        """Iterate over all sessions; they may join and leave meanwhile."""
+        for channel in self.channels:
+            yield from tuple(channel.subscribers)
 
-    def tell_others(self, user_id: str, who_id: str, notice: Notice) -> None:
-        """Tell every socket of the user, but not those of the device `who_id` itself."""
-        feed = self._feeds.get(user_id)
-        for listener in tuple(feed.listeners) if feed is not None else ():
-            if listener.who_id != who_id:
-                listener.passing(notice)
+    def join(self, user_id: str, subscriber: Subscriber) -> tuple[UserChannel, bool]:
+        """Add a session to its user's channel.
 
-    def join(self, user_id: str, listener: Listener) -> tuple[Feed, bool]:
-        """Return the user's feed, and whether it is new: then its shard has to be bound.
+        Returns:
+            The channel, and whether it is new: then its shard has to be bound.
 
         Raises:
-            TooManySockets: one of the two limits is reached.
+            TooManySockets: One of the two limits is reached.
         """
-        feed = self._feeds.get(user_id)
+        channel = self._channels.get(user_id)
         if self._sockets >= self._max_sockets:
             raise TooManySockets("this server has as many sockets as it may have")
-        if feed is not None and len(feed.listeners) >= self._max_sockets_per_user:
-            raise TooManySockets(f"at most {self._max_sockets_per_user} sockets a user")
-        is_new = feed is None
-        if feed is None:
-            feed = Feed(user_id, shard_of(user_id), Recent(self._recent_bytes_per_user, self._budget))
-            self._feeds[user_id] = feed
-        feed.listeners.append(listener)
-        feed.left_at = None
+        if channel is not None and len(channel.subscribers) >= self._max_sockets_per_user:
+            raise TooManySockets(f"at most {self._max_sockets_per_user} sockets per user")
+        is_new = channel is None
+        if channel is None:
+            replay_buffer = ReplayBuffer(self._replay_bytes_per_user, self._budget)
+            channel = self._channels[user_id] = UserChannel(user_id, shard_of(user_id), replay_buffer)
+        channel.subscribers.append(subscriber)
+        channel.empty_since = None
         self._sockets += 1
-        self._count()
-        return feed, is_new
+        self._update_metrics()
+        return channel, is_new
 
-    def leave(self, feed: Feed, listener: Listener, now: float) -> None:
-        """A socket has gone; `now` is on the clock that `expire` is called with."""
-        feed.listeners.remove(listener)
-        if not feed.listeners:
-            feed.left_at = now
+    def leave(self, channel: UserChannel, subscriber: Subscriber, now: float) -> None:
+        """Remove a session; `now` is on the same monotonic clock as that of `remove_idle`."""
+        channel.subscribers.remove(subscriber)
+        if not channel.subscribers:
+            channel.empty_since = now
         self._sockets -= 1
-        self._count()
+        self._update_metrics()
 
-    def expire(self, now: float) -> list[Feed]:
-        """Forget users whose last socket went long ago; their shards have to be released."""
-        gone = [
-            feed
-            for feed in self._feeds.values()
-            if feed.left_at is not None and now - feed.left_at >= self._linger_seconds
+    def remove_idle(self, now: float) -> list[UserChannel]:
+        """Remove and return channels that had no session for `idle_seconds`; their shards have to be released."""
+        idle = [
+            channel
+            for channel in self._channels.values()
+            if channel.empty_since is not None and now - channel.empty_since >= self._idle_seconds
         ]
-        for feed in gone:
-            feed.recent.clear()
-            del self._feeds[feed.user_id]
-        self._count()
-        return gone
+        for channel in idle:
+            channel.replay_buffer.clear()
+            del self._channels[channel.user_id]
+        self._update_metrics()
+        return idle
 
     def on_events(self, events: Sequence[AnyEvent]) -> None:
-        """Hand live events on: encoded once each, written to every socket of their user without waiting for any."""
+        """Deliver live events: each is encoded once, and no session waits for another."""
         for event in events:
             if not isinstance(event, InboxPersistedV1):
                 continue
-            feed = self._feeds.get(event.user_id)
-            if feed is None:
+            channel = self._channels.get(event.user_id)
+            if channel is None:
                 continue
-            frame = frames.sequenced(event.kind, event.seq, event.data)
-            feed.recent.add(frame)
-            if sum([listener.offer(frame) for listener in feed.listeners]):
-                age = self._now() - event.received_at
+            frame = sequenced_frame(event.kind, event.seq, event.data)
+            channel.replay_buffer.add(frame)
+            if sum([subscriber.deliver(frame) for subscriber in channel.subscribers]):
+                age = self._utc_now() - event.received_at
                 self._metrics.webhook_to_frame_seconds.observe(max(0.0, age.total_seconds()))
 
-    def on_page(self, user_id: str, page: Page) -> None:
-        """Hand a part of the log to all sockets of its user: whoever has no use for it drops it."""
-        feed = self._feeds.get(user_id)
-        if feed is None:
+    def on_log_page(self, user_id: str, page: LogPage) -> None:
+        """Give a part of the log to all sessions of its user: those that do not need it ignore it."""
+        channel = self._channels.get(user_id)
+        if channel is None:
             return
-        is_sure = feed.recent.knows_life_of(page.seq)
-        feed.recent.learn(page)
-        feed.recent.is_current = feed.is_heard and is_sure
-        # A socket that joined while the page was read must know what its neighbours heard meanwhile.
-        page = Page(page.after, page.epoch, max(page.seq, feed.recent.top), page.floor_seq, page.frames)
-        for listener in tuple(feed.listeners):
-            listener.page(page)
+        is_consistent = channel.replay_buffer.is_consistent_with(page.top_seq)
+        channel.replay_buffer.merge(page)
+        channel.replay_buffer.is_current = channel.is_bound and is_consistent
+        # A session that joined while the page was read must know of events that the others received meanwhile.
+        top_seq = max(page.top_seq, channel.replay_buffer.top_seq)
+        page = LogPage(page.after, page.epoch, top_seq, page.floor_seq, page.frames)
+        for subscriber in tuple(channel.subscribers):
+            subscriber.on_log_page(page)
 
-    def on_tops(self, epoch: str, tops: dict[str, int]) -> None:
-        """Tell every socket where its user's log stands."""
-        for feed in self.feeds:
-            top = tops.get(feed.user_id)
-            if top is None:
+    def on_tops(self, epoch: str, top_seqs: dict[str, int]) -> None:
+        """Give all sessions the top of their user's log."""
+        for channel in self.channels:
+            top_seq = top_seqs.get(channel.user_id)
+            if top_seq is None:
                 continue
-            is_sure = feed.recent.knows_life_of(top)
-            feed.recent.learn_top(epoch, top)
-            feed.recent.is_current = feed.is_heard and is_sure
-            for listener in tuple(feed.listeners):
-                listener.top(epoch, top)
+            is_consistent = channel.replay_buffer.is_consistent_with(top_seq)
+            channel.replay_buffer.update_top(epoch, top_seq)
+            channel.replay_buffer.is_current = channel.is_bound and is_consistent
+            for subscriber in tuple(channel.subscribers):
+                subscriber.on_top(epoch, top_seq)
 
     def on_gap(self, shard: int | None = None) -> None:
-        """Events were missed, and all users (of `shard`) are heard again: what is kept may not be the newest."""
-        for feed in self._feeds.values():
-            if shard is None or feed.shard == shard:
-                feed.is_heard = True
-                feed.recent.is_current = False
+        """Note that events (of `shard`) may have been missed, and that they arrive again from now on."""
+        for channel in self._channels.values():
+            if shard is None or channel.shard == shard:
+                channel.is_bound = True
+                channel.replay_buffer.is_current = False
 
-    def _count(self) -> None:
+    def send_to_other_devices(self, user_id: str, device_id: str, frame: UnsequencedFrame) -> None:
+        """Send an ephemeral frame to all sessions of the user except those of the device `device_id`."""
+        channel = self._channels.get(user_id)
+        for subscriber in tuple(channel.subscribers) if channel is not None else ():
+            if subscriber.device_id != device_id:
+                subscriber.send_ephemeral(frame)
+
+    def _update_metrics(self) -> None:
         self._metrics.sockets.set(self._sockets)
-        self._metrics.users.set(len(self._feeds))
+        self._metrics.users.set(len(self._channels))

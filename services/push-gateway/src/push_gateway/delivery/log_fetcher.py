@@ -7,7 +7,7 @@ from itertools import islice
 
 import structlog
 
-from push_gateway.core import Page, frames
+from push_gateway.core import LogPage, frames
 from push_gateway.log_reader import LogReader
 from push_gateway.store_api import REFUSED_PAUSE_SECONDS, StoreRefused
 from shared.contracts.internal import UserLog
@@ -26,7 +26,7 @@ _Batch = dict[str, int | None]
 """What one request asks for: users, and after which position (None: only the top)."""
 
 
-class CatchUp:
+class LogFetcher:
     """Gathers who waits while few requests are in flight; no user is asked for twice at once.
 
     A quiet gateway asks at once. After every request the next one goes `gather_seconds` after it began at the earliest,
@@ -48,7 +48,7 @@ class CatchUp:
     def __init__(
         self,
         log_reader: LogReader,
-        on_page: Callable[[str, Page], None],
+        on_page: Callable[[str, LogPage], None],
         *,
         users_per_request: int = 64,
         requests_in_flight: int = 2,
@@ -75,12 +75,12 @@ class CatchUp:
         """Whether the store did not answer the last time."""
         return self._pause_seconds > 0
 
-    def want(self, user_id: str, after: int | None) -> None:
+    def request(self, user_id: str, after: int | None) -> None:
         """Ask for what follows `after`; None asks for the top alone. Read after this call, never before."""
         _add_wish(self._wanted.setdefault(user_id, []), after)
         self._pump_soon()
 
-    def forget(self, user_id: str) -> None:
+    def cancel(self, user_id: str) -> None:
         """Nobody waits for anything of this user any more."""
         self._wanted.pop(user_id, None)
         if (batch := self._in_flight.get(user_id)) is not None:
@@ -144,7 +144,7 @@ class CatchUp:
         for user_id in users:
             del self._in_flight[user_id]
         for user_id, after in batch.items():
-            self.want(user_id, after)
+            self.request(user_id, after)
         self._pump_soon()
 
     async def _request(self, batch: _Batch) -> None:
@@ -168,10 +168,10 @@ class CatchUp:
         self._pause_seconds = seconds
         self._rests_until = self._loop.time() + seconds
 
-    async def _read(self, batch: _Batch) -> dict[str, Page]:
+    async def _read(self, batch: _Batch) -> dict[str, LogPage]:
         positions = {user_id: after for user_id, after in batch.items() if after is not None}
         only_tops = [user_id for user_id, after in batch.items() if after is None]
-        pages: dict[str, Page] = {}
+        pages: dict[str, LogPage] = {}
         if positions:
             answer = await self._log_reader.log(positions)
             pages = {user.user_id: _page(positions[user.user_id], answer.epoch, user) for user in answer.users}
@@ -179,7 +179,7 @@ class CatchUp:
             tops = await self._log_reader.tops(only_tops)
             for user_id in only_tops:
                 top = tops.tops[user_id]
-                pages[user_id] = Page(after=top, epoch=tops.epoch, seq=top, floor_seq=0, frames=())
+                pages[user_id] = LogPage(after=top, epoch=tops.epoch, top_seq=top, floor_seq=0, frames=())
         return pages
 
 
@@ -202,6 +202,6 @@ def _add_wish(wishes: list[int | None], after: int | None) -> None:
     wishes[index] = min(positions[index], after)
 
 
-def _page(after: int, epoch: str, user: UserLog) -> Page:
-    encoded = [frames.sequenced(frame.kind, frame.seq, frame.data) for frame in user.frames]
-    return Page(after=after, epoch=epoch, seq=user.seq, floor_seq=user.floor_seq, frames=encoded)
+def _page(after: int, epoch: str, user: UserLog) -> LogPage:
+    encoded = [frames.sequenced_frame(frame.kind, frame.seq, frame.data) for frame in user.frames]
+    return LogPage(after=after, epoch=epoch, top_seq=user.seq, floor_seq=user.floor_seq, frames=encoded)

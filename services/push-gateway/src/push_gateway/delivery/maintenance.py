@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 
 import structlog
 
-from push_gateway.delivery.hub import Registry
-from push_gateway.delivery.shard_bindings import Shards
+from push_gateway.delivery.hub import Hub
+from push_gateway.delivery.shard_bindings import ShardBindings
 from push_gateway.log_reader import MAX_USERS_PER_TOPS_QUERY, LogReader
 from push_gateway.store_api import REFUSED_PAUSE_SECONDS, StoreRefused
 from shared.aio.background import BackgroundTasks
@@ -21,15 +21,15 @@ _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
 
 
-class Upkeep:
+class Maintenance:
     """One timer for the whole process.
 
     Args:
         heartbeat_seconds: between two heartbeats of a socket, and between two checks of all users' tops.
     """
 
-    def __init__(self, registry: Registry, log_reader: LogReader, *, heartbeat_seconds: float) -> None:
-        self._registry = registry
+    def __init__(self, hub: Hub, log_reader: LogReader, *, heartbeat_seconds: float) -> None:
+        self._hub = hub
         self._log_reader = log_reader
         self._heartbeat_seconds = heartbeat_seconds
         self._check_due = asyncio.Event()
@@ -39,33 +39,33 @@ class Upkeep:
 
     def on_gap(self) -> None:
         """Events were missed: find out whose."""
-        self._registry.on_gap()
+        self._hub.on_gap()
         self._check_everyone()
 
-    def on_late_bind(self, shard: int) -> None:
+    def on_bound_late(self, shard: int) -> None:
         """Events of `shard` may have been missed between the reading of a session's log and the binding."""
-        self._registry.on_gap(shard)
+        self._hub.on_gap(shard)
         self._late_shards.add(shard)
         self._check_due.set()
 
     @asynccontextmanager
-    async def running(self, shards: Shards, background: BackgroundTasks) -> AsyncIterator[None]:
+    async def running(self, shards: ShardBindings, background: BackgroundTasks) -> AsyncIterator[None]:
         """Work while the context lasts."""
         async with background.run({"heartbeats": self._beat(shards), "search for lost events": self._check()}):
             yield
 
-    async def _beat(self, shards: Shards) -> None:
+    async def _beat(self, shards: ShardBindings) -> None:
         loop = asyncio.get_running_loop()
         next_at = loop.time()
         while True:
             next_at = max(next_at + self._heartbeat_seconds, loop.time())
             await asyncio.sleep(next_at - loop.time())
-            for number, listener in enumerate(self._registry.listeners(), start=1):
-                listener.heartbeat()
+            for number, subscriber in enumerate(self._hub.subscribers(), start=1):
+                subscriber.heartbeat()
                 if number % _SOCKETS_PER_TURN == 0:
                     await asyncio.sleep(0)
-            for feed in self._registry.expire(loop.time()):
-                shards.release(feed.shard)
+            for channel in self._hub.remove_idle(loop.time()):
+                shards.release(channel.shard)
             self._check_everyone()
 
     def _check_everyone(self) -> None:
@@ -96,7 +96,7 @@ class Upkeep:
 
     async def _check_tops(self, shards: frozenset[int] | None) -> None:
         """Check the users of `shards`; None: everyone."""
-        users = [feed.user_id for feed in self._registry.feeds if shards is None or feed.shard in shards]
+        users = [channel.user_id for channel in self._hub.channels if shards is None or channel.shard in shards]
         for start in range(0, len(users), MAX_USERS_PER_TOPS_QUERY):
             answer = await self._log_reader.tops(users[start : start + MAX_USERS_PER_TOPS_QUERY])
-            self._registry.on_tops(answer.epoch, answer.tops)
+            self._hub.on_tops(answer.epoch, answer.tops)

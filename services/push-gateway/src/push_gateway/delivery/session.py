@@ -1,4 +1,7 @@
-"""The loop around the core: gives a session its inputs, carries out its effects. The only writer to its outlet."""
+"""Runs one client's session: passes inputs to its state machine and carries out the effects.
+
+A session is the only writer to its transport.
+"""
 
 import asyncio
 from collections import deque
@@ -6,14 +9,26 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, assert_never
 
-from push_gateway.core import Close, Effect, FetchLog, Noted, Page, Recent, Send, TokenBucket, Told, VerifyToken
-from push_gateway.core import Session as Core
-from push_gateway.core.frames import CloseCode, Encoding, Frame, Notice, Read, Typing, Viewing
+from push_gateway.core import (
+    ClientMessage,
+    Close,
+    Count,
+    Effect,
+    FetchLog,
+    LogPage,
+    ReplayBuffer,
+    Send,
+    SessionMachine,
+    TokenBucket,
+    VerifyToken,
+)
+from push_gateway.core.close_codes import CloseCode
+from push_gateway.core.frames import FrameEncoder, SequencedFrame, UnsequencedFrame
 from push_gateway.metrics import Metrics
 from shared.contracts.inbox import Who
 
-CLOSE_WAIT_SECONDS = 5.0
-"""How long a client may take to take note of the end before it is cut off."""
+CLOSE_TIMEOUT_SECONDS = 5.0
+"""How long a client may take to answer the close before its connection is aborted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,185 +58,193 @@ RenewToken = Callable[[str], Awaitable[float | Refusal]]
 
 
 class Transport(Protocol):
-    """What a session needs of its client's connection. Nothing here waits or raises."""
+    """Writes to the client's connection. No method raises, and only `close` waits."""
 
     on_drained: Callable[[], None] | None
-    """Called when it was full and takes bytes again."""
+    """Called when the write buffer was full and has drained."""
 
     def capacity(self) -> int:
-        """Return how many bytes it may still take."""
+        """Return how many bytes the write buffer still takes; 0 or less if it is full."""
 
     def write(self, wire: bytes) -> bool:
-        """Write whole frames; False when the client has just gone."""
+        """Write complete frames; return False if the connection is closed."""
 
     async def close(self, code: CloseCode, reason: str, timeout_seconds: float) -> None:
-        """Say why, and end within `seconds`."""
+        """Close the connection; abort it if the client has not answered after `timeout_seconds`."""
 
 
-class Surroundings(Protocol):
+class SessionContext(Protocol):
     """What a session needs of the process."""
 
     @property
-    def is_streaming(self) -> bool:
-        """Whether events arrive at present.
+    def is_receiving(self) -> bool:
+        """Whether events arrive from the broker now.
 
-        Otherwise the log is newer than what is kept in memory; a wrong answer costs time until the next check of tops,
-        and nothing else.
+        If not, the log may be newer than the replay buffer. A wrong answer delays changes until the next check of tops,
+        and has no other effect.
         """
 
-    def want(self, user_id: str, after: int | None) -> None:
-        """Ask the store for what follows a position."""
+    def request_log(self, user_id: str, after: int | None) -> None:
+        """Request what follows `after` in the user's log; None requests only the top."""
 
-    def began(self, session: "Session") -> None:
-        """`hello` was sent."""
+    def on_started(self, session: "Session") -> None:
+        """Note that `hello` was sent."""
 
-    def told(self, session: "Session", frame: Typing | Viewing | Read) -> None:
-        """The client says something that concerns others."""
+    def on_client_message(self, session: "Session", message: ClientMessage) -> None:
+        """Handle a frame of the client that concerns others than this session."""
 
 
 class Session:
-    """One client. `offer`, `page` and `top` are called by the registry, the rest by whoever accepted it.
+    """One client. The hub calls the methods of `Subscriber`, and the transport's endpoint the others.
 
     Args:
-        incoming: how many frames the client may send.
+        transport: The client's connection.
+        machine: Decides what to send.
+        metrics: Gets frames, closes and counted events.
+        client: Who is at the other end.
+        encoder: Encodes frames for the transport.
+        context: What the session needs of the process.
+        renew_token: Verifies tokens that the client sends.
+        incoming: Limits how many frames the client may send.
     """
 
     def __init__(
         self,
         transport: Transport,
-        core: Core,
+        machine: SessionMachine,
         metrics: Metrics,
         *,
         client: Client,
-        encoding: Encoding,
-        surroundings: Surroundings,
-        renew: RenewToken,
+        encoder: FrameEncoder,
+        context: SessionContext,
+        renew_token: RenewToken,
         incoming: TokenBucket,
     ) -> None:
         self.client = client
         self._transport = transport
-        self._core = core
+        self._machine = machine
         self._metrics = metrics
-        self._encoding = encoding
-        self._surroundings = surroundings
-        self._renew = renew
+        self._encoder = encoder
+        self._context = context
+        self._renew_token = renew_token
         self._incoming = incoming
-        self._recent: Recent | None = None
+        self._replay_buffer: ReplayBuffer | None = None
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._wake_at = 0.0
-        self._has_begun = False
+        self._has_started = False
         self._closing: asyncio.Task[None] | None = None
 
     @property
-    def who_id(self) -> str:
-        """Which device it is."""
+    def device_id(self) -> str:
+        """See `Subscriber`."""
         return self.client.who.id
 
-    def open(self, recent: Recent) -> None:
-        """Read the log. The user's events have to arrive already."""
-        self._recent = recent
-        self._transport.on_drained = self._drained
-        self._apply(self._core.open())
+    def start(self, replay_buffer: ReplayBuffer) -> None:
+        """Read the log, from `replay_buffer` where it suffices. The user's events must arrive already."""
+        self._replay_buffer = replay_buffer
+        self._transport.on_drained = self._on_drained
+        self._apply(self._machine.start())
 
-    def ended(self) -> None:
-        """The client has gone: nothing more is asked or written."""
+    def detach(self) -> None:
+        """End the session because its connection has ended: nothing more is requested or written."""
         self._transport.on_drained = None
-        self._core.close(CloseCode.RESTARTING, "the client has gone already")
+        self._machine.close(CloseCode.RESTARTING, "the connection has ended")
         self._schedule()
 
-    def offer(self, frame: Frame) -> bool:
-        """Take a live event: written at once when it is the next one and the client keeps up."""
-        room = self._transport.capacity()
-        if room > 0 and self._core.take_next(frame.seq):
-            self._write(self._encoding.change(frame, self._core.epoch), 1)
+    def deliver(self, frame: SequencedFrame) -> bool:
+        """See `Subscriber`. The frame is written at once if it is the next one and the client keeps up."""
+        capacity = self._transport.capacity()
+        if capacity > 0 and self._machine.take_if_next(frame.seq):
+            self._write(self._encoder.encode_sequenced(frame, self._machine.epoch), 1)
             return True
-        self._apply(self._core.event(frame, self._loop.time(), room))
+        self._apply(self._machine.on_event(frame, self._loop.time(), capacity))
         return False
 
-    def page(self, page: Page) -> None:
-        """Take a part of the log."""
-        self._apply(self._core.page(page, self._loop.time(), self._transport.capacity()))
+    def on_log_page(self, page: LogPage) -> None:
+        """See `Subscriber`."""
+        self._apply(self._machine.on_log_page(page, self._loop.time(), self._transport.capacity()))
 
-    def top(self, epoch: str, top: int) -> None:
-        """Take where the log stands."""
-        self._apply(self._core.top(epoch, top, self._loop.time()))
+    def on_top(self, epoch: str, top_seq: int) -> None:
+        """See `Subscriber`."""
+        self._apply(self._machine.on_top(epoch, top_seq, self._loop.time()))
 
     def heartbeat(self) -> None:
-        """Say how far the client has come."""
-        self._apply(self._core.heartbeat(self._loop.time(), self._transport.capacity()))
+        """See `Subscriber`."""
+        self._apply(self._machine.heartbeat(self._loop.time(), self._transport.capacity()))
 
-    def passing(self, notice: Notice) -> None:
-        """Send what means little later, if that is possible now."""
-        self._apply(self._core.passing(notice, self._transport.capacity()))
+    def send_ephemeral(self, frame: UnsequencedFrame) -> None:
+        """See `Subscriber`."""
+        self._apply(self._machine.send_ephemeral(frame, self._transport.capacity()))
 
     def close(self, code: CloseCode, reason: str) -> None:
-        """End it."""
-        self._apply(self._core.close(code, reason))
+        """Close the session and its connection."""
+        self._apply(self._machine.close(code, reason))
 
-    async def received(self, message: str | bytes) -> None:
-        """Take a frame of the client."""
+    async def on_message(self, message: str | bytes) -> None:
+        """Take a message of the client; return when it has been handled."""
         if not self._incoming.take(1, self._loop.time()):
             self.close(CloseCode.BAD_FRAME, "too many frames")
             return
-        for effect in self._core.received(message, self._transport.capacity()):
+        for effect in self._machine.on_message(message, self._transport.capacity()):
             match effect:
                 case VerifyToken(token=token):
-                    await self._renewed(token)
-                case Told(frame=frame):
-                    if self._core.is_live:
-                        self._surroundings.told(self, frame)
+                    await self._renew(token)
+                case ClientMessage():
+                    if self._machine.is_live:
+                        self._context.on_client_message(self, effect)
                 case _:
                     self._apply([effect])
 
-    async def _renewed(self, token: str) -> None:
-        renewed = await self._renew(token)
+    async def _renew(self, token: str) -> None:
+        renewed = await self._renew_token(token)
         if isinstance(renewed, Refusal):
             self.close(renewed.code, renewed.reason)
         else:
-            self._core.token_renewed(renewed)
+            self._machine.on_token_renewed(renewed)
             self._schedule()
 
-    def _drained(self) -> None:
-        self._apply(self._core.drained(self._loop.time()))
+    def _on_drained(self) -> None:
+        self._apply(self._machine.on_drained(self._loop.time()))
 
     def _tick(self) -> None:
         self._timer = None
-        self._apply(self._core.tick(self._loop.time(), self._transport.capacity()))
+        self._apply(self._machine.tick(self._loop.time(), self._transport.capacity()))
 
     def _apply(self, effects: Sequence[Effect]) -> None:
-        waiting = deque(effects)
-        while waiting:
-            effect = waiting.popleft()
+        pending = deque(effects)
+        while pending:
+            effect = pending.popleft()
             match effect:
                 case Send(wire=wire, frames=frames):
                     self._write(wire, frames)
                 case FetchLog(after=after):
-                    waiting.extend(self._fetch(after))
-                case Noted(occasion=occasion):
-                    self._metrics.occasions[occasion].inc()
+                    pending.extend(self._fetch(after))
+                case Count(event=event):
+                    self._metrics.counted_events[event].inc()
                 case Close(code=code, reason=reason):
                     self._close(code, reason)
-                case VerifyToken() | Told():
-                    raise AssertionError("only a client's frame asks for this")
+                case VerifyToken() | ClientMessage():
+                    raise AssertionError("only a message of the client has this effect")
                 case _:
                     assert_never(effect)
-        if self._core.has_drained(self._transport.capacity()):
-            # The kernel took everything at once, so that the transport was never full and will not say that it drained.
-            self._loop.call_soon(self._drained)
+        if self._machine.has_drained(self._transport.capacity()):
+            # The kernel took everything at once: the write buffer was never full, so the transport will not report that
+            # it has drained.
+            self._loop.call_soon(self._on_drained)
         self._schedule()
-        if not self._has_begun and self._core.is_live:
-            self._has_begun = True
-            self._surroundings.began(self)
+        if not self._has_started and self._machine.is_live:
+            self._has_started = True
+            self._context.on_started(self)
 
     def _fetch(self, after: int | None) -> Sequence[Effect]:
-        """Serve from memory where that is the whole answer; else ask the store."""
-        recent, epoch = self._recent, self.client.epoch
-        if recent is not None and epoch in (None, recent.epoch) and self._surroundings.is_streaming:
-            page = recent.page(after)
+        """Read from the replay buffer if it has everything; else request the log."""
+        replay_buffer, epoch = self._replay_buffer, self.client.epoch
+        if replay_buffer is not None and epoch in (None, replay_buffer.epoch) and self._context.is_receiving:
+            page = replay_buffer.page_after(after)
             if page is not None:
-                return self._core.page(page, self._loop.time(), self._transport.capacity())
-        self._surroundings.want(self.client.user_id, after)
+                return self._machine.on_log_page(page, self._loop.time(), self._transport.capacity())
+        self._context.request_log(self.client.user_id, after)
         return ()
 
     def _write(self, wire: bytes, frames: int) -> None:
@@ -230,11 +253,12 @@ class Session:
 
     def _close(self, code: CloseCode, reason: str) -> None:
         self._metrics.closes.labels(code=int(code)).inc()
-        self._closing = self._loop.create_task(self._transport.close(code, reason, CLOSE_WAIT_SECONDS))
+        self._closing = self._loop.create_task(self._transport.close(code, reason, CLOSE_TIMEOUT_SECONDS))
 
     def _schedule(self) -> None:
-        wake_at = self._core.wake_at
-        is_closed = self._core.is_closed
+        """Have `_tick` called when the machine wants it."""
+        wake_at = self._machine.wake_at
+        is_closed = self._machine.is_closed
         if self._timer is not None:
             if wake_at == self._wake_at and not is_closed:
                 return

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import structlog
 
-from push_gateway.core.frames import CloseCode
+from push_gateway.core.close_codes import CloseCode
 from push_gateway.delivery.session import Client, Refusal
 from push_gateway.transport.handshake import SessionRequest
 from shared.contracts.inbox import Who
@@ -21,7 +21,7 @@ _VERIFY_SECONDS = 5.0
 _MAX_NAME_CHARACTERS = 100
 _RETRY_AFTER_MS = 2_000
 
-TRY_LATER = Refusal(CloseCode.RESTARTING, f"retry_after_ms={_RETRY_AFTER_MS}")
+RETRY_LATER = Refusal(CloseCode.RESTARTING, f"retry_after_ms={_RETRY_AFTER_MS}")
 """The client did nothing wrong: its token cannot be verified now, or the process is stopping."""
 _TOO_MANY = Refusal(CloseCode.TOO_MANY_SOCKETS, "this server has as many sockets as it may have")
 
@@ -79,7 +79,7 @@ class Admission:
             return Refusal(CloseCode.BAD_TOKEN, "the token is not valid, or no longer")
         except (DependencyUnavailable, TimeoutError) as error:
             log.warning("token verification unavailable", reason=str(error))
-            return TRY_LATER
+            return RETRY_LATER
         if verified.user_id != user_id:
             return Refusal(CloseCode.NOT_YOUR_USER, "the token is another user's")
         return verified

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import SecretStr
 
-from push_gateway.core.frames import BadFrame
+from push_gateway.core.close_codes import ProtocolError
 
 _CLIENT = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _MAX_POSITION_DIGITS = 18
@@ -29,13 +29,13 @@ def parse_session_request(user_id: str, query: str, token: str | None) -> Sessio
     """Return what a client asks for. `token` takes precedence over a token in `query`.
 
     Raises:
-        BadFrame: `after` is not a position, or `client` is not a valid device ID.
+        ProtocolError: `after` is not a position, or `client` is not a valid device ID.
     """
     parameters = {name: values[-1] for name, values in parse_qs(query).items()}
     token = token or parameters.get("token")
     client = parameters.get("client")
     if client is not None and not _CLIENT.fullmatch(client):
-        raise BadFrame("client is not 1 to 64 letters, digits and . _ : -")
+        raise ProtocolError("client is not 1 to 64 letters, digits and . _ : -")
     return SessionRequest(
         user_id=user_id,
         token=SecretStr(token) if token else None,
@@ -72,5 +72,5 @@ def _parse_position(text: str) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= _MAX_POSITION_DIGITS):
-        raise BadFrame("after is not a position")
+        raise ProtocolError("after is not a position")
     return int(text)

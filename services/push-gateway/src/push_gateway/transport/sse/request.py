@@ -21,7 +21,7 @@ def parse_event_stream_request(
         last_event_id: The `Last-Event-ID` header.
 
     Raises:
-        BadFrame: `after` or `last_event_id` is not a position, or `client` is not a valid device ID.
+        ProtocolError: `after` or `last_event_id` is not a position, or `client` is not a valid device ID.
     """
     request = parse_session_request(user_id, query, bearer_token(authorization))
     if not last_event_id:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from push_gateway.core.frames import CloseCode
+from push_gateway.core.close_codes import CloseCode
 from push_gateway.transport.sse import encoding
 
 _MAX_CHUNK_BYTES = 32 * 1024

@@ -8,7 +8,7 @@ from websockets.asyncio.server import Server, ServerConnection
 from websockets.server import ServerProtocol
 
 from push_gateway.core import TokenBucket
-from push_gateway.core.frames import CloseCode
+from push_gateway.core.close_codes import CloseCode
 from push_gateway.transport.handshake_limiter import HandshakeLimiter
 
 _REFUSAL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"

@@ -30,7 +30,7 @@ def parse_websocket_request(path: str, authorization: str | None, subprotocols: 
         subprotocols: All that the client offers.
 
     Raises:
-        BadFrame: `after` is not a position, or `client` is not a valid device ID.
+        ProtocolError: `after` is not a position, or `client` is not a valid device ID.
     """
     token = bearer_token(authorization) or _token_in(subprotocols)
     return parse_session_request(user_id_of(path) or "", urlsplit(path).query, token)

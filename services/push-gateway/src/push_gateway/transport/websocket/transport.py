@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from websockets.protocol import State
 
-from push_gateway.core.frames import CloseCode
+from push_gateway.core.close_codes import CloseCode
 from push_gateway.transport.websocket.connection import GatewayConnection, close_within
 
 
