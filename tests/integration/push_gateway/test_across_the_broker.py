@@ -10,7 +10,7 @@ from tests.integration.push_gateway.test_presence import opened, presence, say, 
 
 
 @pytest.mark.rabbitmq
-async def test_people_on_two_gateways_see_one_another_through_the_broker(amqp_url: str) -> None:
+async def test_devices_on_two_gateways_see_each_other_through_rabbitmq(amqp_url: str) -> None:
     async with (
         RabbitBroker(amqp_url, name="one", registry=CollectorRegistry()) as first,
         RabbitBroker(amqp_url, name="two", registry=CollectorRegistry()) as second,

@@ -49,7 +49,7 @@ WAYS: dict[str, Callable[[Gateway, str], connect]] = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_bad_token_is_told_by_its_close_code_and_nothing_is_sent_before(way: str) -> None:
+async def test_a_bad_token_gets_a_close_code_and_nothing_before_it(way: str) -> None:
     async with gateway() as push:
         for name, (make, code) in TOKENS.items():
             async with WAYS[way](push, make()) as socket:
@@ -64,12 +64,12 @@ async def test_a_bad_token_is_told_by_its_close_code_and_nothing_is_sent_before(
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_good_token_opens_whichever_way_it_comes(way: str) -> None:
+async def test_a_good_token_is_accepted_in_every_place(way: str) -> None:
     async with gateway() as push, WAYS[way](push, token("ada")) as socket:
         assert (await receive(socket))["type"] == "hello"
 
 
-async def test_a_bad_header_does_not_make_up_for_a_good_query() -> None:
+async def test_a_bad_token_in_the_header_is_not_overridden_by_a_good_one_in_the_query() -> None:
     """The first way that is there counts: a proxy's header is not to be got round."""
     async with (
         gateway() as push,
@@ -82,13 +82,13 @@ async def test_a_bad_header_does_not_make_up_for_a_good_query() -> None:
         assert (await close_of(socket))[0] == 4003
 
 
-async def test_a_number_is_a_user_too() -> None:
+async def test_a_numeric_subject_is_a_user_id() -> None:
     async with gateway() as push, connect(push.url("42", token=made(sub=42, exp=soon())), proxy=None) as socket:
         assert (await receive(socket))["type"] == "hello"
 
 
 @pytest.mark.parametrize("name", TOKENS)
-async def test_a_bad_token_in_band_closes_the_socket_as_it_would_at_the_door(name: str) -> None:
+async def test_a_bad_token_in_an_auth_frame_closes_the_socket(name: str) -> None:
     make, code = TOKENS[name]
     async with gateway() as push, push.connect("ada") as socket:
         await receive(socket)
@@ -96,7 +96,7 @@ async def test_a_bad_token_in_band_closes_the_socket_as_it_would_at_the_door(nam
         assert (await close_of(socket))[0] == code
 
 
-async def test_a_shorter_token_in_band_counts_from_then_on() -> None:
+async def test_a_token_in_an_auth_frame_may_expire_sooner() -> None:
     async with gateway() as push, push.connect("ada") as socket:
         await receive(socket)
         await socket.send(f'{{"type":"auth","token":"{token("ada", seconds=1.5)}"}}')

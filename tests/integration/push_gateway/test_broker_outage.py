@@ -9,7 +9,7 @@ from tests.integration.push_gateway.harness import gateway, receive, receive_seq
 
 
 @pytest.mark.rabbitmq
-async def test_while_the_broker_is_away_a_socket_gets_its_log_and_all_go_on_when_it_is_back(
+async def test_during_a_broker_outage_sockets_open_from_the_log_and_continue_afterwards(
     fragile_rabbitmq: RabbitServer,
 ) -> None:
     async with (

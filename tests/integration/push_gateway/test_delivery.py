@@ -22,7 +22,7 @@ async def test_a_change_is_pushed_to_every_tab_of_its_user_and_to_nobody_else() 
         assert push.store.queries == [], "a live stream costs no query"
 
 
-async def test_a_socket_goes_on_where_the_client_was_page_by_page() -> None:
+async def test_a_client_resumes_page_by_page() -> None:
     async with gateway() as push:
         for _ in range(450):
             push.store.append("ada")
@@ -58,7 +58,7 @@ async def test_events_out_of_order_and_repeated_are_delivered_in_order_once() ->
         assert push.store.queries == []
 
 
-async def test_the_loss_of_the_last_event_is_noticed_by_the_heartbeat() -> None:
+async def test_the_loss_of_the_last_event_is_noticed_at_the_heartbeat() -> None:
     async with gateway(heartbeat_seconds=0.1) as push, push.connect("ada") as socket:
         await receive(socket)
         push.store.append("ada")
@@ -70,7 +70,7 @@ async def test_the_loss_of_the_last_event_is_noticed_by_the_heartbeat() -> None:
         assert message == {"type": "heartbeat", "data": {"seq": 1}}
 
 
-async def test_a_reconnect_is_served_from_memory() -> None:
+async def test_a_reconnect_is_served_from_the_replay_buffer() -> None:
     async with gateway() as push:
         async with push.connect("ada") as socket:
             await receive(socket)
@@ -85,7 +85,7 @@ async def test_a_reconnect_is_served_from_memory() -> None:
         assert len(push.store.tops_queries) == asked
 
 
-async def test_a_position_that_the_log_no_longer_reaches_is_reset_and_the_socket_goes_on() -> None:
+async def test_a_pruned_position_is_reset_and_the_socket_stays_open() -> None:
     async with gateway() as push:
         for _ in range(9):
             push.store.append("ada")
@@ -115,7 +115,7 @@ async def test_a_restored_database_is_noticed_on_live_sockets() -> None:
         assert await receive_seqs(socket, 1) == [3]
 
 
-async def test_while_the_store_is_away_live_events_flow_and_holes_wait_for_it() -> None:
+async def test_during_a_store_outage_live_events_flow_and_gaps_wait() -> None:
     async with gateway() as push, push.connect("ada") as socket:
         await receive(socket)
         push.store.is_away = True
@@ -130,7 +130,7 @@ async def test_while_the_store_is_away_live_events_flow_and_holes_wait_for_it() 
         assert await receive_seqs(socket, 3) == [2, 3, 4]
 
 
-async def test_a_socket_that_opens_while_the_store_is_away_gets_everything_when_it_is_back() -> None:
+async def test_a_socket_opened_during_a_store_outage_gets_everything_afterwards() -> None:
     async with gateway() as push:
         push.store.append("ada")
         push.store.is_away = True
@@ -156,7 +156,7 @@ async def test_events_during_a_slow_read_of_the_log_are_neither_lost_nor_repeate
             assert await receive_seqs(socket, 4) == [1, 2, 3, 4]
 
 
-async def test_many_who_wait_are_read_together() -> None:
+async def test_many_waiting_users_are_read_together() -> None:
     async with gateway() as push:
         sockets = [await push.connect(f"user-{number}", after=0) for number in range(20)]
         for socket in sockets:
@@ -189,7 +189,7 @@ async def test_an_unknown_frame_closes_the_socket() -> None:
         assert await close_of(socket) == (4400, "not a known frame")
 
 
-async def test_a_token_that_expires_closes_the_socket_unless_a_new_one_came() -> None:
+async def test_an_expired_token_closes_the_socket_unless_it_was_renewed() -> None:
     async with (
         gateway() as push,
         push.connect("ada", seconds=2) as kept,
@@ -210,21 +210,21 @@ async def test_a_new_token_of_another_user_closes_the_socket() -> None:
         assert (await close_of(socket))[0] == 4003
 
 
-async def test_every_client_is_sent_away_with_a_time_to_come_back() -> None:
+async def test_every_client_is_closed_with_a_time_to_reconnect() -> None:
     async with gateway() as push:
         sockets = [await push.connect(f"user-{number}") for number in range(60)]
         for socket in sockets:
             await receive(socket)
-        empty_since = time.monotonic()
+        stopping_at = time.monotonic()
 
-    assert time.monotonic() - empty_since < 3.0
+    assert time.monotonic() - stopping_at < 3.0
     closes = [await close_of(socket) for socket in sockets]
     assert {code for code, _ in closes} == {1012}
     waits = [int((reason or "").removeprefix("retry_after_ms=")) for _, reason in closes]
     assert len(set(waits)) > 30, "they do not all come back at once"
 
 
-async def test_a_socket_that_opens_during_the_end_is_sent_away_too() -> None:
+async def test_a_socket_opened_during_shutdown_is_closed_too() -> None:
     async with gateway() as push:
         push.store.may_answer.clear()
         socket = await push.connect("ada")

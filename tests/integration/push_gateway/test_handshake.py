@@ -26,7 +26,7 @@ from tests.integration.push_gateway.store import SERVICE_TOKEN
         pytest.param(token("bob"), 4003, id="another user's"),
     ],
 )
-async def test_a_socket_that_is_refused_is_accepted_first_and_then_told_why(given: str, code: int) -> None:
+async def test_a_refused_socket_is_accepted_and_then_closed_with_a_code(given: str, code: int) -> None:
     async with gateway() as push, connect(push.url("ada", token=given), proxy=None) as socket:
         assert (await close_of(socket))[0] == code
         assert push.metric("sockets") == 0
@@ -51,7 +51,7 @@ async def test_a_user_id_is_percent_decoded() -> None:
         assert (await receive(socket))["data"]["seq"] == 0
 
 
-async def test_a_position_that_is_none_is_a_bad_frame() -> None:
+async def test_an_invalid_position_is_a_protocol_error() -> None:
     async with gateway() as push, push.connect("ada", after="minus") as socket:
         assert (await close_of(socket))[0] == 4400
 
@@ -78,7 +78,7 @@ async def test_only_pages_of_allowed_origins_may_open_sockets(origin: str, allow
 
 
 @pytest.mark.parametrize("name", ["Origin", "Authorization", "Host"])
-async def test_a_header_that_comes_twice_is_a_bad_request(name: str) -> None:
+async def test_a_repeated_header_is_a_bad_request(name: str) -> None:
     async with gateway() as push:
         twice = [(name, "https://inbox.example"), (name, "https://evil.example")]
         with pytest.raises(InvalidStatus) as refused:
@@ -123,7 +123,7 @@ async def test_a_token_is_in_no_log(caplog: pytest.LogCaptureFixture, capsys: py
     assert given not in "".join(capsys.readouterr())
 
 
-async def test_readiness_says_what_is_away() -> None:
+async def test_readiness_names_an_unavailable_dependency() -> None:
     async with gateway() as push, httpx.AsyncClient(base_url=f"http://127.0.0.1:{push.operations_port}") as operations:
         assert (await operations.get("/readyz")).status_code == 200
         push.store.is_away = True
@@ -133,7 +133,7 @@ async def test_readiness_says_what_is_away() -> None:
         assert "switchboard_gateway_sockets 0.0" in (await operations.get("/metrics")).text
 
 
-async def test_a_store_that_refuses_us_is_named_with_what_to_mend_and_sockets_wait_for_it() -> None:
+async def test_readiness_says_how_to_fix_a_refusal_and_sockets_wait_for_it() -> None:
     async with gateway() as push, httpx.AsyncClient(base_url=f"http://127.0.0.1:{push.operations_port}") as operations:
         push.store.append("ada")
         push.store.service_token = "another"
@@ -150,7 +150,7 @@ async def test_a_store_that_refuses_us_is_named_with_what_to_mend_and_sockets_wa
         assert (await operations.get("/readyz")).status_code == 200
 
 
-async def test_a_refusal_of_the_log_alone_is_named_until_it_is_over_though_nobody_waits_any_more() -> None:
+async def test_readiness_rechecks_a_refused_log_that_nobody_requests_any_more() -> None:
     async with gateway() as push, httpx.AsyncClient(base_url=f"http://127.0.0.1:{push.operations_port}") as operations:
         push.store.append("ada")
         push.store.knows_the_log = False
@@ -164,7 +164,7 @@ async def test_a_refusal_of_the_log_alone_is_named_until_it_is_over_though_nobod
         assert (await operations.get("/readyz")).status_code == 200
 
 
-async def test_readiness_names_a_task_that_has_ended_by_a_bug() -> None:
+async def test_readiness_names_a_background_task_that_ended() -> None:
     async with (
         gateway(broker=BrokenBroker()) as push,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{push.operations_port}") as operations,

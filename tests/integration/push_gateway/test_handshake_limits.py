@@ -9,7 +9,7 @@ from websockets.exceptions import InvalidStatus
 from tests.integration.push_gateway.harness import gateway, receive, until
 
 
-async def test_more_than_may_open_at_once_are_turned_away_and_the_rest_is_served() -> None:
+async def test_handshakes_over_the_limit_are_refused() -> None:
     async with gateway(gateway_max_opening=3) as push, AsyncExitStack() as idle:
         for _ in range(3):
             _, writer = await asyncio.open_connection("127.0.0.1", push.port)
@@ -28,7 +28,7 @@ async def test_more_than_may_open_at_once_are_turned_away_and_the_rest_is_served
                 assert (await receive(socket))["type"] == "hello", "sessions do not count as opening"
 
 
-async def test_a_connection_that_does_not_say_what_it_wants_is_closed() -> None:
+async def test_a_handshake_that_takes_too_long_is_closed() -> None:
     async with gateway(gateway_opening_seconds=0.3) as push:
         reader, writer = await asyncio.open_connection("127.0.0.1", push.port)
         writer.write(b"GET /ws/ada HTTP/1.1\r\n")

@@ -28,7 +28,7 @@ def assert_cheap(sockets: int, crowded: Crowded, resumed: Resumed) -> None:
 
 
 @pytest.mark.timeout(2 * LONGEST_WAIT_SECONDS)
-async def test_a_crowd_comes_back_after_the_gateway_was_killed() -> None:
+async def test_all_clients_resume_after_the_gateway_was_killed() -> None:
     assert_cheap(
         SOCKETS, *await crowded_then_resumed(SOCKETS, idle_seconds=0.5, longest_wait_seconds=LONGEST_WAIT_SECONDS)
     )
@@ -36,7 +36,7 @@ async def test_a_crowd_comes_back_after_the_gateway_was_killed() -> None:
 
 @pytest.mark.soak
 @pytest.mark.timeout(2 * SOAK_LONGEST_WAIT_SECONDS)
-async def test_a_great_crowd_comes_back_after_the_gateway_was_killed() -> None:
+async def test_thousands_of_clients_resume_after_the_gateway_was_killed() -> None:
     measured = await crowded_then_resumed(
         SOAK_SOCKETS, idle_seconds=5.0, longest_wait_seconds=SOAK_LONGEST_WAIT_SECONDS
     )
@@ -44,7 +44,7 @@ async def test_a_great_crowd_comes_back_after_the_gateway_was_killed() -> None:
     assert_cheap(SOAK_SOCKETS, *measured)
 
 
-def test_a_system_that_does_not_allow_so_many_sockets_says_so() -> None:
+def test_too_low_a_limit_of_open_files_is_reported() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with pytest.raises(RuntimeError, match="ulimit -Hn"):
         allow_sockets(hard)

@@ -59,7 +59,7 @@ async def two_gateways(**changes: Any) -> AsyncIterator[tuple[Gateway, Gateway]]
         yield one, two
 
 
-async def test_the_others_of_a_user_see_somebody_write_on_every_gateway_and_nobody_else_does() -> None:
+async def test_typing_reaches_the_users_other_devices_on_every_gateway_and_nobody_else() -> None:
     async with (
         two_gateways() as (one, two),
         opened(one, "ada", "laptop") as laptop,
@@ -84,7 +84,7 @@ async def test_the_others_of_a_user_see_somebody_write_on_every_gateway_and_nobo
         assert "typing" not in await heard(laptop)
 
 
-async def test_words_in_quick_succession_are_passed_on_once() -> None:
+async def test_repeated_typing_frames_are_sent_once() -> None:
     async with gateway() as push, opened(push, "ada", "laptop") as laptop, opened(push, "ada", "phone") as phone:
         await signal(phone, "presence")
         for _ in range(5):
@@ -95,7 +95,7 @@ async def test_words_in_quick_succession_are_passed_on_once() -> None:
         assert await is_silent(phone)
 
 
-async def test_a_newcomer_is_told_who_is_there_and_the_others_that_it_came() -> None:
+async def test_a_new_device_learns_who_is_online_and_the_others_learn_of_it() -> None:
     async with two_gateways() as (one, two), opened(one, "ada", "laptop") as laptop:
         await say(laptop, type="viewing", conversation_id="c1")
         async with opened(one, "ada", "phone") as phone:
@@ -111,7 +111,7 @@ async def test_a_newcomer_is_told_who_is_there_and_the_others_that_it_came() -> 
             assert await signal(laptop, "presence") == presence("tablet")
 
 
-async def test_a_reconnect_in_time_is_silent_even_to_another_gateway_and_going_is_told() -> None:
+async def test_a_reconnect_within_the_grace_is_silent_even_to_another_gateway() -> None:
     async with two_gateways(gateway_presence_grace_seconds=0.5) as (one, two), opened(one, "ada", "laptop") as laptop:
         async with opened(one, "ada", "phone"):
             assert await signal(laptop, "presence") == presence("phone")
@@ -123,7 +123,7 @@ async def test_a_reconnect_in_time_is_silent_even_to_another_gateway_and_going_i
         assert await signal(laptop, "presence") == presence("phone", online=False)
 
 
-async def test_the_device_itself_hears_nothing_of_itself() -> None:
+async def test_a_device_gets_no_frames_about_itself() -> None:
     async with gateway() as push, opened(push, "ada", "laptop") as tab, opened(push, "ada", "laptop") as other_tab:
         await say(tab, type="typing", conversation_id="c1")
         await say(tab, type="viewing", conversation_id="c1")
@@ -131,7 +131,7 @@ async def test_the_device_itself_hears_nothing_of_itself() -> None:
         assert await is_silent(other_tab)
 
 
-async def test_a_gateway_that_dies_takes_its_people_with_it_after_a_while() -> None:
+async def test_devices_of_a_dead_gateway_go_offline_after_a_while() -> None:
     async with (
         LocalBroker() as broker,
         fake_store() as store,
@@ -149,7 +149,7 @@ async def test_a_gateway_that_dies_takes_its_people_with_it_after_a_while() -> N
         assert await signal(laptop, "presence") == presence("phone", online=False)
 
 
-async def test_the_name_is_the_token_s() -> None:
+async def test_the_name_comes_from_the_token() -> None:
     claims = {"sub": "ada", "name": "Ada King", "exp": int(datetime.now(UTC).timestamp()) + 60}
     named = jwt.encode(claims, JWT_SECRET, algorithm="HS256")
     async with (
@@ -162,7 +162,7 @@ async def test_the_name_is_the_token_s() -> None:
     assert len(seen["who"]["id"]) == 16, "made up where the device does not say"
 
 
-async def test_what_is_read_is_told_to_the_store_once_it_is_there_the_greatest_alone() -> None:
+async def test_read_marks_wait_for_the_store_and_only_the_highest_is_sent() -> None:
     async with gateway() as push, opened(push, "ada", "laptop") as laptop:
         await say(laptop, type="read", conversation_id="unknown", up_to_seq=1)
         push.store.may_answer.clear()
@@ -192,7 +192,7 @@ async def test_a_client_that_sends_too_many_frames_is_closed() -> None:
         assert await close_of(laptop) == (4400, "too many frames")
 
 
-async def test_a_client_that_sends_too_many_bytes_of_any_kind_is_closed() -> None:
+async def test_a_client_that_sends_too_many_bytes_is_closed() -> None:
     async with gateway(gateway_bytes_per_second=100, gateway_bytes_burst=4096) as push:
         async with opened(push, "ada", "laptop") as laptop:
             for number in range(40):

@@ -40,7 +40,7 @@ async def fill(push: Gateway, user_id: str) -> int:
     return len(push.store.logs[user_id])
 
 
-async def test_a_socket_that_is_not_read_is_bounded_delays_nobody_and_goes_on_from_the_log() -> None:
+async def test_an_unread_socket_is_bounded_delays_nobody_and_continues_from_the_log() -> None:
     async with (
         gateway(gateway_write_budget_bytes=BUDGET_BYTES) as push,
         unread(push, "ada") as slow,
@@ -68,7 +68,7 @@ async def test_a_socket_that_is_not_read_is_bounded_delays_nobody_and_goes_on_fr
         assert time.perf_counter() - began < 2.0, "once it reads, it is fed without pauses"
 
 
-async def test_a_socket_that_stays_behind_is_closed_and_resumes() -> None:
+async def test_a_lagging_socket_is_closed_and_its_client_resumes() -> None:
     async with (
         gateway(gateway_write_budget_bytes=BUDGET_BYTES, gateway_lagging_seconds=0.3) as push,
         unread(push, "ada") as slow,
@@ -96,10 +96,10 @@ async def _messages(socket: ClientConnection) -> Any:
             yield message
 
 
-async def test_a_dead_client_does_not_hold_up_the_end() -> None:
+async def test_an_unread_socket_does_not_delay_shutdown() -> None:
     async with AsyncExitStack() as clients:
         async with gateway(gateway_write_budget_bytes=BUDGET_BYTES) as push:
             await receive(await clients.enter_async_context(unread(push, "ada")))
             await fill(push, "ada")
-            empty_since = time.monotonic()
-        assert time.monotonic() - empty_since < 3.5
+            stopping_at = time.monotonic()
+        assert time.monotonic() - stopping_at < 3.5

@@ -14,7 +14,7 @@ from tests.integration.push_gateway.sse_client import EventStream, stream, strea
 PAGE = "https://inbox.example"
 
 
-async def test_a_stream_gets_every_change_beside_the_sockets_of_its_user() -> None:
+async def test_a_stream_gets_the_same_changes_as_the_users_sockets() -> None:
     async with gateway() as push, stream(push, "ada") as events, push.connect("ada") as socket:
         hello = await events.next()
         assert (hello.type, hello.data["data"]["seq"]) == ("hello", 0)
@@ -29,7 +29,7 @@ async def test_a_stream_gets_every_change_beside_the_sockets_of_its_user() -> No
         assert push.metric("streams") == 1
 
 
-async def test_a_browser_that_reconnects_by_itself_goes_on_where_it_was() -> None:
+async def test_a_browser_resumes_with_last_event_id() -> None:
     async with gateway() as push:
         async with stream(push, "ada") as events:
             await events.next()
@@ -81,7 +81,7 @@ async def test_heartbeats_are_events_and_comments() -> None:
         pytest.param({"token": token("ada")}, {"Origin": "https://evil.example"}, 403, id="a foreign page"),
     ],
 )
-async def test_whoever_may_not_stay_is_refused_before_the_stream_begins(
+async def test_a_refused_client_gets_a_status_before_the_stream_starts(
     query: dict[str, str], headers: dict[str, str], status: int
 ) -> None:
     async with gateway(allowed_origins=PAGE) as push, httpx.AsyncClient(trust_env=False) as client:
@@ -103,7 +103,7 @@ async def test_streams_and_sockets_count_together() -> None:
         assert (refused.status_code, refused.headers["Retry-After"]) == (429, "60")
 
 
-async def test_a_header_carries_the_token_and_pages_of_allowed_origins_may_read() -> None:
+async def test_the_token_may_be_in_a_header_and_cors_allows_configured_origins() -> None:
     async with gateway(allowed_origins=PAGE) as push, httpx.AsyncClient(trust_env=False) as client:
         asked = {"Origin": PAGE, "Access-Control-Request-Method": "GET"}
         preflight = await client.options(
@@ -125,7 +125,7 @@ async def test_a_stream_ends_with_the_token() -> None:
         await until(lambda: push.metric("sockets") == 0)
 
 
-async def test_streams_are_sent_away_with_a_time_to_come_back_and_no_new_ones_begin() -> None:
+async def test_streams_are_closed_with_a_time_to_reconnect() -> None:
     async with gateway() as push:
         opened = stream(push, "ada")
         events = await opened.__aenter__()
@@ -139,7 +139,7 @@ async def test_streams_are_sent_away_with_a_time_to_come_back_and_no_new_ones_be
     await opened.__aexit__(None, None, None)
 
 
-async def test_a_stream_that_is_not_read_is_bounded_delays_nobody_and_is_ended() -> None:
+async def test_an_unread_stream_is_bounded_delays_nobody_and_is_closed() -> None:
     budget, text = 64 * 1024, "x" * 32 * 1024
     async with (
         gateway(gateway_write_budget_bytes=budget, gateway_lagging_seconds=1.0) as push,
@@ -161,7 +161,7 @@ async def test_a_stream_that_is_not_read_is_bounded_delays_nobody_and_is_ended()
         slow.close()
 
 
-async def test_a_stream_that_is_read_late_goes_on_from_the_log() -> None:
+async def test_a_stream_that_is_read_late_continues_from_the_log() -> None:
     text = "x" * 32 * 1024
     async with gateway(gateway_write_budget_bytes=64 * 1024) as push, stream(push, "ada") as events:
         await events.next()
@@ -173,7 +173,7 @@ async def test_a_stream_that_is_read_late_goes_on_from_the_log() -> None:
         assert await events.seqs(count) == list(range(1, count + 1))
 
 
-async def test_a_client_that_has_gone_is_forgotten() -> None:
+async def test_a_disconnected_client_is_removed() -> None:
     async with gateway() as push:
         async with stream(push, "ada") as events:
             await events.next()
@@ -181,7 +181,7 @@ async def test_a_client_that_has_gone_is_forgotten() -> None:
         await until(lambda: push.metric("sockets") == 0)
 
 
-async def test_a_client_that_goes_on_sending_is_cut_off() -> None:
+async def test_a_client_that_keeps_sending_a_body_is_aborted() -> None:
     async with gateway() as push:
         reader, writer = await asyncio.open_connection("127.0.0.1", push.sse_port)
         head = f"GET /sse/ada?token={token('ada')} HTTP/1.1\r\nHost: gateway\r\nContent-Length: 10000000\r\n\r\n"
@@ -193,7 +193,7 @@ async def test_a_client_that_goes_on_sending_is_cut_off() -> None:
         writer.close()
 
 
-async def test_a_stream_passes_the_front_door_and_its_end_does_too() -> None:
+async def test_a_stream_and_its_end_pass_the_development_proxy() -> None:
     async with gateway() as push, dev_proxy({"/sse": push.sse_port}, host="127.0.0.1", port=0) as (_, front):
         async with stream(replace(push, sse_port=front), "ada") as events:
             await events.next()

@@ -19,7 +19,7 @@ GROWTH_KIB = 8 * 1024
 """Less than the budgets of half of them, and a tenth of what they are sent while it is measured."""
 
 
-async def test_clients_that_never_read_delay_nobody_and_cost_a_bounded_amount_of_memory() -> None:
+async def test_unread_sockets_delay_nobody_and_cost_bounded_memory() -> None:
     async with (
         fake_store() as store,
         gateway_processes(
@@ -54,7 +54,7 @@ async def test_clients_that_never_read_delay_nobody_and_cost_a_bounded_amount_of
             client.close()
 
 
-async def test_clients_that_never_read_are_closed_as_too_slow_and_what_was_kept_for_them_is_given_back() -> None:
+async def test_unread_sockets_are_closed_and_their_memory_is_released() -> None:
     async with (
         fake_store() as store,
         gateway_processes(

@@ -12,7 +12,7 @@ from push_gateway.core.frames import ClientPosition, UnsequencedFrame
 from tests.unit.push_gateway.wire import payloads
 
 
-def test_a_sequenced_frame_carries_its_data_as_it_came() -> None:
+def test_a_sequenced_frame_carries_its_data_unchanged() -> None:
     data = b'{"conversation_id":"c", "message":{"content":"\xc3\xa9"}}'
 
     [payload] = payloads(frames.sequenced_frame("new_message", 7, msgspec.Raw(data)).wire)
@@ -25,7 +25,7 @@ def test_a_frame_of_any_length_can_be_read_back(size: int) -> None:
     assert payloads(frames.websocket_text(b"x" * size)) == [b"x" * size]
 
 
-def test_hello_says_where_the_log_stands() -> None:
+def test_hello_carries_the_top_of_the_log() -> None:
     hello = frames.hello(4, ClientPosition('e"1', 3), resumed=True, heartbeat_seconds=20.0)
 
     assert json.loads(hello.payload) == {
@@ -83,12 +83,12 @@ def test_a_known_client_frame_is_understood(message: str, expected: object) -> N
         "\ud800",
     ],
 )
-def test_anything_else_is_a_bad_frame(message: str | bytes) -> None:
+def test_any_other_message_is_a_protocol_error(message: str | bytes) -> None:
     with pytest.raises(ProtocolError):
         client_frames.parse_client_frame(message)
 
 
 @given(st.text())
-def test_no_text_is_more_than_a_bad_frame(message: str) -> None:
+def test_no_text_raises_another_error(message: str) -> None:
     with contextlib.suppress(ProtocolError):
         client_frames.parse_client_frame(message)

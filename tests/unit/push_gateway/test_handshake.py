@@ -56,7 +56,7 @@ def test_position_and_epoch_are_optional() -> None:
 
 
 @pytest.mark.parametrize("after", ["-1", "x", "1.5", "9" * 30, "%D9%A1"])
-def test_a_position_that_is_none_is_a_bad_frame(after: str) -> None:
+def test_an_invalid_position_is_a_protocol_error(after: str) -> None:
     with pytest.raises(ProtocolError):
         parse_websocket_request(f"/ws/u?after={after}", None, [])
 
@@ -84,19 +84,19 @@ def test_a_page_needs_an_allowed_origin_or_the_gateways_own(
     assert is_allowed_origin(origin, "push.example:8443", allowed) is is_allowed
 
 
-def test_a_device_may_name_itself() -> None:
+def test_a_device_may_send_its_id() -> None:
     assert parse_websocket_request("/ws/u?client=laptop-3f9c", None, []).client == "laptop-3f9c"
     assert parse_websocket_request("/ws/u?client=", None, []).client is None
     assert parse_websocket_request("/ws/u", None, []).client is None
 
 
 @pytest.mark.parametrize("client", ["a%20b", "x" * 65, "%C3%A4", "a/b", "%0A"])
-def test_a_name_that_is_none_is_a_bad_frame(client: str) -> None:
+def test_an_invalid_device_id_is_a_protocol_error(client: str) -> None:
     with pytest.raises(ProtocolError):
         parse_websocket_request(f"/ws/u?client={client}", None, [])
 
 
-def test_of_a_stream_the_last_event_goes_before_the_url() -> None:
+def test_last_event_id_takes_precedence_over_the_url() -> None:
     asked = parse_event_stream_request("u", "token=t&after=3&epoch=e0", None, "e1-9")
     assert (asked.user_id, asked.after, asked.epoch) == ("u", 9, "e1")
     asked = parse_event_stream_request("u", "token=t&after=3&epoch=e0", "Bearer header", None)

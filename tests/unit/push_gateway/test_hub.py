@@ -98,7 +98,7 @@ def test_a_user_and_a_process_have_a_limit_of_sockets() -> None:
     assert len(users) == 3
 
 
-def test_a_user_is_heard_for_a_while_after_the_last_socket_went() -> None:
+def test_a_channel_outlives_its_last_session_for_a_while() -> None:
     users, socket = hub(), RecordingSubscriber()
     channel, is_new = users.join("ada", socket)
     assert is_new
@@ -116,7 +116,7 @@ def test_a_user_is_heard_for_a_while_after_the_last_socket_went() -> None:
     assert users.channels == ()
 
 
-def test_a_page_is_handed_on_with_what_was_heard_while_it_was_read() -> None:
+def test_a_log_page_carries_the_top_of_events_that_arrived_meanwhile() -> None:
     users, socket = hub(), RecordingSubscriber()
     users.join("ada", socket)
     users.on_tops("e1", {"ada": 5})
@@ -128,7 +128,7 @@ def test_a_page_is_handed_on_with_what_was_heard_while_it_was_read() -> None:
     users.on_log_page("nobody", page(0, 1))
 
 
-def test_memory_serves_only_users_whose_stream_is_whole() -> None:
+def test_the_replay_buffer_is_current_only_while_the_shard_is_bound() -> None:
     users, socket = hub(), RecordingSubscriber()
     channel, _ = users.join("ada", socket)
     users.on_tops("e1", {"ada": 5, "gone": 1})

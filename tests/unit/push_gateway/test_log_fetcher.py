@@ -74,7 +74,7 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.001)
 
 
-async def test_who_begins_to_wait_together_is_read_together_from_the_earliest_position() -> None:
+async def test_concurrent_requests_share_one_query_from_the_earliest_position() -> None:
     log, pages = FakeLog(), Pages()
     log.open.set()
     reading = LogFetcher(log, pages)
@@ -89,7 +89,7 @@ async def test_who_begins_to_wait_together_is_read_together_from_the_earliest_po
     await reading.close()
 
 
-async def test_only_the_top_is_asked_for_where_nothing_else_is_wanted() -> None:
+async def test_a_request_without_a_position_reads_only_the_top() -> None:
     log, pages = FakeLog(), Pages()
     reading = LogFetcher(log, pages)
     reading.request("ada", None)
@@ -100,7 +100,7 @@ async def test_only_the_top_is_asked_for_where_nothing_else_is_wanted() -> None:
     await reading.close()
 
 
-async def test_no_user_is_asked_for_twice_at_once_and_a_later_wish_is_read_later() -> None:
+async def test_a_user_is_in_one_query_at_a_time() -> None:
     log, pages = FakeLog(), Pages()
     reading = LogFetcher(log, pages)
     reading.request("ada", 1)
@@ -116,7 +116,7 @@ async def test_no_user_is_asked_for_twice_at_once_and_a_later_wish_is_read_later
     await reading.close()
 
 
-async def test_a_tab_far_behind_does_not_hold_up_the_users_other_tabs() -> None:
+async def test_a_tab_far_behind_does_not_delay_the_users_other_tabs() -> None:
     log, pages = FakeLog(), Pages()
     reading = LogFetcher(log, pages)
     reading.request("ada", 0)
@@ -133,7 +133,7 @@ async def test_a_tab_far_behind_does_not_hold_up_the_users_other_tabs() -> None:
     await reading.close()
 
 
-async def test_many_wait_while_few_requests_are_in_flight() -> None:
+async def test_queries_in_flight_are_limited() -> None:
     log, pages = FakeLog(), Pages()
     reading = LogFetcher(log, pages, users_per_request=2, requests_in_flight=2)
     for number in range(7):
@@ -148,7 +148,7 @@ async def test_many_wait_while_few_requests_are_in_flight() -> None:
     await reading.close()
 
 
-async def test_a_wish_outlives_an_outage_of_the_store() -> None:
+async def test_requests_survive_an_outage_of_the_store() -> None:
     log, pages = FakeLog(), Pages()
     log.open.set()
     log.errors = [DependencyUnavailable("away"), DependencyUnavailable("away")]
@@ -164,7 +164,7 @@ async def test_a_wish_outlives_an_outage_of_the_store() -> None:
     await reading.close()
 
 
-async def test_a_wish_outlives_a_refusal_and_is_repeated_slowly() -> None:
+async def test_requests_survive_a_refusal_and_are_retried_slowly() -> None:
     log, pages = FakeLog(), Pages()
     log.open.set()
     log.errors = [StoreRefused("mend the token", status=401)]
@@ -180,7 +180,7 @@ async def test_a_wish_outlives_a_refusal_and_is_repeated_slowly() -> None:
     await reading.close()
 
 
-async def test_an_answer_ends_the_rest_after_a_refusal() -> None:
+async def test_a_response_ends_the_delay_after_a_refusal() -> None:
     """One of several stores may refuse us while the others do not."""
     log, pages = FakeLog(), Pages()
     log.errors = [StoreRefused("mend the token", status=401)]
@@ -196,7 +196,7 @@ async def test_an_answer_ends_the_rest_after_a_refusal() -> None:
     await reading.close()
 
 
-async def test_nobody_else_loses_a_page_to_a_bug_in_taking_one() -> None:
+async def test_a_bug_in_one_users_callback_does_not_affect_other_users() -> None:
     log, pages = FakeLog(), Pages()
     log.open.set()
 
@@ -215,7 +215,7 @@ async def test_nobody_else_loses_a_page_to_a_bug_in_taking_one() -> None:
     await reading.close()
 
 
-async def test_who_has_gone_is_not_asked_for_and_not_asked_for_again() -> None:
+async def test_a_cancelled_request_is_not_sent_again() -> None:
     log, pages = FakeLog(), Pages()
     log.errors = [DependencyUnavailable("away")]
     reading = LogFetcher(log, pages)
@@ -234,7 +234,7 @@ async def test_who_has_gone_is_not_asked_for_and_not_asked_for_again() -> None:
     await reading.close()
 
 
-async def test_a_quiet_gateway_does_not_gather() -> None:
+async def test_a_single_request_is_sent_at_once() -> None:
     log, pages = FakeLog(), Pages()
     log.open.set()
     reading = LogFetcher(log, pages, gather_seconds=60.0)
@@ -245,7 +245,7 @@ async def test_a_quiet_gateway_does_not_gather() -> None:
     await reading.close()
 
 
-async def test_a_lone_wish_long_after_the_last_request_goes_at_once() -> None:
+async def test_a_request_long_after_the_last_query_is_sent_at_once() -> None:
     log, pages = FakeLog(), Pages()
     log.open.set()
     reading = LogFetcher(log, pages, gather_seconds=0.2)
@@ -259,7 +259,7 @@ async def test_a_lone_wish_long_after_the_last_request_goes_at_once() -> None:
 
 
 @pytest.mark.parametrize("at_once", [1, 2])
-async def test_in_a_storm_users_are_read_together_as_they_come(at_once: int) -> None:
+async def test_in_a_reconnect_storm_queries_are_limited_by_time(at_once: int) -> None:
     """Also where the store answers before the next one comes."""
     log, pages = FakeLog(), Pages()
     log.open.set()
@@ -276,7 +276,7 @@ async def test_in_a_storm_users_are_read_together_as_they_come(at_once: int) -> 
     await reading.close()
 
 
-async def test_a_full_request_does_not_wait_for_more() -> None:
+async def test_a_full_query_does_not_wait_for_more_users() -> None:
     log, pages = FakeLog(), Pages()
     log.open.set()
     reading = LogFetcher(log, pages, users_per_request=2, requests_in_flight=1, gather_seconds=60.0)

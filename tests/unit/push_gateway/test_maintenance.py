@@ -29,7 +29,7 @@ class FakeTops:
         return TopsResponse(epoch="e1", tops=dict.fromkeys(user_ids, 7))
 
 
-async def test_after_a_late_bind_the_users_of_that_shard_are_checked_at_once_and_nobody_else() -> None:
+async def test_after_a_late_binding_only_users_of_that_shard_are_checked_at_once() -> None:
     users, subscription, log = hub(), FakeSubscription(), FakeTops()
     ada, bob = RecordingSubscriber(), RecordingSubscriber()
     channel, _ = users.join("ada", ada)
@@ -52,7 +52,7 @@ async def test_after_a_late_bind_the_users_of_that_shard_are_checked_at_once_and
     assert ada.tops[0] == ("e1", 7)
 
 
-async def test_lost_events_are_looked_for_until_the_store_answers_whether_it_was_away_or_refused_us() -> None:
+async def test_the_search_for_lost_events_is_retried_until_the_store_answers() -> None:
     users, ada = hub(), RecordingSubscriber()
     users.join("ada", ada)
     log = FakeTops(DependencyUnavailable("away"), StoreRefused("mend the token", status=401))

@@ -19,7 +19,7 @@ def who(device: str) -> Who:
     return Who(id=device)
 
 
-def test_a_device_comes_looks_and_goes() -> None:
+def test_a_device_joins_views_and_leaves() -> None:
     tracker = PresenceTracker(LIMITS)
     assert tracker.join("s1", who("laptop"), 0.0) == [PresenceFrame(who=who("laptop"), online=True, viewing=None)]
     assert tracker.set_viewing("s1", "c1", 1.0) == [PresenceFrame(who=who("laptop"), online=True, viewing="c1")]
@@ -30,7 +30,7 @@ def test_a_device_comes_looks_and_goes() -> None:
     assert tracker.is_empty
 
 
-def test_a_reconnect_in_time_is_silent_and_keeps_what_was_looked_at() -> None:
+def test_a_reconnect_within_the_grace_changes_nothing() -> None:
     tracker = PresenceTracker(LIMITS)
     tracker.join("s1", who("laptop"), 0.0)
     tracker.set_viewing("s1", "c1", 0.0)
@@ -41,7 +41,7 @@ def test_a_reconnect_in_time_is_silent_and_keeps_what_was_looked_at() -> None:
     assert tracker.others("phone") == [PresenceFrame(who=who("laptop"), online=True, viewing="c1")]
 
 
-def test_a_device_that_moved_to_another_gateway_never_went() -> None:
+def test_a_device_that_moves_to_another_gateway_stays_online() -> None:
     tracker = PresenceTracker(LIMITS)
     tracker.join("s1", who("laptop"), 0.0)
     tracker.local_changes(0.0)
@@ -54,7 +54,7 @@ def test_a_device_that_moved_to_another_gateway_never_went() -> None:
     assert [frame.online for frame in tracker.expire(52.0)] == [False]
 
 
-def test_of_several_sessions_of_a_device_the_last_look_counts() -> None:
+def test_a_device_with_several_sessions_views_what_it_opened_last() -> None:
     tracker = PresenceTracker(LIMITS)
     tracker.join("s1", who("laptop"), 0.0)
     tracker.join("s2", who("laptop"), 0.0)
@@ -158,7 +158,7 @@ Presence.TestCase.settings = settings(max_examples=100, stateful_step_count=40, 
 TestPresence = Presence.TestCase
 
 
-def test_people_and_entries_are_bounded() -> None:
+def test_devices_and_entries_are_bounded() -> None:
     tracker = PresenceTracker(LIMITS)
     for number in range(100):
         tracker.update_remote(f"g{number % 7}", who(f"d{number}"), online=True, viewing=None, now=0.0)

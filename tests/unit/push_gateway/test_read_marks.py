@@ -30,7 +30,7 @@ def marks(positions: FakePositions) -> ReadMarks:
     return ReadMarks(positions, Metrics(CollectorRegistry()))
 
 
-async def test_the_greatest_of_a_conversation_is_told_once() -> None:
+async def test_only_the_highest_mark_of_a_conversation_is_sent() -> None:
     positions = FakePositions()
     reading = marks(positions)
     for seq in (3, 9, 4):
@@ -40,7 +40,7 @@ async def test_the_greatest_of_a_conversation_is_told_once() -> None:
     assert positions.told.empty()
 
 
-async def test_it_waits_for_the_store_and_gives_up_what_is_refused() -> None:
+async def test_a_mark_is_retried_after_an_outage_and_dropped_after_a_refusal() -> None:
     positions = FakePositions(DependencyUnavailable("away"), ReadRefused("404"))
     reading = marks(positions)
     async with reading.running(BackgroundTasks()), asyncio.timeout(5):
@@ -58,9 +58,7 @@ async def test_it_waits_for_the_store_and_gives_up_what_is_refused() -> None:
         pytest.param(StoreRefused("mend the token", status=401), REFUSED_PAUSE_SECONDS, id="refused"),
     ],
 )
-async def test_nobody_asks_a_store_that_cannot_take_a_mark_before_the_pause_is_over(
-    error: Exception, pause_seconds: float
-) -> None:
+async def test_no_worker_calls_the_store_before_the_delay_is_over(error: Exception, pause_seconds: float) -> None:
     """Neither the workers that had nothing to do, nor for marks that come meanwhile."""
     positions = FakePositions(error)
     reading = marks(positions)
@@ -78,7 +76,7 @@ async def test_nobody_asks_a_store_that_cannot_take_a_mark_before_the_pause_is_o
     assert min(others) - first >= pause_seconds
 
 
-async def test_pauses_grow_by_the_round_and_not_by_the_worker() -> None:
+async def test_concurrent_failures_count_as_one_for_the_backoff() -> None:
     """Four workers that fail together have found out one thing."""
 
     class Slow(FakePositions):
@@ -97,7 +95,7 @@ async def test_pauses_grow_by_the_round_and_not_by_the_worker() -> None:
     assert positions.called_at[-1] - positions.called_at[0] < 1.0, "0.2 s and 0.4 s"
 
 
-async def test_a_mark_that_is_taken_ends_the_pause() -> None:
+async def test_a_stored_mark_ends_the_delay() -> None:
     """One of several stores may refuse us while the others do not."""
 
     class OneOfTwo(FakePositions):
@@ -116,7 +114,7 @@ async def test_a_mark_that_is_taken_ends_the_pause() -> None:
         assert {(await positions.told.get()).user_id for _ in range(2)} == {"ada", "bob"}
 
 
-async def test_a_newer_mark_is_kept_while_an_older_one_waits_for_the_store() -> None:
+async def test_a_newer_mark_is_kept_while_an_older_one_is_retried() -> None:
     positions = FakePositions(DependencyUnavailable("away"))
     reading = marks(positions)
     async with reading.running(BackgroundTasks()), asyncio.timeout(5):
@@ -127,7 +125,7 @@ async def test_a_newer_mark_is_kept_while_an_older_one_waits_for_the_store() -> 
             pass
 
 
-def test_users_and_their_conversations_are_bounded() -> None:
+def test_pending_users_and_conversations_are_bounded() -> None:
     reading = marks(FakePositions())
     for number in range(100):
         reading.mark("ada", f"c{number}", 1)

@@ -13,7 +13,7 @@ def seqs(found: LogPage | None) -> list[int] | None:
     return None if found is None else [one.seq for one in found.frames]
 
 
-def test_a_reconnect_is_served_from_memory_when_everything_after_it_is_there() -> None:
+def test_a_page_holds_everything_after_the_position() -> None:
     kept = replay_buffer()
     for seq in (6, 8, 7):
         kept.add(frame(seq))
@@ -23,7 +23,7 @@ def test_a_reconnect_is_served_from_memory_when_everything_after_it_is_there() -
     assert seqs(kept.page_after(None)) == []
 
 
-def test_anything_else_is_left_to_the_store() -> None:
+def test_there_is_no_page_if_something_may_be_missing() -> None:
     kept = replay_buffer()
     kept.add(frame(7))
 
@@ -33,7 +33,7 @@ def test_anything_else_is_left_to_the_store() -> None:
     assert kept.page_after(6) is None, "something newer may be missing"
 
 
-def test_the_oldest_go_first_and_no_more_is_kept_than_allowed() -> None:
+def test_the_oldest_frames_are_dropped_beyond_the_limit() -> None:
     budget = SharedBudget(1_000_000)
     kept = replay_buffer(limit_bytes=3 * len(frame(11).wire), budget=budget)
     for seq in range(6, 20):
@@ -45,7 +45,7 @@ def test_the_oldest_go_first_and_no_more_is_kept_than_allowed() -> None:
     assert budget.used_bytes == 3 * len(frame(11).wire)
 
 
-def test_where_the_shared_budget_is_spent_nothing_is_kept() -> None:
+def test_a_user_keeps_nothing_when_the_shared_budget_is_spent() -> None:
     budget = SharedBudget(100)
     first, second = replay_buffer(budget=budget), replay_buffer(budget=budget)
     first.add(frame(6))
@@ -56,7 +56,7 @@ def test_where_the_shared_budget_is_spent_nothing_is_kept() -> None:
     assert budget.used_bytes == len(frame(6).wire)
 
 
-def test_a_page_completes_what_is_kept() -> None:
+def test_merging_a_page_fills_gaps() -> None:
     kept = replay_buffer()
     kept.add(frame(6))
     kept.add(frame(8))
@@ -66,7 +66,7 @@ def test_a_page_completes_what_is_kept() -> None:
     assert seqs(kept.page_after(5)) == [6, 7, 8]
 
 
-def test_another_epoch_makes_everything_worthless() -> None:
+def test_a_new_epoch_drops_everything() -> None:
     kept = replay_buffer()
     kept.add(frame(6))
 
@@ -76,7 +76,7 @@ def test_another_epoch_makes_everything_worthless() -> None:
     assert kept.page_after(5) is None
 
 
-def test_events_that_came_before_any_epoch_was_known_are_not_kept() -> None:
+def test_frames_from_before_the_epoch_was_known_are_dropped() -> None:
     kept = ReplayBuffer(10_000, SharedBudget(10_000))
     kept.add(frame(8))
 

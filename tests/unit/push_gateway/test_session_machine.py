@@ -34,7 +34,7 @@ def fetches(effects: list[Effect]) -> list[int | None]:
     return [effect.after for effect in effects if isinstance(effect, FetchLog)]
 
 
-def test_without_a_position_a_socket_starts_at_the_top() -> None:
+def test_without_a_position_a_session_starts_at_the_top() -> None:
     opening = session()
 
     assert opening.start() == [FetchLog(None)]
@@ -45,7 +45,7 @@ def test_without_a_position_a_socket_starts_at_the_top() -> None:
     assert opening.sent_seq == 9
 
 
-def test_with_a_position_a_socket_gets_everything_after_it() -> None:
+def test_with_a_position_a_session_sends_everything_after_it() -> None:
     opening = session(5, "e1")
 
     assert opening.start() == [FetchLog(5)]
@@ -57,7 +57,7 @@ def test_with_a_position_a_socket_gets_everything_after_it() -> None:
     assert Count(CountedEvent.RESUMED) in effects
 
 
-def test_events_that_come_before_the_log_are_sent_after_it() -> None:
+def test_events_that_arrive_before_the_log_are_sent_after_it() -> None:
     opening = session(5, "e1")
     opening.start()
 
@@ -67,9 +67,7 @@ def test_events_that_come_before_the_log_are_sent_after_it() -> None:
 
 
 @pytest.mark.parametrize(("after", "epoch"), [(None, None), (5, None), (5, "e0")])
-def test_events_that_may_be_of_a_former_life_of_the_log_are_read_from_this_one(
-    after: int | None, epoch: str | None
-) -> None:
+def test_events_that_may_belong_to_an_earlier_epoch_are_read_from_the_log(after: int | None, epoch: str | None) -> None:
     opening = session(after, epoch)
     opening.start()
     opening.on_event(frame(8), 0.0, CAPACITY)
@@ -118,7 +116,7 @@ def test_a_position_above_the_top_is_reset() -> None:
     assert reset["data"] == {"seq": 7, "epoch": "e1", "reason": "position_unknown"}
 
 
-def test_the_next_event_is_taken_the_short_way() -> None:
+def test_the_next_event_takes_the_fast_path() -> None:
     at_five = live(5)
 
     assert at_five.take_if_next(6)
@@ -127,11 +125,11 @@ def test_the_next_event_is_taken_the_short_way() -> None:
     assert not at_five.take_if_next(8)
 
 
-def test_what_was_sent_is_dropped() -> None:
+def test_a_duplicate_is_dropped() -> None:
     assert live(5).on_event(frame(5), 0.0, CAPACITY) == []
 
 
-def test_events_that_overtook_one_another_are_put_in_order_without_a_query() -> None:
+def test_events_out_of_order_are_reordered_without_a_query() -> None:
     at_five = live(5)
 
     assert at_five.on_event(frame(7), 0.0, CAPACITY) == []
@@ -140,7 +138,7 @@ def test_events_that_overtook_one_another_are_put_in_order_without_a_query() -> 
     assert at_five.tick(0.05, CAPACITY) == []
 
 
-def test_a_hole_is_read_from_the_log_once() -> None:
+def test_a_gap_is_read_from_the_log_once() -> None:
     at_five = live(5)
     at_five.on_event(frame(7), 0.0, CAPACITY)
 
@@ -151,7 +149,7 @@ def test_a_hole_is_read_from_the_log_once() -> None:
     assert seqs(at_five.on_log_page(page(5, 6, 7), 9.1, CAPACITY)) == [6, 7, 8]
 
 
-def test_while_the_store_is_away_events_are_held_within_a_bound_and_none_is_skipped() -> None:
+def test_the_reorder_buffer_is_bounded_and_no_event_is_skipped() -> None:
     at_five = live(5)
     for seq in range(7, 20):
         at_five.on_event(frame(seq), 0.0, CAPACITY)
@@ -164,14 +162,14 @@ def test_while_the_store_is_away_events_are_held_within_a_bound_and_none_is_skip
     assert fetches(effects) == [10]
 
 
-def test_a_page_that_begins_after_the_position_is_of_no_use() -> None:
+def test_a_page_that_starts_after_the_position_is_ignored() -> None:
     at_five = live(5)
     at_five.on_event(frame(9), 0.0, CAPACITY)
 
     assert at_five.on_log_page(page(7, 8, 9), 0.0, CAPACITY) == []
 
 
-def test_a_log_that_does_not_have_an_event_is_asked_more_and_more_rarely_and_then_believed() -> None:
+def test_a_missing_event_is_fetched_with_growing_delays_and_then_given_up() -> None:
     at_five = live(5)
     at_five.on_event(frame(7), 0.0, CAPACITY)
     now, asked = 0.0, 0
@@ -185,14 +183,14 @@ def test_a_log_that_does_not_have_an_event_is_asked_more_and_more_rarely_and_the
     assert at_five.sent_seq == 5
 
 
-def test_the_loss_of_the_last_event_is_noticed_from_the_top() -> None:
+def test_the_top_reveals_the_loss_of_the_last_event() -> None:
     at_five = live(5)
 
     assert at_five.on_top("e1", 6, 100.0) == []
     assert at_five.tick(100.03, CAPACITY) == [Count(CountedEvent.GAP), FetchLog(5)]
 
 
-def test_an_event_that_comes_just_after_the_top_costs_no_query() -> None:
+def test_an_event_that_arrives_just_after_the_top_costs_no_query() -> None:
     at_five = live(5)
     at_five.on_top("e1", 6, 100.0)
 
@@ -200,7 +198,7 @@ def test_an_event_that_comes_just_after_the_top_costs_no_query() -> None:
     assert at_five.tick(100.03, CAPACITY) == []
 
 
-def test_a_restored_database_resets_live_sockets() -> None:
+def test_a_restored_database_resets_live_sessions() -> None:
     at_five = live(5)
     at_five.on_event(frame(9), 0.0, CAPACITY)
 
@@ -210,7 +208,7 @@ def test_a_restored_database_resets_live_sockets() -> None:
     assert at_five.take_if_next(4)
 
 
-def test_a_heartbeat_says_what_was_sent_on_this_socket() -> None:
+def test_a_heartbeat_carries_the_last_seq_that_was_sent() -> None:
     at_five = live(5)
     at_five.on_event(frame(9), 0.0, CAPACITY)
 
@@ -218,7 +216,7 @@ def test_a_heartbeat_says_what_was_sent_on_this_socket() -> None:
     assert session(5).heartbeat(0.0, CAPACITY) == []
 
 
-def test_a_full_socket_is_not_fed_and_goes_on_from_the_log_when_it_has_drained() -> None:
+def test_a_session_with_a_full_write_buffer_pauses_and_continues_from_the_log() -> None:
     at_five = live(5)
 
     assert at_five.on_event(frame(6), 0.0, 0) == [Count(CountedEvent.LAGGING)]
@@ -229,7 +227,7 @@ def test_a_full_socket_is_not_fed_and_goes_on_from_the_log_when_it_has_drained()
     assert seqs(at_five.on_log_page(page(5, 6, 7), 10.0, CAPACITY)) == [6, 7]
 
 
-def test_a_page_is_sent_as_far_as_there_is_room() -> None:
+def test_a_page_is_sent_as_far_as_the_write_buffer_allows() -> None:
     at_five = live(5)
     at_five.on_top("e1", 8, 0.0)
 
@@ -240,7 +238,7 @@ def test_a_page_is_sent_as_far_as_there_is_room() -> None:
     assert at_five.on_drained(1.0) == [FetchLog(6)]
 
 
-def test_a_socket_that_does_not_drain_is_closed() -> None:
+def test_a_session_that_does_not_drain_is_closed() -> None:
     at_five = live(5)
     at_five.heartbeat(0.0, 0)
 
@@ -252,14 +250,14 @@ def test_a_socket_that_does_not_drain_is_closed() -> None:
     assert now == LIMITS.lagging_seconds
 
 
-def test_a_socket_that_drained_unnoticed_is_found_by_the_clock() -> None:
+def test_a_session_notices_by_itself_that_it_has_drained() -> None:
     at_five = live(5)
     at_five.on_event(frame(6), 0.0, 0)
 
     assert at_five.tick(at_five.wake_at, CAPACITY) == [FetchLog(5)]
 
 
-def test_a_socket_has_drained_when_most_of_its_budget_is_free_again() -> None:
+def test_a_session_has_drained_when_most_of_its_write_buffer_is_free() -> None:
     at_five = live(5)
     assert not at_five.has_drained(CAPACITY)
 
@@ -269,7 +267,7 @@ def test_a_socket_has_drained_when_most_of_its_budget_is_free_again() -> None:
     assert at_five.has_drained(CAPACITY // 2)
 
 
-def test_a_token_that_expires_closes_the_socket() -> None:
+def test_an_expired_token_closes_the_session() -> None:
     opening = session(expires_at=60.0)
 
     assert opening.tick(59.9, CAPACITY) == []
@@ -277,7 +275,7 @@ def test_a_token_that_expires_closes_the_socket() -> None:
     assert opening.tick(61.0, CAPACITY) == []
 
 
-def test_a_new_token_keeps_the_socket_open() -> None:
+def test_a_new_token_keeps_the_session_open() -> None:
     opening = session(expires_at=60.0)
 
     assert opening.on_message('{"type":"auth","token":"next"}', CAPACITY) == [VerifyToken("next")]
@@ -287,14 +285,14 @@ def test_a_new_token_keeps_the_socket_open() -> None:
     assert opening.wake_at == 120.0
 
 
-def test_a_ping_is_answered_and_known_frames_are_taken_quietly() -> None:
+def test_a_ping_is_answered_and_other_frames_are_not() -> None:
     assert sent(live().on_message("ping", CAPACITY)) == [{"type": "pong"}]
     assert live().on_message('{"type":"typing","conversation_id":"c"}', CAPACITY) == [
         ClientMessage(Typing(conversation_id="c"))
     ]
 
 
-def test_a_session_that_was_closed_before_it_began_asks_for_nothing() -> None:
+def test_a_session_closed_before_its_start_fetches_nothing() -> None:
     opening = session(3, "e1")
     opening.close(CloseCode.BAD_FRAME, "too many bytes")
     assert opening.start() == []
@@ -308,7 +306,7 @@ def test_an_unknown_frame_closes_the_socket() -> None:
     assert not at_five.take_if_next(6)
 
 
-def test_the_pages_of_a_tab_far_behind_are_not_held_against_the_log() -> None:
+def test_pages_for_a_tab_far_behind_do_not_count_as_empty_fetches() -> None:
     ahead = live(500)
     ahead.on_top("e1", 501, 0.0)
 
@@ -319,7 +317,7 @@ def test_the_pages_of_a_tab_far_behind_are_not_held_against_the_log() -> None:
     assert seqs(ahead.on_log_page(page(500, 501), 100.0, CAPACITY)) == [501]
 
 
-def test_a_page_that_was_read_for_another_session_does_not_tell_that_a_position_is_unknown() -> None:
+def test_a_page_for_another_session_does_not_make_a_position_unknown() -> None:
     opening = session(5, "e1")
     opening.start()
 

@@ -45,7 +45,7 @@ async def test_a_shard_is_bound_once_and_unbound_after_its_last_user() -> None:
     await shards.close()
 
 
-async def test_a_shard_that_is_wanted_again_is_bound_after_it_was_unbound() -> None:
+async def test_a_shard_acquired_again_is_bound_after_it_was_unbound() -> None:
     subscription = FakeSubscription()
     shards = ShardBindings(subscription)
     shards.acquire(3)
@@ -59,7 +59,7 @@ async def test_a_shard_that_is_wanted_again_is_bound_after_it_was_unbound() -> N
     await shards.close()
 
 
-async def test_a_shard_that_comes_and_goes_while_the_broker_is_slow_is_heard_in_the_end() -> None:
+async def test_a_shard_acquired_and_released_on_a_slow_broker_ends_bound() -> None:
     subscription = FakeSubscription()
     shards = ShardBindings(subscription)
     for _ in range(2):
@@ -79,7 +79,7 @@ async def test_a_shard_that_comes_and_goes_while_the_broker_is_slow_is_heard_in_
     await shards.close()
 
 
-async def test_nobody_waits_long_for_a_broker_that_is_slow_or_away() -> None:
+async def test_waiting_for_a_slow_or_unavailable_broker_is_limited() -> None:
     subscription = FakeSubscription()
     shards = ShardBindings(subscription, bind_timeout_seconds=0.01)
     shards.acquire(3)
@@ -96,7 +96,7 @@ async def test_nobody_waits_long_for_a_broker_that_is_slow_or_away() -> None:
     await shards.close()
 
 
-async def test_leaving_does_not_wait_for_the_broker() -> None:
+async def test_close_does_not_wait_for_the_broker() -> None:
     shards = ShardBindings(FakeSubscription())
     shards.acquire(3)
     await settled()
@@ -104,7 +104,7 @@ async def test_leaving_does_not_wait_for_the_broker() -> None:
     await asyncio.wait_for(shards.close(), timeout=1.0)
 
 
-async def test_a_shard_that_is_bound_after_a_session_began_without_it_is_told_of_once() -> None:
+async def test_a_shard_bound_after_the_timeout_is_reported_once() -> None:
     subscription = FakeSubscription()
     late: list[int] = []
     shards = ShardBindings(subscription, bind_timeout_seconds=0.01, on_bound_late=late.append)
@@ -123,7 +123,7 @@ async def test_a_shard_that_is_bound_after_a_session_began_without_it_is_told_of
     await shards.close()
 
 
-async def test_a_shard_that_is_bound_at_the_second_attempt_is_late_for_the_first_session() -> None:
+async def test_a_shard_bound_at_the_second_attempt_is_reported() -> None:
     subscription = FakeSubscription()
     late: list[int] = []
     shards = ShardBindings(subscription, on_bound_late=late.append)

@@ -32,13 +32,13 @@ def test_a_change_is_one_event_whose_id_is_the_position_after_it(seq: int, epoch
 
 
 @pytest.mark.parametrize("size", [0, 60, 70, 200, 65_400, 65_600])
-def test_a_frame_of_any_length_gives_its_payload_back(size: int) -> None:
+def test_the_payload_of_a_frame_of_any_length_can_be_read(size: int) -> None:
     frame = frames.sequenced_frame("new_message", 7, msgspec.Raw(json.dumps("x" * size).encode()))
 
     assert json.loads(frame.payload)["data"] == "x" * size
 
 
-def test_what_is_no_change_leaves_the_position_as_it_is() -> None:
+def test_an_unsequenced_frame_sets_the_position_only_with_a_reset() -> None:
     assert "id" not in fields(EVENT_STREAM_ENCODER.encode_unsequenced(frames.heartbeat(4)))
     assert (
         fields(EVENT_STREAM_ENCODER.encode_unsequenced(frames.reset(ClientPosition("e1", 9), "log_pruned")))["id"]
@@ -46,7 +46,7 @@ def test_what_is_no_change_leaves_the_position_as_it_is() -> None:
     )
 
 
-def test_the_end_says_when_to_come_back() -> None:
+def test_the_close_event_says_when_to_reconnect() -> None:
     event = fields(encode_close(CloseCode.RESTARTING, "retry_after_ms=4300"))
     assert (event["event"], event["retry"]) == ("close", "4300")
     assert json.loads(event["data"]) == {"code": 1012, "reason": "retry_after_ms=4300", "retry_after_ms": 4300}
@@ -54,10 +54,10 @@ def test_the_end_says_when_to_come_back() -> None:
 
 
 @pytest.mark.parametrize("given_id", ["", "7", "-7", "e1-", "e1-x", "e1-9999999999999999999", "e1-\u0667"])
-def test_another_id_is_no_position(given_id: str) -> None:
+def test_an_invalid_event_id_is_a_protocol_error(given_id: str) -> None:
     with pytest.raises(ProtocolError):
         parse_event_id(given_id)
 
 
-def test_an_epoch_may_hold_a_dash() -> None:
+def test_an_epoch_may_contain_a_dash() -> None:
     assert parse_event_id("a-b-7") == ClientPosition("a-b", 7)

@@ -38,7 +38,7 @@ class NoSessions:
         raise AssertionError("a stream begins that nobody will close")
 
 
-async def test_no_stream_begins_where_the_gateway_stops_while_a_token_is_verified() -> None:
+async def test_no_stream_starts_if_the_gateway_stops_while_the_token_is_verified() -> None:
     admission = StoppedWhileAuthenticating()
     streams = EventStreamEndpoint(
         cast("Admission", admission),

@@ -7,9 +7,7 @@ STEPS = st.lists(st.floats(0.0, 3.0), max_size=60)
 
 
 @given(STEPS, st.floats(0.1, 20.0), st.integers(1, 10))
-def test_a_bucket_never_gives_more_than_its_burst_and_its_rate(
-    pauses: list[float], per_second: float, burst: int
-) -> None:
+def test_a_bucket_never_exceeds_its_burst_and_its_rate(pauses: list[float], per_second: float, burst: int) -> None:
     bucket, now, taken = TokenBucket(per_second=per_second, burst=burst, now=0.0), 0.0, 0
     for pause in pauses:
         now += pause

@@ -1,4 +1,4 @@
-"""What operators measure of the gateway."""
+"""The gateway's metrics."""
 
 from collections.abc import Callable
 
@@ -13,49 +13,49 @@ class Metrics:
     """Every metric of the gateway, in `registry`."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.sockets = Gauge("switchboard_gateway_sockets", "Open sockets and streams.", registry=registry)
+        self.sockets = Gauge("switchboard_gateway_sockets", "Open sockets and event streams.", registry=registry)
         self.streams = Gauge(
             "switchboard_gateway_streams",
-            "Open streams of server-sent events, which count as sockets too.",
+            "Open streams of server-sent events; they count as sockets too.",
             registry=registry,
         )
         self.opening = Gauge(
-            "switchboard_gateway_opening", "Connections that are neither sockets nor refused yet.", registry=registry
+            "switchboard_gateway_opening", "Connections in their handshake or being authenticated.", registry=registry
         )
         self.turned_away = Counter(
             "switchboard_gateway_turned_away",
-            "Connections answered 503 at once, because too many were opening.",
+            "Connections refused with 503 because too many were in their handshake.",
             registry=registry,
         )
         self.signals = Counter(
             "switchboard_gateway_signals",
-            "Typing and presence: sent to other gateways, heard from them, dropped because too many wait.",
+            "Typing and presence signals: sent to other gateways, heard from them, or dropped.",
             ["outcome"],
             registry=registry,
         )
         self.read_marks = Counter(
             "switchboard_gateway_read_marks",
-            "Clients' marks of what was read: stored, refused by the store, dropped because too many wait.",
+            "Read marks of clients: stored, refused by the store, or dropped because too many were pending.",
             ["outcome"],
             registry=registry,
         )
         self.store_calls = Counter(
             "switchboard_gateway_store_calls",
-            "Calls of the store: answered, unavailable (it is away), refused (somebody has to mend something).",
+            "Calls of the store: answered, unavailable (temporary) or refused (an operator must act).",
             ["call", "outcome"],
             registry=registry,
         )
         self.background_ended = Counter(
             "switchboard_gateway_background_ended",
-            "Tasks that work as long as the process does, and have ended by a bug.",
+            "Background tasks that ended because of a bug.",
             ["task"],
             registry=registry,
         )
-        self.users = Gauge("switchboard_gateway_users", "Users whose changes this process hears.", registry=registry)
+        self.users = Gauge("switchboard_gateway_users", "Users whose changes this process receives.", registry=registry)
         self.frames_sent = Counter("switchboard_gateway_frames_sent", "Frames written to sockets.", registry=registry)
         self.webhook_to_frame_seconds = Histogram(
             "switchboard_gateway_webhook_to_frame_seconds",
-            "From the arrival of a webhook to the frame's first write to a socket.",
+            "From the arrival of a webhook until its frame was first written to a socket.",
             buckets=_SECONDS,
             registry=registry,
         )
@@ -63,19 +63,19 @@ class Metrics:
             "switchboard_gateway_closes", "Sockets closed by the server.", ["code"], registry=registry
         )
         self._buffered_bytes = Gauge(
-            "switchboard_gateway_buffered_bytes", "Bytes that sockets have not taken yet.", registry=registry
+            "switchboard_gateway_buffered_bytes", "Bytes in the write buffers of all sockets.", registry=registry
         )
-        texts = {
-            CountedEvent.RESUMED: ("resumes", "Sockets that went on where the client was."),
-            CountedEvent.RESET: ("resets", "Clients told to load their inbox anew."),
+        counted = {
+            CountedEvent.RESUMED: ("resumes", "Sessions that continued after the client's position."),
+            CountedEvent.RESET: ("resets", "Clients that were told to load their inbox again."),
             CountedEvent.GAP: ("gaps_fetched", "Missing events that were read from the log."),
-            CountedEvent.LAGGING: ("lagging", "Times that a socket had too much unsent to be fed."),
+            CountedEvent.LAGGING: ("lagging", "Times that a session paused because its write buffer was full."),
         }
         self.counted_events = {
             event: Counter(f"switchboard_gateway_{name}", text, registry=registry)
-            for event, (name, text) in texts.items()
+            for event, (name, text) in counted.items()
         }
 
     def measure_buffered_bytes(self, measure: Callable[[], int]) -> None:
-        """Ask `measure` at every scrape."""
+        """Call `measure` at every scrape."""
         self._buffered_bytes.set_function(measure)
