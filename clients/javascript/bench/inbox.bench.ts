@@ -1,16 +1,16 @@
-/** `npm run bench`: what one event costs, in state and in what a screen reads of it. */
+/** `npm run bench`: the cost of one event, for the state and for what a screen shows. */
 
 import { bench, describe } from "vitest";
-import { listSelector, unreadCountSelector } from "../src/state/memoized-selectors.js";
+import { createConversationsSelector, createUnreadCountSelector } from "../src/state/memoized-selectors.js";
 import { messagesOf } from "../src/state/selectors.js";
 import { largeInbox, withMessage } from "../tests/support/large-inbox.js";
 
 describe.each([500, 50_000])("%i conversations, 5,000 messages in the open thread", (conversations) => {
-  const begun = largeInbox(conversations, 5_000);
-  const list = listSelector({});
-  const unread = unreadCountSelector();
+  const initial = largeInbox(conversations, 5_000);
+  const list = createConversationsSelector({});
+  const unread = createUnreadCountSelector();
   const shown: unknown[] = [];
-  let state = begun;
+  let state = initial;
   let id = 0;
   const next = (conversationId?: string): void => {
     id += 1;

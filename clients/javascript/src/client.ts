@@ -1,187 +1,208 @@
-/** The imperative shell: loads over REST, goes on over the socket from there, and keeps one `InboxState`. */
+/** The client: loads an inbox over REST, follows it over the connection, and keeps one `InboxState` up to date. */
 
-import { Api } from "./rest/http-client.js";
-import { Emitter } from "./runtime/emitter.js";
-import { browserEnvironment, type Environment } from "./runtime/environment.js";
-import { Holder } from "./state/store.js";
-import { tell, type InboxEvents } from "./sync/inbox-events.js";
 import { LiveConnection } from "./connection/live-connection.js";
-import { Loading } from "./sync/loader.js";
-import type { InboxClientOptions } from "./options.js";
-import { Pages } from "./rest/inbox-api.js";
-import { Saying } from "./sync/outbox.js";
-import type { ConversationFilter, InboxState } from "./state/inbox-state.js";
 import type { ConnectionStatus } from "./connection/status.js";
-import { Tokens } from "./runtime/token-cache.js";
-import type { AnyFrame, KnownFrame, MessageFrame, Platform, SearchHit } from "./protocol/types.js";
-
-export type { GetToken, InboxClientOptions, TokenReason } from "./options.js";
+import { resolveOptions, type InboxClientOptions } from "./options.js";
+import type {
+  AnyFrame,
+  ConversationFilter,
+  KnownFrame,
+  MessageFrame,
+  Platform,
+  SearchHit,
+  TypingFrame,
+} from "./protocol/types.js";
+import { HttpClient } from "./rest/http-client.js";
+import { InboxApi } from "./rest/inbox-api.js";
+import { Emitter } from "./runtime/emitter.js";
+import type { Environment } from "./runtime/environment.js";
+import type { InboxState } from "./state/inbox-state.js";
+import { InboxStore } from "./state/store.js";
+import { emitFrame, type InboxEvents } from "./sync/inbox-events.js";
+import { Loader } from "./sync/loader.js";
+import { Outbox } from "./sync/outbox.js";
+import { TypingClock } from "./sync/typing-clock.js";
 
 export interface SearchOptions {
   readonly platform?: Platform | undefined;
+  /** Only people or only messages. */
   readonly type?: "person" | "message" | undefined;
-  /** At most 100. */
+  /** Number of hits on a page, at most 100. */
   readonly limit?: number | undefined;
-  /** `next` of the page before. */
+  /** `next` of the previous page. */
   readonly cursor?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface SearchPage {
   readonly hits: readonly SearchHit[];
-  /** May be there even when `hits` is empty. */
+  /** The cursor of the next page; `null` on the last page. May be set even if `hits` is empty. */
   readonly next: string | null;
 }
 
-/** The protocol promises that typing lasts for six seconds: a longer or a shorter rest means that the clocks differ. */
-const TYPING_MS = 6_000;
-
+/** A client of one user's inbox.
+ *
+ * @example
+ * const inbox = new InboxClient({ url: "https://inbox.example.com", userId: "42", getToken });
+ * inbox.on("message", ({ message }) => console.log(message.content));
+ * inbox.start();
+ */
 export class InboxClient {
   readonly userId: string;
   readonly #environment: Environment;
-  readonly #api: Api;
-  readonly #holder: Holder;
+  readonly #api: InboxApi;
+  readonly #store: InboxStore;
   readonly #events = new Emitter<InboxEvents>();
   readonly #connection: LiveConnection;
-  readonly #loading: Loading;
-  readonly #saying: Saying;
+  readonly #loader: Loader;
+  readonly #outbox: Outbox;
+  readonly #typingClock: TypingClock;
+  /** Counts `start` and `stop`: a load that ends later must not connect. */
   #runs = 0;
   #status: ConnectionStatus;
-  /** How much later the server's clock is than this one, milliseconds. */
-  #skewMs = 0;
-  #cancelTime: () => void = () => undefined;
 
   constructor(options: InboxClientOptions) {
-    const environment = { ...browserEnvironment(), ...options.environment };
-    const url = (options.url ?? environment.origin()).replace(/\/+$/, "");
-    const tokens = new Tokens(options.getToken, options.userId, environment.now);
-    const failed = (error: Error): void => {
+    const { url, pageSize, tokens, connection, environment } = resolveOptions(options);
+    const onError = (error: Error): void => {
       this.#events.emit("error", error);
     };
     this.userId = options.userId;
     this.#environment = environment;
-    this.#holder = new Holder(environment);
-    this.#api = new Api(url, tokens, environment);
-    this.#loading = new Loading(new Pages(this.#api, options.pageSize ?? 50), this.#holder, environment, failed);
-    const place = {
-      userId: options.userId,
-      pushUrl: (options.pushUrl ?? url).replace(/\/+$/, ""),
-      device: options.device,
-      sseAfterFailures: options.sseAfterFailures ?? 3,
-    };
-    this.#connection = new LiveConnection(place, tokens, environment, {
-      connecting: () => {
-        const { position, epoch } = this.#holder.state;
-        this.#holder.dispatch({ type: "connecting" });
+    this.#store = new InboxStore(environment);
+    this.#api = new InboxApi(new HttpClient(url, tokens, environment), pageSize);
+    this.#loader = new Loader(this.#api, this.#store, environment, onError);
+    this.#typingClock = new TypingClock(this.#store, environment);
+    this.#connection = new LiveConnection(connection, tokens, environment, {
+      onConnecting: () => {
+        const { position, epoch } = this.#store.state;
+        this.#store.dispatch({ type: "connecting" });
         return { after: position, epoch };
       },
-      frame: (frame) => this.#onFrame(frame),
-      status: (status) => {
+      onFrame: (frame) => this.#onFrame(frame),
+      onStatus: (status) => {
         this.#onStatus(status);
       },
-      leaving: () => {
-        this.#saying.hurry();
+      onLeaving: () => {
+        this.#outbox.flush();
       },
-      failed,
+      onError,
     });
-    this.#saying = new Saying(this.#connection, this.#api, this.#holder, environment, failed);
+    this.#outbox = new Outbox(this.#connection, this.#api, this.#store, environment, onError);
     for (const name of ["message", "messageUpdated", "conversation"] as const) {
       this.#events.on(name, ({ conversation }) => {
-        this.#saying.heard(conversation);
+        this.#outbox.received(conversation);
       });
     }
     this.#status = this.#connection.status;
   }
 
-  /** Load and connect. Again after `stop()`: go on from where it was. Calling it twice does nothing. */
+  /** Load the inbox and connect. After `stop()`, continue from where the client was. Does nothing if already started. */
   start(): void {
     if (this.#status.phase !== "stopped") {
       return;
     }
     this.#runs += 1;
-    if (this.#holder.state.epoch !== null) {
+    if (this.#store.state.epoch !== null) {
       this.#connection.start();
       return;
     }
     this.#onStatus({ ...this.#status, phase: this.#environment.isOnline() ? "connecting" : "offline", reason: null });
     const run = this.#runs;
-    void this.#loading.tryAll().then(() => {
+    void this.#loader.snapshots.loadOnce().then(() => {
       if (run === this.#runs) {
         this.#connection.start();
       }
     });
   }
 
-  /** Close the connection and cancel what is waited for; what is held stays. */
+  /** Close the connection and cancel all requests. The state stays. */
   stop(): void {
     this.#runs += 1;
-    this.#cancelTime();
-    if (this.#holder.state.typing.length > 0) {
-      this.#holder.dispatch({ type: "time", now: this.#environment.now() + this.#skewMs + TYPING_MS });
-    }
-    this.#loading.stop();
-    this.#saying.stop();
+    this.#typingClock.stop();
+    this.#loader.snapshots.stop();
+    this.#outbox.stop();
     this.#connection.stop();
     this.#onStatus(this.#connection.status);
   }
 
-  /** What is held now: the same object until something changes. */
-  getState = (): InboxState => this.#holder.state;
+  /** Return the state: the same object until something changes. */
+  getState = (): InboxState => this.#store.state;
 
-  /** How the connection is: the same object until that changes. */
+  /** Return the status of the connection: the same object until it changes. */
   getStatus = (): ConnectionStatus => this.#status;
 
-  /** Call `listener` after changes of the state or the status, for those of a burst once; returns what ends that. */
-  subscribe = (listener: () => void): (() => void) => this.#holder.subscribe(listener);
+  /** Call `listener` after changes of the state or the status, once per burst of changes.
+   *
+   * @returns a function that removes the listener
+   */
+  subscribe = (listener: () => void): (() => void) => this.#store.subscribe(listener);
 
-  /** Call `listener` with each event of that name; returns what ends that. */
+  /** Call `listener` for every event of that name.
+   *
+   * @returns a function that removes the listener
+   */
   on<Name extends keyof InboxEvents>(name: Name, listener: (event: InboxEvents[Name]) => void): () => void {
     return this.#events.on(name, listener);
   }
 
-  /** Load the first page of a list; nothing where it is here or on its way. It is kept up to date from then on.
+  /** Load the first page of a list, unless it is loaded or being loaded. The list is kept up to date from then on.
    *
-   * While everything has to be loaded it comes with that: then the next attempt is made at once, and this resolves when one
-   * has succeeded or `stop()` was called.
+   * While the whole state has to be loaded, the list is loaded with it: the next attempt then starts at once, and the promise
+   * resolves after a successful attempt or after `stop()`.
    *
-   * @throws {ApiError | NetworkError | SignedOutError} it could not be had; the list says so too
+   * @throws {ApiError} the server refused the request
+   * @throws {NetworkError} there was no response within 20 s
+   * @throws {SignedOutError} there is no token
    */
   loadConversations(filter: ConversationFilter = {}): Promise<void> {
-    return this.#loading.firstConversations(filter);
+    return this.#loader.firstConversations(filter);
   }
 
-  /** Load the next page of a list, or its first; resolves to whether there was one. Throws as `loadConversations`. */
+  /** Load the next page of a list, or its first. Throws as `loadConversations`.
+   *
+   * @returns whether there was such a page
+   */
   loadMoreConversations(filter: ConversationFilter = {}): Promise<boolean> {
-    return this.#loading.moreConversations(filter);
+    return this.#loader.moreConversations(filter);
   }
 
-  /** Keep the newest messages of a conversation here until the function that this returns is called. */
+  /** Keep the newest messages of a conversation in the state.
+   *
+   * @returns a function that ends this; call it when the conversation is closed
+   */
   watchConversation(conversationId: string): () => void {
-    return this.#loading.watch(conversationId);
+    return this.#loader.watch(conversationId);
   }
 
-  /** Load older messages of a conversation; resolves to whether there were any. Throws as `loadConversations`. */
+  /** Load an older page of messages. Throws as `loadConversations`.
+   *
+   * @returns whether there was such a page
+   */
   loadOlderMessages(conversationId: string): Promise<boolean> {
-    return this.#loading.moreMessages(conversationId);
+    return this.#loader.moreMessages(conversationId);
   }
 
-  /** Find people and messages. Throws as `loadConversations`, and whatever `signal` was aborted with. */
+  /** Search people and messages. Throws as `loadConversations`, and the reason of `signal` if it is aborted.
+   *
+   * @example
+   * const { hits, next } = await inbox.search("blue shirt", { type: "message", limit: 20 });
+   */
   async search(query: string, { platform, type, limit, cursor, signal }: SearchOptions = {}): Promise<SearchPage> {
-    const { generation, epoch } = this.#holder.state;
-    const page = await this.#api.page<SearchHit>("/api/search", {
-      query: { q: query, platform, type, limit, cursor },
-      signal,
-    });
+    const { generation, epoch } = this.#store.state;
+    const page = await this.#api.search({ q: query, platform, type, limit, cursor }, signal);
     for (const { conversation } of page.epoch === epoch ? page.items : []) {
-      this.#holder.dispatch({ type: "told", generation, conversation });
+      this.#store.dispatch({ type: "conversationReceived", generation, conversation });
     }
     return { hits: page.items, next: page.next };
   }
 
-  /** Fetch what the platform hands out by id alone: attachments of WhatsApp, which have a `media_id`.
+  /** Fetch the content of an attachment that has a `media_id` and no `url`: WhatsApp's.
    *
-   * `messageId` is the message's `id`, `index` the attachment's place in `attachments`. Throws as `loadConversations`, and
-   * whatever `signal` was aborted with; the `type` of an `ApiError` says why there is none (docs/protocol.md).
+   * Throws as `loadConversations` (the limit is 130 s), and the reason of `signal` if it is aborted. The `type` of an
+   * `ApiError` says why there is no content: see "Media" in docs/protocol.md.
+   *
+   * @param messageId the `id` of the message
+   * @param index the index of the attachment in `attachments`
    */
   media(
     conversationId: string,
@@ -189,36 +210,39 @@ export class InboxClient {
     index: number,
     { signal }: { signal?: AbortSignal | undefined } = {},
   ): Promise<Blob> {
-    const path = [conversationId, messageId, index].map((part) => encodeURIComponent(part)).join("/");
-    return this.#api.file(`/api/media/${path}`, signal);
+    return this.#api.media(conversationId, messageId, index, signal);
   }
 
-  /** Say that messages up to the one with this `id` were read; without it: all that are held.
+  /** Mark messages as read, up to the one with this `id`; by default all known messages of the conversation.
    *
-   * Call it for every message that is shown: of a conversation the first mark is said at once, then the greatest every 0.3 s.
-   * It is kept, and said again on each new connection, until the server shows that it was taken; of at most 1,000 conversations.
+   * Call it for every message that is shown: the first mark of a conversation is sent at once, then the highest one every
+   * 0.3 s. Marks are kept and sent again on every new connection until the server confirms them; at most those of 1,000
+   * conversations.
    */
   markRead(conversationId: string, upToId?: number): void {
-    this.#saying.read(conversationId, upToId);
+    this.#outbox.markRead(conversationId, upToId);
   }
 
-  /** Tell the user's other devices that somebody writes here; call it on every key, it is said every three seconds. */
+  /** Tell the user's other devices that somebody is typing. Call it on every key press: it is sent every 3 s. */
   typing(conversationId: string): void {
-    this.#saying.typing(conversationId);
+    this.#outbox.typing(conversationId);
   }
 
-  /** Tell the user's other devices what is on this screen; it is said again after each reconnect. */
+  /** Tell the user's other devices which conversation is on the screen; sent again after each reconnect. */
   viewing(conversationId: string | null): void {
-    this.#saying.viewing(conversationId);
+    this.#outbox.viewing(conversationId);
   }
 
-  /** Try now, instead of when it is due: for a "try again" button. */
+  /** Connect and load now instead of at the scheduled time, for a "Try again" button. */
   reconnect(): void {
     this.#connection.reconnect();
-    this.#loading.hurry();
+    this.#loader.snapshots.retryNow();
   }
 
-  /** Send the text `ping` every 30 s until the function that this returns is called: for who counts on `pong`. */
+  /** Send the text `ping` every 30 s, for programs that expect `pong`. The client itself does not need it.
+   *
+   * @returns a function that ends this
+   */
   keepPinging(): () => void {
     return this.#connection.keepPinging();
   }
@@ -229,58 +253,40 @@ export class InboxClient {
     }
     const wasLive = this.#status.phase === "live";
     this.#status = status;
-    this.#holder.changed();
+    this.#store.notify();
     this.#events.emit("status", status);
     if (status.phase === "live" && !wasLive) {
-      this.#saying.again();
-      this.#loading.refresh();
+      this.#outbox.resend();
+      this.#loader.loadMissing();
     } else if (status.phase === "stopped") {
-      this.#loading.stop();
+      this.#loader.snapshots.stop();
     }
   }
 
+  /** Return whether no frame is missing before this one. */
   #onFrame(frame: AnyFrame): boolean {
-    const before = this.#holder.state;
+    const before = this.#store.state;
     if (frame.type === "typing") {
-      this.#setClock(frame as Extract<KnownFrame, { type: "typing" }>);
+      this.#typingClock.received(frame as TypingFrame);
     }
-    this.#holder.dispatch({ type: "frame", frame });
-    const after = this.#holder.state;
-    if (!after.reconnect) {
-      this.#events.emit("frame", frame);
-    }
+    this.#store.dispatch({ type: "frame", frame });
+    const after = this.#store.state;
     const isHandled = frame.seq === undefined || after.position !== before.position;
-    if (isHandled && !after.reconnect) {
-      tell(this.#events, frame as KnownFrame);
+    if (!after.needsReconnect) {
+      this.#events.emit("frame", frame);
+      if (isHandled) {
+        emitFrame(this.#events, frame as KnownFrame);
+      }
     }
     if (after.needsReload) {
-      if (after.waiting !== before.waiting && after.waiting.length === 0 && after.position !== null) {
-        this.#loading.restart(after.position);
+      const wasReset = after.pendingFrames !== before.pendingFrames && after.pendingFrames.length === 0;
+      if (wasReset && after.position !== null) {
+        this.#loader.snapshots.requireSeq(after.position);
       }
-      void this.#loading.reload();
+      void this.#loader.snapshots.loadUntilCurrent();
     } else if (isHandled && (frame.type === "new_message" || frame.type === "message_updated")) {
-      this.#loading.told((frame as MessageFrame).data.conversation_id);
+      this.#loader.dropUnwatched((frame as MessageFrame).data.conversation_id);
     }
-    return !after.reconnect;
-  }
-
-  /** Let the state's clock go with the server's as far as typing tells, and wake up when the typing is over. */
-  #setClock({ data }: Extract<KnownFrame, { type: "typing" }>): void {
-    const now = this.#environment.now();
-    const left = Date.parse(data.until) - now - this.#skewMs;
-    if (left <= 0 || left > TYPING_MS + 500) {
-      this.#skewMs += left - TYPING_MS;
-    }
-    this.#tick();
-  }
-
-  #tick(): void {
-    this.#cancelTime();
-    this.#holder.dispatch({ type: "time", now: this.#environment.now() + this.#skewMs });
-    this.#cancelTime = this.#environment.after(1_000, () => {
-      if (this.#holder.state.typing.length > 0) {
-        this.#tick();
-      }
-    });
+    return !after.needsReconnect;
   }
 }

@@ -1,88 +1,95 @@
-/** The shell around the state machine of connection.ts: timers, tokens and sockets. */
+/** Runs the state machine of machine.ts: timers, tokens and transports. */
 
-import { initialConnection, type ConnectionEvent, type Effect, type TimerName } from "./machine-state.js";
-import { transition } from "./machine.js";
-import type { Environment } from "../runtime/environment.js";
-import { asError, reasonOf } from "../runtime/errors.js";
-import { eventStreamTransport } from "./sse.js";
-import type { ConnectionStatus } from "./status.js";
-import type { Tokens } from "../runtime/token-cache.js";
-import { webSocketTransport, type Transport } from "./websocket.js";
 import type { AnyFrame, ClientFrame } from "../protocol/types.js";
+import type { Environment } from "../runtime/environment.js";
+import { redactedMessage, toError } from "../runtime/errors.js";
+import type { TokenCache } from "../runtime/token-cache.js";
+import { connectionUrl, type ConnectionOptions, type ResumePosition } from "./endpoint.js";
+import {
+  initialConnectionState,
+  type ConnectionEvent,
+  type ConnectionState,
+  type Effect,
+  type TimerName,
+  type TransportName,
+} from "./machine-state.js";
+import { transition } from "./machine.js";
+import { Pinger } from "./pinger.js";
+import { openSseTransport } from "./sse.js";
+import type { ConnectionStatus } from "./status.js";
+import type { Transport, TransportHandlers } from "./transport.js";
+import { openWebSocketTransport } from "./websocket.js";
 
-const PING_MS = 30_000;
-
-/** Who follows the log: it knows the position, and what each frame means for it. */
-export interface Follower {
-  /** The last connection is gone and another one is opened: from where? */
-  readonly connecting: () => { readonly after: number | null; readonly epoch: string | null };
-  /** Take a frame; returns whether nothing is missing on this connection. */
-  readonly frame: (frame: AnyFrame) => boolean;
-  readonly status: (status: ConnectionStatus) => void;
-  /** The page is hidden or stops running, and this connection may end with that: what is still to be said is said now. */
-  readonly leaving?: () => void;
-  readonly failed: (error: Error) => void;
-}
-
-export interface Place {
-  readonly userId: string;
-  /** `https://…`, without a slash at the end. */
-  readonly pushUrl: string;
-  readonly device: string | undefined;
-  readonly sseAfterFailures: number;
+/** The callbacks of the owner, who tracks the position in the event log. */
+export interface ConnectionHandlers {
+  /** A new connection replaces the last one: return the position to resume from. */
+  readonly onConnecting: () => ResumePosition;
+  /** Handle a frame. Return `false` if a frame before it is missing: the connection is then replaced. */
+  readonly onFrame: (frame: AnyFrame) => boolean;
+  readonly onStatus: (status: ConnectionStatus) => void;
+  /** The page is hidden or frozen, and the connection may end without notice: send what is due soon. */
+  readonly onLeaving?: () => void;
+  /** Something failed that will be retried. */
+  readonly onError: (error: Error) => void;
 }
 
 export class LiveConnection {
-  readonly #place: Place;
-  readonly #tokens: Tokens;
+  readonly #options: ConnectionOptions;
+  readonly #tokens: TokenCache;
   readonly #environment: Environment;
-  readonly #follower: Follower;
+  readonly #handlers: ConnectionHandlers;
+  readonly #pinger: Pinger;
   readonly #timers = new Map<TimerName, () => void>();
-  #state = initialConnection;
-  #status: ConnectionStatus = statusOf(initialConnection);
+  #state = initialConnectionState;
+  #status = statusOf(initialConnectionState);
   #transport: Transport | null = null;
+  /** The token of the current connection. */
   #token = "";
   #unwatch: (() => void) | null = null;
-  #pingers = 0;
-  #cancelPing: (() => void) | null = null;
 
-  constructor(place: Place, tokens: Tokens, environment: Environment, follower: Follower) {
-    this.#place = place;
+  constructor(options: ConnectionOptions, tokens: TokenCache, environment: Environment, handlers: ConnectionHandlers) {
+    this.#options = options;
     this.#tokens = tokens;
     this.#environment = environment;
-    this.#follower = follower;
+    this.#handlers = handlers;
+    this.#pinger = new Pinger(environment, () => {
+      if (this.canSend) {
+        this.#transport?.send("ping");
+      }
+    });
   }
 
   get status(): ConnectionStatus {
     return this.#status;
   }
 
-  /** Whether something can be said. */
+  /** Whether frames can be sent now: never over SSE. */
   get canSend(): boolean {
     return this.#state.step === "live" && this.#state.transport === "websocket";
   }
 
   start(): void {
-    this.#unwatch ??= this.#environment.watch((what) => {
-      if (what === "hidden" || what === "frozen") {
-        this.#follower.leaving?.();
+    this.#unwatch ??= this.#environment.watchLifecycle((event) => {
+      if (event === "hidden" || event === "frozen") {
+        this.#handlers.onLeaving?.();
       }
-      this.#on({ type: what });
+      this.#dispatch({ type: event });
     });
-    this.#on({ type: "start", online: this.#environment.isOnline() });
+    this.#dispatch({ type: "start", isOnline: this.#environment.isOnline() });
   }
 
   stop(): void {
     this.#unwatch?.();
     this.#unwatch = null;
-    this.#on({ type: "stop" });
+    this.#dispatch({ type: "stop" });
   }
 
+  /** Connect now instead of at the scheduled time. */
   reconnect(): void {
-    this.#on({ type: "reconnect" });
+    this.#dispatch({ type: "reconnect" });
   }
 
-  /** Say something; returns whether it could be said. */
+  /** Send a frame; returns whether the connection could send it. */
   send(frame: ClientFrame): boolean {
     if (this.canSend) {
       this.#transport?.send(JSON.stringify(frame));
@@ -90,49 +97,30 @@ export class LiveConnection {
     return this.canSend;
   }
 
-  /** Send the text `ping` every 30 s while it is live, until the function that this returns is called. */
+  /** Send the text `ping` every 30 s while live, until the returned function is called. */
   keepPinging(): () => void {
-    this.#pingers += 1;
-    this.#cancelPing ??= this.#pingLater();
-    let isOver = false;
-    return () => {
-      this.#pingers -= isOver ? 0 : 1;
-      isOver = true;
-      if (this.#pingers === 0) {
-        this.#cancelPing?.();
-        this.#cancelPing = null;
-      }
-    };
+    return this.#pinger.start();
   }
 
-  #pingLater(): () => void {
-    return this.#environment.after(PING_MS, () => {
-      if (this.canSend) {
-        this.#transport?.send("ping");
-      }
-      this.#cancelPing = this.#pingLater();
-    });
-  }
-
-  #on(event: ConnectionEvent): void {
+  #dispatch(event: ConnectionEvent): void {
     const { now, random } = this.#environment;
-    const at = { now: now(), random: random(), sseAfterFailures: this.#place.sseAfterFailures };
-    const [state, effects] = transition(this.#state, event, at);
+    const context = { now: now(), random: random(), sseAfterFailures: this.#options.sseAfterFailures };
+    const [state, effects] = transition(this.#state, event, context);
     this.#state = state;
     for (const effect of effects) {
-      this.#do(effect);
+      this.#run(effect);
     }
     const status = statusOf(this.#state);
     if (JSON.stringify(status) !== JSON.stringify(this.#status)) {
       this.#status = status;
-      this.#follower.status(status);
+      this.#handlers.onStatus(status);
     }
   }
 
-  #do(effect: Effect): void {
+  #run(effect: Effect): void {
     switch (effect.type) {
-      case "getToken":
-        void this.#getToken(effect.attempt, effect.reason);
+      case "fetchToken":
+        void this.#fetchToken(effect.attempt, effect.reason);
         break;
       case "renewToken":
         void this.#renewToken(effect.attempt);
@@ -143,7 +131,7 @@ export class LiveConnection {
       case "authenticate":
         this.send({ type: "auth", token: this.#token });
         break;
-      case "ping":
+      case "sendPing":
         this.#transport?.send("ping");
         break;
       case "close":
@@ -151,26 +139,26 @@ export class LiveConnection {
         this.#transport = null;
         break;
       case "setTimer":
-        this.#cancel(effect.name);
+        this.#cancelTimer(effect.name);
         this.#timers.set(
           effect.name,
-          this.#environment.after(effect.afterMs, () => {
+          this.#environment.setTimer(effect.afterMs, () => {
             this.#timers.delete(effect.name);
-            this.#on({ type: "timer", name: effect.name });
+            this.#dispatch({ type: "timer", name: effect.name });
           }),
         );
         break;
       case "cancelTimer":
-        this.#cancel(effect.name);
+        this.#cancelTimer(effect.name);
     }
   }
 
-  #cancel(name: TimerName): void {
+  #cancelTimer(name: TimerName): void {
     this.#timers.get(name)?.();
     this.#timers.delete(name);
   }
 
-  async #getToken(attempt: number, reason: "start" | "refused"): Promise<void> {
+  async #fetchToken(attempt: number, reason: "start" | "refused"): Promise<void> {
     try {
       const token =
         reason === "refused" ? await this.#tokens.replace(this.#token, "refused") : await this.#tokens.current();
@@ -179,10 +167,12 @@ export class LiveConnection {
       }
       this.#token = token ?? "";
       const { expiresAt } = this.#tokens;
-      this.#on(token === null ? { type: "noToken", attempt } : { type: "token", attempt, expiresAt });
+      this.#dispatch(
+        token === null ? { type: "tokenMissing", attempt } : { type: "tokenReceived", attempt, expiresAt },
+      );
     } catch (thrown) {
-      this.#follower.failed(asError(thrown));
-      this.#on({ type: "tokenFailed", attempt, detail: asError(thrown).message });
+      this.#handlers.onError(toError(thrown));
+      this.#dispatch({ type: "tokenFailed", attempt, detail: toError(thrown).message });
     }
   }
 
@@ -191,89 +181,76 @@ export class LiveConnection {
     try {
       token = await this.#tokens.replace(this.#token, "expiring");
     } catch (thrown) {
-      this.#follower.failed(asError(thrown));
+      this.#handlers.onError(toError(thrown));
     }
     if (attempt === this.#state.attempt) {
-      // Without another one the old one is good for a while yet: it is tried again. A stream keeps the one it began with.
+      // If there is no new token yet, the old one is still valid and renewal is retried. An event stream keeps its token.
       this.#token = this.canSend ? (token ?? this.#token) : this.#token;
-      this.#on({ type: "renewed", attempt, expiresAt: this.#tokens.expiresAt });
+      this.#dispatch({ type: "tokenRenewed", attempt, expiresAt: this.#tokens.expiresAt });
     }
   }
 
-  #open(attempt: number, kind: "websocket" | "sse"): void {
-    const opening = { url: this.#address(kind), token: this.#token };
+  #open(attempt: number, transport: TransportName): void {
+    const request = {
+      url: connectionUrl(this.#options, transport, this.#handlers.onConnecting()),
+      token: this.#token,
+    };
     if (attempt !== this.#state.attempt) {
-      return; // who was told of the new attempt has stopped it
+      return; // a listener of `onConnecting` stopped the client
     }
-    const heard = {
-      opened: () => {
-        this.#on({ type: "opened", attempt });
+    const handlers: TransportHandlers = {
+      onOpen: () => {
+        this.#dispatch({ type: "opened", attempt });
       },
-      frame: (text: string) => {
+      onFrame: (text) => {
         this.#onText(attempt, text);
       },
-      closed: (code: number, reason: string, retryAfterMs: number | null) => {
-        this.#on({ type: "closed", attempt, code, reason: reasonOf(reason, opening.token), retryAfterMs });
+      onClose: (code, reason, retryAfterMs) => {
+        this.#dispatch({ type: "closed", attempt, code, reason: redactedMessage(reason, request.token), retryAfterMs });
       },
     };
     try {
       this.#transport =
-        kind === "websocket"
-          ? webSocketTransport(this.#environment.openWebSocket, opening, heard)
-          : eventStreamTransport(this.#environment, opening, heard);
+        transport === "websocket"
+          ? openWebSocketTransport(this.#environment.openWebSocket, request, handlers)
+          : openSseTransport(this.#environment, request, handlers);
     } catch (thrown) {
-      // An address that no WebSocket can have, or none in this browser: event streams may do.
-      heard.closed(1006, asError(thrown).message, null);
+      // The URL is not valid for a WebSocket, or there is no WebSocket here: SSE may work.
+      handlers.onClose(1006, toError(thrown).message, null);
     }
-  }
-
-  #address(kind: "websocket" | "sse"): string {
-    const { pushUrl, userId, device } = this.#place;
-    const { after, epoch } = this.#follower.connecting();
-    const query = new URLSearchParams();
-    if (after !== null && epoch !== null) {
-      query.set("after", String(after));
-      query.set("epoch", epoch);
-    }
-    if (device !== undefined) {
-      query.set("client", device);
-    }
-    const base = kind === "websocket" ? `${pushUrl.replace(/^http/, "ws")}/ws` : `${pushUrl}/sse`;
-    const said = query.toString();
-    return `${base}/${encodeURIComponent(userId)}${said === "" ? "" : `?${said}`}`;
   }
 
   #onText(attempt: number, text: string): void {
-    const frame = parsed(text);
+    const frame = parseFrame(text);
     if (frame === null || attempt !== this.#state.attempt) {
       return;
     }
-    this.#on(this.#isWhole(frame) ? { type: "frame", attempt, frame } : { type: "broken", attempt });
+    this.#dispatch(this.#isInSync(frame) ? { type: "frame", attempt, frame } : { type: "outOfSync", attempt });
   }
 
-  /** Whether nothing is missing after `frame`. One that makes no sense is as good as missing: it may be whole next time. */
-  #isWhole(frame: AnyFrame): boolean {
+  /** Hand on a frame. One that cannot be handled counts as missing: it may be valid when it is sent again. */
+  #isInSync(frame: AnyFrame): boolean {
     try {
-      return this.#follower.frame(frame);
+      return this.#handlers.onFrame(frame);
     } catch (thrown) {
-      this.#follower.failed(asError(thrown));
+      this.#handlers.onError(toError(thrown));
       return false;
     }
   }
 }
 
-function parsed(text: string): AnyFrame | null {
+/** Return `null` for text that is not a frame. It is ignored like an unknown frame: a missing `seq` shows as a gap. */
+function parseFrame(text: string): AnyFrame | null {
   try {
     const frame: unknown = JSON.parse(text);
     return typeof frame === "object" && frame !== null && "type" in frame && typeof frame.type === "string"
       ? (frame as AnyFrame)
       : null;
   } catch {
-    return null; // what cannot be read is what is not known: a hole in the numbers would show
+    return null;
   }
 }
 
-function statusOf(state: typeof initialConnection): ConnectionStatus {
-  const { phase, reason, detail, retryAt, transport } = state;
+function statusOf({ phase, reason, detail, retryAt, transport }: ConnectionState): ConnectionStatus {
   return { phase, reason, detail, retryAt, transport };
 }

@@ -1,63 +1,73 @@
-/** What the state machine of connection.ts is made of: states, events and effects. */
+/** The states, events and effects of the connection's state machine. */
 
-import type { Phase, StopReason } from "./status.js";
 import type { AnyFrame } from "../protocol/types.js";
+import type { LifecycleEvent } from "../runtime/environment.js";
+import type { Phase, StopReason } from "./status.js";
 
 export type TransportName = "websocket" | "sse";
 
-/** What may be waited for; setting one again replaces it. */
+/** The timers of a connection. Setting a timer again replaces it. */
 export type TimerName =
-  /** Come back. */
+  /** The next attempt is due. */
   | "retry"
   /** A token, a connection or a `hello` takes too long. */
-  | "opening"
-  /** Nothing was heard. */
-  | "watchdog"
-  /** The answer to a `ping` that was sent to find out. */
-  | "probe"
-  /** The token ends soon. */
-  | "renew";
+  | "connectTimeout"
+  /** Check whether frames still arrive. */
+  | "heartbeatCheck"
+  /** The reply to a `ping` is overdue. */
+  | "pingTimeout"
+  /** The token expires soon. */
+  | "tokenRenewal";
 
-/** What becomes of the network and of the page; see `Environment.watch`. */
-export type PageEvent = "online" | "offline" | "visible" | "hidden" | "frozen" | "resumed";
+/** How far the current attempt is. */
+export type Step =
+  /** No attempt: the phase is `stopped` or `offline`. */
+  | "idle"
+  | "fetchingToken"
+  | "opening"
+  /** The transport is open, `hello` has not arrived. */
+  | "awaitingHello"
+  | "live"
+  /** The next attempt is scheduled. */
+  | "waiting";
 
 export interface ConnectionState {
   readonly phase: Phase;
   readonly reason: StopReason | null;
   readonly detail: string | null;
-  readonly step: "idle" | "token" | "opening" | "greeting" | "live" | "waiting";
-  /** Counts connections: what comes from an earlier one is passed over. */
+  readonly step: Step;
+  /** Number of the current attempt. Events of earlier attempts are ignored. */
   readonly attempt: number;
   readonly transport: TransportName;
-  /** Attempts in a row that failed. */
+  /** Failed attempts in a row. */
   readonly failures: number;
-  /** WebSockets in a row that were lost before `hello`. */
-  readonly unheard: number;
-  /** Tokens in a row that were refused. */
-  readonly refusals: number;
-  readonly online: boolean;
-  /** When `hello` came, when the last frame did, and when event streams took over; milliseconds since 1970. */
+  /** WebSockets in a row that failed before `hello`. */
+  readonly websocketFailures: number;
+  /** Tokens in a row that the server refused. */
+  readonly tokenRefusals: number;
+  readonly isOnline: boolean;
+  /** When `hello` arrived, the last frame arrived, and SSE replaced WebSocket; all in milliseconds since 1970. */
   readonly liveSince: number;
-  readonly lastHeard: number;
-  readonly fallenBackAt: number;
+  readonly lastFrameAt: number;
+  readonly fallbackAt: number;
   readonly heartbeatMs: number;
   readonly retryAt: number | null;
-  /** Before this the server does not want anybody back, milliseconds since 1970: nothing but a person shortens that. */
-  readonly notBefore: number;
+  /** The server asked for no attempt before this time, milliseconds since 1970. Only `reconnect()` overrides it. */
+  readonly retryNotBefore: number;
 }
 
 export type ConnectionEvent =
-  | { readonly type: "start"; readonly online: boolean }
+  | { readonly type: "start"; readonly isOnline: boolean }
   | { readonly type: "stop" }
-  /** A token was had; `expiresAt` in milliseconds since 1970, `null` where that is not known. */
-  | { readonly type: "token"; readonly attempt: number; readonly expiresAt: number | null }
-  | { readonly type: "noToken"; readonly attempt: number }
+  /** A token is available; `expiresAt` in milliseconds since 1970, `null` if unknown. */
+  | { readonly type: "tokenReceived"; readonly attempt: number; readonly expiresAt: number | null }
+  | { readonly type: "tokenMissing"; readonly attempt: number }
   | { readonly type: "tokenFailed"; readonly attempt: number; readonly detail: string }
-  | { readonly type: "renewed"; readonly attempt: number; readonly expiresAt: number | null }
+  | { readonly type: "tokenRenewed"; readonly attempt: number; readonly expiresAt: number | null }
   | { readonly type: "opened"; readonly attempt: number }
   | { readonly type: "frame"; readonly attempt: number; readonly frame: AnyFrame }
-  /** Something was lost on this connection. */
-  | { readonly type: "broken"; readonly attempt: number }
+  /** A frame is missing or unreadable: this connection cannot be continued. */
+  | { readonly type: "outOfSync"; readonly attempt: number }
   | {
       readonly type: "closed";
       readonly attempt: number;
@@ -66,23 +76,23 @@ export type ConnectionEvent =
       readonly retryAfterMs: number | null;
     }
   | { readonly type: "timer"; readonly name: TimerName }
-  | { readonly type: PageEvent | "reconnect" };
+  | { readonly type: LifecycleEvent | "reconnect" };
 
 export type Effect =
-  | { readonly type: "getToken"; readonly attempt: number; readonly reason: "start" | "refused" }
-  /** Get another token and answer `renewed`. */
+  | { readonly type: "fetchToken"; readonly attempt: number; readonly reason: "start" | "refused" }
+  /** Get another token and report `tokenRenewed`. */
   | { readonly type: "renewToken"; readonly attempt: number }
   | { readonly type: "open"; readonly attempt: number; readonly transport: TransportName }
-  /** Send the token that was renewed. */
+  /** Send the renewed token over the open connection. */
   | { readonly type: "authenticate" }
-  | { readonly type: "ping" }
+  | { readonly type: "sendPing" }
   | { readonly type: "close" }
   | { readonly type: "setTimer"; readonly name: TimerName; readonly afterMs: number }
   | { readonly type: "cancelTimer"; readonly name: TimerName };
 
-/** What the machine may know beside its state. */
-export interface Circumstances {
-  /** Milliseconds since 1970. */
+/** The inputs of a transition besides state and event. */
+export interface TransitionContext {
+  /** The wall clock: milliseconds since 1970. */
   readonly now: number;
   /** At least 0, less than 1. */
   readonly random: number;
@@ -90,12 +100,13 @@ export interface Circumstances {
   readonly sseAfterFailures: number;
 }
 
-export type Outcome = readonly [ConnectionState, readonly Effect[]];
+/** The next state, and the effects to carry out. */
+export type Transition = readonly [ConnectionState, readonly Effect[]];
 
-/** Of a server that does not say. */
-export const HEARTBEAT_MS = 20_000;
+/** The heartbeat interval of a server that announces none. */
+export const DEFAULT_HEARTBEAT_MS = 20_000;
 
-export const initialConnection: ConnectionState = {
+export const initialConnectionState: ConnectionState = {
   phase: "stopped",
   reason: "stopped",
   detail: null,
@@ -103,13 +114,13 @@ export const initialConnection: ConnectionState = {
   attempt: 0,
   transport: "websocket",
   failures: 0,
-  unheard: 0,
-  refusals: 0,
-  online: true,
+  websocketFailures: 0,
+  tokenRefusals: 0,
+  isOnline: true,
   liveSince: 0,
-  lastHeard: 0,
-  fallenBackAt: 0,
-  heartbeatMs: HEARTBEAT_MS,
+  lastFrameAt: 0,
+  fallbackAt: 0,
+  heartbeatMs: DEFAULT_HEARTBEAT_MS,
   retryAt: null,
-  notBefore: 0,
+  retryNotBefore: 0,
 };

@@ -1,53 +1,35 @@
-/** The two ways frames come, behind one shape. */
+/** Frames over a WebSocket. */
 
 import type { WebSocketLike } from "../runtime/environment.js";
+import type { Transport, TransportHandlers, TransportRequest } from "./transport.js";
 
-export interface Opening {
-  /** With the position, without the token. */
-  readonly url: string;
-  readonly token: string;
-}
+/** The gateway puts the delay into the close reason: a close frame has no other place for it. */
+const RETRY_AFTER = /retry_after_ms=(\d+)/;
 
-export interface Heard {
-  readonly opened: () => void;
-  /** One frame as text. */
-  readonly frame: (text: string) => void;
-  /** It is over; called once, and not after `close`. */
-  readonly closed: (code: number, reason: string, retryAfterMs: number | null) => void;
-}
-
-export interface Transport {
-  /** Does nothing where one can only listen. */
-  send(text: string): void;
-  close(): void;
-}
-
-const ORDERED = /retry_after_ms=(\d+)/;
-
-/** Open a WebSocket; the token goes as a subprotocol, so that it is in no log of URLs. */
-export function webSocketTransport(
-  open: (url: string, protocols: readonly string[]) => WebSocketLike,
-  { url, token }: Opening,
-  heard: Heard,
+/** Open a WebSocket. The token is sent as a subprotocol, so that it appears in no log of URLs. */
+export function openWebSocketTransport(
+  openWebSocket: (url: string, protocols: readonly string[]) => WebSocketLike,
+  { url, token }: TransportRequest,
+  handlers: TransportHandlers,
 ): Transport {
-  let isOver = false;
-  const socket = open(url, ["bearer", token]);
+  let isClosed = false;
+  const socket = openWebSocket(url, ["bearer", token]);
   socket.addEventListener("open", () => {
-    if (!isOver) {
-      heard.opened();
+    if (!isClosed) {
+      handlers.onOpen();
     }
   });
   socket.addEventListener("message", ({ data }) => {
-    if (!isOver && typeof data === "string") {
-      heard.frame(data);
+    if (!isClosed && typeof data === "string") {
+      handlers.onFrame(data);
     }
   });
-  socket.addEventListener("error", () => undefined); // `close` follows and says more
+  socket.addEventListener("error", () => undefined); // `close` follows and tells more
   socket.addEventListener("close", ({ code, reason }) => {
-    if (!isOver) {
-      isOver = true;
-      const ordered = ORDERED.exec(reason)?.[1];
-      heard.closed(code, reason, ordered === undefined ? null : Number(ordered));
+    if (!isClosed) {
+      isClosed = true;
+      const retryAfterMs = RETRY_AFTER.exec(reason)?.[1];
+      handlers.onClose(code, reason, retryAfterMs === undefined ? null : Number(retryAfterMs));
     }
   });
   return {
@@ -55,7 +37,7 @@ export function webSocketTransport(
       socket.send(text);
     },
     close: () => {
-      isOver = true;
+      isClosed = true;
       socket.close();
     },
   };

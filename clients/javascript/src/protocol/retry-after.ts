@@ -1,7 +1,7 @@
-/** When the server wants somebody back (RFC 9110, 10.2.3). */
+/** The `Retry-After` header (RFC 9110, section 10.2.3). */
 
-/** Return milliseconds, or `null` where it does not say: a date counts as that, since clocks differ. */
+/** Return the delay in milliseconds; `null` if there is none. Dates are ignored, because clocks differ. */
 export function retryAfterMs(headers: Headers): number | null {
-  const said = headers.get("Retry-After")?.trim() ?? "";
-  return /^\d+$/.test(said) ? Number(said) * 1000 : null;
+  const value = headers.get("Retry-After")?.trim() ?? "";
+  return /^\d+$/.test(value) ? Number(value) * 1000 : null;
 }

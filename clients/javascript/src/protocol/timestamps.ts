@@ -1,26 +1,30 @@
-/** Comparing moments: as texts they do not sort, and a `Date` knows no microseconds. */
+/** Timestamps compare neither as strings (their decimals vary) nor as `Date`s (which drop microseconds). */
 
-import type { Instant } from "./types.js";
+import type { Timestamp } from "./types.js";
 
 const FRACTION = /\.(\d+)/;
 
-function microseconds(instant: Instant): string {
-  return (FRACTION.exec(instant)?.[1] ?? "").padEnd(9, "0");
-}
-
-/** Negative where `one` is earlier than `other`, 0 where they are the same moment. `null` is before everything. */
-export function compareInstants(one: Instant | null, other: Instant | null): number {
+/** Compare two timestamps.
+ *
+ * @returns negative if `one` is earlier than `other`, positive if it is later, 0 if both are the same moment. `null` sorts
+ * before every timestamp.
+ */
+export function compareTimestamps(one: Timestamp | null, other: Timestamp | null): number {
   if (one === other) {
     return 0;
   }
   if (one === null || other === null) {
     return one === null ? -1 : 1;
   }
-  const apart = Date.parse(one) - Date.parse(other);
-  return apart === 0 ? compareTexts(microseconds(one), microseconds(other)) : apart;
+  const differenceMs = Date.parse(one) - Date.parse(other);
+  return differenceMs === 0 ? compareStrings(fractionDigits(one), fractionDigits(other)) : differenceMs;
 }
 
-/** By code unit, the same everywhere: not by the reader's language. */
-export function compareTexts(one: string, other: string): number {
+/** Compare by code unit: the same order in every locale. */
+export function compareStrings(one: string, other: string): number {
   return one < other ? -1 : one > other ? 1 : 0;
+}
+
+function fractionDigits(timestamp: Timestamp): string {
+  return (FRACTION.exec(timestamp)?.[1] ?? "").padEnd(9, "0");
 }

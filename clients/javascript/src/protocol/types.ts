@@ -1,13 +1,14 @@
-/** What a user's inbox is made of, in REST answers and in frames: the same objects, as docs/protocol.md has them. */
+/** The objects of an inbox and the frames of the protocol, as docs/protocol.md defines them. REST and frames share the objects. */
 
+/** The platform of a conversation; `facebook` is Messenger. */
 export type Platform = "facebook" | "instagram" | "whatsapp";
 
-/** A moment as text, ISO 8601 in UTC. Such texts do not sort: compare with `compareInstants`. */
-export type Instant = string;
+/** A timestamp: ISO 8601, UTC. The number of decimals varies, so do not compare as strings: use `compareTimestamps`. */
+export type Timestamp = string;
 
-/** Something beside the text. Any field may be `null`: show a placeholder, and do not count on `url` after `expires_at`. */
+/** A part of a message other than its text. Any field may be `null`: show a placeholder. `url` stops working at `expires_at`. */
 export interface Attachment {
-  /** The platform's word: `image`, `video`, `audio`, `file`, `sticker`, `location`, …; `unsupported` for what it does not hand out. */
+  /** As the platform names it: `image`, `video`, `audio`, `file`, `sticker`, `location`, …, or `unsupported` for content that the platform withholds. */
   readonly type: string;
   readonly url: string | null;
   /** Caption, file name or headline. */
@@ -15,14 +16,16 @@ export interface Attachment {
   readonly mime_type: string | null;
   /** Bytes. */
   readonly size: number | null;
-  readonly expires_at: Instant | null;
+  readonly expires_at: Timestamp | null;
+  /** Fetch the content with `InboxClient.media`: there is no `url` that a browser could open. */
   readonly media_id: string | null;
-  /** Degrees (WGS 84). */
+  /** In degrees (WGS 84). */
   readonly coordinates: { readonly latitude: number; readonly longitude: number } | null;
+  /** Further fields of the platform. Their shape depends on `type`. */
   readonly details: Readonly<Record<string, unknown>> | null;
 }
 
-/** What brought the customer: an advertisement, a link, a product. */
+/** Where the customer came from: an ad, a link or a product. */
 export interface Referral {
   readonly source?: string | null;
   readonly type?: string | null;
@@ -33,41 +36,41 @@ export interface Referral {
   readonly product_id?: string | null;
 }
 
-/** One actor's present reaction; the actor may be the page. */
+/** The current reaction of one person, or of the page. */
 export interface Reaction {
   readonly actor_id: string;
   readonly emoji: string;
-  readonly at: Instant;
+  readonly at: Timestamp;
 }
 
-/** What a message answers: another message, which may not be known here, or a story. */
+/** What a message replies to: another message, which may not be loaded or stored, or a story. */
 export interface ReplyTo {
   readonly message_id?: string | null;
   readonly story?: Readonly<Record<string, unknown>> | null;
 }
 
-/** Of an outgoing message, in ascending order: a status only rises. */
+/** The status of an outgoing message, in ascending order. A status never goes back. */
 export type MessageStatus = "sent" | "failed" | "delivered" | "read" | "played";
 
-/** A message as it is now. */
+/** The current state of a message. */
 export interface Message {
-  /** The `seq` of the change that created it: unique in the inbox, and never another one. */
+  /** The `seq` of the change that created it. Unique in the inbox; never changes. */
   readonly id: number;
   /** The `seq` of its last change. */
   readonly seq: number;
-  /** The platform's id. */
+  /** The platform's ID. */
   readonly message_id: string;
   readonly conversation_id: string;
   readonly platform: Platform;
   readonly page_id: string;
   readonly direction: "incoming" | "outgoing";
   readonly sender_id: string;
-  /** `null` while nobody knows it. In the state of this library: of an incoming message, the conversation's present name. */
+  /** `null` while unknown. In the state of this library, incoming messages carry the current name of the conversation. */
   readonly sender_name: string | null;
-  /** `null` where there is no text, and once it was unsent. */
+  /** `null` if there is no text or the message was unsent. */
   readonly content: string | null;
-  readonly created_at: Instant;
-  /** A `postback` is a pressed button: `content` is its title. */
+  readonly created_at: Timestamp;
+  /** A `postback` is a pressed button; `content` is the title of the button. */
   readonly kind: "message" | "postback";
   readonly status: MessageStatus | null;
   readonly error: string | null;
@@ -77,15 +80,15 @@ export interface Message {
   readonly payload: string | null;
   readonly referral: Referral | null;
   readonly sent_via: "own_app" | "page_inbox" | "native_app" | "other_app" | null;
-  readonly edited_at: Instant | null;
-  /** When it was unsent; the row stays, its content is gone. */
-  readonly deleted_at: Instant | null;
-  readonly delivered_at: Instant | null;
-  readonly read_at: Instant | null;
+  readonly edited_at: Timestamp | null;
+  /** When it was unsent. The message stays in the list without its content. */
+  readonly deleted_at: Timestamp | null;
+  readonly delivered_at: Timestamp | null;
+  readonly read_at: Timestamp | null;
   readonly client_ref: string | null;
 }
 
-/** A conversation as it is now: one customer on one platform. */
+/** The current state of a conversation: everything with one customer on one platform. */
 export interface Conversation {
   readonly conversation_id: string;
   readonly platform: Platform;
@@ -94,11 +97,11 @@ export interface Conversation {
   readonly participant_username: string | null;
   readonly participant_profile_pic: string | null;
   readonly last_message: Message | null;
-  readonly last_message_at: Instant | null;
+  readonly last_message_at: Timestamp | null;
   readonly unread_count: number;
   /** The `seq` of its last change. */
   readonly last_seq: number;
-  /** The same person's other ids; those conversations need not exist. */
+  /** Other IDs of the same person. A conversation for each need not exist. */
   readonly linked: readonly { readonly participant_id: string; readonly conversation_id: string }[];
 }
 
@@ -109,18 +112,18 @@ export interface Account {
   readonly user_id: string;
   readonly name: string | null;
   readonly status: "connected" | "disconnected" | "needs_reauthorization";
-  /** Why it is not simply connected, as a sentence to show. */
+  /** Why it is not connected, as a sentence to show. `null` if it is connected. */
   readonly reason: string | null;
-  readonly connected_at: Instant | null;
+  readonly connected_at: Timestamp | null;
 }
 
-/** A device of the same user. */
-export interface Who {
+/** A browser or program of the same user. */
+export interface Device {
   readonly id: string;
   readonly name: string | null;
 }
 
-/** One finding of a search; `message` is `null` for a person. */
+/** One search result. `message` is `null` for a person. */
 export interface SearchHit {
   readonly type: "person" | "message";
   readonly conversation: Conversation;
@@ -128,6 +131,7 @@ export interface SearchHit {
   readonly snippet: readonly { readonly text: string; readonly match: boolean }[];
 }
 
+/** The first frame of a connection. `resumed` is `false` if the client has to load its state again. */
 export interface HelloFrame {
   readonly type: "hello";
   readonly data: {
@@ -138,6 +142,7 @@ export interface HelloFrame {
   };
 }
 
+/** A new or changed message, with its conversation. */
 export interface MessageFrame {
   readonly type: "new_message" | "message_updated";
   readonly seq: number;
@@ -148,44 +153,51 @@ export interface MessageFrame {
   };
 }
 
+/** A changed conversation: read, renamed or linked. */
 export interface ConversationFrame {
   readonly type: "conversation_updated";
   readonly seq: number;
   readonly data: { readonly conversation: Conversation };
 }
 
+/** A changed account. */
 export interface AccountFrame {
   readonly type: "account_updated";
   readonly seq: number;
   readonly data: { readonly account: Account };
 }
 
+/** Sent at a regular interval: everything up to `seq` was sent on this connection. */
 export interface HeartbeatFrame {
   readonly type: "heartbeat";
   readonly data: { readonly seq: number };
 }
 
+/** The client cannot continue from its position and has to load its state again. */
 export interface ResetFrame {
   readonly type: "reset";
   readonly data: { readonly seq: number; readonly epoch: string; readonly reason: string };
 }
 
+/** Another device of the user is typing, `until` then. */
 export interface TypingFrame {
   readonly type: "typing";
-  readonly data: { readonly conversation_id: string; readonly who: Who; readonly until: Instant };
+  readonly data: { readonly conversation_id: string; readonly who: Device; readonly until: Timestamp };
 }
 
+/** Another device of the user came online, went offline or views another conversation. */
 export interface PresenceFrame {
   readonly type: "presence";
-  readonly data: { readonly who: Who; readonly online: boolean; readonly viewing: string | null };
+  readonly data: { readonly who: Device; readonly online: boolean; readonly viewing: string | null };
 }
 
+/** The reply to the text `ping`. */
 export interface PongFrame {
   readonly type: "pong";
   readonly data?: undefined;
 }
 
-/** The frames of this version of the protocol. */
+/** All server frames of this version of the protocol. */
 export type KnownFrame =
   | HelloFrame
   | MessageFrame
@@ -197,16 +209,34 @@ export type KnownFrame =
   | PresenceFrame
   | PongFrame;
 
-/** A frame as it comes, of a type that may not be known yet. */
+/** A frame as received. Newer servers may send types that this version does not know. */
 export interface AnyFrame {
   readonly type: string;
   readonly seq?: number;
   readonly data?: unknown;
 }
 
-/** What a client may say. */
+/** The frames that a client may send. */
 export type ClientFrame =
   | { readonly type: "auth"; readonly token: string }
   | { readonly type: "typing"; readonly conversation_id: string }
   | { readonly type: "viewing"; readonly conversation_id: string | null }
   | { readonly type: "read"; readonly conversation_id: string; readonly up_to_seq: number };
+
+/** Selects conversations of a list; a field that is absent selects all. */
+export interface ConversationFilter {
+  readonly platform?: Platform | undefined;
+  /** Only conversations with unread messages. */
+  readonly unread?: boolean | undefined;
+}
+
+/** One page of a REST list, newest first. */
+export interface ListPage<Item> {
+  readonly items: readonly Item[];
+  /** The cursor of the next page; `null` on the last page. */
+  readonly next: string | null;
+  /** The `Inbox-Seq` header: the page includes every change up to this `seq`. */
+  readonly seq: number;
+  /** The `Inbox-Epoch` header. */
+  readonly epoch: string;
+}

@@ -1,15 +1,13 @@
-/** Only the frames of a user, without any state: what `useWebSocket` needs where there is no client. */
+/** The frames of a user without any state, for `useWebSocket` without a client. */
 
-import { Emitter } from "../runtime/emitter.js";
-import { browserEnvironment } from "../runtime/environment.js";
 import { LiveConnection } from "../connection/live-connection.js";
-import { advance, nowhere } from "../state/log-position.js";
-import type { InboxClientOptions } from "../options.js";
 import type { ConnectionStatus } from "../connection/status.js";
-import { Tokens } from "../runtime/token-cache.js";
+import { resolveOptions, type InboxClientOptions } from "../options.js";
 import type { AnyFrame } from "../protocol/types.js";
+import { Emitter } from "../runtime/emitter.js";
+import { advance, initialLogPosition } from "../state/log-position.js";
 
-/** Frames one after another, and whether they come. `InboxClient` is one too. */
+/** A source of frames in order, and the status of its connection. `InboxClient` is one too. */
 export interface FrameSource {
   readonly on: (name: "frame", listener: (frame: AnyFrame) => void) => () => void;
   readonly subscribe: (listener: () => void) => () => void;
@@ -20,43 +18,31 @@ export interface FrameSource {
 export class FrameFeed implements FrameSource {
   readonly #events = new Emitter<{ readonly frame: AnyFrame; readonly status: ConnectionStatus }>();
   readonly #connection: LiveConnection;
-  #log = nowhere;
+  #log = initialLogPosition;
   #users = 0;
 
   constructor(options: InboxClientOptions) {
-    const environment = { ...browserEnvironment(), ...options.environment };
-    const url = options.pushUrl ?? options.url ?? environment.origin();
-    const place = {
-      userId: options.userId,
-      pushUrl: url.replace(/\/+$/, ""),
-      device: options.device,
-      sseAfterFailures: options.sseAfterFailures ?? 3,
-    };
-    this.#connection = new LiveConnection(
-      place,
-      new Tokens(options.getToken, options.userId, environment.now),
-      environment,
-      {
-        connecting: () => {
-          this.#log = { ...this.#log, reconnect: false };
-          return { after: this.#log.position, epoch: this.#log.epoch };
-        },
-        frame: (frame) => this.#onFrame(frame),
-        status: (status) => {
-          this.#events.emit("status", status);
-        },
-        failed: () => undefined, // the status says that it goes on trying
+    const { connection, tokens, environment } = resolveOptions({ ...options, url: options.url ?? options.pushUrl });
+    this.#connection = new LiveConnection(connection, tokens, environment, {
+      onConnecting: () => {
+        this.#log = { ...this.#log, needsReconnect: false };
+        return { after: this.#log.position, epoch: this.#log.epoch };
       },
-    );
+      onFrame: (frame) => this.#onFrame(frame),
+      onStatus: (status) => {
+        this.#events.emit("status", status);
+      },
+      onError: () => undefined, // the status shows that the connection is retried
+    });
   }
 
-  /** Keep it going until the function that this returns is called; it stops when the last one has gone. */
-  use(): () => void {
+  /** Connect until the returned function is called. The connection closes when the last user is gone. */
+  retain(): () => void {
     this.#users += 1;
     this.#connection.start();
     return () => {
       this.#users -= 1;
-      // A component that is only replaced by another one comes back within the same task.
+      // A component that is replaced by another one retains the feed again in the same task.
       queueMicrotask(() => {
         if (this.#users === 0) {
           this.#connection.stop();
@@ -73,27 +59,28 @@ export class FrameFeed implements FrameSource {
 
   keepPinging = (): (() => void) => this.#connection.keepPinging();
 
+  /** Return whether no frame is missing before this one. */
   #onFrame(frame: AnyFrame): boolean {
     const before = this.#log;
     [this.#log] = advance(before, frame);
-    if (!this.#log.reconnect && (frame.seq === undefined || this.#log.position !== before.position)) {
+    if (!this.#log.needsReconnect && (frame.seq === undefined || this.#log.position !== before.position)) {
       this.#events.emit("frame", frame);
     }
-    return !this.#log.reconnect;
+    return !this.#log.needsReconnect;
   }
 }
 
-/** One feed a user, for all who look. */
-export class Feeds {
-  readonly #make: (userId: string) => FrameFeed;
+/** One feed per user, shared by all components. */
+export class SharedFeeds {
+  readonly #create: (userId: string) => FrameFeed;
   readonly #feeds = new Map<string, FrameFeed>();
 
-  constructor(make: (userId: string) => FrameFeed) {
-    this.#make = make;
+  constructor(create: (userId: string) => FrameFeed) {
+    this.#create = create;
   }
 
   get(userId: string): FrameFeed {
-    const feed = this.#feeds.get(userId) ?? this.#make(userId);
+    const feed = this.#feeds.get(userId) ?? this.#create(userId);
     this.#feeds.set(userId, feed);
     return feed;
   }

@@ -1,55 +1,60 @@
-/** One frame after another: the next one only when the last was seen. */
+/** Renders frames one at a time. */
 
 import type { AnyFrame } from "../protocol/types.js";
 
-/** Whoever has not seen so many is not looking: a component that is suspended, say. */
-const MOST_WAITING = 10_000;
+/** More frames than this wait only for a component that does not render, such as a suspended one. */
+const MAX_WAITING_FRAMES = 10_000;
 
-/** What React would make of ten frames in one burst is one rendering with the tenth. Here each frame is shown until whoever
- * shows it says that its effects have run; only then comes the next, in a task of its own. At most 10,000 wait: with one
- * more all go, and a `reset` comes in their place, as from a server whose log does not reach back, with the reason `not_seen`.
+/** Renders each frame until its effects have run, then the next one in a new task.
+ *
+ * Without this, React would batch a burst of ten frames into one rendering with the last. At most 10,000 frames wait. One
+ * more discards them all: a `reset` with the reason `not_seen` takes their place, as from a server whose log was pruned.
  */
 export class FrameQueue {
   #waiting: AnyFrame[] = [];
-  readonly #show: (frame: AnyFrame) => void;
-  readonly #later: (run: () => void) => void;
-  #shown: AnyFrame | null = null;
-  #isDue = false;
+  readonly #render: (frame: AnyFrame) => void;
+  readonly #schedule: (task: () => void) => void;
+  #rendered: AnyFrame | null = null;
+  #isScheduled = false;
 
-  constructor(show: (frame: AnyFrame) => void, later: (run: () => void) => void) {
-    this.#show = show;
-    this.#later = later;
+  /**
+   * @param render renders a frame; its effects call `acknowledge`
+   * @param schedule runs a task after the current one
+   */
+  constructor(render: (frame: AnyFrame) => void, schedule: (task: () => void) => void) {
+    this.#render = render;
+    this.#schedule = schedule;
   }
 
   add(frame: AnyFrame): void {
-    if (this.#waiting.length < MOST_WAITING) {
+    if (this.#waiting.length < MAX_WAITING_FRAMES) {
       this.#waiting.push(frame);
     } else {
-      const seq = [...this.#waiting, frame].reduce((highest, one) => Math.max(highest, one.seq ?? 0), 0);
+      const seq = [...this.#waiting, frame].reduce((highest, { seq = 0 }) => Math.max(highest, seq), 0);
       this.#waiting = [{ type: "reset", data: { seq, reason: "not_seen" } }];
     }
     this.#next();
   }
 
-  /** The effects of the rendering with `frame` have run. */
-  seen(frame: AnyFrame | null): void {
-    if (frame !== null && frame === this.#shown) {
-      this.#shown = null;
+  /** The effects of the rendering with `frame` have run. Ignored if another frame is rendered. */
+  acknowledge(frame: AnyFrame | null): void {
+    if (frame !== null && frame === this.#rendered) {
+      this.#rendered = null;
       this.#next();
     }
   }
 
   #next(): void {
-    if (this.#shown !== null || this.#isDue || this.#waiting.length === 0) {
+    if (this.#rendered !== null || this.#isScheduled || this.#waiting.length === 0) {
       return;
     }
-    this.#isDue = true;
-    this.#later(() => {
-      this.#isDue = false;
-      const frame = this.#shown === null ? this.#waiting.shift() : undefined;
+    this.#isScheduled = true;
+    this.#schedule(() => {
+      this.#isScheduled = false;
+      const frame = this.#rendered === null ? this.#waiting.shift() : undefined;
       if (frame !== undefined) {
-        this.#shown = frame;
-        this.#show(frame);
+        this.#rendered = frame;
+        this.#render(frame);
       }
     });
   }

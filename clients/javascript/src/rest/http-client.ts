@@ -1,113 +1,119 @@
-/** REST: lists by pages, searching, marking as read, media. */
+/** HTTP requests with the user's token: timeouts, token renewal, problem details, list pages. */
 
-import type { Environment } from "../runtime/environment.js";
-import { ApiError, asError, NetworkError, reasonOf, SignedOutError } from "../runtime/errors.js";
-import type { Page } from "../state/reducer.js";
 import { retryAfterMs } from "../protocol/retry-after.js";
-import type { Tokens } from "../runtime/token-cache.js";
+import type { ListPage } from "../protocol/types.js";
+import type { Environment } from "../runtime/environment.js";
+import { ApiError, NetworkError, redactedMessage, SignedOutError, toError } from "../runtime/errors.js";
+import type { TokenCache } from "../runtime/token-cache.js";
 
 const TIMEOUT_MS = 20_000;
-/** A little more than the server gives one. */
+/** Slightly longer than the server's own limit for a file. */
 const FILE_TIMEOUT_MS = 130_000;
 
 export type Query = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
-export interface Request {
+export interface RequestOptions {
+  /** Parameters that are `null` or `undefined` are left out. */
   readonly query?: Query;
   /** Sent as JSON with POST. */
   readonly body?: unknown;
   readonly signal?: AbortSignal | undefined;
-  /** Whether a 401 says that the token is bad, and another one is to be tried. Default true. */
-  readonly renews?: boolean;
-  /** Whether the answer is a file and not JSON. */
+  /** Whether to retry once with a new token after a 401. Default: true. */
+  readonly renewsToken?: boolean;
+  /** Whether the response is a file and not JSON. */
   readonly isFile?: boolean;
 }
 
-/** An answer that was read to its end. */
-export interface Answer {
+/** A response that was read to its end. */
+export interface HttpResponse {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
-  /** The file that was asked for; `text` is empty then. */
+  /** The content if a file was requested; `text` is then empty. */
   readonly file: Blob | null;
 }
 
-export class Api {
+export class HttpClient {
   readonly #url: string;
-  readonly #tokens: Tokens;
-  readonly #environment: Pick<Environment, "fetch" | "after">;
+  readonly #tokens: TokenCache;
+  readonly #environment: Pick<Environment, "fetch" | "setTimer">;
 
-  /** @param url `https://…`, without a slash at the end */
-  constructor(url: string, tokens: Tokens, environment: Pick<Environment, "fetch" | "after">) {
+  /** @param url the base URL, `https://…`, without a trailing slash */
+  constructor(url: string, tokens: TokenCache, environment: Pick<Environment, "fetch" | "setTimer">) {
     this.#url = url;
     this.#tokens = tokens;
     this.#environment = environment;
   }
 
-  /** Return one page of a list.
+  /** Send a request with the user's token. If the token is refused, retry once with a new one.
    *
-   * @throws {ApiError} the server refused
-   * @throws {NetworkError} there was no answer
+   * @param path the path, with a leading slash
+   * @throws {ApiError} the server refused the request
+   * @throws {NetworkError} there was no response within 20 s (files: 130 s)
    * @throws {SignedOutError} there is no token
+   * @throws the reason of `signal`, if it is aborted
    */
-  async page<Item>(path: string, request: Request = {}): Promise<Page<Item>> {
-    const response = await this.request(path, request);
-    return pageOf(response, bodyOf(response) as Item[]);
-  }
-
-  /** Return the one thing that is answered, as a page. Throws as `page` does. */
-  async one<Item>(path: string, request: Request = {}): Promise<Page<Item>> {
-    const response = await this.request(path, request);
-    return pageOf(response, [bodyOf(response) as Item]);
-  }
-
-  /** Return a file. Throws as `page` does. */
-  async file(path: string, signal: AbortSignal | undefined): Promise<Blob> {
-    const { file } = await this.request(path, { signal, isFile: true });
-    return file ?? new Blob();
-  }
-
-  /** Ask, with the user's token; once more with another one where it was refused. Throws as `page` does. */
-  async request(path: string, request: Request = {}): Promise<Answer> {
+  async request(path: string, options: RequestOptions = {}): Promise<HttpResponse> {
     const token = await this.#tokens.current();
     if (token === null) {
       throw new SignedOutError();
     }
-    const response = await this.#send(path, request, token);
-    if (response.status !== 401 || request.renews === false) {
-      return checked(response);
+    const response = await this.#send(path, options, token);
+    if (response.status !== 401 || options.renewsToken === false) {
+      return ensureOk(response);
     }
-    const other = await this.#tokens.replace(token, "refused");
-    if (other === null) {
+    const newToken = await this.#tokens.replace(token, "refused");
+    if (newToken === null) {
       throw new SignedOutError();
     }
-    return checked(other === token ? response : await this.#send(path, request, other));
+    return ensureOk(newToken === token ? response : await this.#send(path, options, newToken));
   }
 
-  async #send(path: string, { query = {}, body, signal, isFile = false }: Request, token: string): Promise<Answer> {
-    const address = `${this.#url}${path}${encoded(query)}`;
-    const ends = new AbortController();
-    const abort = (): void => {
-      ends.abort(signal?.reason);
+  /** Return one page of a list. Throws as `request` does. */
+  async getPage<Item>(path: string, options: RequestOptions = {}): Promise<ListPage<Item>> {
+    const response = await this.request(path, options);
+    return parsePage(response, parseBody(response) as Item[]);
+  }
+
+  /** Return a single object as a page of one item. Throws as `request` does. */
+  async getOne<Item>(path: string, options: RequestOptions = {}): Promise<ListPage<Item>> {
+    const response = await this.request(path, options);
+    return parsePage(response, [parseBody(response) as Item]);
+  }
+
+  /** Return a file. Throws as `request` does. */
+  async getFile(path: string, signal: AbortSignal | undefined): Promise<Blob> {
+    const { file } = await this.request(path, { signal, isFile: true });
+    return file ?? new Blob();
+  }
+
+  async #send(
+    path: string,
+    { query = {}, body, signal, isFile = false }: RequestOptions,
+    token: string,
+  ): Promise<HttpResponse> {
+    const abort = new AbortController();
+    const onAbort = (): void => {
+      abort.abort(signal?.reason);
     };
-    const afterMs = isFile ? FILE_TIMEOUT_MS : TIMEOUT_MS;
-    const cancelTimer = this.#environment.after(afterMs, () => {
-      ends.abort(new Error(`There was no answer within ${String(afterMs / 1000)} s.`));
+    const timeoutMs = isFile ? FILE_TIMEOUT_MS : TIMEOUT_MS;
+    const cancelTimer = this.#environment.setTimer(timeoutMs, () => {
+      abort.abort(new Error(`The server did not respond within ${String(timeoutMs / 1000)} s.`));
     });
-    signal?.addEventListener("abort", abort, { once: true });
+    signal?.addEventListener("abort", onAbort, { once: true });
     if (signal?.aborted === true) {
-      abort();
+      onAbort();
     }
     const headers = { Authorization: `Bearer ${token}`, Accept: isFile ? "*/*" : "application/json" };
-    const asPost = {
+    const post = {
       method: "POST",
       body: JSON.stringify(body),
       headers: { ...headers, "Content-Type": "application/json" },
     };
     try {
-      const response = await this.#environment.fetch(address, {
-        ...(body === undefined ? { headers } : asPost),
-        signal: ends.signal,
+      const response = await this.#environment.fetch(`${this.#url}${path}${encodeQuery(query)}`, {
+        ...(body === undefined ? { headers } : post),
+        signal: abort.signal,
         credentials: "omit",
       });
       const file = isFile && response.ok ? await response.blob() : null;
@@ -116,27 +122,48 @@ export class Api {
       if (signal?.aborted === true) {
         throw thrown;
       }
-      const reason = reasonOf(thrown, token);
-      throw new NetworkError(reason, reason === asError(thrown).message ? { cause: thrown } : {});
+      const message = redactedMessage(thrown, token);
+      // The cause would carry the token if its message does.
+      throw new NetworkError(message, message === toError(thrown).message ? { cause: thrown } : {});
     } finally {
       cancelTimer();
-      signal?.removeEventListener("abort", abort);
+      signal?.removeEventListener("abort", onAbort);
     }
   }
 }
 
-function encoded(query: Query): string {
-  const said = Object.entries(query).filter(([, value]) => value !== null && value !== undefined);
-  return said.length === 0
-    ? ""
-    : `?${new URLSearchParams(said.map(([name, value]) => [name, String(value)])).toString()}`;
+/** Return the parsed JSON of a response.
+ *
+ * @throws {NetworkError} it is not JSON: a proxy or a captive portal responded in the server's place
+ */
+export function parseBody(response: HttpResponse): unknown {
+  try {
+    return JSON.parse(response.text);
+  } catch (thrown) {
+    throw new NetworkError("The response is not from Switchboard.", { cause: thrown });
+  }
 }
 
-function checked(response: Answer): Answer {
+const NEXT_LINK = /<([^>]*)>\s*;[^,]*\brel="?next"?/;
+
+/** Return the cursor of the next page from a `Link` header (RFC 8288); `null` if there is none. */
+export function nextCursor(link: string | null): string | null {
+  const target = NEXT_LINK.exec(link ?? "")?.[1];
+  return target === undefined ? null : new URL(target, "http://relative.invalid").searchParams.get("cursor");
+}
+
+function encodeQuery(query: Query): string {
+  const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined);
+  return given.length === 0
+    ? ""
+    : `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString()}`;
+}
+
+function ensureOk(response: HttpResponse): HttpResponse {
   if (response.status >= 200 && response.status < 300) {
     return response;
   }
-  const problem = problemOf(response.text);
+  const problem = parseProblem(response.text);
   throw new ApiError(
     response.status,
     problem.type ?? "about:blank",
@@ -145,7 +172,7 @@ function checked(response: Answer): Answer {
   );
 }
 
-function pageOf<Item>({ headers }: Answer, items: readonly Item[]): Page<Item> {
+function parsePage<Item>({ headers }: HttpResponse, items: readonly Item[]): ListPage<Item> {
   return {
     items,
     next: nextCursor(headers.get("Link")),
@@ -154,30 +181,10 @@ function pageOf<Item>({ headers }: Answer, items: readonly Item[]): Page<Item> {
   };
 }
 
-/** Return what an answer says; something on the way may have answered in the server's place, with a page.
- *
- * @throws {NetworkError} that is so
- */
-export function bodyOf(response: Answer): unknown {
-  try {
-    return JSON.parse(response.text);
-  } catch (thrown) {
-    throw new NetworkError("The answer is not one of Switchboard.", { cause: thrown });
-  }
-}
-
-function problemOf(text: string): { type?: string; title?: string; detail?: string } {
+function parseProblem(text: string): { type?: string; title?: string; detail?: string } {
   try {
     return JSON.parse(text) as { type?: string; title?: string; detail?: string };
   } catch {
-    return {}; // something on the way answered, not Switchboard
+    return {}; // a proxy responded, not Switchboard
   }
-}
-
-const NEXT = /<([^>]*)>\s*;[^,]*\brel="?next"?/;
-
-/** Return the cursor of a `Link` header's next page (RFC 8288), or `null`. */
-export function nextCursor(link: string | null): string | null {
-  const target = NEXT.exec(link ?? "")?.[1];
-  return target === undefined ? null : new URL(target, "http://relative.invalid").searchParams.get("cursor");
 }

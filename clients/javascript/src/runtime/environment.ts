@@ -1,11 +1,12 @@
-/** Time, chance and network: everything that the library does not decide by itself, so that tests can. */
+/** Clock, timers, randomness and network, in one object: tests replace them. */
 
-import type { PageEvent } from "../connection/machine-state.js";
+/** `setTimeout` overflows above this and would fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** `setTimeout` cannot count further: it would call at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** A change of the network or of the page's lifecycle; see `Environment.watchLifecycle`. */
+export type LifecycleEvent = "online" | "offline" | "visible" | "hidden" | "frozen" | "resumed";
 
-/** The part of a browser's `WebSocket` that is used. */
+/** The part of a browser's `WebSocket` that the client uses. */
 export interface WebSocketLike {
   addEventListener(type: "open" | "error", listener: () => void): void;
   addEventListener(type: "message", listener: (event: { readonly data: unknown }) => void): void;
@@ -14,32 +15,33 @@ export interface WebSocketLike {
   close(code?: number, reason?: string): void;
 }
 
+/** Everything that the client needs from its surroundings. */
 export interface Environment {
-  /** Milliseconds since 1970. */
+  /** The wall clock: milliseconds since 1970. */
   readonly now: () => number;
-  /** At least 0, less than 1. */
+  /** A random number: at least 0, less than 1. */
   readonly random: () => number;
-  /** Calls `run` after that many milliseconds, at most 24 days; returns what cancels it. */
-  readonly after: (milliseconds: number, run: () => void) => () => void;
+  /** Call `run` after `milliseconds` (at most 24 days); returns a function that cancels the timer. */
+  readonly setTimer: (milliseconds: number, run: () => void) => () => void;
   readonly fetch: typeof fetch;
   readonly openWebSocket: (url: string, protocols: readonly string[]) => WebSocketLike;
-  /** Whether there is a network at all, as far as is known. */
+  /** Whether there is a network, as far as the browser knows. */
   readonly isOnline: () => boolean;
-  /** Calls back when the network comes or goes, when the page is shown or hidden, and when it stops running (`frozen`) or
-   * goes on (`resumed`); returns what ends that.
+  /** Call `listener` when the network comes or goes (`online`, `offline`), the page is shown or hidden (`visible`,
+   * `hidden`), and the browser stops or continues running it (`frozen`, `resumed`); returns a function that stops this.
    */
-  readonly watch: (changed: (what: PageEvent) => void) => () => void;
-  /** The origin of the page, for a client that was given no `url`. */
+  readonly watchLifecycle: (listener: (event: LifecycleEvent) => void) => () => void;
+  /** The origin of the page, used if the client is given no `url`. */
   readonly origin: () => string;
 }
 
-/** The browser's own; also that of Node, which has no page that could be hidden. */
+/** Return the environment of the browser. It also works in Node, where no page can be hidden. */
 export function browserEnvironment(): Environment {
   return {
     now: () => Date.now(),
     random: () => Math.random(),
-    after: (milliseconds, run) => {
-      const timer = setTimeout(run, Math.min(milliseconds, LONGEST_TIMER_MS));
+    setTimer: (milliseconds, run) => {
+      const timer = setTimeout(run, Math.min(milliseconds, MAX_TIMER_MS));
       return () => {
         clearTimeout(timer);
       };
@@ -47,69 +49,32 @@ export function browserEnvironment(): Environment {
     fetch: (input, init) => globalThis.fetch(input, init),
     openWebSocket: (url, protocols) => new globalThis.WebSocket(url, [...protocols]),
     isOnline: () => typeof navigator === "undefined" || !("onLine" in navigator) || navigator.onLine,
-    watch: watchPage,
+    watchLifecycle,
     origin: () => globalThis.location.origin,
   };
 }
 
-function watchPage(changed: (what: PageEvent) => void): () => void {
+function watchLifecycle(listener: (event: LifecycleEvent) => void): () => void {
   if (typeof window === "undefined") {
     return () => undefined;
   }
-  const ends = new AbortController();
-  const { signal } = ends;
-  window.addEventListener(
-    "online",
-    () => {
-      changed("online");
-    },
-    { signal },
-  );
-  window.addEventListener(
-    "offline",
-    () => {
-      changed("offline");
-    },
-    { signal },
-  );
-  document.addEventListener(
-    "visibilitychange",
-    () => {
-      changed(document.hidden ? "hidden" : "visible");
-    },
-    { signal },
-  );
-  // Into the back-forward cache and out of it; a page that is merely left or loaded is not `persisted`.
-  window.addEventListener(
-    "pagehide",
-    ({ persisted }) => {
-      if (persisted) changed("frozen");
-    },
-    { signal },
-  );
-  window.addEventListener(
-    "pageshow",
-    ({ persisted }) => {
-      if (persisted) changed("resumed");
-    },
-    { signal },
-  );
-  // A tab in the background whose timers and tasks the browser stops (Page Lifecycle).
-  document.addEventListener(
-    "freeze",
-    () => {
-      changed("frozen");
-    },
-    { signal },
-  );
-  document.addEventListener(
-    "resume",
-    () => {
-      changed("resumed");
-    },
-    { signal },
-  );
+  const abort = new AbortController();
+  const { signal } = abort;
+  const onPageTransition = (event: LifecycleEvent) => (transition: PageTransitionEvent) => {
+    // `persisted` means the back-forward cache. A page that is just loaded or left is not frozen.
+    if (transition.persisted) {
+      listener(event);
+    }
+  };
+  window.addEventListener("online", () => listener("online"), { signal });
+  window.addEventListener("offline", () => listener("offline"), { signal });
+  document.addEventListener("visibilitychange", () => listener(document.hidden ? "hidden" : "visible"), { signal });
+  window.addEventListener("pagehide", onPageTransition("frozen"), { signal });
+  window.addEventListener("pageshow", onPageTransition("resumed"), { signal });
+  // Page Lifecycle API: the browser stops timers and tasks of a background tab.
+  document.addEventListener("freeze", () => listener("frozen"), { signal });
+  document.addEventListener("resume", () => listener("resumed"), { signal });
   return () => {
-    ends.abort();
+    abort.abort();
   };
 }

@@ -1,17 +1,19 @@
-/** What can go wrong with a request.
+/** The errors of a request.
  *
  * Error
- * ├── ApiError          the server answered, and refused
- * ├── NetworkError      there was no answer, or none of Switchboard's: it may work later
+ * ├── ApiError          the server refused the request
+ * ├── NetworkError      no response, or not one of Switchboard: a retry may succeed
  * └── SignedOutError    there is no token
  */
 
-/** The server's refusal, RFC 9457. Branch on `type`, e.g. `urn:switchboard:problem:not-found`. */
+/** The server refused a request. Carries the problem details (RFC 9457): branch on `type`. */
 export class ApiError extends Error {
   override readonly name = "ApiError";
+  /** The HTTP status. */
   readonly status: number;
+  /** Identifies the problem, for example `urn:switchboard:problem:not-found`. */
   readonly type: string;
-  /** When to come again, where the server said so. */
+  /** How long to wait before a retry, in milliseconds; `null` if the server does not say. */
   readonly retryAfterMs: number | null;
 
   constructor(status: number, type: string, detail: string, retryAfterMs: number | null) {
@@ -22,10 +24,12 @@ export class ApiError extends Error {
   }
 }
 
+/** The server could not be reached, did not respond in time, or something else responded in its place. */
 export class NetworkError extends Error {
   override readonly name = "NetworkError";
 }
 
+/** `getToken` returned no token. */
 export class SignedOutError extends Error {
   override readonly name = "SignedOutError";
 
@@ -34,12 +38,12 @@ export class SignedOutError extends Error {
   }
 }
 
-/** Return why, without the token: browsers quote a header or a subprotocol that they do not take. */
-export function reasonOf(thrown: unknown, token: string): string {
-  return asError(thrown).message.replaceAll(token, "…");
+/** Return the message of an error without the token: browsers quote a header or a subprotocol that they reject. */
+export function redactedMessage(thrown: unknown, token: string): string {
+  return toError(thrown).message.replaceAll(token, "…");
 }
 
-/** Return what was thrown as an `Error`, whatever it was. */
-export function asError(thrown: unknown): Error {
+/** Return whatever was thrown as an `Error`. */
+export function toError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

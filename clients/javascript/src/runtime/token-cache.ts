@@ -1,75 +1,91 @@
-/** One token for REST and for the connection: asked for once at a time, and kept while it is good. */
+/** The user's token, shared by REST and the connection: requested once at a time and kept while it is valid. */
 
-import type { GetToken, TokenReason } from "../options.js";
+/** Why a token is requested: the client starts, the last token expires soon, or the server refused it. */
+export type TokenReason = "start" | "expiring" | "refused";
 
-/** A token that ends sooner than this is not begun with. */
-const SPARE_MS = 5_000;
-/** Whoever has not answered by then is asked again. */
-const PATIENCE_MS = 30_000;
+/** Returns a token of the user, or `null` (or `undefined`) if the user is signed out: the client then stops with the
+ * reason `signed_out`.
+ *
+ * An error counts as temporary: the client calls again later. Whitespace around the token is ignored.
+ */
+export type GetToken = (
+  reason: TokenReason,
+  userId: string,
+) => Promise<string | null | undefined> | string | null | undefined;
 
-export class Tokens {
+/** A token with less time left than this is replaced before it is used. */
+const MIN_REMAINING_MS = 5_000;
+/** `getToken` is called again if it has not returned after this time. */
+const GET_TOKEN_TIMEOUT_MS = 30_000;
+
+export class TokenCache {
   readonly #getToken: (reason: TokenReason) => ReturnType<GetToken>;
   readonly #now: () => number;
   #token: string | null = null;
   #expiresAt: number | null = null;
-  #asked: Promise<string | null> | null = null;
-  #askedAt = 0;
-  #turn = 0;
+  #pending: Promise<string | null> | null = null;
+  #pendingSince = 0;
+  #requests = 0;
 
+  /** @param now the wall clock: milliseconds since 1970 */
   constructor(getToken: GetToken, userId: string, now: () => number) {
     this.#getToken = (reason) => getToken(reason, userId);
     this.#now = now;
   }
 
-  /** When the token that is held ends, milliseconds since 1970; `null` where that is not known. */
+  /** When the cached token expires, in milliseconds since 1970; `null` if unknown. */
   get expiresAt(): number | null {
     return this.#expiresAt;
   }
 
-  /** Return the token that is held if it is good, else another one; `null` where there is none. */
+  /** Return the cached token if it is valid, else a new one; `null` if the user is signed out. Throws as `getToken`. */
   async current(): Promise<string | null> {
-    const isGood = this.#token !== null && (this.#expiresAt === null || this.#isToCome(this.#expiresAt));
-    return isGood ? this.#token : this.#ask(this.#token === null ? "start" : "expiring");
+    const isValid = this.#token !== null && (this.#expiresAt === null || this.#hasTimeLeft(this.#expiresAt));
+    return isValid ? this.#token : this.#request(this.#token === null ? "start" : "expiring");
   }
 
-  /** Return another token than `token`, which was refused or ends soon; the one that is held if it is another already. */
+  /** Return a token to use in place of `token`: the cached one if it is already another, else a new one.
+   *
+   * @param token the token that was refused or expires soon
+   */
   async replace(token: string, reason: TokenReason): Promise<string | null> {
-    return this.#token !== null && this.#token !== token ? this.current() : this.#ask(reason);
+    return this.#token !== null && this.#token !== token ? this.current() : this.#request(reason);
   }
 
-  #ask(reason: TokenReason): Promise<string | null> {
+  #request(reason: TokenReason): Promise<string | null> {
     const now = this.#now();
-    if (this.#asked === null || now - this.#askedAt >= PATIENCE_MS) {
-      this.#askedAt = now;
-      const asked = this.#fetch(reason).finally(() => {
-        this.#asked = this.#asked === asked ? null : this.#asked;
+    if (this.#pending === null || now - this.#pendingSince >= GET_TOKEN_TIMEOUT_MS) {
+      this.#pendingSince = now;
+      const pending = this.#fetch(reason).finally(() => {
+        this.#pending = this.#pending === pending ? null : this.#pending;
       });
-      this.#asked = asked;
+      this.#pending = pending;
     }
-    return this.#asked;
+    return this.#pending;
   }
 
   async #fetch(reason: TokenReason): Promise<string | null> {
-    this.#turn += 1;
-    const turn = this.#turn;
-    const said = (await this.#getToken(reason))?.trim() ?? "";
-    const token = said === "" ? null : said;
-    if (turn === this.#turn) {
-      const expiresAt = token === null ? null : expiryOf(token);
+    this.#requests += 1;
+    const request = this.#requests;
+    const trimmed = (await this.#getToken(reason))?.trim() ?? "";
+    const token = trimmed === "" ? null : trimmed;
+    // A request that timed out and returns after its successor must not replace the newer token.
+    if (request === this.#requests) {
+      const expiresAt = token === null ? null : tokenExpiry(token);
       this.#token = token;
-      // One that seems over as it comes shows that the clocks differ: it is good until the server says otherwise.
-      this.#expiresAt = expiresAt !== null && this.#isToCome(expiresAt) ? expiresAt : null;
+      // A new token that looks expired means that the clocks differ: use it until the server refuses it.
+      this.#expiresAt = expiresAt !== null && this.#hasTimeLeft(expiresAt) ? expiresAt : null;
     }
     return token;
   }
 
-  #isToCome(expiresAt: number): boolean {
-    return expiresAt - this.#now() > SPARE_MS;
+  #hasTimeLeft(expiresAt: number): boolean {
+    return expiresAt - this.#now() > MIN_REMAINING_MS;
   }
 }
 
-/** When a JSON Web Token ends, milliseconds since 1970; `null` where it does not say. It is not verified. */
-export function expiryOf(token: string): number | null {
+/** Return when a JSON Web Token expires, in milliseconds since 1970; `null` if it does not say. It is not verified. */
+export function tokenExpiry(token: string): number | null {
   const [, payload] = token.split(".");
   if (payload === undefined) {
     return null;
@@ -79,6 +95,6 @@ export function expiryOf(token: string): number | null {
     const { exp } = claims as { readonly exp?: unknown };
     return typeof exp === "number" ? exp * 1000 : null;
   } catch {
-    return null; // it is no JWT: the server will say what it thinks of it
+    return null; // not a JWT: the server decides whether it is valid
   }
 }

@@ -1,8 +1,10 @@
-/** An immutable map by id in which a change copies some hundred entries, and not all of 50,000. */
+/** An immutable map with string keys. A change copies one of 256 shards, not all 50,000 entries. */
 
 const SHARDS = 256;
 
-/** FNV-1a, so that ids of any shape spread. */
+type Shard<Value> = ReadonlyMap<string, Value> | undefined;
+
+/** Hash with FNV-1a, which spreads IDs of any format. */
 function shardOf(id: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < id.length; index += 1) {
@@ -13,9 +15,9 @@ function shardOf(id: string): number {
 
 export class IdMap<Value> {
   readonly size: number;
-  readonly #shards: readonly (ReadonlyMap<string, Value> | undefined)[];
+  readonly #shards: readonly Shard<Value>[];
 
-  constructor(shards: readonly (ReadonlyMap<string, Value> | undefined)[] = [], size = 0) {
+  constructor(shards: readonly Shard<Value>[] = [], size = 0) {
     this.#shards = shards;
     this.size = size;
   }
@@ -28,58 +30,55 @@ export class IdMap<Value> {
     return this.get(id) !== undefined;
   }
 
-  /** Return a map with `value` at `id`; this one where it is there already. */
+  /** Return a map in which `id` has `value`; this map if it already has. */
   with(id: string, value: Value): IdMap<Value> {
-    const place = shardOf(id);
-    const shard = this.#shards[place];
+    const index = shardOf(id);
+    const shard = this.#shards[index];
     const known = shard?.get(id);
     if (known === value) {
       return this;
     }
     const shards = this.#shards.length === 0 ? new Array<undefined>(SHARDS).fill(undefined) : [...this.#shards];
     return new IdMap(
-      shards.with(place, new Map(shard).set(id, value)),
+      shards.with(index, new Map(shard).set(id, value)),
       known === undefined ? this.size + 1 : this.size,
     );
   }
 
-  /** As `with`, for many: what changes is copied once. */
+  /** Like `with` for many entries; copies each shard once. */
   withAll(entries: readonly (readonly [string, Value])[]): IdMap<Value> {
-    const shards: (ReadonlyMap<string, Value> | undefined)[] = Array.from(
-      { length: SHARDS },
-      (_, place) => this.#shards[place],
-    );
+    const shards: Shard<Value>[] = Array.from({ length: SHARDS }, (_, index) => this.#shards[index]);
     const copies = new Map<number, Map<string, Value>>();
     let { size } = this;
     for (const [id, value] of entries) {
-      const place = shardOf(id);
-      const copy = copies.get(place) ?? new Map(shards[place]);
+      const index = shardOf(id);
+      const copy = copies.get(index) ?? new Map(shards[index]);
       size += copy.has(id) ? 0 : 1;
-      copies.set(place, copy.set(id, value));
-      shards[place] = copy;
+      copies.set(index, copy.set(id, value));
+      shards[index] = copy;
     }
     return entries.length === 0 ? this : new IdMap(shards, size);
   }
 
-  /** Return a map without `id`; this one where it is not there. */
+  /** Return a map without `id`; this map if it does not contain it. */
   without(id: string): IdMap<Value> {
-    const place = shardOf(id);
-    const shard = new Map(this.#shards[place]);
-    return shard.delete(id) ? new IdMap(this.#shards.with(place, shard), this.size - 1) : this;
+    const index = shardOf(id);
+    const shard = new Map(this.#shards[index]);
+    return shard.delete(id) ? new IdMap(this.#shards.with(index, shard), this.size - 1) : this;
   }
 
-  /** The parts of this map: those that a change did not touch stay the same objects. */
-  parts(): readonly (ReadonlyMap<string, Value> | undefined)[] {
+  /** The shards of this map. A shard without changes stays the same object in the next map. */
+  shards(): readonly Shard<Value>[] {
     return this.#shards;
   }
 
-  /** The ids that are here with another value than in `earlier`, or `null` where many parts have changed. */
+  /** Return the IDs whose value differs from `earlier`, without those that were removed; `null` if many shards differ. */
   changesSince(earlier: IdMap<Value>): readonly string[] | null {
     const ids: string[] = [];
     let changed = 0;
-    for (let place = 0; place < this.#shards.length; place += 1) {
-      const shard = this.#shards[place];
-      const before = earlier.#shards[place];
+    for (let index = 0; index < this.#shards.length; index += 1) {
+      const shard = this.#shards[index];
+      const before = earlier.#shards[index];
       if (shard !== undefined && shard !== before) {
         changed += 1;
         ids.push(...[...shard].filter(([id, value]) => before?.get(id) !== value).map(([id]) => id));

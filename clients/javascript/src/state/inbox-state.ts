@@ -1,91 +1,96 @@
-/** Everything that a client holds of one user's inbox, as one immutable value. Unchanged parts stay the same objects. */
+/** The state of one user's inbox: one immutable value. Parts that do not change stay the same objects. */
 
+import type {
+  Account,
+  AnyFrame,
+  Conversation,
+  ConversationFilter,
+  Device,
+  Message,
+  Timestamp,
+} from "../protocol/types.js";
 import { emptyIdMap, type IdMap } from "./id-map.js";
-import type { Account, AnyFrame, Conversation, Instant, Message, Platform, Who } from "../protocol/types.js";
+import { initialLogPosition, type LogPosition } from "./log-position.js";
 
-/** Which conversations a list shows. */
-export interface ConversationFilter {
-  readonly platform?: Platform | undefined;
-  readonly unread?: boolean | undefined;
-}
-
-/** How much of a list is here, which the server hands out in pages, newest first. */
-export interface Window {
-  /** Whether its first page has come. */
+/** How much of a list is loaded. The server returns lists in pages, newest first. */
+export interface PagingState {
+  /** Whether the first page is loaded. */
   readonly loaded: boolean;
+  /** Whether a page is being loaded. */
   readonly loading: boolean;
-  /** Why the last load failed, as a sentence; `null` where it did not. */
+  /** Why the last load failed, as a sentence; `null` if it succeeded. */
   readonly error: string | null;
-  /** Where the next page is; `null` when everything has come. */
+  /** The cursor of the next page; `null` if there is none. */
   readonly next: string | null;
 }
 
-/** The part of a list of conversations that is here: `shown` says from which one on it is not known yet. */
-export interface ConversationWindow extends Window {
+/** The loaded part of a list of conversations. */
+export interface ConversationWindow extends PagingState {
   readonly filter: ConversationFilter;
-  /** The last one of the pages that came; `null` when all have. */
-  readonly until: Position | null;
+  /** The last conversation of the loaded pages; `null` if the list is loaded to its end. Conversations beyond it are known
+   * only in part, so selectors leave them out.
+   */
+  readonly loadedTo: ConversationSortKey | null;
 }
 
-/** The messages of one conversation that are here. */
-export interface Thread extends Window {
+/** The loaded messages of one conversation. */
+export interface Thread extends PagingState {
   readonly conversation_id: string;
-  /** All that are held, oldest first: also what an update told of older ones than those which were loaded. */
+  /** All known messages, oldest first. May include updated messages that are older than the loaded pages. */
   readonly messages: readonly Message[];
-  /** The oldest one of the pages that came; `null` when all have. */
-  readonly since: Message | null;
+  /** The oldest message of the loaded pages; `null` if the thread is loaded to its start. */
+  readonly loadedFrom: Message | null;
 }
 
-/** A place in a list of conversations. */
-export interface Position {
-  readonly at: Instant | null;
+/** The place of a conversation in its list. */
+export interface ConversationSortKey {
+  readonly at: Timestamp | null;
   readonly conversation_id: string;
 }
 
-/** A device that writes in a conversation. */
+/** A device that is typing in a conversation. */
 export interface Typing {
   readonly conversation_id: string;
-  readonly who: Who;
-  readonly until: Instant;
+  readonly who: Device;
+  readonly until: Timestamp;
 }
 
-/** A device that is there, and what is on its screen. */
+/** A device that is online. */
 export interface Presence {
-  readonly who: Who;
+  readonly who: Device;
+  /** The conversation on its screen. */
   readonly viewing: string | null;
 }
 
-export interface InboxState {
+export interface InboxState extends LogPosition {
+  /** All known conversations, by ID. */
   readonly conversations: IdMap<Conversation>;
-  /** The ids of all that are held: newest first. */
+  /** The IDs of all known conversations, newest first. */
   readonly order: readonly string[];
+  /** By conversation ID. */
   readonly threads: IdMap<Thread>;
   /** By `filterKey`. */
   readonly lists: ReadonlyMap<string, ConversationWindow>;
-  /** By platform, then page. */
+  /** Sorted by platform, then page. */
   readonly accounts: readonly Account[];
   readonly typing: readonly Typing[];
-  /** By `who.id`. */
+  /** Sorted by device ID. */
   readonly presence: readonly Presence[];
-  /** The highest `seq` handled; `null` before anything was loaded or heard. */
-  readonly position: number | null;
-  /** The epoch that `position` is from. */
-  readonly epoch: string | null;
-  /** Whether everything has to be loaded over REST before what is held can be trusted. */
-  readonly needsReload: boolean;
-  /** Whether this connection has to be given up: something was lost on it. */
-  readonly reconnect: boolean;
-  /** Frames that came while everything had to be loaded, at most 5,000: with one more all go, and are in what is loaded later. */
-  readonly waiting: readonly AnyFrame[];
-  /** Up to here the loaded lists contain everything. */
-  readonly loadedSeq: number;
-  /** How often everything was replaced: a page that was asked for before has no place any more. */
+  /** Frames that arrived while the state has to be loaded, at most 5,000. One more discards all: the load then has to
+   * include them.
+   */
+  readonly pendingFrames: readonly AnyFrame[];
+  /** The loaded lists include every change up to this `seq`. */
+  readonly snapshotSeq: number;
+  /** How often the state was replaced. A page that was requested in an earlier generation is discarded. */
   readonly generation: number;
-  /** The client's clock, milliseconds since 1970, as the last `time` told it. */
+  /** The time of the last `tick`, milliseconds since 1970; `null` before the first. */
   readonly now: number | null;
 }
 
+/** The state before anything is loaded. */
 export const emptyInbox: InboxState = {
+  ...initialLogPosition,
   conversations: emptyIdMap(),
   order: [],
   threads: emptyIdMap(),
@@ -93,17 +98,13 @@ export const emptyInbox: InboxState = {
   accounts: [],
   typing: [],
   presence: [],
-  position: null,
-  epoch: null,
-  needsReload: true,
-  reconnect: false,
-  waiting: [],
-  loadedSeq: 0,
+  pendingFrames: [],
+  snapshotSeq: 0,
   generation: 0,
   now: null,
 };
 
-/** The name of a filter, equal for equal ones. */
+/** Return the key of a filter in `InboxState.lists`: equal filters have equal keys. */
 export function filterKey(filter: ConversationFilter): string {
   return `${filter.platform ?? "all"}${filter.unread === true ? ":unread" : ""}`;
 }

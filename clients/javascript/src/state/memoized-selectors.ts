@@ -1,46 +1,53 @@
-/** Selectors that remember what they said last: it stays the same object for as long as it says the same. */
+/** Memoized selectors: each returns the same object until its value changes. Create one per component. */
 
-import { inOrder, shownOf } from "./selectors.js";
-import { filterKey, type ConversationFilter, type ConversationWindow, type InboxState } from "./inbox-state.js";
-import type { Conversation, Who } from "../protocol/types.js";
+import type { Conversation, ConversationFilter, Device } from "../protocol/types.js";
+import { filterKey, type ConversationWindow, type InboxState } from "./inbox-state.js";
+import { orderedConversations, visibleConversations } from "./selectors.js";
 
-/** Those of a list; computed anew only when something that it is made of has changed. */
-export function listSelector(filter: ConversationFilter): (state: InboxState) => readonly Conversation[] {
+/** Return a selector of the conversations of a list. It recomputes only if the list or a conversation changed. */
+export function createConversationsSelector(
+  filter: ConversationFilter,
+): (state: InboxState) => readonly Conversation[] {
   const key = filterKey(filter);
-  const ordered = orderSelector();
-  let seen: readonly Conversation[] = [];
-  let window: ConversationWindow | undefined;
-  let last: readonly Conversation[] = [];
+  const selectOrdered = createOrderedSelector();
+  let lastOrdered: readonly Conversation[] = [];
+  let lastWindow: ConversationWindow | undefined;
+  let result: readonly Conversation[] = [];
   return (state) => {
-    const all = ordered(state);
-    const now = state.lists.get(key);
-    if (all !== seen || now !== window) {
-      last = kept(last, now?.loaded === true ? shownOf(all, now) : [], Object.is);
-      seen = all;
-      window = now;
+    const ordered = selectOrdered(state);
+    const window = state.lists.get(key);
+    if (ordered !== lastOrdered || window !== lastWindow) {
+      result = reuseIfEqual(result, window?.loaded === true ? visibleConversations(ordered, window) : [], Object.is);
+      lastOrdered = ordered;
+      lastWindow = window;
     }
-    return last;
+    return result;
   };
 }
 
-/** All in order. Of 50,000 a frame changes one: the others are taken from what was said last, and not looked up anew. */
-function orderSelector(): (state: InboxState) => readonly Conversation[] {
-  let seen: InboxState | null = null;
-  let last: readonly Conversation[] = [];
+/** Return a selector of all conversations in order. A frame changes one of 50,000: the others are copied from the last
+ * result instead of being looked up again.
+ */
+function createOrderedSelector(): (state: InboxState) => readonly Conversation[] {
+  let last: InboxState | null = null;
+  let result: readonly Conversation[] = [];
   return (state) => {
-    if (seen?.conversations !== state.conversations || seen.order !== state.order) {
-      const changes = seen === null ? null : state.conversations.changesSince(seen.conversations);
-      last = seen === null || changes === null ? inOrder(state) : moved(last, seen.order, state, changes);
-      seen = state;
+    if (last?.conversations !== state.conversations || last.order !== state.order) {
+      const changes = last === null ? null : state.conversations.changesSince(last.conversations);
+      result =
+        last === null || changes === null
+          ? orderedConversations(state)
+          : updateOrdered(result, last.order, state, changes);
+      last = state;
     }
-    return last;
+    return result;
   };
 }
 
-/** `last` in the new order, with what has changed looked up. */
-function moved(
-  last: readonly Conversation[],
-  before: readonly string[],
+/** Return `ordered` in the new order, looking up only the conversations that changed. */
+function updateOrdered(
+  ordered: readonly Conversation[],
+  oldOrder: readonly string[],
   { conversations, order }: InboxState,
   changes: readonly string[],
 ): readonly Conversation[] {
@@ -48,12 +55,12 @@ function moved(
   const result: Conversation[] = [];
   for (let index = 0, old = 0; index < order.length; index += 1) {
     const id = order[index] ?? "";
-    if (before[old] !== id && before[old + 1] === id) {
-      old += 1; // the one between has gone to another place
+    if (oldOrder[old] !== id && oldOrder[old + 1] === id) {
+      old += 1; // the conversation at `old` moved elsewhere
     }
-    const isHere = before[old] === id;
-    const conversation = isHere && !changed.has(id) ? last[old] : conversations.get(id);
-    old += isHere || order[index + 1] !== before[old] ? 1 : 0;
+    const isInPlace = oldOrder[old] === id;
+    const conversation = isInPlace && !changed.has(id) ? ordered[old] : conversations.get(id);
+    old += isInPlace || order[index + 1] !== oldOrder[old] ? 1 : 0;
     if (conversation !== undefined) {
       result.push(conversation);
     }
@@ -61,53 +68,55 @@ function moved(
   return result;
 }
 
-export function unreadCountSelector(): (state: InboxState) => number {
-  let seen: InboxState["conversations"] | null = null;
-  let last = 0;
+/** Return a selector of the number of unread messages. It counts only the shards that changed. */
+export function createUnreadCountSelector(): (state: InboxState) => number {
+  let last: InboxState["conversations"] | null = null;
+  let result = 0;
   const counts = new WeakMap<ReadonlyMap<string, Conversation>, number>();
-  const countOf = (part: ReadonlyMap<string, Conversation>): number => {
-    const count = counts.get(part) ?? [...part.values()].reduce((sum, { unread_count }) => sum + unread_count, 0);
-    counts.set(part, count);
+  const countOf = (shard: ReadonlyMap<string, Conversation>): number => {
+    const count = counts.get(shard) ?? [...shard.values()].reduce((sum, { unread_count }) => sum + unread_count, 0);
+    counts.set(shard, count);
     return count;
   };
   return ({ conversations }) => {
-    if (seen !== conversations) {
-      last = conversations.parts().reduce((sum, part) => sum + (part === undefined ? 0 : countOf(part)), 0);
-      seen = conversations;
+    if (last !== conversations) {
+      result = conversations.shards().reduce((sum, shard) => sum + (shard === undefined ? 0 : countOf(shard)), 0);
+      last = conversations;
     }
-    return last;
+    return result;
   };
 }
 
-/** The devices that write in a conversation. */
-export function typingSelector(conversationId: string): (state: InboxState) => readonly Who[] {
-  let last: readonly Who[] = [];
+/** Return a selector of the devices that are typing in a conversation. */
+export function createTypingSelector(conversationId: string): (state: InboxState) => readonly Device[] {
+  let result: readonly Device[] = [];
   return ({ typing }) => {
-    const here = typing.filter((one) => one.conversation_id === conversationId).map(({ who }) => who);
-    last = kept(last, here, isSameDevice);
-    return last;
+    const devices = typing.filter((entry) => entry.conversation_id === conversationId).map(({ who }) => who);
+    result = reuseIfEqual(result, devices, isSameDevice);
+    return result;
   };
 }
 
-/** The devices that have a conversation on their screen. */
-export function viewersSelector(conversationId: string): (state: InboxState) => readonly Who[] {
-  let last: readonly Who[] = [];
+/** Return a selector of the devices that view a conversation. */
+export function createViewersSelector(conversationId: string): (state: InboxState) => readonly Device[] {
+  let result: readonly Device[] = [];
   return ({ presence }) => {
-    const here = presence.filter((one) => one.viewing === conversationId).map(({ who }) => who);
-    last = kept(last, here, isSameDevice);
-    return last;
+    const devices = presence.filter((entry) => entry.viewing === conversationId).map(({ who }) => who);
+    result = reuseIfEqual(result, devices, isSameDevice);
+    return result;
   };
 }
 
-function kept<Item>(
+/** Return `last` if `next` has equal items. */
+function reuseIfEqual<Item>(
   last: readonly Item[],
   next: readonly Item[],
-  isSame: (one: Item, other: Item) => boolean,
+  isEqual: (one: Item, other: Item) => boolean,
 ): readonly Item[] {
-  const says = next.length === last.length && next.every((item, index) => isSame(item, last[index] as Item));
-  return says ? last : next;
+  const isUnchanged = next.length === last.length && next.every((item, index) => isEqual(item, last[index] as Item));
+  return isUnchanged ? last : next;
 }
 
-function isSameDevice(one: Who, other: Who): boolean {
+function isSameDevice(one: Device, other: Device): boolean {
   return one.id === other.id && one.name === other.name;
 }

@@ -1,31 +1,35 @@
-/** The two orders of the server's lists, and finding a place in them. */
+/** The sort orders of the server's lists, and binary search in them. */
 
-import { compareInstants, compareTexts } from "../protocol/timestamps.js";
-import type { Position } from "./inbox-state.js";
+import { compareStrings, compareTimestamps } from "../protocol/timestamps.js";
 import type { Conversation, Message } from "../protocol/types.js";
+import type { ConversationSortKey } from "./inbox-state.js";
 
 /** Oldest first: by `created_at`, `message_id`, `id`. */
 export function compareMessages(one: Message, other: Message): number {
   return (
-    compareInstants(one.created_at, other.created_at) ||
-    compareTexts(one.message_id, other.message_id) ||
+    compareTimestamps(one.created_at, other.created_at) ||
+    compareStrings(one.message_id, other.message_id) ||
     one.id - other.id
   );
 }
 
 /** Newest first: by `last_message_at`, then `conversation_id`, both descending. */
-export function comparePositions(one: Position, other: Position): number {
-  return compareInstants(other.at, one.at) || compareTexts(other.conversation_id, one.conversation_id);
+export function compareSortKeys(one: ConversationSortKey, other: ConversationSortKey): number {
+  return compareTimestamps(other.at, one.at) || compareStrings(other.conversation_id, one.conversation_id);
 }
 
-export function positionOf(conversation: Conversation): Position {
+export function sortKeyOf(conversation: Conversation): ConversationSortKey {
   return { at: conversation.last_message_at, conversation_id: conversation.conversation_id };
 }
 
-/** Return how many of `count` sorted entries come before the place that `compare` (entry to place) looks for. */
-export function placeOf(count: number, compare: (index: number) => number): number {
+/** Return the first index of a sorted list at which an item can be inserted.
+ *
+ * @param length length of the list
+ * @param compare compares the entry at an index with the item: negative if the entry comes first
+ */
+export function insertionIndex(length: number, compare: (index: number) => number): number {
   let low = 0;
-  let high = count;
+  let high = length;
   while (low < high) {
     const middle = (low + high) >>> 1;
     if (compare(middle) < 0) {

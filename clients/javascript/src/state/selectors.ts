@@ -1,16 +1,14 @@
-/** What a screen shows of the state. Pure; each result is new, so keep it while its arguments are the same. */
+/** Selectors: what a screen shows of the state. Pure; each call returns a new array, so cache it while the input is the same. */
 
-import { compareMessages, comparePositions, placeOf, positionOf } from "./ordering.js";
-import {
-  filterKey,
-  type ConversationFilter,
-  type ConversationWindow,
-  type InboxState,
-  type Thread,
-} from "./inbox-state.js";
-import type { Conversation, Message } from "../protocol/types.js";
+import type { Conversation, ConversationFilter, Message } from "../protocol/types.js";
+import { filterKey, type ConversationWindow, type InboxState, type Thread } from "./inbox-state.js";
+import { compareMessages, compareSortKeys, insertionIndex, sortKeyOf } from "./ordering.js";
 
-/** Those of a list that are here without a hole, newest first. */
+/** Return the loaded conversations of a list, newest first and without gaps; empty if the list is not loaded.
+ *
+ * @example
+ * const unread = conversationsOf(client.getState(), { unread: true });
+ */
 export function conversationsOf(
   state: Pick<InboxState, "conversations" | "order" | "lists">,
   filter: ConversationFilter = {},
@@ -19,45 +17,55 @@ export function conversationsOf(
   if (window?.loaded !== true) {
     return [];
   }
-  return shownOf(inOrder(state), window);
+  return visibleConversations(orderedConversations(state), window);
 }
 
-/** All that are held, newest first. */
-export function inOrder({
+/** Return all known conversations, newest first. */
+export function orderedConversations({
   conversations,
   order,
 }: Pick<InboxState, "conversations" | "order">): readonly Conversation[] {
   return order.map((id) => conversations.get(id)).filter((conversation) => conversation !== undefined);
 }
 
-/** Those of a list, of all in order: up to where it is not known what comes. */
-export function shownOf(all: readonly Conversation[], { filter, until }: ConversationWindow): readonly Conversation[] {
-  const isBefore = (conversation: Conversation | undefined): boolean =>
-    conversation === undefined || until === null || comparePositions(positionOf(conversation), until) <= 0;
-  const known =
-    until === null
-      ? all
-      : all.slice(
+/** Return the conversations of a list: those that match, up to the end of the loaded part.
+ *
+ * @param ordered all known conversations, newest first
+ */
+export function visibleConversations(
+  ordered: readonly Conversation[],
+  { filter, loadedTo }: ConversationWindow,
+): readonly Conversation[] {
+  const isLoaded = (conversation: Conversation | undefined): boolean =>
+    conversation === undefined || loadedTo === null || compareSortKeys(sortKeyOf(conversation), loadedTo) <= 0;
+  const loaded =
+    loadedTo === null
+      ? ordered
+      : ordered.slice(
           0,
-          placeOf(all.length, (index) => (isBefore(all[index]) ? -1 : 1)),
+          insertionIndex(ordered.length, (index) => (isLoaded(ordered[index]) ? -1 : 1)),
         );
-  return filterKey(filter) === filterKey({}) ? known : known.filter((conversation) => matches(conversation, filter));
+  return filterKey(filter) === filterKey({}) ? loaded : loaded.filter((conversation) => matches(conversation, filter));
 }
 
-/** Those of a thread that are here without a hole, oldest first. */
+/** Return the loaded messages of a thread, oldest first and without gaps; empty if the thread is not loaded.
+ *
+ * @example
+ * const messages = messagesOf(client.getState().threads.get(conversationId));
+ */
 export function messagesOf(thread: Thread | undefined): readonly Message[] {
   if (thread?.loaded !== true) {
     return [];
   }
-  const { messages, since } = thread;
-  if (since === null) {
+  const { messages, loadedFrom } = thread;
+  if (loadedFrom === null) {
     return messages;
   }
-  const start = placeOf(messages.length, (index) => compareMessages(messages[index] ?? since, since));
+  const start = insertionIndex(messages.length, (index) => compareMessages(messages[index] ?? loadedFrom, loadedFrom));
   return start === 0 ? messages : messages.slice(start);
 }
 
-/** The unread messages of all conversations that are held. */
+/** Return the number of unread messages in all known conversations. */
 export function unreadCountOf(state: Pick<InboxState, "conversations">): number {
   let count = 0;
   for (const conversation of state.conversations.values()) {

@@ -1,21 +1,22 @@
-/** Holds the one state, and tells of changes: the first at once, those of a burst together. */
+/** Holds the state and notifies subscribers: of the first change at once, of a burst of changes once per frame. */
 
 import type { Environment } from "../runtime/environment.js";
 import { Emitter } from "../runtime/emitter.js";
-import { reduce, type InboxEvent } from "./reducer.js";
 import { emptyInbox, type InboxState } from "./inbox-state.js";
+import type { InboxAction } from "./actions.js";
+import { reduce } from "./reducer.js";
 
-/** As long as a picture on the screen: who listens draws no more often. */
-const BURST_MS = 16;
+/** One frame of the display: subscribers draw no more often. */
+const NOTIFY_INTERVAL_MS = 16;
 
-export class Holder {
-  readonly #environment: Pick<Environment, "after">;
-  readonly #changes = new Emitter<{ readonly change: null }>();
+export class InboxStore {
+  readonly #environment: Pick<Environment, "setTimer">;
+  readonly #events = new Emitter<{ readonly change: null }>();
   #state: InboxState = emptyInbox;
-  #isQuiet = true;
-  #isDue = false;
+  #isIdle = true;
+  #isNotificationDue = false;
 
-  constructor(environment: Pick<Environment, "after">) {
+  constructor(environment: Pick<Environment, "setTimer">) {
     this.#environment = environment;
   }
 
@@ -23,32 +24,33 @@ export class Holder {
     return this.#state;
   }
 
+  /** Call `listener` after changes; returns a function that stops this. */
   subscribe(listener: () => void): () => void {
-    return this.#changes.on("change", listener);
+    return this.#events.on("change", listener);
   }
 
-  dispatch(event: InboxEvent): void {
-    const state = reduce(this.#state, event);
+  dispatch(action: InboxAction): void {
+    const state = reduce(this.#state, action);
     if (state !== this.#state) {
       this.#state = state;
-      this.changed();
+      this.notify();
     }
   }
 
-  /** Tell that something has changed, here or beside it. */
-  changed(): void {
-    if (!this.#isQuiet) {
-      this.#isDue = true;
+  /** Notify subscribers of a change, of the state or of something beside it. */
+  notify(): void {
+    if (!this.#isIdle) {
+      this.#isNotificationDue = true;
       return;
     }
-    this.#isQuiet = false;
-    this.#environment.after(BURST_MS, () => {
-      this.#isQuiet = true;
-      if (this.#isDue) {
-        this.#isDue = false;
-        this.changed();
+    this.#isIdle = false;
+    this.#environment.setTimer(NOTIFY_INTERVAL_MS, () => {
+      this.#isIdle = true;
+      if (this.#isNotificationDue) {
+        this.#isNotificationDue = false;
+        this.notify();
       }
     });
-    this.#changes.emit("change", null);
+    this.#events.emit("change", null);
   }
 }

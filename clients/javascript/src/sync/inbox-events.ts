@@ -1,29 +1,32 @@
-/** What a client tells of, and which frame says what. */
+/** The events of a client. */
 
-import type { Emitter } from "../runtime/emitter.js";
 import type { ConnectionStatus } from "../connection/status.js";
-import type { Account, AnyFrame, Conversation, Instant, KnownFrame, Message, Who } from "../protocol/types.js";
+import type { Account, AnyFrame, Conversation, Device, KnownFrame, Message, Timestamp } from "../protocol/types.js";
+import type { Emitter } from "../runtime/emitter.js";
 
-/** What `InboxClient.on` tells of, by name. */
+/** The events of `InboxClient.on`, by name. */
 export interface InboxEvents {
-  /** A message that was not there before has come, live or after a lost connection; never told twice. */
+  /** A new message arrived, live or after a reconnect. Emitted once per message. */
   readonly message: { readonly message: Message; readonly conversation: Conversation };
+  /** A message changed: it was edited, unsent, delivered, read or got a reaction. */
   readonly messageUpdated: { readonly message: Message; readonly conversation: Conversation };
+  /** A conversation changed: it was read, renamed or linked. */
   readonly conversation: { readonly conversation: Conversation };
   readonly account: { readonly account: Account };
-  readonly typing: { readonly conversation_id: string; readonly who: Who; readonly until: Instant };
-  readonly presence: { readonly who: Who; readonly online: boolean; readonly viewing: string | null };
+  readonly typing: { readonly conversation_id: string; readonly who: Device; readonly until: Timestamp };
+  readonly presence: { readonly who: Device; readonly online: boolean; readonly viewing: string | null };
+  /** The status of the connection changed. */
   readonly status: ConnectionStatus;
-  /** What was held could not be continued: everything is being loaded anew, and what came meanwhile is only in that. */
+  /** The state cannot be continued and is loaded again. Changes since the last event are only in the new state. */
   readonly reset: { readonly reason: string };
-  /** Every frame of the server, as it came. */
+  /** Every frame, as the server sent it. */
   readonly frame: AnyFrame;
-  /** Something that was tried by itself has failed; it will be tried again. */
+  /** A background operation failed; the client retries it. */
   readonly error: Error;
 }
 
-/** Tell of what `frame`, which was not handled before, has brought. */
-export function tell(events: Emitter<InboxEvents>, frame: KnownFrame): void {
+/** Emit the event of a frame that was not handled before. */
+export function emitFrame(events: Emitter<InboxEvents>, frame: KnownFrame): void {
   switch (frame.type) {
     case "new_message":
       events.emit("message", frame.data);
@@ -46,6 +49,6 @@ export function tell(events: Emitter<InboxEvents>, frame: KnownFrame): void {
     case "reset":
       events.emit("reset", { reason: frame.data.reason });
       break;
-    default: // it is about the connection
+    default: // concerns the connection only
   }
 }

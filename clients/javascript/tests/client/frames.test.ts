@@ -1,232 +1,241 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { EPOCH, hello, message, newMessage } from "../support/fake-browser.js";
-import { ClientWorld, texts } from "../support/client-world.js";
+import { EPOCH, hello, message, newMessage } from "../support/objects.js";
+import { ClientHarness, messageTexts } from "../support/client-harness.js";
 
-let world: ClientWorld;
+let harness: ClientHarness;
 
 beforeEach(() => {
-  world = new ClientWorld();
+  harness = new ClientHarness();
 });
 
 describe("frames", () => {
-  test("are told as typed events, each once", async () => {
-    const made = await world.live();
-    const told: number[] = [];
-    made.on("message", ({ message: { id } }) => told.push(id));
+  test("are emitted as typed events, each once", async () => {
+    const client = await harness.liveClient();
+    const ids: number[] = [];
+    client.on("message", ({ message: { id } }) => ids.push(id));
 
-    world.socket.says(newMessage(2), newMessage(2), newMessage(3));
+    harness.socket.serverSends(newMessage(2), newMessage(2), newMessage(3));
 
-    expect(told).toEqual([2, 3]);
-    expect(made.getState().position).toBe(3);
+    expect(ids).toEqual([2, 3]);
+    expect(client.getState().position).toBe(3);
   });
 
-  test("of a burst are told to subscribers together, the first at once", async () => {
-    const made = await world.live();
-    await world.passes(100);
+  test("of a burst notify subscribers twice: at once for the first, later for the rest", async () => {
+    const client = await harness.liveClient();
+    await harness.advance(100);
     let calls = 0;
-    made.subscribe(() => {
+    client.subscribe(() => {
       calls += 1;
     });
 
-    world.socket.says(...[2, 3, 4, 5, 6].map((id) => newMessage(id)));
+    harness.socket.serverSends(...[2, 3, 4, 5, 6].map((id) => newMessage(id)));
     expect(calls).toBe(1);
-    await world.passes(100);
+    await harness.advance(100);
     expect(calls).toBe(2);
   });
 
-  test("with a hole before them lead to a new connection from before the hole", async () => {
-    const made = await world.live();
-    world.socket.says(newMessage(2), newMessage(4));
+  test("after a gap lead to a new connection that resumes before the gap", async () => {
+    const client = await harness.liveClient();
+    harness.socket.serverSends(newMessage(2), newMessage(4));
 
-    expect(made.getStatus().phase).toBe("connecting");
-    await world.passes(500);
-    expect(world.sockets).toHaveLength(2);
-    expect(world.socket.url).toContain("after=2&");
+    expect(client.getStatus().phase).toBe("connecting");
+    await harness.advance(500);
+    expect(harness.sockets).toHaveLength(2);
+    expect(harness.socket.url).toContain("after=2&");
   });
 
-  test("that come after a lost connection go on where it was", async () => {
-    const made = await world.live();
-    const release = made.watchConversation("c1");
-    await world.settles();
-    world.socket.says(newMessage(2));
-    world.socket.ends(1006);
-    expect(made.getStatus().phase).toBe("connecting");
-    await world.passes(500);
-    expect(world.socket.url).toBe(`ws://inbox.test/ws/42?after=2&epoch=${EPOCH}`);
+  test("after a lost connection continue where it ended", async () => {
+    const client = await harness.liveClient();
+    const release = client.watchConversation("c1");
+    await harness.settle();
+    harness.socket.serverSends(newMessage(2));
+    harness.socket.serverCloses(1006);
+    expect(client.getStatus().phase).toBe("connecting");
+    await harness.advance(500);
+    expect(harness.socket.url).toBe(`ws://inbox.test/ws/42?after=2&epoch=${EPOCH}`);
 
-    world.socket.open();
-    world.socket.says(hello(4, true), newMessage(3), newMessage(4));
+    harness.socket.serverAccepts();
+    harness.socket.serverSends(hello(4, true), newMessage(3), newMessage(4));
 
-    expect(made.getStatus().phase).toBe("live");
-    expect(texts(made)).toEqual(["text 1", "text 2", "text 3", "text 4"]);
+    expect(client.getStatus().phase).toBe("live");
+    expect(messageTexts(client)).toEqual(["text 1", "text 2", "text 3", "text 4"]);
     release();
   });
 
-  test("that cannot be read do no harm", async () => {
-    const made = await world.live();
-    world.socket.says("nonsense" as never, null as never, { type: "of_next_year", seq: 2, data: {} }, newMessage(3));
+  test("that cannot be parsed are ignored", async () => {
+    const client = await harness.liveClient();
+    harness.socket.serverSends(
+      "nonsense" as never,
+      null as never,
+      { type: "of_next_year", seq: 2, data: {} },
+      newMessage(3),
+    );
 
-    expect(made.getState().position).toBe(3);
-    expect(made.getStatus().phase).toBe("live");
+    expect(client.getState().position).toBe(3);
+    expect(client.getStatus().phase).toBe("live");
   });
 });
 
 describe("a reset", () => {
-  test("loads everything that is shown anew, and keeps what comes meanwhile", async () => {
-    const made = await world.live();
-    made.watchConversation("c1");
-    await world.settles();
-    expect(texts(made)).toEqual(["text 1"]);
-    world.rows.epoch = "91ab03cc";
-    world.rows.seq = 11;
-    world.rows.messages = { c1: [message(11), message(10)] };
+  test("reloads everything that is shown, and keeps frames that arrive meanwhile", async () => {
+    const client = await harness.liveClient();
+    client.watchConversation("c1");
+    await harness.settle();
+    expect(messageTexts(client)).toEqual(["text 1"]);
+    harness.data.epoch = "91ab03cc";
+    harness.data.seq = 11;
+    harness.data.messages = { c1: [message(11), message(10)] };
     const reasons: string[] = [];
-    made.on("reset", ({ reason }) => reasons.push(reason));
+    client.on("reset", ({ reason }) => reasons.push(reason));
 
-    world.socket.says({ type: "reset", data: { seq: 10, epoch: "91ab03cc", reason: "epoch_changed" } });
-    world.socket.says(newMessage(11), newMessage(12));
-    expect(texts(made)).toEqual(["text 1"]);
-    await world.settles();
+    harness.socket.serverSends({ type: "reset", data: { seq: 10, epoch: "91ab03cc", reason: "epoch_changed" } });
+    harness.socket.serverSends(newMessage(11), newMessage(12));
+    expect(messageTexts(client)).toEqual(["text 1"]);
+    await harness.settle();
 
-    expect(texts(made)).toEqual(["text 10", "text 11", "text 12"]);
-    expect(made.getState()).toMatchObject({ position: 12, epoch: "91ab03cc", needsReload: false });
+    expect(messageTexts(client)).toEqual(["text 10", "text 11", "text 12"]);
+    expect(client.getState()).toMatchObject({ position: 12, epoch: "91ab03cc", needsReload: false });
     expect(reasons).toEqual(["epoch_changed"]);
-    expect(made.getStatus().phase).toBe("live");
+    expect(client.getStatus().phase).toBe("live");
   });
 
-  test("is loaded again until the answers are as new as it was", async () => {
-    const made = await world.live();
-    world.socket.says({ type: "reset", data: { seq: 10, epoch: EPOCH, reason: "log_pruned" } });
-    await world.settles();
-    expect(made.getState().needsReload).toBe(true);
+  test("reloads until the responses are as recent as the reset", async () => {
+    const client = await harness.liveClient();
+    harness.socket.serverSends({ type: "reset", data: { seq: 10, epoch: EPOCH, reason: "log_pruned" } });
+    await harness.settle();
+    expect(client.getState().needsReload).toBe(true);
 
-    world.rows.seq = 10;
-    await world.passes(1_000);
+    harness.data.seq = 10;
+    await harness.advance(1_000);
 
-    expect(made.getState().needsReload).toBe(false);
+    expect(client.getState().needsReload).toBe(false);
   });
 
-  test("throws away the page that was asked for before", async () => {
-    world.answer = ({ url }) =>
+  test("discards pages that were requested before it", async () => {
+    harness.respond = ({ url }) =>
       url.includes("/messages") && !url.includes("cursor")
-        ? world.list([message(5), message(4)], { Link: '</api/x?limit=50&cursor=older>; rel="next"' })
+        ? harness.listResponse([message(5), message(4)], { Link: '</api/x?limit=50&cursor=older>; rel="next"' })
         : undefined;
-    const made = await world.live();
-    made.watchConversation("c1");
-    await world.settles();
-    let give: (response: Response) => void = () => undefined;
-    world.answer = ({ url }) =>
+    const client = await harness.liveClient();
+    client.watchConversation("c1");
+    await harness.settle();
+    let sendResponse: (response: Response) => void = () => undefined;
+    harness.respond = ({ url }) =>
       url.includes("cursor=older")
         ? new Promise((resolve) => {
-            give = resolve;
+            sendResponse = resolve;
           })
         : undefined;
-    const older = made.loadOlderMessages("c1");
-    await world.settles();
+    const older = client.loadOlderMessages("c1");
+    await harness.settle();
 
-    world.socket.says({ type: "reset", data: { seq: 1, epoch: EPOCH, reason: "log_pruned" } });
-    await world.settles();
-    give(world.list([message(3)]));
+    harness.socket.serverSends({ type: "reset", data: { seq: 1, epoch: EPOCH, reason: "log_pruned" } });
+    await harness.settle();
+    sendResponse(harness.listResponse([message(3)]));
     await older;
 
-    expect(texts(made)).toEqual(["text 1"]);
+    expect(messageTexts(client)).toEqual(["text 1"]);
   });
 });
 
-test("typing ends by itself, also where the clocks differ", async () => {
-  const made = await world.live();
+test("typing expires, even if the clocks differ", async () => {
+  const client = await harness.liveClient();
   const typing = (until: number) => ({
     type: "typing",
     data: { conversation_id: "c1", who: { id: "d", name: null }, until: new Date(until).toISOString() },
   });
 
-  world.socket.says(typing(world.time - 60_000 + 6_000));
-  expect(made.getState().typing).toHaveLength(1);
-  await world.passes(5_000);
-  expect(made.getState().typing).toHaveLength(1);
-  await world.passes(2_000);
-  expect(made.getState().typing).toHaveLength(0);
+  harness.socket.serverSends(typing(harness.time - 60_000 + 6_000));
+  expect(client.getState().typing).toHaveLength(1);
+  await harness.advance(5_000);
+  expect(client.getState().typing).toHaveLength(1);
+  await harness.advance(2_000);
+  expect(client.getState().typing).toHaveLength(0);
 });
 
-test("a frame that makes no sense ends the connection, and says so", async () => {
-  const made = await world.live();
+test("a malformed frame ends the connection and emits an error", async () => {
+  const client = await harness.liveClient();
   const errors: Error[] = [];
-  made.on("error", (error) => errors.push(error));
-  world.socket.says({ type: "new_message", seq: 2, data: null });
+  client.on("error", (error) => errors.push(error));
+  harness.socket.serverSends({ type: "new_message", seq: 2, data: null });
 
   expect(errors).toHaveLength(1);
-  expect(made.getStatus().phase).toBe("connecting");
-  await world.passes(500);
-  expect(world.socket.url).toContain("after=1&");
-  world.greets();
-  world.socket.says(newMessage(2));
-  expect(made.getState().position).toBe(2);
+  expect(client.getStatus().phase).toBe("connecting");
+  await harness.advance(500);
+  expect(harness.socket.url).toContain("after=1&");
+  harness.acceptConnection();
+  harness.socket.serverSends(newMessage(2));
+  expect(client.getState().position).toBe(2);
 });
 
-test("more frames than can wait for a load are dropped, and the load has to know of them", async () => {
-  world.isDown = true;
-  const made = world.client();
-  made.start();
-  await world.settles();
-  world.socket.open();
-  world.socket.says(hello(0, false));
+test("frames above the limit are discarded, and the next load has to include them", async () => {
+  harness.isDown = true;
+  const client = harness.createClient();
+  client.start();
+  await harness.settle();
+  harness.socket.serverAccepts();
+  harness.socket.serverSends(hello(0, false));
   for (let id = 1; id <= 6_000; id += 1) {
-    world.socket.says(newMessage(id));
+    harness.socket.serverSends(newMessage(id));
   }
-  expect(made.getState().waiting).toHaveLength(999);
+  expect(client.getState().pendingFrames).toHaveLength(999);
 
-  world.isDown = false;
-  world.rows.seq = 5_000; // an answer that does not know of what was dropped
-  await world.passes(60_000);
-  expect(made.getState().needsReload).toBe(true);
-  world.rows.seq = 5_500;
-  world.socket.says({ type: "heartbeat", data: { seq: 6_000 } });
-  await world.passes(30_000);
+  harness.isDown = false;
+  harness.data.seq = 5_000; // the response does not include the discarded frames
+  await harness.advance(60_000);
+  expect(client.getState().needsReload).toBe(true);
+  harness.data.seq = 5_500;
+  harness.socket.serverSends({ type: "heartbeat", data: { seq: 6_000 } });
+  await harness.advance(30_000);
 
-  expect(made.getState()).toMatchObject({ needsReload: false, position: 6_000, waiting: [] });
+  expect(client.getState()).toMatchObject({ needsReload: false, position: 6_000, pendingFrames: [] });
 });
 
-test("messages are kept only of conversations that somebody looks at", async () => {
-  const made = await world.live();
-  made.watchConversation("c1");
-  await world.settles();
-  world.socket.says(newMessage(2), newMessage(3, { conversation_id: "c2" }), newMessage(4, { conversation_id: "c3" }));
+test("messages are kept only for watched conversations", async () => {
+  const client = await harness.liveClient();
+  client.watchConversation("c1");
+  await harness.settle();
+  harness.socket.serverSends(
+    newMessage(2),
+    newMessage(3, { conversation_id: "c2" }),
+    newMessage(4, { conversation_id: "c3" }),
+  );
 
-  expect([...made.getState().threads.values()].map((thread) => thread.conversation_id)).toEqual(["c1"]);
-  expect(made.getState().conversations.size).toBe(3);
-  expect(texts(made)).toEqual(["text 1", "text 2"]);
+  expect([...client.getState().threads.values()].map((thread) => thread.conversation_id)).toEqual(["c1"]);
+  expect(client.getState().conversations.size).toBe(3);
+  expect(messageTexts(client)).toEqual(["text 1", "text 2"]);
 });
 
-test("a message that comes while its conversation is loaded is kept", async () => {
-  const made = await world.live();
-  let give: (response: Response) => void = () => undefined;
-  world.answer = ({ url }) =>
+test("a message that arrives while its conversation is being loaded is kept", async () => {
+  const client = await harness.liveClient();
+  let sendResponse: (response: Response) => void = () => undefined;
+  harness.respond = ({ url }) =>
     url.includes("/c1/messages")
       ? new Promise((resolve) => {
-          give = resolve;
+          sendResponse = resolve;
         })
       : undefined;
-  made.watchConversation("c1");
-  await world.settles();
-  const early = world.list([message(1)]);
-  world.socket.says(newMessage(2));
-  give(early);
-  await world.settles();
+  client.watchConversation("c1");
+  await harness.settle();
+  const early = harness.listResponse([message(1)]);
+  harness.socket.serverSends(newMessage(2));
+  sendResponse(early);
+  await harness.settle();
 
-  expect(texts(made)).toEqual(["text 1", "text 2"]);
+  expect(messageTexts(client)).toEqual(["text 1", "text 2"]);
 });
 
-test("nobody is left writing after stop", async () => {
-  const made = await world.live();
-  const until = new Date(world.time + 6_000).toISOString();
+test("stop clears typing", async () => {
+  const client = await harness.liveClient();
+  const until = new Date(harness.time + 6_000).toISOString();
   const typing = { type: "typing", data: { conversation_id: "c1", who: { id: "d", name: null }, until } };
-  world.socket.says(typing);
-  made.stop();
-  expect(made.getState().typing).toEqual([]);
+  harness.socket.serverSends(typing);
+  client.stop();
+  expect(client.getState().typing).toEqual([]);
 
-  made.start();
-  await world.settles();
-  world.greets();
-  world.socket.says(typing);
-  expect(made.getState().typing).toHaveLength(1);
+  client.start();
+  await harness.settle();
+  harness.acceptConnection();
+  harness.socket.serverSends(typing);
+  expect(client.getState().typing).toHaveLength(1);
 });

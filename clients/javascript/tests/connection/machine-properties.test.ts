@@ -1,27 +1,27 @@
-/** What holds of a connection whatever happens to it, in whatever order. */
+/** Properties of the connection that hold for every sequence of events. */
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { ConnectionEvent, TimerName } from "../../src/connection/machine-state.js";
-import { Machine } from "../support/machine-driver.js";
-import { hello } from "../support/fake-browser.js";
+import { MachineDriver } from "../support/machine-driver.js";
+import { hello } from "../support/objects.js";
 
-type Happening =
+type Input =
   | {
-      readonly what: "page";
+      readonly kind: "page";
       readonly type:
         "start" | "stop" | "online" | "offline" | "visible" | "hidden" | "frozen" | "resumed" | "reconnect";
     }
-  | { readonly what: "token"; readonly type: "token" | "noToken" | "tokenFailed" | "renewed" }
-  | { readonly what: "heard"; readonly type: "opened" | "hello" | "pong" | "broken" }
-  | { readonly what: "closed"; readonly code: number; readonly retryAfterMs: number | null }
-  | { readonly what: "passes"; readonly ms: number };
+  | { readonly kind: "token"; readonly type: "tokenReceived" | "tokenMissing" | "tokenFailed" | "tokenRenewed" }
+  | { readonly kind: "received"; readonly type: "opened" | "hello" | "pong" | "outOfSync" }
+  | { readonly kind: "closed"; readonly code: number; readonly retryAfterMs: number | null }
+  | { readonly kind: "wait"; readonly ms: number };
 
-const happening: fc.Arbitrary<Happening> = fc.oneof(
+const input: fc.Arbitrary<Input> = fc.oneof(
   {
     weight: 3,
     arbitrary: fc.record({
-      what: fc.constant("page" as const),
+      kind: fc.constant("page" as const),
       type: fc.constantFrom(
         "start",
         "stop",
@@ -38,84 +38,91 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   {
     weight: 4,
     arbitrary: fc.record({
-      what: fc.constant("token" as const),
-      type: fc.constantFrom("token", "token", "token", "noToken", "tokenFailed", "renewed"),
+      kind: fc.constant("token" as const),
+      type: fc.constantFrom(
+        "tokenReceived",
+        "tokenReceived",
+        "tokenReceived",
+        "tokenMissing",
+        "tokenFailed",
+        "tokenRenewed",
+      ),
     }),
   },
   {
     weight: 4,
     arbitrary: fc.record({
-      what: fc.constant("heard" as const),
-      type: fc.constantFrom("opened", "hello", "hello", "pong", "broken"),
+      kind: fc.constant("received" as const),
+      type: fc.constantFrom("opened", "hello", "hello", "pong", "outOfSync"),
     }),
   },
   {
     weight: 3,
     arbitrary: fc.record({
-      what: fc.constant("closed" as const),
+      kind: fc.constant("closed" as const),
       code: fc.constantFrom(1006, 1012, 1012, 4001, 4003, 4008, 4009, 4400),
       retryAfterMs: fc.option(fc.nat(90_000)),
     }),
   },
   {
     weight: 4,
-    arbitrary: fc.record({ what: fc.constant("passes" as const), ms: fc.oneof(fc.nat(2_000), fc.nat(120_000)) }),
+    arbitrary: fc.record({ kind: fc.constant("wait" as const), ms: fc.oneof(fc.nat(2_000), fc.nat(120_000)) }),
   },
 );
 
-/** A browser around the machine, in which only that happens which can. */
+/** A browser around the machine. It ignores events that cannot happen in its state. */
 class Browser {
-  readonly machine = new Machine();
+  readonly machine = new MachineDriver();
   readonly timers = new Map<TimerName, number>();
   connections = 0;
-  asked = 0;
-  /** Until then the server wants nobody back. */
+  tokenRequests = 0;
+  /** The server allows no attempt before this time. */
   notBefore = 0;
 
-  happens(happening: Happening): void {
+  handle(input: Input): void {
     const { attempt } = this.machine;
-    switch (happening.what) {
+    switch (input.kind) {
       case "page":
-        this.notBefore = happening.type === "reconnect" || happening.type === "start" ? 0 : this.notBefore;
-        this.on({ type: happening.type, online: true });
+        this.notBefore = input.type === "reconnect" || input.type === "start" ? 0 : this.notBefore;
+        this.on({ type: input.type, isOnline: true });
         break;
       case "token":
-        if (this.asked > 0) {
-          this.asked -= 1;
-          this.on({ type: happening.type, attempt, expiresAt: this.machine.now + 100_000, detail: "away" });
+        if (this.tokenRequests > 0) {
+          this.tokenRequests -= 1;
+          this.on({ type: input.type, attempt, expiresAt: this.machine.now + 100_000, detail: "unavailable" });
         }
         break;
-      case "heard":
+      case "received":
         if (this.connections > 0) {
           this.on(
-            happening.type === "hello" || happening.type === "pong"
-              ? { type: "frame", attempt, frame: happening.type === "hello" ? hello(1, true) : { type: "pong" } }
-              : { type: happening.type, attempt },
+            input.type === "hello" || input.type === "pong"
+              ? { type: "frame", attempt, frame: input.type === "hello" ? hello(1, true) : { type: "pong" } }
+              : { type: input.type, attempt },
           );
         }
         break;
       case "closed":
         if (this.connections > 0) {
           this.connections -= 1;
-          const ordered = happening.retryAfterMs ?? (happening.code === 4009 ? 60_000 : 0);
-          this.notBefore = this.machine.now + ([4001, 4003, 4400].includes(happening.code) ? 0 : ordered);
+          const delayMs = input.retryAfterMs ?? (input.code === 4009 ? 60_000 : 0);
+          this.notBefore = this.machine.now + ([4001, 4003, 4400].includes(input.code) ? 0 : delayMs);
           this.on({
             type: "closed",
             attempt,
-            code: happening.code,
+            code: input.code,
             reason: "why",
-            retryAfterMs: happening.retryAfterMs,
+            retryAfterMs: input.retryAfterMs,
           });
         }
         break;
-      case "passes":
-        this.passes(happening.ms);
+      case "wait":
+        this.advance(input.ms);
     }
   }
 
-  /** Timers run late, as browsers let them. */
-  passes(ms: number): void {
-    this.machine.passes(ms);
+  /** Advance the clock. Timers run late, as in browsers. */
+  advance(ms: number): void {
+    this.machine.advance(ms);
     for (const [name, due] of [...this.timers]) {
       if (due <= this.machine.now && this.timers.delete(name)) {
         this.on({ type: "timer", name });
@@ -141,25 +148,25 @@ class Browser {
         case "close":
           this.connections = 0;
           break;
-        case "getToken":
-          this.asked = 1;
-          expect(this.machine.now, "sooner than ordered").toBeGreaterThanOrEqual(this.notBefore);
+        case "fetchToken":
+          this.tokenRequests = 1;
+          expect(this.machine.now, "sooner than the server allows").toBeGreaterThanOrEqual(this.notBefore);
           break;
-        default: // it says something
+        default: // sends something
       }
     }
-    this.isSound();
+    this.expectInvariants();
   }
 
-  /** Where something is wanted, something is under way that ends. */
-  isSound(): void {
+  /** Every state that is not at rest has a timer that ends it. */
+  expectInvariants(): void {
     const { phase, step } = this.machine.state;
     const due = {
       idle: null,
-      token: "opening",
-      opening: "opening",
-      greeting: "opening",
-      live: "watchdog",
+      fetchingToken: "connectTimeout",
+      opening: "connectTimeout",
+      awaitingHello: "connectTimeout",
+      live: "heartbeatCheck",
       waiting: "retry",
     } as const;
     const name = due[step];
@@ -167,41 +174,41 @@ class Browser {
     expect(name !== null || this.timers.size === 0, "a timer is left").toBe(true);
     expect(step === "idle").toBe(phase === "stopped" || phase === "offline");
     expect(step === "live").toBe(phase === "live");
-    expect(this.connections).toBe(["opening", "greeting", "live"].includes(step) ? 1 : 0);
+    expect(this.connections).toBe(["opening", "awaitingHello", "live"].includes(step) ? 1 : 0);
   }
 }
 
-const happenings = fc.array(happening, { maxLength: 60 });
+const inputs = fc.array(input, { maxLength: 60 });
 
-test("there is never a second connection, never a phase that nothing ends, and never a return before it is wanted", () => {
+test("there is never a second connection, a phase that nothing ends, or a retry before the server allows it", () => {
   fc.assert(
-    fc.property(happenings, (all) => {
+    fc.property(inputs, (all) => {
       const browser = new Browser();
-      browser.happens({ what: "page", type: "start" });
+      browser.handle({ kind: "page", type: "start" });
       all.forEach((one) => {
-        browser.happens(one);
+        browser.handle(one);
       });
     }),
     { numRuns: 1_000 },
   );
 });
 
-test("whatever has happened, it is live again within minutes once everything works", () => {
+test("whatever happened, it is live again within minutes once everything works", () => {
   fc.assert(
-    fc.property(happenings, (all) => {
+    fc.property(inputs, (all) => {
       const browser = new Browser();
-      browser.happens({ what: "page", type: "start" });
+      browser.handle({ kind: "page", type: "start" });
       all.forEach((one) => {
-        browser.happens(one);
+        browser.handle(one);
       });
 
-      browser.happens({ what: "page", type: "online" });
-      browser.happens({ what: "page", type: "start" });
+      browser.handle({ kind: "page", type: "online" });
+      browser.handle({ kind: "page", type: "start" });
       for (let second = 0; second < 300 && browser.machine.state.phase !== "live"; second += 1) {
-        browser.happens({ what: "token", type: "token" });
-        browser.happens({ what: "heard", type: "opened" });
-        browser.happens({ what: "heard", type: "hello" });
-        browser.passes(1_000);
+        browser.handle({ kind: "token", type: "tokenReceived" });
+        browser.handle({ kind: "received", type: "opened" });
+        browser.handle({ kind: "received", type: "hello" });
+        browser.advance(1_000);
       }
       expect(browser.machine.state.phase).toBe("live");
     }),

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { FrameQueue } from "../../src/react/frame-queue.js";
 import type { AnyFrame } from "../../src/protocol/types.js";
-import { newMessage } from "../support/fake-browser.js";
+import { newMessage } from "../support/objects.js";
 
-/** A queue whose tasks run when the test says so. */
-function queue(): { readonly frames: FrameQueue; readonly shown: AnyFrame[]; readonly runs: () => void } {
+/** Return a queue whose tasks run when the test calls `runTasks`. */
+function queue(): { readonly frames: FrameQueue; readonly shown: AnyFrame[]; readonly runTasks: () => void } {
   const shown: AnyFrame[] = [];
   const tasks: (() => void)[] = [];
   const frames = new FrameQueue(
@@ -14,7 +14,7 @@ function queue(): { readonly frames: FrameQueue; readonly shown: AnyFrame[]; rea
   return {
     frames,
     shown,
-    runs: () => {
+    runTasks: () => {
       tasks.splice(0).forEach((run) => {
         run();
       });
@@ -22,33 +22,33 @@ function queue(): { readonly frames: FrameQueue; readonly shown: AnyFrame[]; rea
   };
 }
 
-test("the next frame is shown when the last was seen, and not before", () => {
-  const { frames, shown, runs } = queue();
+test("the next frame is rendered only after the last one was acknowledged", () => {
+  const { frames, shown, runTasks } = queue();
   frames.add(newMessage(1));
   frames.add(newMessage(2));
-  runs();
-  runs();
+  runTasks();
+  runTasks();
   expect(shown).toEqual([newMessage(1)]);
 
-  frames.seen(newMessage(2)); // not what is shown
-  runs();
+  frames.acknowledge(newMessage(2)); // not the one that is rendered
+  runTasks();
   expect(shown).toHaveLength(1);
-  frames.seen(shown[0] ?? null);
+  frames.acknowledge(shown[0] ?? null);
   expect(shown).toHaveLength(1);
-  runs();
+  runTasks();
   expect(shown).toEqual([newMessage(1), newMessage(2)]);
 });
 
-test("of frames that nobody sees 10,000 are kept; with one more a reset tells that they are lost", () => {
-  const { frames, shown, runs } = queue();
+test("up to 10,000 frames wait; one more replaces them all by a reset", () => {
+  const { frames, shown, runTasks } = queue();
   frames.add(newMessage(1));
-  runs();
+  runTasks();
   for (let id = 2; id <= 10_003; id += 1) {
     frames.add(newMessage(id));
   }
   for (let turn = 0; turn < 4; turn += 1) {
-    frames.seen(shown.at(-1) ?? null);
-    runs();
+    frames.acknowledge(shown.at(-1) ?? null);
+    runTasks();
   }
 
   expect(shown).toEqual([

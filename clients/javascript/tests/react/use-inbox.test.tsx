@@ -5,25 +5,26 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { InboxClient } from "../../src/client.js";
 import { InboxProvider, useConnectionStatus, useConversation, useInbox } from "../../src/react/index.js";
 import type { AnyFrame } from "../../src/protocol/types.js";
-import { conversation, hello, message, newMessage, World } from "../support/fake-browser.js";
+import { FakeBrowser } from "../support/fake-browser.js";
+import { conversation, hello, message, newMessage } from "../support/objects.js";
 
-let world: World;
+let browser: FakeBrowser;
 
 beforeEach(() => {
-  world = new World();
-  world.rows.conversations = [conversation("c1")];
-  world.rows.messages = { c1: [message(1)] };
-  world.rows.seq = 1;
+  browser = new FakeBrowser();
+  browser.data.conversations = [conversation("c1")];
+  browser.data.messages = { c1: [message(1)] };
+  browser.data.seq = 1;
 });
 
 afterEach(cleanup);
 
 const settle = async (): Promise<void> => {
-  await act(() => world.passes(20));
+  await act(() => browser.advance(20));
 };
 
 function client(): InboxClient {
-  return new InboxClient({ userId: "42", getToken: () => "t", environment: world.environment });
+  return new InboxClient({ userId: "42", getToken: () => "t", environment: browser.environment });
 }
 
 function Thread(): ReactNode {
@@ -57,7 +58,7 @@ function List(): ReactNode {
 }
 
 describe("useInbox, useConversation and useConnectionStatus", () => {
-  test("show what is held, and what comes", async () => {
+  test("show the state and its changes", async () => {
     render(
       <StrictMode>
         <InboxProvider client={client()}>
@@ -70,15 +71,15 @@ describe("useInbox, useConversation and useConnectionStatus", () => {
     await settle();
     expect(screen.getByText("connecting true c1 1")).toBeTruthy();
     await act(async () => {
-      world.socket.open();
-      world.socket.says(
+      browser.socket.serverAccepts();
+      browser.socket.serverSends(
         hello(1, true),
         { type: "presence", data: { who: { id: "d", name: "Grace" }, online: true, viewing: "c1" } },
         newMessage(2),
         newMessage(3, { conversation_id: "c2" }),
       );
-      await world.settles();
-      await world.passes(50);
+      await browser.settle();
+      await browser.advance(50);
     });
 
     expect(screen.getByText("live true c2,c1 2")).toBeTruthy();
@@ -86,16 +87,16 @@ describe("useInbox, useConversation and useConnectionStatus", () => {
     expect(screen.getByRole("heading").textContent).toBe("Ada");
     expect(screen.getByText("Grace")).toBeTruthy();
     screen.getByRole("button").click();
-    expect(world.socket.sent.map((text) => (JSON.parse(text) as AnyFrame).type)).toEqual(["viewing", "read"]);
+    expect(browser.socket.sent.map((text) => (JSON.parse(text) as AnyFrame).type)).toEqual(["viewing", "read"]);
   });
 
-  test("complain without a provider", () => {
+  test("throw without a provider", () => {
     console.error = () => undefined;
     expect(() => renderHook(() => useInbox())).toThrow("InboxProvider");
   });
 
-  test("render only for what they show", async () => {
-    world.rows.conversations = [conversation("c1"), conversation("c2", { platform: "whatsapp" })];
+  test("render only when what they show changes", async () => {
+    browser.data.conversations = [conversation("c1"), conversation("c2", { platform: "whatsapp" })];
     const renders = { thread: 0, whatsapp: 0, status: 0 };
     const values: { readonly whatsapp: unknown[]; readonly actions: unknown[] } = { whatsapp: [], actions: [] };
     function CountedThread(): ReactNode {
@@ -130,8 +131,8 @@ describe("useInbox, useConversation and useConnectionStatus", () => {
       </InboxProvider>,
     );
     await settle();
-    world.socket.open();
-    world.socket.says(hello(1, true));
+    browser.socket.serverAccepts();
+    browser.socket.serverSends(hello(1, true));
     await settle();
     await settle();
     const before = { ...renders };
@@ -139,9 +140,9 @@ describe("useInbox, useConversation and useConnectionStatus", () => {
     values.actions.splice(0, values.actions.length - 4);
 
     const who = { id: "d", name: null };
-    world.socket.says(
+    browser.socket.serverSends(
       newMessage(2, { conversation_id: "c3" }),
-      { type: "typing", data: { conversation_id: "c3", who, until: new Date(world.time + 6_000).toISOString() } },
+      { type: "typing", data: { conversation_id: "c3", who, until: new Date(browser.time + 6_000).toISOString() } },
       { type: "presence", data: { who, online: true, viewing: "c3" } },
     );
     await settle();
@@ -151,8 +152,8 @@ describe("useInbox, useConversation and useConnectionStatus", () => {
     expect(renders.status).toBe(before.status);
     expect(new Set(values.whatsapp).size).toBeLessThanOrEqual(1);
     await act(async () => {
-      world.socket.says(newMessage(3));
-      await world.passes(50);
+      browser.socket.serverSends(newMessage(3));
+      await browser.advance(50);
     });
     expect(renders.thread).toBeGreaterThan(before.thread);
     expect(renders.status).toBe(before.status);

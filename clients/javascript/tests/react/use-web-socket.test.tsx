@@ -5,26 +5,27 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { InboxClient } from "../../src/client.js";
 import { configure, InboxProvider, useWebSocket } from "../../src/react/index.js";
 import type { AnyFrame } from "../../src/protocol/types.js";
-import { conversation, hello, message, newMessage, World } from "../support/fake-browser.js";
+import { FakeBrowser } from "../support/fake-browser.js";
+import { conversation, hello, message, newMessage } from "../support/objects.js";
 
-let world: World;
+let browser: FakeBrowser;
 
 beforeEach(() => {
-  world = new World();
-  world.rows.conversations = [conversation("c1")];
-  world.rows.messages = { c1: [message(1)] };
-  world.rows.seq = 1;
-  configure({ getToken: () => "t", url: "http://inbox.test", environment: world.environment });
+  browser = new FakeBrowser();
+  browser.data.conversations = [conversation("c1")];
+  browser.data.messages = { c1: [message(1)] };
+  browser.data.seq = 1;
+  configure({ getToken: () => "t", url: "http://inbox.test", environment: browser.environment });
 });
 
 afterEach(cleanup);
 
 const settle = async (): Promise<void> => {
-  await act(() => world.passes(20));
+  await act(() => browser.advance(20));
 };
 
 function client(): InboxClient {
-  return new InboxClient({ userId: "42", getToken: () => "t", environment: world.environment });
+  return new InboxClient({ userId: "42", getToken: () => "t", environment: browser.environment });
 }
 
 /** Renders `useWebSocket` and keeps every `lastMessage` that an effect saw. */
@@ -39,21 +40,21 @@ function Recorder({
   useEffect(() => {
     seen.push(lastMessage);
   }, [lastMessage, seen]);
-  return <p>{isConnected ? "connected" : "away"}</p>;
+  return <p>{isConnected ? "connected" : "disconnected"}</p>;
 }
 
 describe("useWebSocket", () => {
-  test.each([10, 300])("shows every one of %i frames of one burst to effects, in order", async (count) => {
+  test.each([10, 300])("shows effects every one of %i frames of a burst, in order", async (count) => {
     const seen: (AnyFrame | null)[] = [];
-    const complaints: unknown[] = [];
-    console.error = (...said: unknown[]) => complaints.push(said);
+    const warnings: unknown[] = [];
+    console.error = (...args: unknown[]) => warnings.push(args);
     render(<Recorder seen={seen} />);
-    await world.settles();
-    world.socket.open();
+    await browser.settle();
+    browser.socket.serverAccepts();
     const burst = Array.from({ length: count }, (_, index) => newMessage(index + 2));
 
     // Outside of act(), as in a browser: React is free to batch.
-    world.socket.says(hello(1, false), ...burst);
+    browser.socket.serverSends(hello(1, false), ...burst);
 
     await waitFor(
       () => {
@@ -63,10 +64,10 @@ describe("useWebSocket", () => {
     );
     expect(seen).toEqual([null, hello(1, false), ...burst]);
     expect(screen.getByText("connected")).toBeTruthy();
-    expect(complaints.filter((said) => !String(said).includes("act("))).toEqual([]);
+    expect(warnings.filter((args) => !String(args).includes("act("))).toEqual([]);
   });
 
-  test("shows them also in StrictMode, to each component, and ten in the middle of a rendering", async () => {
+  test("shows every frame to each component, in StrictMode and in the middle of a rendering", async () => {
     const one: (AnyFrame | null)[] = [];
     const other: (AnyFrame | null)[] = [];
     render(
@@ -75,20 +76,20 @@ describe("useWebSocket", () => {
         <Recorder seen={other} />
       </StrictMode>,
     );
-    await world.settles();
-    expect(world.sockets.filter(({ isClosed }) => !isClosed)).toHaveLength(1);
-    world.socket.open();
-    world.socket.says(hello(1, false));
+    await browser.settle();
+    expect(browser.sockets.filter(({ isClosed }) => !isClosed)).toHaveLength(1);
+    browser.socket.serverAccepts();
+    browser.socket.serverSends(hello(1, false));
     await waitFor(() => {
       expect(one.at(-1)).toEqual(hello(1, false));
     });
 
     const burst = Array.from({ length: 10 }, (_, index) => newMessage(index + 2));
-    world.socket.says(...burst.slice(0, 5));
+    browser.socket.serverSends(...burst.slice(0, 5));
     await new Promise((resolve) => {
       setTimeout(resolve, 1);
     });
-    world.socket.says(...burst.slice(5));
+    browser.socket.serverSends(...burst.slice(5));
 
     await waitFor(() => {
       expect(one.at(-1)).toEqual(burst.at(-1));
@@ -100,35 +101,35 @@ describe("useWebSocket", () => {
     expect(other.filter((frame) => frame?.type === "new_message")).toEqual(burst);
   });
 
-  test("parses frames as {type, data}, and tells whether it is connected", async () => {
+  test("returns parsed frames, and whether it is connected", async () => {
     const { result } = renderHook(() => useWebSocket("42"));
     expect(result.current).toEqual({ isConnected: false, lastMessage: null });
     await settle();
     await act(async () => {
-      world.socket.open();
-      world.socket.says(hello(1, false));
-      await world.settles();
+      browser.socket.serverAccepts();
+      browser.socket.serverSends(hello(1, false));
+      await browser.settle();
     });
 
     expect(result.current).toEqual({ isConnected: true, lastMessage: hello(1, false) });
     await act(async () => {
-      world.socket.ends(1006);
-      await world.settles();
+      browser.socket.serverCloses(1006);
+      await browser.settle();
     });
     expect(result.current.isConnected).toBe(false);
   });
 
-  test("goes on where it was after a lost connection", async () => {
+  test("resumes after a lost connection", async () => {
     renderHook(() => useWebSocket("42"));
     await settle();
-    world.socket.says(hello(7, false), newMessage(8));
-    world.socket.ends(1006);
-    await act(() => world.passes(500));
+    browser.socket.serverSends(hello(7, false), newMessage(8));
+    browser.socket.serverCloses(1006);
+    await act(() => browser.advance(500));
 
-    expect(world.socket.url).toBe("ws://inbox.test/ws/42?after=8&epoch=5f0c2d7e");
+    expect(browser.socket.url).toBe("ws://inbox.test/ws/42?after=8&epoch=5f0c2d7e");
   });
 
-  test("sends the text ping every 30 s while it is connected, once for all components", async () => {
+  test("sends the text ping every 30 s while connected, once for all components", async () => {
     render(
       <>
         <Recorder seen={[]} />
@@ -136,26 +137,26 @@ describe("useWebSocket", () => {
       </>,
     );
     await settle();
-    await act(() => world.passes(30_000));
-    expect(world.socket.sent).toEqual([]);
-    world.socket.open();
-    world.socket.says(hello(1, false));
+    await act(() => browser.advance(30_000));
+    expect(browser.socket.sent).toEqual([]);
+    browser.socket.serverAccepts();
+    browser.socket.serverSends(hello(1, false));
 
-    await act(() => world.passes(30_000));
-    expect(world.socket.sent).toEqual(["ping"]);
-    world.socket.says({ type: "pong" });
-    await act(() => world.passes(30_000));
-    expect(world.socket.sent).toEqual(["ping", "ping"]);
+    await act(() => browser.advance(30_000));
+    expect(browser.socket.sent).toEqual(["ping"]);
+    browser.socket.serverSends({ type: "pong" });
+    await act(() => browser.advance(30_000));
+    expect(browser.socket.sent).toEqual(["ping", "ping"]);
   });
 
-  test("closes the connection when the last component has gone", async () => {
+  test("closes the connection when the last component is gone", async () => {
     const { unmount } = renderHook(() => useWebSocket("42"));
     await settle();
     unmount();
     await settle();
 
-    expect(world.socket.isClosed).toBe(true);
-    expect(world.timers).toBe(0);
+    expect(browser.socket.isClosed).toBe(true);
+    expect(browser.timers).toBe(0);
   });
 
   test("uses the provider's client for its user", async () => {
@@ -166,11 +167,11 @@ describe("useWebSocket", () => {
       </InboxProvider>,
     );
     await settle();
-    expect(world.sockets).toHaveLength(1);
+    expect(browser.sockets).toHaveLength(1);
     await act(async () => {
-      world.socket.open();
-      world.socket.says(hello(1, true), newMessage(2), newMessage(3));
-      await world.settles();
+      browser.socket.serverAccepts();
+      browser.socket.serverSends(hello(1, true), newMessage(2), newMessage(3));
+      await browser.settle();
     });
 
     await waitFor(() => {
@@ -178,16 +179,16 @@ describe("useWebSocket", () => {
     });
   });
 
-  test("shows every frame also where effects set state, and the parent renders on its own", async () => {
+  test("shows every frame even if effects set state and the parent renders", async () => {
     const seen: (AnyFrame | null)[] = [];
-    let nudge: () => void = () => undefined;
+    let rerenderParent: () => void = () => undefined;
     function Counting(): ReactNode {
       const { lastMessage } = useWebSocket("42");
       const [count, setCount] = useState(0);
       const [log, setLog] = useState<readonly AnyFrame[]>([]);
       useEffect(() => {
         seen.push(lastMessage);
-        // eslint-disable-next-line react-hooks/set-state-in-effect -- what people do, and frames have to survive
+        // eslint-disable-next-line react-hooks/set-state-in-effect -- common in practice, and must lose no frame
         setCount((before) => before + 1);
         setLog((before) => (lastMessage === null ? before : [...before, lastMessage]));
       }, [lastMessage]);
@@ -196,19 +197,19 @@ describe("useWebSocket", () => {
     function Parent(): ReactNode {
       const [, setTurn] = useState(0);
       useEffect(() => {
-        nudge = () => {
+        rerenderParent = () => {
           setTurn((turn) => turn + 1);
         };
       }, []);
       return <Counting />;
     }
     render(<Parent />);
-    await world.settles();
+    await browser.settle();
     const burst = Array.from({ length: 10 }, (_, index) => newMessage(index + 2));
-    world.socket.says(hello(1, false));
+    browser.socket.serverSends(hello(1, false));
     for (const frame of burst) {
-      nudge();
-      world.socket.says(frame);
+      rerenderParent();
+      browser.socket.serverSends(frame);
     }
 
     await waitFor(() => {
@@ -217,7 +218,7 @@ describe("useWebSocket", () => {
     expect(seen).toEqual([null, hello(1, false), ...burst]);
   });
 
-  test("never shows a frame of another user, also where some wait while the user changes", async () => {
+  test("never shows a frame of another user, even if some wait while the user changes", async () => {
     const seen: [string, AnyFrame][] = [];
     function Pair({ userId }: { readonly userId: string }): ReactNode {
       const { lastMessage } = useWebSocket(userId);
@@ -228,16 +229,16 @@ describe("useWebSocket", () => {
     }
     const { rerender } = render(<Pair userId="42" />);
     await settle();
-    const first = world.socket;
-    first.says(hello(1, false));
+    const first = browser.socket;
+    first.serverSends(hello(1, false));
     await waitFor(() => {
       expect(seen).toHaveLength(1);
     });
-    first.says(newMessage(2), newMessage(3), newMessage(4));
+    first.serverSends(newMessage(2), newMessage(3), newMessage(4));
     rerender(<Pair userId="43" />);
     await settle();
     expect(first.isClosed).toBe(true);
-    world.socket.says(hello(7, false), newMessage(8));
+    browser.socket.serverSends(hello(7, false), newMessage(8));
 
     await waitFor(() => {
       expect(seen.at(-1)).toEqual(["43", newMessage(8)]);
@@ -247,24 +248,24 @@ describe("useWebSocket", () => {
       newMessage(8),
     ]);
     expect(seen.filter(([userId]) => userId === "42").map(([, frame]) => frame)).not.toContainEqual(newMessage(8));
-    expect(world.socket.url).toContain("/ws/43");
+    expect(browser.socket.url).toContain("/ws/43");
   });
 
-  test("leaves no frame, no timer and no socket behind when it goes in the middle of a burst", async () => {
+  test("leaves no frame, timer or socket behind when unmounted during a burst", async () => {
     const seen: (AnyFrame | null)[] = [];
     const { unmount } = render(<Recorder seen={seen} />);
-    await world.settles();
-    world.socket.says(hello(1, false), ...Array.from({ length: 50 }, (_, index) => newMessage(index + 2)));
+    await browser.settle();
+    browser.socket.serverSends(hello(1, false), ...Array.from({ length: 50 }, (_, index) => newMessage(index + 2)));
     unmount();
     const count = seen.length;
     await settle();
 
     expect(seen).toHaveLength(count);
-    expect(world.socket.isClosed).toBe(true);
-    expect(world.timers).toBe(0);
+    expect(browser.socket.isClosed).toBe(true);
+    expect(browser.timers).toBe(0);
   });
 
-  test("shows a hidden component what came for it once it is shown again", async () => {
+  test("shows a hidden component the missed frames once it is visible again", async () => {
     const seen: (AnyFrame | null)[] = [];
     const shown = (mode: "visible" | "hidden"): ReactNode => (
       <Activity mode={mode}>
@@ -273,20 +274,20 @@ describe("useWebSocket", () => {
     );
     const { rerender } = render(shown("visible"));
     await settle();
-    world.socket.says(hello(1, false), newMessage(2));
+    browser.socket.serverSends(hello(1, false), newMessage(2));
     await waitFor(() => {
       expect(seen.at(-1)).toEqual(newMessage(2));
     });
     rerender(shown("hidden"));
     await settle();
-    expect(world.socket.isClosed).toBe(true);
-    expect(world.timers).toBe(0);
+    expect(browser.socket.isClosed).toBe(true);
+    expect(browser.timers).toBe(0);
     seen.length = 0;
 
     rerender(shown("visible"));
     await settle();
-    expect(world.socket.url).toContain("after=2&");
-    world.socket.says(hello(4, true), newMessage(3), newMessage(4));
+    expect(browser.socket.url).toContain("after=2&");
+    browser.socket.serverSends(hello(4, true), newMessage(3), newMessage(4));
     await waitFor(() => {
       expect(seen.at(-1)).toEqual(newMessage(4));
     });

@@ -1,28 +1,29 @@
-/** The stories that every client has to make the same of: tests/contract/vectors/README.md. */
+/** The conformance vectors that every client has to pass: tests/contract/vectors/README.md. */
 
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { reduce, type InboxEvent, type Page, type Snapshot } from "../../src/state/reducer.js";
+import type { InboxAction, Snapshot } from "../../src/state/actions.js";
+import { reduce } from "../../src/state/reducer.js";
 import { emptyInbox, type InboxState } from "../../src/state/inbox-state.js";
-import type { Account, AnyFrame, Conversation, Message } from "../../src/protocol/types.js";
+import type { Account, AnyFrame, Conversation, ListPage, Message } from "../../src/protocol/types.js";
 
 const FOLDER = new URL("../../../../tests/contract/vectors/", import.meta.url);
 
-interface Answer {
+interface RecordedResponse {
   readonly headers: { readonly "Inbox-Seq"?: string; readonly "Inbox-Epoch"?: string };
   readonly body: readonly unknown[];
 }
-type Answers = Readonly<Record<string, Answer>>;
+type Responses = Readonly<Record<string, RecordedResponse>>;
 type Entry =
   | AnyFrame
   | { readonly step: "connect"; readonly after: number | null; readonly epoch: string | null }
-  | { readonly step: "load" | "page"; readonly snapshot: Answers }
+  | { readonly step: "load" | "page"; readonly snapshot: Responses }
   | { readonly step: "time"; readonly now: string };
 
 interface Vector {
   readonly name: string;
   readonly description: string;
-  readonly snapshot: Answers | null;
+  readonly snapshot: Responses | null;
   readonly frames: readonly Entry[];
   readonly expected: Readonly<Record<string, unknown>>;
 }
@@ -31,7 +32,7 @@ const files = readdirSync(FOLDER).filter((file) => file.endsWith(".json"));
 const vectors = files.map((file) => JSON.parse(readFileSync(new URL(file, FOLDER), "utf8")) as Vector);
 
 describe("conformance vectors", () => {
-  test("are all there, under their names", () => {
+  test("are complete and named after their files", () => {
     expect(
       readdirSync(FOLDER)
         .filter((file) => file !== "README.md")
@@ -42,12 +43,12 @@ describe("conformance vectors", () => {
   });
 
   test.each(vectors)("$name: $description", ({ snapshot, frames, expected }) => {
-    const beginning =
-      snapshot === null ? emptyInbox : reduce(emptyInbox, { type: "begun", snapshot: snapshotOf(snapshot) });
+    const initial =
+      snapshot === null ? emptyInbox : reduce(emptyInbox, { type: "initialized", snapshot: snapshotOf(snapshot) });
 
-    const state = frames.reduce(step, beginning);
+    const state = frames.reduce(step, initial);
 
-    const shown = inTheFormOfVectors(state);
+    const shown = toVectorForm(state);
     expect(shown).toMatchObject(expected);
     expect(Object.keys(shown).sort()).toEqual(Object.keys(expected).sort());
     expect(Object.keys(shown.messages).sort()).toEqual(Object.keys(expected["messages"] as object).sort());
@@ -63,37 +64,39 @@ function step(state: InboxState, entry: Entry): InboxState {
       expect({ after: state.position, epoch: state.epoch }).toEqual({ after: entry.after, epoch: entry.epoch });
       return reduce(state, { type: "connecting" });
     case "load":
-      return reduce(state, { type: "loaded", snapshot: snapshotOf(entry.snapshot) });
+      return reduce(state, { type: "reloaded", snapshot: snapshotOf(entry.snapshot) });
     case "page":
       return pageEvents(state, snapshotOf(entry.snapshot)).reduce(reduce, state);
     case "time":
-      return reduce(state, { type: "time", now: Date.parse(entry.now) });
+      return reduce(state, { type: "tick", now: Date.parse(entry.now) });
   }
 }
 
-function pageEvents({ generation }: InboxState, { lists, threads, accounts }: Snapshot): readonly InboxEvent[] {
+function pageEvents({ generation }: InboxState, { lists, threads, accounts }: Snapshot): readonly InboxAction[] {
   return [
-    ...lists.map(({ filter, page }) => ({ type: "conversations", filter, page, generation, after: null }) as const),
-    ...threads.map((thread) => ({ type: "messages", ...thread, generation, after: null }) as const),
-    { type: "accounts", accounts: accounts ?? [], generation },
+    ...lists.map(
+      ({ filter, page }) => ({ type: "conversationsLoaded", filter, page, generation, after: null }) as const,
+    ),
+    ...threads.map((thread) => ({ type: "messagesLoaded", ...thread, generation, after: null }) as const),
+    { type: "accountsLoaded", accounts: accounts ?? [], generation },
   ];
 }
 
-function snapshotOf(answers: Answers): Snapshot {
-  const paths = Object.entries(answers);
+function snapshotOf(responses: Responses): Snapshot {
+  const paths = Object.entries(responses);
   return {
     lists: paths
       .filter(([path]) => path === "/api/conversations")
-      .map(([, answer]) => ({ filter: {}, page: pageOf<Conversation>(answer) })),
+      .map(([, response]) => ({ filter: {}, page: pageOf<Conversation>(response) })),
     threads: paths
       .filter(([path]) => path.endsWith("/messages"))
-      .map(([path, answer]) => ({ conversationId: path.split("/").at(-2) ?? "", page: pageOf<Message>(answer) })),
+      .map(([path, response]) => ({ conversationId: path.split("/").at(-2) ?? "", page: pageOf<Message>(response) })),
     unlisted: [],
-    accounts: (answers["/api/accounts"]?.body ?? []) as readonly Account[],
+    accounts: (responses["/api/accounts"]?.body ?? []) as readonly Account[],
   };
 }
 
-function pageOf<Item>({ headers, body }: Answer): Page<Item> {
+function pageOf<Item>({ headers, body }: RecordedResponse): ListPage<Item> {
   return {
     items: body as readonly Item[],
     next: null,
@@ -102,7 +105,7 @@ function pageOf<Item>({ headers, body }: Answer): Page<Item> {
   };
 }
 
-function inTheFormOfVectors(state: InboxState) {
+function toVectorForm(state: InboxState) {
   const threads = [...state.threads.values()].filter(({ messages }) => messages.length > 0);
   return {
     conversations: state.order.map((id) => state.conversations.get(id)),
@@ -111,7 +114,7 @@ function inTheFormOfVectors(state: InboxState) {
     position: state.position,
     epoch: state.epoch,
     needs_reload: state.needsReload,
-    reconnect: state.reconnect,
+    reconnect: state.needsReconnect,
     typing: state.typing,
     presence: state.presence,
   };

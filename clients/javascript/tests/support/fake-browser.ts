@@ -1,76 +1,8 @@
-/** A small world for tests: a clock that only they move, and a server that they play. */
+/** A browser for tests: its clock only moves when a test advances it, and the test plays the server. */
 
-import type { PageEvent } from "../../src/connection/machine-state.js";
-import type { Environment, WebSocketLike } from "../../src/runtime/environment.js";
+import type { Environment, LifecycleEvent, WebSocketLike } from "../../src/runtime/environment.js";
 import type { Account, AnyFrame, Conversation, Message } from "../../src/protocol/types.js";
-
-export const EPOCH = "5f0c2d7e";
-
-export function conversation(id: string, change: Partial<Conversation> = {}): Conversation {
-  return {
-    conversation_id: id,
-    platform: "facebook",
-    participant_id: `p-${id}`,
-    participant_name: "Ada",
-    participant_username: null,
-    participant_profile_pic: null,
-    last_message: null,
-    last_message_at: "2026-11-22T10:00:00Z",
-    unread_count: 1,
-    last_seq: 1,
-    linked: [],
-    ...change,
-  };
-}
-
-export function message(id: number, change: Partial<Message> = {}): Message {
-  return {
-    id,
-    seq: id,
-    message_id: `m_${String(id)}`,
-    conversation_id: "c1",
-    platform: "facebook",
-    page_id: "1001",
-    direction: "incoming",
-    sender_id: "7001",
-    sender_name: "Ada",
-    content: `text ${String(id)}`,
-    created_at: new Date(Date.parse("2026-11-22T10:00:00Z") + id * 1000).toISOString(),
-    kind: "message",
-    status: null,
-    error: null,
-    attachments: [],
-    reactions: [],
-    reply_to: null,
-    payload: null,
-    referral: null,
-    sent_via: null,
-    edited_at: null,
-    deleted_at: null,
-    delivered_at: null,
-    read_at: null,
-    client_ref: null,
-    ...change,
-  };
-}
-
-export function newMessage(id: number, change: Partial<Message> = {}): AnyFrame {
-  const told = message(id, change);
-  const held = conversation(told.conversation_id, {
-    last_seq: id,
-    last_message: told,
-    last_message_at: told.created_at,
-  });
-  return {
-    type: "new_message",
-    seq: id,
-    data: { conversation_id: told.conversation_id, message: told, conversation: held },
-  };
-}
-
-export function hello(seq: number, resumed: boolean, epoch = EPOCH): AnyFrame {
-  return { type: "hello", data: { seq, epoch, resumed, heartbeat_seconds: 20 } };
-}
+import { EPOCH } from "./objects.js";
 
 type Listener = (event: never) => void;
 
@@ -98,34 +30,28 @@ export class FakeSocket implements WebSocketLike {
     this.isClosed = true;
   }
 
-  open(): void {
-    this.#tell("open", {});
+  serverAccepts(): void {
+    this.#dispatch("open", {});
   }
 
-  says(...frames: readonly AnyFrame[]): void {
+  serverSends(...frames: readonly AnyFrame[]): void {
     for (const frame of frames) {
-      this.#tell("message", { data: JSON.stringify(frame) });
+      this.#dispatch("message", { data: JSON.stringify(frame) });
     }
   }
 
-  ends(code: number, reason = ""): void {
+  serverCloses(code: number, reason = ""): void {
     this.isClosed = true;
-    this.#tell("close", { code, reason });
+    this.#dispatch("close", { code, reason });
   }
 
-  #tell(type: string, event: object): void {
+  #dispatch(type: string, event: object): void {
     this.#listeners.get(type)?.(event as never);
   }
 }
 
-/** A JSON Web Token that ends then, milliseconds since 1970. */
-export function tokenUntil(expiresAt: number, name = "t"): string {
-  const payload = Buffer.from(JSON.stringify({ sub: "42", exp: expiresAt / 1000, name })).toString("base64url");
-  return `h.${payload}.s`;
-}
-
-/** What REST answers, by path without the query. */
-export interface Rows {
+/** What the REST API returns; `messages` by conversation. */
+export interface ServerData {
   conversations: Conversation[];
   messages: Record<string, Message[]>;
   accounts: Account[];
@@ -133,23 +59,24 @@ export interface Rows {
   epoch: string;
 }
 
-export class World {
+export class FakeBrowser {
   time = Date.parse("2026-11-22T10:00:00Z");
   random = 0;
   isOnline = true;
+  /** Whether every request fails. */
   isDown = false;
   readonly sockets: FakeSocket[] = [];
   readonly requests: Request[] = [];
-  readonly rows: Rows = { conversations: [], messages: {}, accounts: [], seq: 0, epoch: EPOCH };
-  /** Goes before `rows`. */
-  answer: (request: Request) => Response | Promise<Response> | undefined = () => undefined;
+  readonly data: ServerData = { conversations: [], messages: {}, accounts: [], seq: 0, epoch: EPOCH };
+  /** Responds instead of `data`, unless it returns `undefined`. */
+  respond: (request: Request) => Response | Promise<Response> | undefined = () => undefined;
   readonly #timers = new Set<{ readonly at: number; readonly run: () => void }>();
-  readonly #watchers = new Set<(what: PageEvent) => void>();
+  readonly #watchers = new Set<(event: LifecycleEvent) => void>();
 
   readonly environment: Environment = {
     now: () => this.time,
     random: () => this.random,
-    after: (milliseconds, run) => {
+    setTimer: (milliseconds, run) => {
       const timer = { at: this.time + milliseconds, run };
       this.#timers.add(timer);
       return () => {
@@ -163,15 +90,16 @@ export class World {
       return socket;
     },
     isOnline: () => this.isOnline,
-    watch: (changed) => {
-      this.#watchers.add(changed);
+    watchLifecycle: (listener) => {
+      this.#watchers.add(listener);
       return () => {
-        this.#watchers.delete(changed);
+        this.#watchers.delete(listener);
       };
     },
     origin: () => "http://inbox.test",
   };
 
+  /** The newest socket. */
   get socket(): FakeSocket {
     const socket = this.sockets.at(-1);
     if (socket === undefined) {
@@ -180,21 +108,22 @@ export class World {
     return socket;
   }
 
+  /** The number of pending timers. */
   get timers(): number {
     return this.#timers.size;
   }
 
-  happens(what: PageEvent): void {
-    this.isOnline = what === "online" || (what !== "offline" && this.isOnline);
+  emit(event: LifecycleEvent): void {
+    this.isOnline = event === "online" || (event !== "offline" && this.isOnline);
     for (const watcher of this.#watchers) {
-      watcher(what);
+      watcher(event);
     }
   }
 
-  /** Let so much time pass: timers run when they are due, and promises in between. */
-  async passes(milliseconds: number): Promise<void> {
+  /** Advance the clock: timers run when they are due, and promises settle in between. */
+  async advance(milliseconds: number): Promise<void> {
     const until = this.time + milliseconds;
-    await this.settles();
+    await this.settle();
     for (;;) {
       const [next] = [...this.#timers].filter(({ at }) => at <= until).sort((one, other) => one.at - other.at);
       if (next === undefined) {
@@ -203,13 +132,13 @@ export class World {
       this.#timers.delete(next);
       this.time = Math.max(this.time, next.at);
       next.run();
-      await this.settles();
+      await this.settle();
     }
     this.time = until;
   }
 
-  /** Let everything happen that needs no time. */
-  async settles(): Promise<void> {
+  /** Settle all promises that wait for no timer. */
+  async settle(): Promise<void> {
     for (let turn = 0; turn < 5; turn += 1) {
       await new Promise((resolve) => {
         setImmediate(resolve);
@@ -224,39 +153,39 @@ export class World {
     }
     const { signal } = request;
     signal.throwIfAborted();
-    const ended = new Promise<never>((_, reject) => {
+    const aborted = new Promise<never>((_, reject) => {
       signal.addEventListener("abort", () => {
         reject(signal.reason as Error);
       });
     });
-    const own = await Promise.race([this.answer(request), ended]);
-    if (own !== undefined) {
-      return own;
+    const response = await Promise.race([this.respond(request), aborted]);
+    if (response !== undefined) {
+      return response;
     }
     const { pathname } = new URL(request.url);
     const thread = /^\/api\/conversations\/([^/]+)\/messages$/.exec(pathname)?.[1];
-    const one = /^\/api\/conversations\/([^/]+)$/.exec(pathname)?.[1];
-    const { rows } = this;
+    const conversationId = /^\/api\/conversations\/([^/]+)$/.exec(pathname)?.[1];
+    const { data } = this;
     const body =
       pathname === "/api/conversations"
-        ? rows.conversations
+        ? data.conversations
         : pathname === "/api/accounts"
-          ? rows.accounts
+          ? data.accounts
           : thread === undefined
-            ? rows.conversations.find(({ conversation_id }) => conversation_id === one)
-            : (rows.messages[thread] ?? []);
-    return body === undefined ? refusal(404) : this.list(body);
+            ? data.conversations.find(({ conversation_id }) => conversation_id === conversationId)
+            : (data.messages[thread] ?? []);
+    return body === undefined ? problemResponse(404) : this.listResponse(body);
   }
 
-  /** An answer with these rows, or this one. */
-  list(body: object, headers: Readonly<Record<string, string>> = {}): Response {
+  /** Return a response with these rows, or this object. */
+  listResponse(body: object, headers: Readonly<Record<string, string>> = {}): Response {
     return Response.json(body, {
-      headers: { "Inbox-Seq": String(this.rows.seq), "Inbox-Epoch": this.rows.epoch, ...headers },
+      headers: { "Inbox-Seq": String(this.data.seq), "Inbox-Epoch": this.data.epoch, ...headers },
     });
   }
 }
 
-export function refusal(status: number, headers: Readonly<Record<string, string>> = {}): Response {
+export function problemResponse(status: number, headers: Readonly<Record<string, string>> = {}): Response {
   const type = `urn:switchboard:problem:${String(status)}`;
   return Response.json({ type, title: "Refused", detail: `It was refused: ${String(status)}.` }, { status, headers });
 }

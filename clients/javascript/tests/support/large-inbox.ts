@@ -1,12 +1,12 @@
-/** An inbox of any size, and the events that are measured on it. */
+/** Inboxes of any size, for measurements. */
 
 import { reduce } from "../../src/state/reducer.js";
 import { emptyInbox, type InboxState } from "../../src/state/inbox-state.js";
-import { conversation, EPOCH, message, newMessage } from "./fake-browser.js";
+import { conversation, EPOCH, message, newMessage } from "./objects.js";
 
 const NOW = Date.parse("2026-11-22T10:00:00Z");
 
-/** So many conversations, all loaded, and so many messages in the thread of `c1`, with one more page on the server. */
+/** Return an inbox with that many loaded conversations, and that many messages in the thread of `c1`. */
 export function largeInbox(conversations: number, messages: number): InboxState {
   const page = { next: "more", seq: 0, epoch: EPOCH };
   const items = Array.from({ length: conversations }, (_, index) =>
@@ -19,7 +19,7 @@ export function largeInbox(conversations: number, messages: number): InboxState 
     message(-index, { created_at: new Date(NOW - index * 1000).toISOString() }),
   );
   return reduce(emptyInbox, {
-    type: "begun",
+    type: "initialized",
     snapshot: {
       lists: [{ filter: {}, page: { ...page, items } }],
       threads: [{ conversationId: "c1", page: { ...page, items: thread } }],
@@ -29,7 +29,7 @@ export function largeInbox(conversations: number, messages: number): InboxState 
   });
 }
 
-/** A new message in a conversation somewhere in the list. */
+/** Return the state after a new message, by default in a conversation somewhere in the list. */
 export function withMessage(
   state: InboxState,
   id: number,

@@ -1,19 +1,19 @@
-/** The state machine of a connection in the hands of a test: with a clock that only the test moves. */
+/** Drives the state machine of a connection, with a clock that only the test advances. */
 
 import {
-  initialConnection,
+  initialConnectionState,
   type ConnectionEvent,
   type ConnectionState,
   type Effect,
 } from "../../src/connection/machine-state.js";
 import { transition } from "../../src/connection/machine.js";
-import { hello } from "./fake-browser.js";
+import { hello } from "./objects.js";
 
 export const SECOND = 1000;
 
-/** A machine, the effects that it asked for last, and a clock. */
-export class Machine {
-  state: ConnectionState = initialConnection;
+/** The machine, the effects of its last transition, and a clock. */
+export class MachineDriver {
+  state: ConnectionState = initialConnectionState;
   effects: readonly Effect[] = [];
   now = 1_000_000;
   random = 0;
@@ -24,14 +24,15 @@ export class Machine {
     return this;
   }
 
-  /** From `start` or a wait to `hello`. */
+  /** Go from `start` or a scheduled retry to `hello`. */
   live(): this {
     return this.opening().on({ type: "opened", attempt: this.attempt }).frame(hello(1, true));
   }
 
+  /** Go from `start` or a scheduled retry until the transport opens. */
   opening(): this {
-    this.on(this.state.step === "waiting" ? { type: "timer", name: "retry" } : { type: "start", online: true });
-    return this.on({ type: "token", attempt: this.attempt, expiresAt: null });
+    this.on(this.state.step === "waiting" ? { type: "timer", name: "retry" } : { type: "start", isOnline: true });
+    return this.on({ type: "tokenReceived", attempt: this.attempt, expiresAt: null });
   }
 
   frame(frame: ReturnType<typeof hello>): this {
@@ -42,7 +43,7 @@ export class Machine {
     return this.on({ type: "closed", attempt: this.attempt, code, reason: "why", retryAfterMs });
   }
 
-  passes(milliseconds: number): this {
+  advance(milliseconds: number): this {
     this.now += milliseconds;
     return this;
   }
@@ -51,11 +52,13 @@ export class Machine {
     return this.state.attempt;
   }
 
-  get wait(): number | undefined {
+  /** The delay of the scheduled retry, in milliseconds. */
+  get retryDelay(): number | undefined {
     return this.effects.find((effect) => effect.type === "setTimer" && effect.name === "retry")?.["afterMs" as never];
   }
 
-  asked(type: Effect["type"]): boolean {
+  /** Whether the last transition has such an effect. */
+  requested(type: Effect["type"]): boolean {
     return this.effects.some((effect) => effect.type === type);
   }
 }

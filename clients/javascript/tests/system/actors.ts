@@ -1,37 +1,37 @@
-/** Who acts upon the system: an administrator, and a customer who writes. */
+/** The actors of the tests: an administrator, and a customer who writes. */
 
 import { createHmac } from "node:crypto";
 import { expect } from "vitest";
-import type { Said } from "./start-system.js";
+import type { SystemInfo } from "./start-system.js";
 
 const CUSTOMER = "7001";
 
-export async function mint(system: Said, user: string): Promise<string> {
-  const answer = await asAdmin(system, "POST", "/api/tokens", { user_id: user });
-  return ((await answer.json()) as { token: string }).token;
+export async function mint(system: SystemInfo, user: string): Promise<string> {
+  const response = await asAdmin(system, "POST", "/api/tokens", { user_id: user });
+  return ((await response.json()) as { token: string }).token;
 }
 
-export async function connectPage(system: Said, user: string, page: string): Promise<void> {
+export async function connectPage(system: SystemInfo, user: string, page: string): Promise<void> {
   await asAdmin(system, "PUT", `/api/accounts/facebook/${page}`, { user_id: user, name: "Blue Things" });
 }
 
-async function asAdmin(system: Said, method: string, path: string, body: unknown): Promise<Response> {
+async function asAdmin(system: SystemInfo, method: string, path: string, body: unknown): Promise<Response> {
   const headers = { Authorization: `Bearer ${system.admin_token}`, "Content-Type": "application/json" };
-  const answer = await fetch(`${system.inbox}${path}`, { method, headers, body: JSON.stringify(body) });
-  expect(answer.ok, `${method} ${path}: ${String(answer.status)}`).toBe(true);
-  return answer;
+  const response = await fetch(`${system.inbox}${path}`, { method, headers, body: JSON.stringify(body) });
+  expect(response.ok, `${method} ${path}: ${String(response.status)}`).toBe(true);
+  return response;
 }
 
-export async function write(system: Said, page: string, mid: string, text: string): Promise<void> {
+export async function sendMessage(system: SystemInfo, page: string, mid: string, text: string): Promise<void> {
   const timestamp = Date.now();
   const item = { sender: { id: CUSTOMER }, recipient: { id: page }, timestamp, message: { mid, text } };
   const body = JSON.stringify({ object: "page", entry: [{ id: page, time: timestamp, messaging: [item] }] });
   const headers = { "Content-Type": "application/json", "X-Hub-Signature-256": signature(body, system.app_secret) };
-  const answer = await fetch(`${system.inbox}/webhooks/facebook`, { method: "POST", body, headers });
-  expect(answer.status).toBe(200);
+  const response = await fetch(`${system.inbox}/webhooks/facebook`, { method: "POST", body, headers });
+  expect(response.status).toBe(200);
 }
 
-/** The header with which the platform proves who it is. */
+/** Return the `X-Hub-Signature-256` header of the platform. */
 function signature(body: string, secret: string): string {
   return `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`;
 }

@@ -1,4 +1,4 @@
-/** The package as it is published: packed, installed elsewhere without a network, type-checked and run. */
+/** The published package: packed, installed elsewhere without a network, type-checked and run. */
 
 import { execFileSync, spawn } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -6,15 +6,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { connectPage, mint, write } from "./actors.js";
+import { connectPage, mint, sendMessage } from "./actors.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const USER = "44"; // the example's, in the system's words: see BROWSER
+const USER = "44"; // stands for the user 42 of the example: see BROWSER
 const system = inject("system");
 let folder: string;
 let packed: readonly { readonly path: string }[];
 
-/** What the example finds in a browser: a `WebSocket`, its own origin, and a server by name. */
+/** The browser that the example expects: a `WebSocket`, its own origin, and the server under its name. */
 const BROWSER = `
 import { WebSocket as Socket } from ${JSON.stringify(pathToFileURL(join(ROOT, "node_modules/ws/wrapper.mjs")).href)};
 const { SYSTEM, TOKEN } = process.env;
@@ -33,8 +33,8 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "switchboard-package-"));
   const flags = ["--ignore-scripts", "--json", "--pack-destination", folder];
   execFileSync("npm", ["run", "build"], { cwd: ROOT, stdio: "pipe" });
-  const said = execFileSync("npm", ["pack", ...flags], { cwd: ROOT, encoding: "utf8", stdio: "pipe" });
-  const [tarball] = JSON.parse(said) as [{ readonly filename: string; readonly files: typeof packed }];
+  const report = execFileSync("npm", ["pack", ...flags], { cwd: ROOT, encoding: "utf8", stdio: "pipe" });
+  const [tarball] = JSON.parse(report) as [{ readonly filename: string; readonly files: typeof packed }];
   packed = tarball.files;
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }));
   const install = [
@@ -52,7 +52,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test("the package has what it needs, and no dependency", () => {
+test("the package is complete and has no dependencies", () => {
   const paths = packed.map(({ path }) => path);
   expect(paths).toEqual(
     expect.arrayContaining([
@@ -77,7 +77,7 @@ test("the package has what it needs, and no dependency", () => {
 test.each([
   ["NodeNext", "NodeNext"],
   ["ESNext", "bundler"],
-])("its types are found with module %s, resolved by %s", (module, moduleResolution) => {
+])("its types resolve with module %s and resolution %s", (module, moduleResolution) => {
   mkdirSync(join(folder, "node_modules/@types"), { recursive: true });
   for (const name of ["@types/react", "csstype", "react"]) {
     cpSync(join(ROOT, "node_modules", name), join(folder, "node_modules", name), { recursive: true });
@@ -110,7 +110,7 @@ export const useBoth = (): [boolean, string | undefined, number] => {
   });
 });
 
-test("the example of the README, as it stands there, shows what a customer writes", async () => {
+test("the example of the README runs as printed", async () => {
   expect(example().trimEnd().split("\n")).toHaveLength(10);
   await connectPage(system, USER, "1004");
   writeFileSync(join(folder, "browser.js"), BROWSER);
@@ -122,18 +122,18 @@ test("the example of the README, as it stands there, shows what a customer write
     stdio: ["ignore", "pipe", "pipe"],
   });
   try {
-    let said = "";
+    let output = "";
     for (const stream of [program.stdout, program.stderr]) {
       stream.on("data", (part: Buffer) => {
-        said += part.toString();
+        output += part.toString();
       });
     }
-    await expect.poll(() => said, { timeout: 15_000 }).toContain("live 0 conversations");
+    await expect.poll(() => output, { timeout: 15_000 }).toContain("live 0 conversations");
 
-    await write(system, "1004", "m_published", "Is the blue one still there?");
+    await sendMessage(system, "1004", "m_published", "Is the blue one still there?");
 
-    await expect.poll(() => said, { timeout: 15_000 }).toContain(": Is the blue one still there?");
-    await expect.poll(() => said, { timeout: 15_000 }).toContain("live 1 conversations");
+    await expect.poll(() => output, { timeout: 15_000 }).toContain(": Is the blue one still there?");
+    await expect.poll(() => output, { timeout: 15_000 }).toContain("live 1 conversations");
   } finally {
     program.kill("SIGKILL");
   }

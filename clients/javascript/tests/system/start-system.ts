@@ -1,4 +1,4 @@
-/** The real system, `switchboard up`, for as long as the tests need it. */
+/** Runs the real system, `switchboard up`, for the tests. */
 
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
@@ -12,7 +12,7 @@ const COMMAND = fileURLToPath(new URL("../../../../.venv/bin/switchboard", impor
 const STARTING_MS = 90_000;
 
 /** What `switchboard up --json` prints. */
-export interface Said {
+export interface SystemInfo {
   readonly inbox: string;
   readonly admin_token: string;
   readonly app_secret: string;
@@ -20,20 +20,20 @@ export interface Said {
 
 declare module "vitest" {
   interface ProvidedContext {
-    readonly system: Said;
+    readonly system: SystemInfo;
   }
 }
 
-/** Start it, tell the tests where it is, and return what stops it. */
+/** Start the system, provide its addresses to the tests, and return a function that stops it. */
 export default async function setUp({ provide }: TestProject): Promise<() => Promise<void>> {
-  const { said, stop } = await up();
-  provide("system", said);
+  const { info, stop } = await startSystem();
+  provide("system", info);
   return stop;
 }
 
-async function up(): Promise<{ readonly said: Said; readonly stop: () => Promise<void> }> {
+async function startSystem(): Promise<{ readonly info: SystemInfo; readonly stop: () => Promise<void> }> {
   if (!existsSync(COMMAND)) {
-    throw new Error(`${COMMAND} is not there: run \`make install\` first.`);
+    throw new Error(`${COMMAND} does not exist: run \`make install\` first.`);
   }
   const folder = mkdtempSync(join(tmpdir(), "switchboard-client-"));
   const flags = ["up", "--no-simulator", "--json", "--port", "0", "--data-dir", folder];
@@ -41,7 +41,7 @@ async function up(): Promise<{ readonly said: Said; readonly stop: () => Promise
   const system = spawn(COMMAND, flags, { env, stdio: ["ignore", "pipe", "pipe"] });
   process.once("exit", () => {
     system.kill("SIGTERM");
-  }); // also where the runner is ended before it has stopped
+  }); // even if the runner is killed before teardown
   const ended = new Promise<void>((resolve) =>
     system.once("exit", () => {
       resolve();
@@ -52,9 +52,9 @@ async function up(): Promise<{ readonly said: Said; readonly stop: () => Promise
     await ended;
     rmSync(folder, { recursive: true, force: true });
   };
-  let complaints = "";
+  let errors = "";
   system.stderr.on("data", (part: Buffer) => {
-    complaints = (complaints + part.toString()).slice(-4_000);
+    errors = (errors + part.toString()).slice(-4_000);
   });
   const line = await new Promise<string | null>((resolve) => {
     const timer = setTimeout(() => {
@@ -70,9 +70,9 @@ async function up(): Promise<{ readonly said: Said; readonly stop: () => Promise
   });
   if (line === null) {
     await stop();
-    throw new Error(`switchboard up did not start: ${complaints}`);
+    throw new Error(`switchboard up did not start: ${errors}`);
   }
-  return { said: JSON.parse(line) as Said, stop };
+  return { info: JSON.parse(line) as SystemInfo, stop };
 }
 
 /** Whether a variable would change what `switchboard up` does. */
