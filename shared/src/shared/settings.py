@@ -1,4 +1,4 @@
-"""What every service's settings have in common, and how a person is told what is wrong with them."""
+"""Settings that all services share, and how invalid ones are reported."""
 
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -15,16 +15,16 @@ def _split(value: Any) -> Any:
 
 
 Secrets = Annotated[list[SecretStr], NoDecode, BeforeValidator(_split), Field(min_length=1)]
-"""Comma-separated in the environment; at least one, so that an empty variable is an error and never "no check"."""
+"""Comma-separated in the environment. At least one: an empty variable is an error and never means "no check"."""
 Words = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 """Comma-separated in the environment; may be empty."""
 
 
 class ServiceSettings(BaseSettings):
-    """Read once from `SWITCHBOARD_*`, in `__main__`; passed to whoever needs a value.
+    """Read once from `SWITCHBOARD_*`, in `__main__`, and passed to whatever needs a value.
 
-    A default is a value that suits production. What has no such value has no default, so that a missing variable stops
-    the process before it takes any work.
+    Every default suits production. A setting without such a value has no default, so that a missing variable stops the
+    process before it takes any work.
     """
 
     model_config = SettingsConfigDict(
@@ -32,9 +32,9 @@ class ServiceSettings(BaseSettings):
     )
 
     amqp_url: AmqpDsn | None = None
-    """RabbitMQ; every service needs it unless all run in one process."""
+    """The URL of RabbitMQ. Required, unless all services run in one process."""
     bind_host: str = "127.0.0.1"
-    """Address that every port of the service listens on; 0.0.0.0 in a container."""
+    """The address that every port of the service listens on; 0.0.0.0 in a container."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
     shutdown_grace_seconds: float = Field(default=8.0, gt=0, le=60)
@@ -42,14 +42,18 @@ class ServiceSettings(BaseSettings):
 
 
 class InvalidSettings(Exception):
-    """The environment does not hold usable settings; `str()` is a sentence per problem."""
+    """The environment does not contain valid settings; `str()` is one sentence per problem."""
 
 
 def load(settings_class: type[SettingsT], **overrides: Any) -> SettingsT:
     """Return the settings from the environment.
 
+    Args:
+        settings_class: which settings.
+        overrides: values that take precedence over the environment.
+
     Raises:
-        InvalidSettings: a variable is missing or unusable; its text names the variable and never its value.
+        InvalidSettings: a variable is missing or invalid. The text names the variable and never its value.
     """
     try:
         return settings_class(**overrides)
@@ -61,5 +65,5 @@ def load(settings_class: type[SettingsT], **overrides: Any) -> SettingsT:
 def _sentence(problem: ErrorDetails) -> str:
     variable = f"{ENV_PREFIX}{str(problem['loc'][0]).upper()}: " if problem["loc"] else ""
     if problem["type"] == "missing":
-        return f"{variable}is not set, and there is no default that would suit production."
+        return f"{variable}is not set, and there is no default that suits production."
     return f"{variable}{problem['msg'].removeprefix('Value error, ')}."

@@ -57,7 +57,7 @@ def provider() -> Iterator[Provider]:
         one.answers.set()
 
 
-async def test_a_token_of_a_published_key_is_good_and_the_keys_are_fetched_once(provider: Provider) -> None:
+async def test_tokens_of_a_published_key_are_valid_and_the_keys_are_fetched_once(provider: Provider) -> None:
     tokens = provider.verifier()
 
     verified = await asyncio.gather(*(tokens.verify(token("k1")) for _ in range(20)))
@@ -76,12 +76,12 @@ async def test_a_token_of_a_published_key_is_good_and_the_keys_are_fetched_once(
         pytest.param("a.b.c", id="garbage"),
     ],
 )
-async def test_what_the_provider_did_not_sign_is_refused(provider: Provider, bad: str) -> None:
+async def test_a_token_that_the_provider_did_not_sign_is_refused(provider: Provider, bad: str) -> None:
     with pytest.raises(InvalidUserToken):
         await provider.verifier().verify(bad)
 
 
-async def test_unknown_keys_cause_one_fetch_in_a_cool_down(provider: Provider) -> None:
+async def test_unknown_keys_cause_one_fetch_per_cool_down(provider: Provider) -> None:
     tokens = provider.verifier()
     for number in range(5):
         with pytest.raises(InvalidUserToken):
@@ -92,7 +92,7 @@ async def test_unknown_keys_cause_one_fetch_in_a_cool_down(provider: Provider) -
 
 async def test_a_known_key_does_not_wait_while_the_provider_hangs(provider: Provider) -> None:
     clock = [0.0]
-    keys = KeySet(provider.url, now=lambda: clock[0])
+    keys = KeySet(provider.url, monotonic=lambda: clock[0])
     assert await keys.key("k1") is not None
     clock[0] = 31.0
     provider.answers.clear()
@@ -114,7 +114,7 @@ async def test_a_known_key_does_not_wait_while_the_provider_hangs(provider: Prov
 
 async def test_a_failed_fetch_is_not_repeated_before_the_cool_down_is_over(provider: Provider) -> None:
     clock = [0.0]
-    keys = KeySet(provider.url, now=lambda: clock[0])
+    keys = KeySet(provider.url, monotonic=lambda: clock[0])
     provider.status = 503
     for _ in range(5):
         with pytest.raises(DependencyUnavailable):
@@ -126,7 +126,7 @@ async def test_a_failed_fetch_is_not_repeated_before_the_cool_down_is_over(provi
     assert await keys.key("k1") is not None
 
 
-async def test_a_provider_that_hangs_is_waited_for_no_longer_than_the_limit(provider: Provider) -> None:
+async def test_waiting_for_a_provider_that_hangs_is_bounded(provider: Provider) -> None:
     keys = KeySet(provider.url, fetch_seconds=0.1)
     provider.answers.clear()
 
@@ -134,9 +134,9 @@ async def test_a_provider_that_hangs_is_waited_for_no_longer_than_the_limit(prov
         await asyncio.wait_for(keys.key("k1"), 2)
 
 
-async def test_keys_are_renewed_before_they_expire_and_a_withdrawn_one_is_forgotten(provider: Provider) -> None:
+async def test_keys_are_renewed_before_they_expire_and_withdrawn_ones_are_dropped(provider: Provider) -> None:
     clock = [0.0]
-    keys = KeySet(provider.url, now=lambda: clock[0])
+    keys = KeySet(provider.url, monotonic=lambda: clock[0])
     assert await keys.key("k1") is not None
 
     provider.kids = ["k2"]
@@ -147,9 +147,9 @@ async def test_keys_are_renewed_before_they_expire_and_a_withdrawn_one_is_forgot
     assert provider.fetches == 2
 
 
-async def test_no_key_outlives_its_lifespan_while_the_provider_is_away(provider: Provider) -> None:
+async def test_no_key_outlives_its_lifespan_while_the_provider_is_unavailable(provider: Provider) -> None:
     clock = [0.0]
-    keys = KeySet(provider.url, now=lambda: clock[0])
+    keys = KeySet(provider.url, monotonic=lambda: clock[0])
     assert await keys.key("k1") is not None
     provider.status = 503
     clock[0] = 600.0

@@ -18,14 +18,14 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-async def test_a_minted_token_may_tell_what_the_person_is_called() -> None:
+async def test_a_minted_token_may_have_a_name() -> None:
     token, _ = mint(SECRET, "42", now=now(), ttl=timedelta(minutes=5), name="Grace Hopper 🚢")
 
     assert (await verifier(SETTINGS).verify(token)).name == "Grace Hopper 🚢"
 
 
 @pytest.mark.parametrize(("name", "passed_on"), [("cut \ud83d", "cut \ufffd"), ("", None), (7, None)])
-async def test_a_name_that_cannot_be_passed_on_is_mended_or_left_out(name: Any, passed_on: str | None) -> None:
+async def test_an_invalid_name_is_repaired_or_left_out(name: Any, passed_on: str | None) -> None:
     claims = {"sub": "42", "exp": int(now().timestamp()) + 60, "name": name}
     token = jwt.encode(claims, SECRET.get_secret_value(), algorithm="HS256")
 
@@ -33,7 +33,7 @@ async def test_a_name_that_cannot_be_passed_on_is_mended_or_left_out(name: Any, 
 
 
 @pytest.mark.parametrize("user_id", ["a\0b", "\ud800", " ", "ü", "42\n", "x" * 129, "", True, None, 1.5, ["42"]])
-async def test_what_cannot_be_a_user_id_is_refused(user_id: Any) -> None:
+async def test_an_invalid_user_id_is_refused(user_id: Any) -> None:
     claims = {"sub": user_id, "exp": int(now().timestamp()) + 60}
     token = jwt.encode(claims, SECRET.get_secret_value(), algorithm="HS256")
 
@@ -41,7 +41,7 @@ async def test_what_cannot_be_a_user_id_is_refused(user_id: Any) -> None:
         await verifier(SETTINGS).verify(token)
 
 
-async def test_a_minted_token_tells_whose_it_is() -> None:
+async def test_a_minted_token_has_its_user_id() -> None:
     token, expires_at = mint(SECRET, "42", now=now(), ttl=timedelta(minutes=5))
 
     verified = await verifier(SETTINGS).verify(token)
@@ -64,7 +64,7 @@ async def test_a_minted_token_tells_whose_it_is() -> None:
         pytest.param(jwt.encode({"sub": "42", "exp": now() + timedelta(hours=1)}, "s" * 64, "HS512"), id="other alg"),
     ],
 )
-async def test_what_is_not_a_valid_token_is_refused(token: str) -> None:
+async def test_an_invalid_token_is_refused(token: str) -> None:
     with pytest.raises(InvalidUserToken):
         await verifier(SETTINGS).verify(token)
 
@@ -78,12 +78,12 @@ async def test_what_is_not_a_valid_token_is_refused(token: str) -> None:
         pytest.param([9_999_999_999], id="a list"),
     ],
 )
-async def test_an_expiry_that_is_no_number_of_seconds_is_refused(exp: object) -> None:
+async def test_an_expiry_that_is_not_a_number_of_seconds_is_refused(exp: object) -> None:
     with pytest.raises(InvalidUserToken):
         await verifier(SETTINGS).verify(jwt.encode({"sub": "42", "exp": exp}, "s" * 32))
 
 
-async def test_a_token_that_was_minted_by_a_clock_ahead_of_ours_is_good() -> None:
+async def test_a_token_minted_by_a_clock_ahead_of_ours_is_valid() -> None:
     token, _ = mint(SECRET, "42", now=now() + timedelta(seconds=2), ttl=timedelta(minutes=5))
 
     assert (await verifier(SETTINGS).verify(token)).user_id == "42"
@@ -116,7 +116,7 @@ def test_exactly_one_sound_verifier_must_be_configured(settings: dict[str, str])
         UserTokenSettings(**settings)  # type: ignore[arg-type]  # wrong on purpose
 
 
-def test_admin_tokens_are_compared_whole_and_two_may_be_valid() -> None:
+def test_admin_tokens_are_compared_as_a_whole_and_several_may_be_valid() -> None:
     accepted = [SecretStr("new"), SecretStr("old")]
 
     assert is_one_of("new", accepted)
@@ -129,7 +129,7 @@ def test_admin_tokens_are_compared_whole_and_two_may_be_valid() -> None:
     assert bearer_token("Bearer ") is None
 
 
-def test_a_token_encrypted_with_an_older_key_still_opens_after_rotation() -> None:
+def test_a_token_encrypted_with_an_older_key_is_decrypted_after_rotation() -> None:
     old, new = SecretStr(Fernet.generate_key().decode()), SecretStr(Fernet.generate_key().decode())
     ciphertext = TokenCipher([old]).encrypt("EAAB…")
 

@@ -1,4 +1,4 @@
-"""Structured logs on stdout: JSON for machines, colours for people."""
+"""Structured logs: JSON on stdout for machines, coloured text on stderr for people."""
 
 import logging
 import sys
@@ -8,7 +8,13 @@ import structlog
 
 
 def configure(service: str, *, level: str, style: Literal["json", "console"]) -> None:
-    """Send all that is logged, by libraries too, through one renderer. Called once, by a process's entry point."""
+    """Send all logs, including those of libraries, through one renderer. Called once, by a process's entry point.
+
+    Args:
+        service: the name of the service, added to every line.
+        level: the least severe level that is logged, for example "info".
+        style: "json" for machines or "console" for people.
+    """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -38,9 +44,9 @@ def configure(service: str, *, level: str, style: Literal["json", "console"]) ->
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     structlog.contextvars.bind_contextvars(service=service)
-    # Their access and connection chatter is neither an event of ours nor safe: URLs may hold tokens.
+    # Their logs of requests and connections are noise, and not safe: URLs may contain tokens.
     for noisy in ("uvicorn.access", "websockets.server", "httpx", "httpcore", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    # They log a traceback for every connection that is lost, which our supervisor says in a sentence.
+    # They log a traceback for every lost connection, which our supervisor reports in one line.
     for repeating in ("aiormq", "aio_pika"):
         logging.getLogger(repeating).setLevel(logging.CRITICAL)

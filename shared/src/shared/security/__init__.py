@@ -1,1 +1,1 @@
-"""Who may do what: tokens of users, administrators and services, and secrets at rest."""
+"""Tokens of users, administrators and services, and encryption of secrets at rest."""

@@ -13,7 +13,7 @@ def bearer_token(authorization: str | None) -> str | None:
 
 
 def is_one_of(token: str | None, accepted: Sequence[SecretStr]) -> bool:
-    """Compare `token` with every accepted one in constant time; two are valid while one is being rotated."""
+    """Return whether `token` is one of `accepted`, in constant time. Several are accepted while one is rotated."""
     given = (token or "").encode("utf-8", "surrogatepass")
     matches = [hmac.compare_digest(given, secret.get_secret_value().encode()) for secret in accepted]
     return bool(given) and any(matches)

@@ -9,30 +9,30 @@ from shared.errors import PermanentError
 
 
 class Undecryptable(PermanentError):
-    """None of the configured keys opens it."""
+    """None of the configured keys decrypts it."""
 
 
 class TokenCipher:
-    """Encrypts with the first key, decrypts with any (cryptography's MultiFernet).
+    """Encrypts with the first key and decrypts with any (cryptography's MultiFernet).
 
     Args:
-        keys: url-safe base64 of 32 bytes each, the newest first; older ones while something is encrypted with them.
+        keys: URL-safe base64 of 32 bytes, the newest first. Keep older keys while anything is encrypted with them.
     """
 
     def __init__(self, keys: Sequence[SecretStr]) -> None:
         self._fernet = MultiFernet([Fernet(key.get_secret_value()) for key in keys])
 
     def encrypt(self, token: str) -> str:
-        """Return the ciphertext: text, safe to store and to hand on."""
+        """Return the ciphertext of `token` as text, safe to store and to pass on."""
         return self._fernet.encrypt(token.encode()).decode()
 
     def decrypt(self, ciphertext: str) -> SecretStr:
-        """Return the token.
+        """Return the token that `ciphertext` encrypts.
 
         Raises:
-            Undecryptable: the keys have changed; connect the account again or add the old key.
+            Undecryptable: the keys have changed. Connect the account again, or add the old key.
         """
         try:
             return SecretStr(self._fernet.decrypt(ciphertext.encode()).decode())
         except InvalidToken as error:
-            raise Undecryptable("no configured encryption key opens this token") from error
+            raise Undecryptable("no configured encryption key decrypts this token") from error

@@ -1,4 +1,4 @@
-"""JSON Web Tokens of users: one verifier, of one of two kinds, and the mint of the first kind.
+"""JSON Web Tokens of users: two kinds of verifiers, and minting for the first kind.
 
 The algorithm comes from the settings and never from the token's header (RFC 8725, section 3.1).
 """
@@ -19,29 +19,29 @@ from shared.settings import ENV_PREFIX
 MIN_SECRET_BYTES = 32
 """An HS256 key must be at least as long as its hash (RFC 7518, section 3.2)."""
 USER_ID_PATTERN = r"^[A-Za-z0-9._:@|+=_-]{1,128}$"
-"""Who an inbox may belong to: safe in paths, in rows and beside the ids of other users in one query."""
+"""Valid user ids: safe in paths, in rows, and next to other ids in one query."""
 _USER_ID = re.compile(USER_ID_PATTERN)
 
 
 class InvalidUserToken(PermanentError):
-    """Not a token that says who somebody is, or no longer."""
+    """The token is forged, expired or incomplete."""
 
 
 @dataclass(frozen=True)
 class UserToken:
-    """What a verified token says."""
+    """The claims of a verified token."""
 
     user_id: str
     expires_at: datetime
     name: str | None = None
-    """What the person is called, when the token says so (OpenID Connect Core, section 5.1)."""
+    """The name of the person, if the token has one (OpenID Connect Core, section 5.1)."""
 
 
 class UserTokenVerifier(Protocol):
     """Verifies tokens of users."""
 
     async def verify(self, token: str) -> UserToken:
-        """Return whose token it is.
+        """Return the claims of `token`.
 
         Raises:
             InvalidUserToken: forged, expired or incomplete.
@@ -50,7 +50,7 @@ class UserTokenVerifier(Protocol):
 
 
 class UserTokenSettings(BaseSettings):
-    """Exactly one kind of verifier: `jwt_secret`, or `jwks_url` with issuer and audience."""
+    """Settings of exactly one kind of verifier: `jwt_secret`, or `jwks_url` with issuer and audience."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
 
@@ -80,7 +80,15 @@ class UserTokenSettings(BaseSettings):
 def mint(
     secret: SecretStr, user_id: str, *, now: datetime, ttl: timedelta, name: str | None = None
 ) -> tuple[str, datetime]:
-    """Return an HS256 token for `user_id`, called `name`, and when it expires (whole seconds, as `exp` is)."""
+    """Return an HS256 token and when it expires (UTC, in whole seconds because `exp` is).
+
+    Args:
+        secret: the key, at least `MIN_SECRET_BYTES` long.
+        user_id: the token's subject.
+        now: the time (UTC).
+        ttl: how long the token is valid.
+        name: the name of the person, if known.
+    """
     expires_at = (now + ttl).replace(microsecond=0)
     claims: dict[str, str | int] = {"sub": user_id, "iat": int(now.timestamp()), "exp": int(expires_at.timestamp())}
     if name is not None:
@@ -89,7 +97,7 @@ def mint(
 
 
 def verifier(settings: UserTokenSettings) -> UserTokenVerifier:
-    """Return the one verifier that the settings describe."""
+    """Return the verifier that the settings describe."""
     if settings.jwt_secret is not None:
         return _SecretVerifier(settings.jwt_secret.get_secret_value(), settings)
     return _KeySetVerifier(KeySet(str(settings.jwks_url)), settings)
@@ -129,7 +137,7 @@ def _read(token: str, key: Any, algorithms: list[str], settings: UserTokenSettin
             algorithms=algorithms,
             issuer=settings.jwt_issuer,
             audience=settings.jwt_audience,
-            # A clock that is a little behind must not refuse a fresh token: `iat` forbids nothing (RFC 7519, 4.1.6).
+            # A clock that is slightly behind must not refuse a fresh token: `iat` forbids nothing (RFC 7519, 4.1.6).
             options={"require": ["exp", claim], "verify_sub": False, "verify_iat": False},
         )
     except jwt.PyJWTError as error:
@@ -137,20 +145,20 @@ def _read(token: str, key: Any, algorithms: list[str], settings: UserTokenSettin
     user_id = claims[claim]
     is_id = isinstance(user_id, str | int) and not isinstance(user_id, bool)
     if not (is_id and _USER_ID.fullmatch(str(user_id))):
-        raise InvalidUserToken(f"claim {claim!r} holds no user id")
-    return UserToken(str(user_id), _moment(claims["exp"]), _text(claims.get("name")))
+        raise InvalidUserToken(f"claim {claim!r} is not a valid user id")
+    return UserToken(str(user_id), _time_of(claims["exp"]), _name_of(claims.get("name")))
 
 
-def _text(name: Any) -> str | None:
-    """Return a name that can be passed on; half a surrogate pair, as of a name that was cut, becomes U+FFFD."""
+def _name_of(name: Any) -> str | None:
+    """Return a name that is valid Unicode. Half a surrogate pair, as in a name that was cut, becomes U+FFFD."""
     if not isinstance(name, str) or not name:
         return None
     return name.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _moment(seconds: Any) -> datetime:
-    """Return the NumericDate `seconds` (RFC 7519, section 2) as a time in UTC."""
+def _time_of(seconds: Any) -> datetime:
+    """Return the NumericDate `seconds` (RFC 7519, section 2) as a time (UTC)."""
     try:
         return datetime.fromtimestamp(seconds, UTC)
     except (TypeError, ValueError, OverflowError, OSError) as error:
-        raise InvalidUserToken(f"claim 'exp' is no number of seconds: {error}") from error
+        raise InvalidUserToken(f"claim 'exp' is not a number of seconds: {error}") from error
