@@ -1,4 +1,4 @@
-"""The only definition of what crosses a service border."""
+"""Everything that crosses a border between services is defined here, and only here."""
 
 from shared.contracts.codec import AnyEvent, decode, encode, join, split
 from shared.contracts.event import Event, Hop, Wire

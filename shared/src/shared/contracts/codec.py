@@ -1,8 +1,8 @@
-"""Events to bytes and back.
+"""Encodes events to bytes and decodes them.
 
-An AMQP message carries 1 to 64 events of one type: an array in the type's wire form. Each event is encoded once, and
-the array is put together from the encoded parts, so that a batch of what has gathered costs no second encoding. Reading
-takes the array apart before it looks inside, so that one unreadable event never costs its neighbours.
+An AMQP message contains 1 to 64 events of one type: an array in the wire form of the type. Each event is encoded once,
+and the array is joined from the encoded parts, so that batching costs no second encoding. Decoding first splits the
+array into parts, so that one unreadable event does not affect its neighbours.
 """
 
 from collections.abc import Sequence
@@ -37,12 +37,12 @@ _msgpack_array = msgspec.msgpack.Decoder(list[msgspec.Raw])
 
 
 def encode(event: Event) -> bytes:
-    """Return `event` in its type's wire form."""
+    """Return `event` in the wire form of its type."""
     return _json.encode(event) if event.wire is Wire.JSON else _msgpack.encode(event)
 
 
 def join(wire: Wire, parts: Sequence[bytes]) -> bytes:
-    """Return the array of `parts`, each one encoded event."""
+    """Return the array of `parts`, which are encoded events, as the body of an AMQP message."""
     if wire is Wire.JSON:
         return b"[" + b",".join(parts) + b"]"
     # An array32 header (msgpack specification, "array format family") is valid for any length.
@@ -50,10 +50,10 @@ def join(wire: Wire, parts: Sequence[bytes]) -> bytes:
 
 
 def split(content_type: str, body: bytes) -> list[bytes]:
-    """Return the encoded events of one AMQP message.
+    """Return the encoded events in the body of one AMQP message.
 
     Raises:
-        MalformedEvent: not an array in a known wire form.
+        MalformedEvent: `body` is not an array in a known wire form.
     """
     try:
         array = _json_array if Wire(content_type) is Wire.JSON else _msgpack_array
@@ -66,7 +66,7 @@ def decode(content_type: str, part: bytes) -> AnyEvent:
     """Return the event that `part` encodes.
 
     Raises:
-        MalformedEvent: not an event of a type and shape that this version knows.
+        MalformedEvent: `part` is not an event of a type and shape that this version knows.
     """
     try:
         event: AnyEvent = (_json_event if Wire(content_type) is Wire.JSON else _msgpack_event).decode(part)

@@ -1,7 +1,7 @@
-"""The events that cross a service border, one class per version.
+"""The events between services, one class per version.
 
 To change one, add an optional field with a default. If an old consumer would misread the result, add a `V2` class and
-publish both until no queue is bound to `.v1`. Golden messages in tests/contract/golden hold every version still.
+publish both until no queue is bound to `.v1`. Golden messages in tests/contract/golden keep every version readable.
 """
 
 from datetime import datetime
@@ -18,32 +18,32 @@ Channel = Literal["messaging", "standby", "changes"]
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """Who somebody is, as far as the platform says."""
+    """The profile of a person, as far as the platform provides it."""
 
     name: str | None = None
     username: str | None = None
     profile_pic: str | None = None
     fetched_at: datetime
-    """When the platform said so; a later one wins."""
+    """When the platform provided it (UTC); the latest one wins."""
 
     @property
     def is_empty(self) -> bool:
-        """Whether it tells nothing: such a profile never overwrites one that does."""
+        """Whether it contains nothing. Such a profile never overwrites another."""
         return not (self.name or self.username or self.profile_pic)
 
 
 class WebhookReceivedV1(Event, frozen=True, kw_only=True, tag="webhook.received.v1"):
-    """A verified webhook reached ingest; nothing has been interpreted."""
+    """Ingest received a verified webhook. Nothing has been interpreted yet."""
 
     wire: ClassVar[Wire] = Wire.MSGPACK
 
     platform: Platform
-    """From the path it was posted to; what the body says comes first."""
+    """From the path that it was posted to; what the body says takes precedence."""
     body: bytes
 
 
 class WebhookReleasedV1(Event, frozen=True, kw_only=True, tag="webhook.released.v1"):
-    """An item that waited for its page to be connected goes through the enricher once more."""
+    """An item that waited for its page to be connected goes through the enricher again."""
 
     wire: ClassVar[Wire] = Wire.MSGPACK
 
@@ -53,13 +53,13 @@ class WebhookReleasedV1(Event, frozen=True, kw_only=True, tag="webhook.released.
     page_id: str
     channel: Channel
     entry: bytes
-    """JSON of one `entry` that holds this item alone."""
+    """JSON of an `entry` that contains only this item."""
     account_version: int
-    """Version of the page's ownership that released it: an older cached answer must not be used."""
+    """The version of the page's ownership that released it; older cached owners must not be used."""
 
 
 class InboxEnrichedV1(Event, frozen=True, kw_only=True, tag="inbox.enriched.v1"):
-    """One item of a webhook, with whose it is and which conversation it belongs to."""
+    """One item of a webhook, with the user and the conversation that it belongs to."""
 
     webhook_id: str
     item_index: int
@@ -67,17 +67,17 @@ class InboxEnrichedV1(Event, frozen=True, kw_only=True, tag="inbox.enriched.v1")
     platform: Platform
     page_id: str
     participant_id: str | None
-    """The customer; None for an item that names none."""
+    """The customer; None if the item names none."""
     conversation_id: str | None
-    """None exactly when `participant_id` is."""
+    """None if and only if `participant_id` is None."""
     participant: Profile | None = None
     participant_aliases: tuple[str, ...] = ()
-    """Other ids of the same customer, as this item tells them."""
+    """Other ids of the same customer, according to this item."""
     item: Item
 
 
 class PageItems(msgspec.Struct, frozen=True, kw_only=True):
-    """How many items of a webhook belong to a page."""
+    """The number of items of a webhook that belong to a page."""
 
     platform: Platform
     page_id: str
@@ -86,15 +86,15 @@ class PageItems(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WebhookSplitV1(Event, frozen=True, kw_only=True, tag="webhook.split.v1"):
-    """The manifest of a webhook: what has to come out of it somewhere, and is looked for until it does."""
+    """The manifest of a webhook: how many items must arrive in the store, which looks for them until they do."""
 
     webhook_id: str
     pages: tuple[PageItems, ...]
-    """One a page; the items are numbered from 0 over all of them."""
+    """One per page. Items are numbered from 0 across all pages."""
 
 
 class ProfileRequestedV1(Event, frozen=True, kw_only=True, tag="profile.requested.v1"):
-    """Somebody's profile was not to be had in time; the look-up is to be made later."""
+    """A profile was not available in time and has to be looked up later."""
 
     user_id: str
     platform: Platform
@@ -103,7 +103,7 @@ class ProfileRequestedV1(Event, frozen=True, kw_only=True, tag="profile.requeste
 
 
 class ProfileResolvedV1(Event, frozen=True, kw_only=True, tag="profile.resolved.v1"):
-    """A later look-up has ended: with a profile, with a reason to look again, or for good."""
+    """A later look-up has ended: with a profile, with a time for the next attempt, or for good."""
 
     user_id: str
     platform: Platform
@@ -111,70 +111,70 @@ class ProfileResolvedV1(Event, frozen=True, kw_only=True, tag="profile.resolved.
     participant_id: str
     profile: Profile | None
     retry_at: datetime | None = None
-    """When to look again; None with no profile means that there is nothing to look for."""
+    """When to try again (UTC). None without a profile means that there is nothing to look for."""
 
 
 class InboxPersistedV1(Event, frozen=True, kw_only=True, tag="inbox.persisted.v1"):
-    """A change of a user's inbox is committed. One stream of all kinds, in `seq` order, per user shard."""
+    """A change of a user's inbox is committed. One stream per shard of users, in `seq` order per user."""
 
     user_id: str
     seq: int
     kind: FrameKind
     data: msgspec.Raw
-    """`data` of the frame, JSON, rendered from the rows as they were after the change."""
+    """JSON: the `data` of the frame, rendered from the rows after the change."""
 
     @property
     def shard_key(self) -> str:
-        """Keep a user's changes on one routing key."""
+        """Changes of one user keep their order."""
         return self.user_id
 
 
 class SignalSentV1(Event, frozen=True, kw_only=True, tag="signal.sent.v1"):
-    """Somebody writes, has come, has gone, or looks at something: between gateways, for the moment, never stored."""
+    """Typing or presence of a device, sent between gateways. It is ephemeral and never stored."""
 
     user_id: str
     gateway_id: str
-    """Of the process that the device is connected to."""
+    """The gateway process that the device is connected to."""
     kind: Literal["typing", "presence"]
     who: Who
     conversation_id: str | None = None
-    """`typing`: where."""
+    """For `typing`: where."""
     online: bool = True
-    """`presence`: whether the device is there."""
+    """For `presence`: whether the device is online."""
     viewing: str | None = None
-    """`presence`: the conversation on its screen."""
+    """For `presence`: the conversation on its screen."""
     until: datetime
-    """It means nothing after this (UTC)."""
+    """When it expires (UTC)."""
 
     @property
     def shard_key(self) -> str:
-        """Only gateways that serve the user hear it."""
+        """Only gateways that serve the user receive it."""
         return self.user_id
 
 
 class AccountChangedV1(Event, frozen=True, kw_only=True, tag="account.changed.v1"):
-    """Who owns a page, or how it may be called, has changed. Carries no token."""
+    """The owner of a page or its access token has changed. Contains no token."""
 
     user_id: str
     platform: Platform
     page_id: str
     version: int
-    """Grows with every change of the page's ownership, and whenever a token is given, be it the same one."""
+    """Grows with every change of the page's ownership, and whenever a token is set, even to the same value."""
 
 
 class TokenRefusedV1(Event, frozen=True, kw_only=True, tag="token.refused.v1"):
-    """The platform does not take a page's access token any more: only a new one helps."""
+    """The platform no longer accepts the access token of a page: a new one is needed."""
 
     platform: Platform
     page_id: str
     version: int
-    """The page's `version` whose token was refused: a token set since is not meant."""
+    """The page's `version` whose token was refused; a token that was set since is not affected."""
     reason: str
-    """As a sentence, for the user."""
+    """A sentence for the user."""
 
 
 class WebhookUnclaimedV1(Event, frozen=True, kw_only=True, tag="webhook.unclaimed.v1"):
-    """An item of a page that nobody had connected."""
+    """An item of a page that no user has connected."""
 
     wire: ClassVar[Wire] = Wire.MSGPACK
 
@@ -184,11 +184,11 @@ class WebhookUnclaimedV1(Event, frozen=True, kw_only=True, tag="webhook.unclaime
     page_id: str
     channel: Channel
     entry: bytes
-    """JSON of one `entry` that holds this item alone."""
+    """JSON of an `entry` that contains only this item."""
 
 
 class ItemParkedV1(Event, frozen=True, kw_only=True, tag="item.parked.v1"):
-    """An event was given up, with everything that is needed to understand and to replay it."""
+    """An event was given up. Contains everything that is needed to understand and replay it."""
 
     wire: ClassVar[Wire] = Wire.MSGPACK
 
@@ -197,10 +197,10 @@ class ItemParkedV1(Event, frozen=True, kw_only=True, tag="item.parked.v1"):
     reason: str
     attempts: int
     event_type: str
-    """Type of the original; empty when it could not be read."""
+    """The type of the original; empty if it could not be decoded."""
     content_type: str
     original: bytes
-    """The original event as it was on the wire, in `content_type`."""
+    """The original event as it was on the wire, encoded as `content_type`."""
     webhook_id: str | None = None
-    """Of the item, where the original is not the event that brought it."""
+    """The webhook of the item, if the original is not the event that contained it."""
     item_index: int | None = None

@@ -1,4 +1,4 @@
-"""What a user's inbox is made of, as clients see it: in frames and in REST answers, the same objects."""
+"""The objects of a user's inbox, as clients see them: the same in frames and in REST responses."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -10,16 +10,16 @@ from shared.contracts.platform import Platform
 Direction = Literal["incoming", "outgoing"]
 FrameKind = Literal["new_message", "message_updated", "conversation_updated", "account_updated"]
 MessageKind = Literal["message", "postback"]
-"""A postback is a pressed button: contact of the customer, with the button's title as content."""
+"""A postback is a button that the customer pressed; its content is the button's title."""
 MessageStatus = Literal["sent", "failed", "delivered", "read", "played"]
-"""In ascending order: a status only rises."""
+"""In ascending order: a status never goes back."""
 SentVia = Literal["own_app", "page_inbox", "native_app", "other_app"]
-"""What an outgoing message was sent with: an app of ours, Meta's inbox, the platform's own app, another tool."""
+"""What an outgoing message was sent with: our app, Meta's inbox, the platform's own app, or another tool."""
 
 
 ResetReason = Literal["log_pruned", "epoch_changed", "position_unknown"]
-"""Why a client cannot go on where it was: it was away for too long, the database was restored, or its position is
-higher than the log's top."""
+"""Why a client cannot resume: it was offline for too long, the database was restored, or its position is beyond the top
+of the log."""
 
 
 class Coordinates(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,9 +30,9 @@ class Coordinates(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Attachment(msgspec.Struct, frozen=True, kw_only=True):
-    """Something beside the text. `type` is the platform's word; a placeholder has no `url`.
+    """An attachment of a message. `type` is the platform's term; a placeholder has no `url`.
 
-    `unsupported` stands for what the platform itself does not hand out.
+    `unsupported` means that the platform itself does not provide the content.
     """
 
     type: str
@@ -41,18 +41,18 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
     """Caption, file name or headline."""
     mime_type: str | None = None
     size: int | None = None
-    """Bytes, when the platform says so."""
+    """Size in bytes, if the platform provides it."""
     expires_at: datetime | None = None
-    """When `url` stops working, as far as it tells."""
+    """When `url` expires, if that is known."""
     media_id: str | None = None
-    """The platform's id of the content, where it is to be fetched by id (WhatsApp) or recognised (stickers, posts)."""
+    """The platform's id of the content, if it is fetched by id (WhatsApp) or identifies it (stickers, posts)."""
     coordinates: Coordinates | None = None
     details: dict[str, Any] | None = None
-    """What else the platform says of it: contacts, orders, templates; bounded."""
+    """Further data of the platform, such as contacts, orders and templates; limited in size."""
 
 
 class Referral(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What brought the customer: an advertisement, a link, a product."""
+    """Where the customer came from: an advertisement, a link or a product."""
 
     source: str | None = None
     type: str | None = None
@@ -64,7 +64,7 @@ class Referral(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Reaction(msgspec.Struct, frozen=True, kw_only=True):
-    """One actor's present reaction to a message."""
+    """An actor's current reaction to a message."""
 
     actor_id: str
     emoji: str
@@ -72,17 +72,17 @@ class Reaction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReplyTo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a message answers: another message, or a story."""
+    """What a message replies to: another message or a story."""
 
     message_id: str | None = None
     story: dict[str, Any] | None = None
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """A message as it is now."""
+    """The current state of a message."""
 
     id: int
-    """Unique in the user's inbox: the `seq` of the change that created it."""
+    """Unique in the user's inbox: the `seq` of the change that created the message."""
     seq: int
     """The `seq` of its last change."""
     message_id: str
@@ -93,42 +93,42 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     direction: Direction
     sender_id: str
     sender_name: str | None
-    """None while nobody knows the name."""
+    """None while the name is unknown."""
     content: str | None
-    """The text; None where there is none and where it was unsent."""
+    """The text; None if there is none or the message was unsent."""
     created_at: datetime
-    """The platform's time, UTC."""
+    """The platform's time (UTC)."""
     kind: MessageKind = "message"
     status: MessageStatus | None = None
-    """How far an outgoing message has come; None for incoming ones."""
+    """The delivery status of an outgoing message; None for incoming ones."""
     error: str | None = None
-    """Why it failed, or cannot be shown, as a sentence."""
+    """A sentence: why it failed or cannot be shown."""
     attachments: tuple[Attachment, ...] = ()
     reactions: tuple[Reaction, ...] = ()
     reply_to: ReplyTo | None = None
     payload: str | None = None
-    """What the pressed button or quick reply carries for the business's own programs."""
+    """The payload of the pressed button or quick reply, for the programs of the business."""
     referral: Referral | None = None
     sent_via: SentVia | None = None
     edited_at: datetime | None = None
     deleted_at: datetime | None = None
-    """When it was unsent; `content`, `attachments`, `payload`, `referral` and the replied-to story are then gone."""
+    """When it was unsent; this removes `content`, `attachments`, `payload`, `referral` and the story in `reply_to`."""
     delivered_at: datetime | None = None
     read_at: datetime | None = None
     client_ref: str | None = None
-    """The sender's own reference of an outgoing message, unique per user."""
+    """The sender's own reference for an outgoing message, unique per user."""
 
 
 class LinkedConversation(msgspec.Struct, frozen=True, kw_only=True):
-    """The same person under another id: WhatsApp knows people by phone number and by business-scoped user id."""
+    """The same person with another id: WhatsApp identifies people by phone number and by business-scoped user id."""
 
     participant_id: str
     conversation_id: str
-    """Computed: the conversation need not exist."""
+    """Computed; the conversation may not exist."""
 
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):
-    """A conversation as it is now: one customer on one platform, of one user."""
+    """The current state of a conversation: one customer on one platform, in the inbox of one user."""
 
     conversation_id: str
     platform: Platform
@@ -140,9 +140,9 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     last_message_at: datetime | None
     unread_count: int
     last_seq: int
-    """The `seq` of its last change: whoever holds a newer one keeps it."""
+    """The `seq` of its last change. A client that has a newer one keeps it."""
     linked: tuple[LinkedConversation, ...] = ()
-    """By participant id."""
+    """Sorted by participant id."""
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,12 +154,12 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None
     status: Literal["connected", "disconnected", "needs_reauthorization"]
     reason: str | None = None
-    """Why it is not simply connected, as a sentence."""
+    """A sentence: why it is not connected."""
     connected_at: datetime | None = None
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """Something the platform told that is no part of a thread: comments, opt-ins and hand-overs for example."""
+    """Something that is not part of a thread, for example a comment, an opt-in or a hand-over."""
 
     record_id: str
     kind: str
@@ -170,7 +170,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     text: str | None
     occurred_at: datetime
     body: msgspec.Raw
-    """The item as the platform sent it, JSON."""
+    """The item as the platform sent it, in JSON."""
 
 
 class HelloFrame(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,9 +179,9 @@ class HelloFrame(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
     """The top of the log."""
     epoch: str
-    """Of the log's numbers: another one after the database was restored."""
+    """Identifies the numbering of the log; it changes when the database is restored."""
     resumed: bool
-    """Whether everything after the position that the client named follows; otherwise the stream begins after `seq`."""
+    """Whether everything after the client's position follows; otherwise the stream starts after `seq`."""
     heartbeat_seconds: float
 
 
@@ -189,11 +189,11 @@ class HeartbeatFrame(msgspec.Struct, frozen=True, kw_only=True):
     """`data` of `heartbeat`."""
 
     seq: int
-    """Everything up to here was sent on this connection."""
+    """Everything up to here has been sent on this connection."""
 
 
 class ResetFrame(msgspec.Struct, frozen=True, kw_only=True):
-    """`data` of `reset`: what the client holds cannot be continued; it loads anew and goes on after `seq`."""
+    """`data` of `reset`: the client cannot resume. It must load its state again and continue after `seq`."""
 
     seq: int
     epoch: str
@@ -201,25 +201,25 @@ class ResetFrame(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Who(msgspec.Struct, frozen=True, kw_only=True):
-    """A person in front of the inbox, at one device."""
+    """A person who uses the inbox on one device."""
 
     id: str
-    """What the device calls itself, or a random one for the connection."""
+    """The id that the device chose, or a random one for the connection."""
     name: str | None = None
-    """As the user's token says it."""
+    """The name in the user's token."""
 
 
 class TypingFrame(msgspec.Struct, frozen=True, kw_only=True):
-    """`data` of `typing`: somebody writes an answer."""
+    """`data` of `typing`: somebody is writing a reply."""
 
     conversation_id: str
     who: Who
     until: datetime
-    """Then it is over, unless it was said again (UTC)."""
+    """When it expires, unless it is repeated (UTC)."""
 
 
 class PresenceFrame(msgspec.Struct, frozen=True, kw_only=True):
-    """`data` of `presence`: a device of the same user has come, has gone, or looks at something else."""
+    """`data` of `presence`: a device of the same user came online, went offline, or shows another conversation."""
 
     who: Who
     online: bool
@@ -228,7 +228,7 @@ class PresenceFrame(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MessageFrame(msgspec.Struct, frozen=True, kw_only=True):
-    """`data` of `new_message` and `message_updated`: both objects whole, as they are now."""
+    """`data` of `new_message` and `message_updated`: the complete current state of both objects."""
 
     conversation_id: str
     message: Message

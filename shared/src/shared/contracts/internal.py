@@ -1,6 +1,6 @@
-"""Bodies of the store's `/internal` API: what the enricher and the gateways ask it.
+"""Requests and responses of the store's `/internal` API, which the enricher and the gateways use.
 
-JSON, own port, `Authorization: Bearer <service token>`, refused at the front door.
+JSON over HTTP on a port of its own, with `Authorization: Bearer <service token>`. Never exposed to the outside.
 """
 
 from datetime import datetime
@@ -14,18 +14,18 @@ from shared.contracts.platform import Platform
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
-    """One user owned the page from `owned_from` (inclusive) until `owned_until` (exclusive; None = still)."""
+    """A user who owned the page from `owned_from` (inclusive) to `owned_until` (exclusive; None: until now)."""
 
     user_id: str
     owned_from: datetime
     owned_until: datetime | None
     status: Literal["connected", "disconnected", "needs_reauthorization"]
     token_ciphertext: str | None
-    """Encrypted access token; the enricher holds the key."""
+    """The encrypted access token; the enricher has the key."""
 
 
 class PageOwners(msgspec.Struct, frozen=True, kw_only=True):
-    """`GET /internal/accounts/{platform}/{page_id}`. A page never heard of: version 0, no owners."""
+    """`GET /internal/accounts/{platform}/{page_id}`. An unknown page has version 0 and no owners."""
 
     platform: Platform
     page_id: str
@@ -34,7 +34,7 @@ class PageOwners(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ParticipantKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A customer of one user."""
+    """A customer of a user."""
 
     user_id: str
     platform: Platform
@@ -42,7 +42,7 @@ class ParticipantKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KnownParticipant(msgspec.Struct, frozen=True, kw_only=True):
-    """A customer whose profile the store knows."""
+    """A customer with a profile that the store knows."""
 
     user_id: str
     platform: Platform
@@ -51,13 +51,13 @@ class KnownParticipant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ParticipantsRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`POST /internal/participants`, at most 500 keys; answered with `ParticipantsResponse`."""
+    """`POST /internal/participants`, with at most 500 keys; the response is a `ParticipantsResponse`."""
 
     participants: tuple[ParticipantKey, ...]
 
 
 class ParticipantsResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """The known ones among those asked for; the others are left out."""
+    """The requested participants that are known; unknown ones are left out."""
 
     participants: tuple[KnownParticipant, ...]
 
@@ -70,48 +70,48 @@ class PageKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LookupsClaim(msgspec.Struct, frozen=True, kw_only=True):
-    """`POST /internal/profile-lookups/claim`: take due look-ups; nobody else gets them for `lease_seconds`."""
+    """`POST /internal/profile-lookups/claim`: claim due look-ups; no other worker gets them for `lease_seconds`."""
 
     limit: int
     lease_seconds: float
     except_pages: tuple[PageKey, ...] = ()
-    """At most 1,000 pages that the caller makes no calls for at the moment: theirs stay where they are."""
+    """At most 1,000 pages for which the caller makes no calls at the moment. Their look-ups are not claimed."""
 
 
 class Lookup(msgspec.Struct, frozen=True, kw_only=True):
-    """A profile to be fetched."""
+    """A profile to fetch."""
 
     user_id: str
     platform: Platform
     page_id: str
     participant_id: str
     attempts: int
-    """How many look-ups have been made before."""
+    """The number of previous attempts."""
 
 
 class LookupsResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """The look-ups that were claimed."""
+    """The claimed look-ups."""
 
     lookups: tuple[Lookup, ...]
 
 
 class UserLogPosition(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything of `user_id` after `after` is wanted."""
+    """Requests the changes of `user_id` after the position `after`."""
 
     user_id: str
     after: int
 
 
 class LogRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`POST /internal/log`, at most 500 positions; answered with `LogResponse`."""
+    """`POST /internal/log`, with at most 500 positions; the response is a `LogResponse`."""
 
     positions: tuple[UserLogPosition, ...]
     limit: int
-    """Frames per user, at most 1,000."""
+    """The maximum number of frames per user, up to 1,000."""
 
 
 class LogFrame(msgspec.Struct, frozen=True, kw_only=True):
-    """One change, as it would be pushed."""
+    """One change, as it is pushed."""
 
     seq: int
     kind: FrameKind
@@ -119,61 +119,61 @@ class LogFrame(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UserLog(msgspec.Struct, frozen=True, kw_only=True):
-    """What the log holds of one user after the position asked for, in `seq` order and without holes."""
+    """The log of one user after the requested position, in `seq` order and without gaps."""
 
     user_id: str
     seq: int
-    """Top of the log when it was read, before the frames were."""
+    """The top of the log, read before the frames."""
     floor_seq: int
-    """The log holds everything after this; a smaller `after` needs a reset."""
+    """The log is complete after this position; a smaller `after` needs a reset."""
     frames: tuple[LogFrame, ...]
 
 
 class LogResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """One `UserLog` a position, in the order asked; a user never heard of has seq 0."""
+    """One `UserLog` per position, in the requested order. An unknown user has seq 0."""
 
     epoch: str
     users: tuple[UserLog, ...]
 
 
 class MediaRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`POST /internal/media`: one attachment of a message of `user_id`; answered with `MediaResponse`."""
+    """`POST /internal/media`: one attachment of a message of `user_id`; the response is a `MediaResponse`."""
 
     user_id: str
     conversation_id: str
     id: int
-    """The message's, in this user's inbox."""
+    """The id of the message in this user's inbox."""
     index: int
-    """The attachment's place in the message."""
+    """The position of the attachment in the message, from 0."""
 
 
 class Media(msgspec.Struct, frozen=True, kw_only=True):
-    """An attachment as it is now, and what the platform may be asked for it with."""
+    """An attachment as it is now, and what is needed to fetch it from the platform."""
 
     platform: Platform
     page_id: str
     attachment: Attachment
     version: int
-    """Of the page, as in `PageOwners`."""
+    """The version of the page, as in `PageOwners`."""
     owner: Owner | None
-    """None unless the page is the user's at present: nobody else's token is handed out for it."""
+    """None unless the user owns the page at present: the token of another owner is never returned."""
 
 
 class MediaResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """None where the user has no such attachment, or has it no more."""
+    """None if the user has no such attachment, or no longer has it."""
 
     media: Media | None
 
 
 NO_SUCH_CONVERSATION = "urn:switchboard:problem:no-such-conversation"
-"""`type` of the problem that answers a `ReadRequest` for a conversation that the user does not have."""
+"""The `type` of the problem returned for a `ReadRequest` with a conversation that the user does not have."""
 
 
 class ReadRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`POST /internal/read`: `user_id` has read the conversation up to `up_to_seq`; answered with `ReadResponse`.
+    """`POST /internal/read`: `user_id` has read the conversation up to `up_to_seq`; the response is a `ReadResponse`.
 
-    Idempotent: never moves back, nor past the conversation's top. For a conversation that the user does not have, 404
-    with the problem `NO_SUCH_CONVERSATION`; any other 404 says that the path leads nowhere.
+    Idempotent: the read position never moves back, nor past the top of the conversation. If the user does not have the
+    conversation, the status is 404 with the problem `NO_SUCH_CONVERSATION`; any other 404 means that the path is wrong.
     """
 
     user_id: str
@@ -182,19 +182,19 @@ class ReadRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReadResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the conversation is read now."""
+    """The read position of the conversation now."""
 
     seq: int
 
 
 class TopsRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`POST /internal/tops`, at most 10,000 users; answered with `TopsResponse`."""
+    """`POST /internal/tops`, with at most 10,000 users; the response is a `TopsResponse`."""
 
     user_ids: tuple[str, ...]
 
 
 class TopsResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """The top `seq` of every user asked for; 0 for one never heard of."""
+    """The top `seq` of every requested user; 0 for an unknown one."""
 
     epoch: str
     tops: dict[str, int]

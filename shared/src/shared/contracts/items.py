@@ -1,6 +1,6 @@
-"""What an item of a webhook says, whatever the platform: one struct a kind, and `RawItem` for what has none.
+"""The items of webhooks, independent of the platform: one struct per kind, and `RawItem` for unknown ones.
 
-A fact about a message names it by the platform's id alone; the page and the platform are those of the event.
+An item about a message names it by the platform's id only; page and platform are those of the event.
 """
 
 from datetime import datetime
@@ -41,17 +41,19 @@ RecordKind = Literal[
     "status",
     "platform_notice",
 ]
-"""What is kept beside the threads. `commerce`: payment, checkout_update, pre_checkout. `thread_control`: pass, take,
-request. `status`: a receipt that is none of a message's. `platform_notice`: about the account itself, e.g. a number's
-quality."""
+"""Kinds of records that are kept beside the threads.
+
+`commerce`: payment, checkout_update, pre_checkout. `thread_control`: pass, take, request. `status`: a receipt that does
+not belong to a message. `platform_notice`: about the account itself, for example the quality of a number.
+"""
 
 
 class _Kind(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_defaults=True):
-    """Defaults are left out on the wire: most messages have none of what they stand for."""
+    """Defaults are left out on the wire, because most messages have few of the optional fields."""
 
 
 class MessageItem(_Kind, frozen=True, kw_only=True, tag="message"):
-    """A message of the customer, an echo of what the business sent, or a postback."""
+    """A message of the customer, an echo of a message that the business sent, or a postback."""
 
     message_id: str
     message_kind: MessageKind = "message"
@@ -60,80 +62,80 @@ class MessageItem(_Kind, frozen=True, kw_only=True, tag="message"):
     content: str | None
     created_at: datetime
     is_timed: bool = True
-    """False: the platform told no time at all, and `created_at` is when the webhook arrived."""
+    """False if the platform gave no time; `created_at` is then the time when the webhook arrived."""
     attachments: tuple[Attachment, ...] = ()
     reply_to: ReplyTo | None = None
     payload: str | None = None
-    """What the pressed button or quick reply carries for the business's own programs."""
+    """The payload of the pressed button or quick reply, for the programs of the business."""
     referral: Referral | None = None
     sent_via: SentVia | None = None
     """Outgoing only."""
     error: str | None = None
-    """Why the platform could not show it, as a sentence."""
+    """A sentence: why the platform could not show it."""
 
 
 class EditItem(_Kind, frozen=True, kw_only=True, tag="edit"):
-    """A message has a new text. The greatest (revision, edited_at, text) counts."""
+    """A message has a new text. The greatest (revision, edited_at, text) wins."""
 
     message_id: str
     revision: int
-    """Which edit of the message it is; 0 where the platform does not count."""
+    """The number of the edit; 0 if the platform does not count edits."""
     edited_at: datetime
     content: str | None
-    """None where the platform tells only that it was edited: the known text then stays."""
+    """None if the platform only says that it was edited: the known text then stays."""
 
 
 class UnsendItem(_Kind, frozen=True, kw_only=True, tag="unsend"):
-    """A message was taken back by whoever wrote it: what it said must not be shown any more."""
+    """The sender unsent a message: its content must not be shown any longer."""
 
     message_id: str
     unsent_at: datetime
 
 
 class ReactionItem(_Kind, frozen=True, kw_only=True, tag="reaction"):
-    """An actor's reaction to a message is now this. The greatest (reacted_at, emoji) of an actor counts."""
+    """An actor's current reaction to a message. The greatest (reacted_at, emoji) of an actor wins."""
 
     message_id: str
     actor_id: str
     emoji: str | None
-    """None: it was taken back."""
+    """None if it was removed."""
     reacted_at: datetime
 
 
 class ReceiptItem(_Kind, frozen=True, kw_only=True, tag="receipt"):
-    """How far outgoing messages have come: the named ones, and all up to `watermark` where there is one."""
+    """The delivery status of outgoing messages: the named ones, and all up to `watermark` if there is one."""
 
     status: MessageStatus
     at: datetime
     message_ids: tuple[str, ...] = ()
     watermark: datetime | None = None
-    """Covers every outgoing message of the page to the participant with `created_at` up to and including this."""
+    """Covers all outgoing messages of the page to the participant with `created_at` up to and including this."""
     covers_earlier: bool = False
-    """Whether a named message also stands for all that went out before it (Instagram)."""
+    """Whether a named message also covers all earlier outgoing messages (Instagram)."""
     error: str | None = None
-    """Why it failed, as a sentence."""
+    """A sentence: why it failed."""
 
 
 class RecordItem(_Kind, frozen=True, kw_only=True, tag="record"):
-    """Something that is no part of a thread and is kept beside it: comments, opt-ins and hand-overs for example."""
+    """Something that is not part of a thread and is kept beside it, for example a comment, an opt-in or a hand-over."""
 
     record: RecordKind
     record_id: str
-    """What makes two sightings of it one: the platform's id and verb, else the id of the item."""
+    """Identifies the record across deliveries: the platform's id and verb, or else the id of the item."""
     actor_id: str | None = None
-    """Who did it, as the platform names them there; not a participant's id for comments."""
+    """Who did it, in the platform's words; for comments this is not a participant id."""
     text: str | None = None
     body: msgspec.Raw
-    """The item, JSON."""
+    """The item as JSON."""
 
 
 class RawItem(_Kind, frozen=True, kw_only=True, tag="raw"):
-    """An item that is kept as it came, because no type is known for it."""
+    """An item of an unknown type, stored as it arrived."""
 
     label: str
-    """What it looks like, e.g. `messaging.other`; counted by it."""
+    """What it looks like, for example `messaging.other`; items are counted by label."""
     body: msgspec.Raw
-    """The item, JSON."""
+    """The item as JSON."""
 
 
 Item = MessageItem | EditItem | UnsendItem | ReactionItem | ReceiptItem | RecordItem | RawItem
