@@ -11,10 +11,10 @@ import msgspec
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
+from shared.aio.backoff import Backoff
 from shared.errors import PermanentError
 
-_FIRST_BACKOFF_SECONDS = 0.5
-_LONGEST_BACKOFF_SECONDS = 15.0
+_BACKOFF = Backoff(first_seconds=0.5, longest_seconds=15.0)
 _LONGEST_RETRY_AFTER_SECONDS = 60.0
 """The server's `retry_after_ms` is capped at this."""
 _FINAL_CLOSE_CODES = {
@@ -68,7 +68,7 @@ async def listen(url: str, *, after: int | None, write: Callable[[str], None], r
     """
     listener = Listener(after)
     rng = Random()  # noqa: S311 - spreads reconnects
-    backoff = _FIRST_BACKOFF_SECONDS
+    failures = 0
     while True:
         retry_after = None
         try:
@@ -76,7 +76,7 @@ async def listen(url: str, *, after: int | None, write: Callable[[str], None], r
                 async for text in socket:
                     frame = msgspec.json.decode(text)
                     if frame["type"] == "hello":
-                        backoff = _FIRST_BACKOFF_SECONDS  # only now: a server refuses after the handshake
+                        failures = 0  # only now: a server refuses after the handshake
                     if (line := listener.line(frame)) is not None:
                         write(line)
             why = f"closed with {socket.close_code}"
@@ -88,10 +88,13 @@ async def listen(url: str, *, after: int | None, write: Callable[[str], None], r
             if isinstance(error, ConnectionClosed) and error.rcvd is not None:
                 retry_after = retry_after_seconds(error.rcvd.code, error.rcvd.reason)
             why = str(error) or type(error).__name__
-        delay = backoff * rng.uniform(0.5, 1.0) if retry_after is None else retry_after * rng.uniform(0.9, 1.1)
+        failures += 1
+        if retry_after is None:
+            delay = _BACKOFF.delay_seconds(failures, jitter=rng.random())
+        else:
+            delay = retry_after * rng.uniform(0.9, 1.1)
         report(f"Connection lost ({why}); reconnecting in {delay:.1f} s …")
         await asyncio.sleep(delay)
-        backoff = min(backoff * 2, _LONGEST_BACKOFF_SECONDS)
 
 
 def retry_after_seconds(code: int, reason: str) -> float | None:

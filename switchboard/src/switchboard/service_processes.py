@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -13,6 +14,7 @@ from urllib.request import urlopen
 
 import structlog
 
+from shared.aio.backoff import Backoff
 from shared.errors import StartupRefused
 
 log = structlog.get_logger(__name__)
@@ -21,8 +23,7 @@ MODULES = {"store": "store", "push-gateway": "push_gateway", "enricher": "enrich
 """Service to module, in the order of their start; none needs another one to be running."""
 _REFUSED = (2, 3)
 """Exit statuses that a restart would not change: invalid settings, or another version's database schema."""
-_FIRST_BACKOFF_SECONDS = 0.2
-_LONGEST_BACKOFF_SECONDS = 5.0
+_BACKOFF = Backoff()
 _STEADY_SECONDS = 10.0
 """The backoff starts over after a process has run for this long."""
 _READY_TIMEOUT_SECONDS = 60.0
@@ -64,7 +65,7 @@ async def service_processes(
 
 
 async def _supervise(name: str, environment: Mapping[str, str], log_path: Path, processes: ServiceProcesses) -> None:
-    backoff = _FIRST_BACKOFF_SECONDS
+    failures = 0
     loop = asyncio.get_running_loop()
     while not processes.stopping.is_set():
         with log_path.open("ab") as log_file:
@@ -80,12 +81,11 @@ async def _supervise(name: str, environment: Mapping[str, str], log_path: Path, 
             if not processes.failed.done():
                 processes.failed.set_result(f"{name} refuses to start: {_last_line(log_path)}")
             return
-        if loop.time() - started > _STEADY_SECONDS:
-            backoff = _FIRST_BACKOFF_SECONDS
-        log.warning("service exited", name=name, status=process.returncode, restart_in_seconds=backoff)
+        failures = 1 if loop.time() - started > _STEADY_SECONDS else failures + 1
+        delay_seconds = _BACKOFF.delay_seconds(failures, jitter=random.random())  # noqa: S311 - spreads restarts
+        log.warning("service exited", name=name, status=process.returncode, restart_in_seconds=round(delay_seconds, 1))
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(processes.stopping.wait(), backoff)
-        backoff = min(backoff * 2, _LONGEST_BACKOFF_SECONDS)
+            await asyncio.wait_for(processes.stopping.wait(), delay_seconds)
 
 
 async def _ended_or_stopped(process: asyncio.subprocess.Process, stopping: asyncio.Event) -> bool:
