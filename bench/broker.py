@@ -1,7 +1,8 @@
-"""How many events a second go through RabbitMQ: published and confirmed, then consumed and acknowledged.
+"""Measures how many events per second RabbitMQ takes: published and confirmed, then consumed and acknowledged.
 
-One process publishes, then consumes, on loopback; broker and client share the machine's cores. Publishers wait for each
-confirm, as an HTTP request does. Absolute numbers say most about the machine; compare rows, and runs on one machine.
+One process first publishes, then consumes, over loopback; the broker and the client share the cores of the machine.
+Publishers wait for each confirm, as an HTTP request does. Absolute numbers mostly describe the machine: compare rows,
+and runs on the same machine.
 """
 
 import argparse
@@ -35,7 +36,7 @@ EVENT_BYTES = 900
 
 @dataclass(frozen=True)
 class Row:
-    """What one number of publishers achieved."""
+    """The result for one number of publishers."""
 
     publishers: int
     events: int
@@ -46,7 +47,7 @@ class Row:
     consumed_per_second: float
 
 
-def an_event(number: int) -> WebhookReceivedV1:
+def make_event(number: int) -> WebhookReceivedV1:
     now = datetime.now(UTC)
     event = WebhookReceivedV1(id=f"{number:032x}", occurred_at=now, received_at=now, platform="facebook", body=b"")
     return WebhookReceivedV1(
@@ -59,30 +60,30 @@ def an_event(number: int) -> WebhookReceivedV1:
 
 
 async def publish(broker: RabbitBroker, *, publishers: int, seconds: float) -> tuple[list[float], float]:
-    """Publish from `publishers` tasks; return every publish's seconds, and how long all of it took."""
-    taken: list[float] = []
+    """Publish from `publishers` tasks; return the duration of each call and of the whole run, in seconds."""
+    durations: list[float] = []
     began = time.perf_counter()
 
     async def publisher() -> None:
         while (start := time.perf_counter()) < began + seconds:
-            await broker.publish([an_event(len(taken))])
-            taken.append(time.perf_counter() - start)
+            await broker.publish([make_event(len(durations))])
+            durations.append(time.perf_counter() - start)
 
     await asyncio.gather(*(publisher() for _ in range(publishers)))
-    return taken, time.perf_counter() - began
+    return durations, time.perf_counter() - began
 
 
 async def consume(broker: RabbitBroker, queue: WorkQueue, *, events: int) -> float:
-    """Consume `events` events; return how many seconds it took from the first on."""
-    left = events
+    """Consume `events` events; return the seconds since the first call of the handler."""
+    unhandled = events
     began = 0.0
     finished = asyncio.Event()
 
     async def handler(batch: Sequence[AnyEvent]) -> Sequence[Outcome]:
-        nonlocal left, began
+        nonlocal unhandled, began
         began = began or time.perf_counter()
-        left -= len(batch)
-        if left <= 0:
+        unhandled -= len(batch)
+        if unhandled <= 0:
             finished.set()
         return [DONE for _ in batch]
 
@@ -98,17 +99,17 @@ async def measure(url: str, *, publishers: int, seconds: float) -> Row:
         async with asyncio.timeout(30):
             while not broker.is_ready:  # noqa: ASYNC110 - readiness is a property, not an event
                 await asyncio.sleep(0.05)
-        taken, lasted = await publish(broker, publishers=publishers, seconds=seconds)
+        durations, elapsed = await publish(broker, publishers=publishers, seconds=seconds)
         messages = registry.get_sample_value("switchboard_broker_batch_events_count") or 1
-        consuming = await consume(broker, queue, events=len(taken))
+        consuming = await consume(broker, queue, events=len(durations))
     return Row(
         publishers,
-        len(taken),
-        len(taken) / lasted,
-        statistics.median(taken) * 1000,
-        statistics.quantiles(taken, n=100)[98] * 1000,
-        len(taken) / messages,
-        len(taken) / consuming,
+        len(durations),
+        len(durations) / elapsed,
+        statistics.median(durations) * 1000,
+        statistics.quantiles(durations, n=100)[98] * 1000,
+        len(durations) / messages,
+        len(durations) / consuming,
     )
 
 
@@ -123,10 +124,16 @@ def show(row: Row) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python bench/broker.py", description=__doc__)
     parser.add_argument(
-        "--amqp-url", default=os.environ.get("AMQP_URL"), help="a running broker; default: one of our own"
+        "--amqp-url", default=os.environ.get("AMQP_URL"), help="URL of a running broker (default: starts one)"
     )
-    parser.add_argument("--seconds", type=float, default=2.0, help="publishing time a row, at most 30 (default: 2)")
-    parser.add_argument("--publishers", type=int, nargs="+", default=[1, 8, 64], help="rows (default: 1 8 64)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="publishing time per row, at most 30 (default: 2)")
+    parser.add_argument(
+        "--publishers",
+        type=int,
+        nargs="+",
+        default=[1, 8, 64],
+        help="numbers of concurrent publishers, one row each (default: 1 8 64)",
+    )
     arguments = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     seconds = min(arguments.seconds, 30.0)
