@@ -21,11 +21,10 @@ from enricher.graph.limiter import CallLimiter, RateLimits
 from enricher.graph.policy import GraphPolicy
 from enricher.handlers import WebhookHandler
 from enricher.metrics import Metrics
-from enricher.pages import Page
 from enricher.profiles.directory import ProfileDirectory
 from enricher.profiles.lookups import ProfileKey
 from shared.contracts import Event, Platform, Profile, WebhookReceivedV1, derive_id, encode
-from shared.contracts.internal import Owner, PageOwners
+from shared.contracts.internal import Owner, PageKey, PageOwners
 from shared.security.cipher import TokenCipher
 
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
@@ -52,7 +51,7 @@ class Warm:
     async def last_known(self, wanted: Sequence[ProfileKey]) -> Mapping[ProfileKey, Profile]:
         return {one: Profile(name=f"Customer {one.participant_id}", fetched_at=NOW) for one in wanted}
 
-    async def profile(self, page: Page, participant_id: str, token: SecretStr) -> Profile:
+    async def profile(self, page: PageKey, participant_id: str, token: SecretStr) -> Profile:
         raise AssertionError(f"{participant_id} of {page} is known: there is no use for {token}")
 
 
@@ -88,7 +87,7 @@ def webhook(number: int) -> WebhookReceivedV1:
     )
 
 
-def refused(page: Page, version: int, reason: str) -> None:
+def refused(page: PageKey, version: int, reason: str) -> None:
     raise AssertionError(f"{page} {version}: {reason}")
 
 
@@ -104,23 +103,25 @@ async def main(webhooks: int) -> None:
         cipher=cipher,
         breaker=Breaker(failures_to_open=5, open_seconds=10),
         media_breaker=lambda: Breaker(failures_to_open=5, open_seconds=10),
-        budgets=CallLimiter(
-            RateLimits(page_per_second=20, page_per_hour=5000, app_per_second=100), clock=clock, metrics=metrics
+        limiter=CallLimiter(
+            RateLimits(page_per_second=20, page_per_hour=5000, app_per_second=100), monotonic=clock, metrics=metrics
         ),
         on_refused_token=refused,
         concurrent_calls=20,
         pause_before_retry=no_pause,
-        clock=clock,
+        monotonic=clock,
         metrics=metrics,
     )
     handler = WebhookHandler(
-        accounts=AccountCache(warm, clock=clock, metrics=metrics),
-        profiles=ProfileDirectory(warm, source=warm, gate=gate, clock=clock, now=lambda: NOW, metrics=metrics),
+        accounts=AccountCache(warm, monotonic=clock, metrics=metrics),
+        profiles=ProfileDirectory(
+            warm, source=warm, policy=gate, monotonic=clock, utc_now=lambda: NOW, metrics=metrics
+        ),
         publisher=sink,
         metrics=metrics,
         budget_seconds=0.3,
-        clock=clock,
-        now=lambda: datetime.now(UTC),
+        monotonic=clock,
+        utc_now=lambda: datetime.now(UTC),
     )
     await handler([webhook(number) for number in range(CUSTOMERS)])
     for size in (1, BATCH):

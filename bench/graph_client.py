@@ -17,6 +17,7 @@ import httpx
 from pydantic import SecretStr
 
 from enricher.graph.client import GraphClient
+from shared.contracts.internal import PageKey
 from shared.http.client import http_client
 
 SERVER = """
@@ -78,7 +79,7 @@ def graph_client(connection: httpx.AsyncClient, url: str) -> GraphClient:
         app_secret=SecretStr("app-secret"),
         timeout_seconds=60.0,
         on_usage=lambda _, __: None,
-        now=lambda: datetime.now(UTC),
+        utc_now=lambda: datetime.now(UTC),
     )
 
 
@@ -89,7 +90,7 @@ async def calls(graph: GraphClient, number: int, at_once: int) -> tuple[float, f
 
     async def caller() -> None:
         for at in left:
-            profile = await graph.profile(("facebook", "page"), f"{at}", token)
+            profile = await graph.profile(PageKey(platform="facebook", page_id="page"), f"{at}", token)
             assert profile.name
 
     started, started_cpu = time.perf_counter(), time.process_time()

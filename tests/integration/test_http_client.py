@@ -9,7 +9,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from enricher.errors import GraphTimeout, GraphUnavailable
+from enricher.graph.errors import GraphTimeout, GraphUnavailable
 from enricher.media.addressing import AllowedHosts
 from enricher.media.downloads import Downloader
 from shared.http.client import CallFailed, CallTimedOut, call, http_client
@@ -44,8 +44,8 @@ async def peer(does: str) -> AsyncIterator[str]:
 
 async def downloaded(client: httpx.AsyncClient, url: str) -> None:
     downloads = Downloader(client, hosts=AllowedHosts((), url), idle_seconds=0.3, max_bytes=10_000)
-    async with downloads.opened(url, SecretStr("token")) as download:
-        async for _ in download.pieces:
+    async with downloads.open(url, SecretStr("token")) as download:
+        async for _ in download.chunks:
             pass
 
 

@@ -202,7 +202,9 @@ async def test_readiness_tells_that_look_ups_have_stopped() -> None:
         async with asyncio.timeout(10):
             while (await client.get("/readyz")).status_code == 200:  # noqa: ASYNC110 - readiness tells only who asks
                 await asyncio.sleep(0.05)
-        assert (await client.get("/readyz")).json()["problems"] == ["Look-ups of profiles have stopped: restart."]
+        assert (await client.get("/readyz")).json()["problems"] == [
+            "Profile lookups have stopped: restart this process."
+        ]
 
 
 async def test_a_webhook_whose_items_take_the_store_longer_than_a_publish_may_still_gets_through() -> None:

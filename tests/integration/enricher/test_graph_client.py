@@ -14,15 +14,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from enricher.errors import GraphCallRejected, GraphTimeout, GraphUnavailable, RateLimited, TokenRefused
 from enricher.graph.client import GraphClient
+from enricher.graph.errors import GraphCallRejected, GraphTimeout, GraphUnavailable, RateLimited, TokenRefused
 from enricher.graph.usage import Usage
-from enricher.pages import Page
+from shared.contracts.internal import PageKey
 from shared.http.client import MAX_RESPONSE_BYTES, http_client
 from shared.http.server import serving
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
-ACCOUNT: Page = ("instagram", "1041")
+ACCOUNT = PageKey(platform="instagram", page_id="1041")
 WHO = "7.0_a-B"
 
 
@@ -71,7 +71,7 @@ async def client(*, instagram_app_secret: str | None = None) -> AsyncIterator[tu
             instagram_app_secret=None if instagram_app_secret is None else SecretStr(instagram_app_secret),
             timeout_seconds=0.5,
             on_usage=lambda _, usage: hosts[0].usages.append(usage),
-            now=lambda: NOW,
+            utc_now=lambda: NOW,
         )
         yield made, *hosts
 
@@ -147,6 +147,6 @@ async def test_an_id_that_is_no_path_is_refused_without_a_call(participant_id: s
 async def test_whatsapp_has_no_look_up() -> None:
     async with client() as (graph, facebook, _):
         with pytest.raises(GraphCallRejected):
-            await graph.profile(("whatsapp", "1041"), WHO, SecretStr("EAAB"))
+            await graph.profile(PageKey(platform="whatsapp", page_id="1041"), WHO, SecretStr("EAAB"))
 
         assert facebook.requests == []

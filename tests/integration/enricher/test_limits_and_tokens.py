@@ -1,4 +1,4 @@
-"""Limits of the platform, tokens that it refuses, profiles that have grown old: messages wait for none of it."""
+"""MediaLimits of the platform, tokens that it refuses, profiles that have grown old: messages wait for none of it."""
 
 import json
 from datetime import UTC, datetime, timedelta

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from enricher.media.fair_semaphore import WAITING_PER_TURN
+from enricher.media.fair_semaphore import WAITING_PER_SLOT
 from tests.integration.enricher.media_scene import PHOTO, Scene, as_user, kind_of, scene
 from tests.integration.enricher.worlds import received
 from tests.recorder import eventually
@@ -103,7 +103,7 @@ async def test_a_flood_of_requests_for_media_leaves_the_store_to_webhooks() -> N
         store = there.made.store
         store.media_held = asyncio.Event()
         flood = [asyncio.create_task(there.get()) for _ in range(60)]
-        await eventually(lambda: there.ended("unavailable") >= 60 - 1 - WAITING_PER_TURN)
+        await eventually(lambda: there.ended("unavailable") >= 60 - 1 - WAITING_PER_SLOT)
         await eventually(lambda: "/internal/media" in store.asked)
 
         await there.made.broker.publish([received(page(event()))])
@@ -113,7 +113,7 @@ async def test_a_flood_of_requests_for_media_leaves_the_store_to_webhooks() -> N
         assert (await there.browser.get(there.url_of("/readyz"))).status_code == 200
         store.media_held.set()
         answers = await asyncio.gather(*flood)
-        assert sum(answer.status_code == 200 for answer in answers) == 1 + WAITING_PER_TURN
+        assert sum(answer.status_code == 200 for answer in answers) == 1 + WAITING_PER_SLOT
 
 
 async def test_more_than_a_few_at_once_wait_for_their_turn_and_no_longer() -> None:

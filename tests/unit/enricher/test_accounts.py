@@ -9,29 +9,28 @@ from prometheus_client import CollectorRegistry
 
 from enricher.accounts import NEGATIVE_TTL_SECONDS, TTL_SECONDS, AccountCache
 from enricher.metrics import Metrics
-from enricher.pages import Page
 from shared.contracts import Platform
-from shared.contracts.internal import Owner, PageOwners
+from shared.contracts.internal import Owner, PageKey, PageOwners
 from shared.errors import DependencyUnavailable
 from tests.builders import NOON, account_changed
 from tests.recorder import eventually
 
-PAGE: Page = ("facebook", "page-1")
-OTHER: Page = ("instagram", "page-2")
+PAGE = PageKey(platform="facebook", page_id="page-1")
+OTHER = PageKey(platform="instagram", page_id="page-2")
 
 
 class Store:
     """Says who owns what, and counts how often it was asked."""
 
     def __init__(self) -> None:
-        self.asked: Counter[Page] = Counter()
-        self.versions: dict[Page, int] = {PAGE: 1, OTHER: 1}
+        self.asked: Counter[PageKey] = Counter()
+        self.versions: dict[PageKey, int] = {PAGE: 1, OTHER: 1}
         self.open = asyncio.Event()
         self.open.set()
         self.error: Exception | None = None
 
     async def page_owners(self, platform: Platform, page_id: str) -> PageOwners:
-        page = (platform, page_id)
+        page = PageKey(platform=platform, page_id=page_id)
         self.asked[page] += 1
         version = self.versions.get(page, 0)
         await self.open.wait()
@@ -67,7 +66,7 @@ def time() -> Time:
 
 @pytest.fixture
 def cache(store: Store, time: Time) -> AccountCache:
-    return AccountCache(store, clock=time, metrics=Metrics(CollectorRegistry()))
+    return AccountCache(store, monotonic=time, metrics=Metrics(CollectorRegistry()))
 
 
 async def test_a_page_is_asked_for_once_within_its_time(cache: AccountCache, store: Store, time: Time) -> None:

@@ -54,13 +54,13 @@ async def people() -> AsyncIterator[People]:
 def handler(people: People, outside: Outside) -> WebhookHandler:
     metrics = Metrics(CollectorRegistry())
     return WebhookHandler(
-        accounts=AccountCache(outside, clock=people.clock, metrics=metrics),
+        accounts=AccountCache(outside, monotonic=people.clock, metrics=metrics),
         profiles=people.directory,
         publisher=outside,
         metrics=metrics,
         budget_seconds=0.3,
-        clock=asyncio.get_running_loop().time,
-        now=people.now,
+        monotonic=asyncio.get_running_loop().time,
+        utc_now=people.now,
     )
 
 

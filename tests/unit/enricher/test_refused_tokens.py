@@ -6,13 +6,13 @@ from collections.abc import Sequence
 import pytest
 
 from enricher import refused_tokens as module
-from enricher.pages import Page
 from enricher.refused_tokens import RefusedTokens
 from shared.contracts import Event, TokenRefusedV1
+from shared.contracts.internal import PageKey
 from shared.errors import DependencyUnavailable
 from tests.builders import NOON
 
-PAGE: Page = ("facebook", "page-1")
+PAGE = PageKey(platform="facebook", page_id="page-1")
 
 
 class Publisher:
@@ -34,13 +34,13 @@ def publisher() -> Publisher:
 
 @pytest.fixture
 def refusals(publisher: Publisher) -> RefusedTokens:
-    return RefusedTokens(publisher, now=lambda: NOON)
+    return RefusedTokens(publisher, utc_now=lambda: NOON)
 
 
 async def test_a_token_is_told_once_and_a_later_one_again(publisher: Publisher, refusals: RefusedTokens) -> None:
     for version in (3, 3, 2, 4):
         refusals.report(PAGE, version, "expired")
-        await refusals.publish()
+        await refusals.publish_pending()
 
     assert publisher.told == [("page-1", 3, "expired"), ("page-1", 4, "expired")]
 
@@ -49,7 +49,7 @@ async def test_what_cannot_be_told_is_told_when_it_can(publisher: Publisher, ref
     publisher.failures = 1
     refusals.report(PAGE, 3, "expired")
     with pytest.raises(DependencyUnavailable):
-        await refusals.publish()
+        await refusals.publish_pending()
 
     running = asyncio.create_task(refusals.run())
     async with asyncio.timeout(5 + module.RETRY_SECONDS):

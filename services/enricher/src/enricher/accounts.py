@@ -1,4 +1,4 @@
-"""Who owns which page: the store's answer, remembered for a while."""
+"""Who owns which page: what the store says, cached for a while."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,115 +9,118 @@ from cachetools import LRUCache, TLRUCache
 
 from enricher.flights import Flights
 from enricher.metrics import Metrics
-from enricher.pages import Page
 from shared.contracts import AccountChangedV1, AnyEvent, Platform
-from shared.contracts.internal import PageOwners
+from shared.contracts.internal import PageKey, PageOwners
 
 TTL_SECONDS = 60.0
 NEGATIVE_TTL_SECONDS = 5.0
-"""For pages nobody owns: somebody may be connecting it just now."""
+"""For pages that nobody owns. Someone may be connecting the page just now."""
 MAX_PAGES = 100_000
 CONCURRENT_READS = 16
 
 
-class Accounts(Protocol):
+class OwnerSource(Protocol):
     """Where ownership is known."""
 
     async def page_owners(self, platform: Platform, page_id: str) -> PageOwners:
         """Return who owns and owned the page.
 
         Raises:
-            DependencyUnavailable: it cannot be asked at the moment.
+            DependencyUnavailable: the source cannot be reached.
         """
 
 
 class AccountCache:
-    """Remembers ownership, versioned: what is known to be outdated is read again.
+    """Caches ownership by version. What is known to be outdated is read again.
 
     Args:
-        accounts: the source.
-        clock: seconds of a monotonic clock.
+        source: of ownership.
+        monotonic: monotonic time in seconds.
+        metrics: count hits and misses.
     """
 
-    def __init__(self, accounts: Accounts, *, clock: Callable[[], float], metrics: Metrics) -> None:
-        self._accounts = accounts
+    def __init__(self, source: OwnerSource, *, monotonic: Callable[[], float], metrics: Metrics) -> None:
+        self._source = source
         self._metrics = metrics
-        self._known: TLRUCache[Page, PageOwners, float] = TLRUCache(MAX_PAGES, _expiry, timer=clock)
-        self._newest: LRUCache[Page, int] = LRUCache(MAX_PAGES)
-        self._flights: Flights[Page, PageOwners] = Flights()
-        self._limit = asyncio.Semaphore(CONCURRENT_READS)
+        self._cache: TLRUCache[PageKey, PageOwners, float] = TLRUCache(MAX_PAGES, _expiry, timer=monotonic)
+        self._newest_versions: LRUCache[PageKey, int] = LRUCache(MAX_PAGES)
+        self._reads: Flights[PageKey, PageOwners] = Flights()
+        self._concurrency = asyncio.Semaphore(CONCURRENT_READS)
         self._generation = 0
 
-    async def owners(self, wanted: Mapping[Page, int]) -> dict[Page, PageOwners]:
-        """Return the ownership of every page of `wanted`, at least as new as the version given with it.
+    async def owners(self, min_versions: Mapping[PageKey, int]) -> dict[PageKey, PageOwners]:
+        """Return the owners of every page of `min_versions`.
+
+        Args:
+            min_versions: by page, the version that the cached owners must have at least.
 
         Raises:
-            DependencyUnavailable: the source cannot be asked.
+            DependencyUnavailable: the source cannot be reached.
         """
-        found: dict[Page, PageOwners] = {}
-        for page, version in wanted.items():
-            known = self._known.get(page)
+        found: dict[PageKey, PageOwners] = {}
+        for page, version in min_versions.items():
+            known = self._cache.get(page)
             if known is not None and known.version >= version:
                 found[page] = known
-        missing = [page for page in wanted if page not in found]
+        missing = {page: version for page, version in min_versions.items() if page not in found}
         self._metrics.account_read("hit").inc(len(found))
         if missing:
-            found |= await self._read_all({page: wanted[page] for page in missing})
+            found |= await self._read_all(missing)
         return found
 
     def on_account_changed(self, events: Sequence[AnyEvent]) -> None:
-        """Forget what is older than these events say."""
+        """Drop cached owners that are older than these events."""
         for event in events:
             if isinstance(event, AccountChangedV1):
-                self._outdate((event.platform, event.page_id), event.version)
+                self._drop_older(PageKey(platform=event.platform, page_id=event.page_id), event.version)
 
-    def forget(self, pages: Iterable[Page]) -> None:
-        """Read these again the next time: something says that what is known of them is outdated."""
+    def invalidate(self, pages: Iterable[PageKey]) -> None:
+        """Read the owners of these pages again the next time."""
         for page in pages:
-            self._known.pop(page, None)
+            self._cache.pop(page, None)
 
     def clear(self) -> None:
-        """Forget everything: changes may have been missed."""
+        """Drop everything, because changes may have been missed."""
         self._generation += 1
-        self._known.clear()
+        self._cache.clear()
 
     async def close(self) -> None:
-        """End reads under way."""
-        await self._flights.close()
+        """Cancel pending reads."""
+        await self._reads.close()
 
-    async def _read_all(self, wanted: Mapping[Page, int]) -> dict[Page, PageOwners]:
-        self._metrics.account_read("miss").inc(len(wanted))
-        for page, version in wanted.items():
-            self._outdate(page, version)
-        reads = (self._flights.join(page, partial(self._read, page)) for page in wanted)
-        answers = await asyncio.gather(*reads, return_exceptions=True)
-        found: dict[Page, PageOwners] = {}
-        for page, answer in zip(wanted, answers, strict=True):
-            if isinstance(answer, BaseException):
-                raise answer
-            found[page] = answer
+    async def _read_all(self, min_versions: Mapping[PageKey, int]) -> dict[PageKey, PageOwners]:
+        self._metrics.account_read("miss").inc(len(min_versions))
+        for page, version in min_versions.items():
+            self._drop_older(page, version)
+        reads = (self._reads.join(page, partial(self._read, page)) for page in min_versions)
+        results = await asyncio.gather(*reads, return_exceptions=True)
+        found: dict[PageKey, PageOwners] = {}
+        for page, result in zip(min_versions, results, strict=True):
+            if isinstance(result, BaseException):
+                raise result
+            found[page] = result
         return found
 
-    async def _read(self, page: Page) -> PageOwners:
-        """Read until the answer is as new as is known to exist; at most twice, then the source itself is behind."""
-        answer: PageOwners | None = None
-        async with self._limit:
+    async def _read(self, page: PageKey) -> PageOwners:
+        """Read until the result is as new as the newest known version, at most twice: then the source is behind."""
+        owners: PageOwners | None = None
+        async with self._concurrency:
             for _ in range(2):
                 generation = self._generation
-                answer = await self._accounts.page_owners(*page)
-                if generation == self._generation and answer.version >= self._newest.get(page, 0):
-                    self._known[page] = answer
-                    return answer
-        assert answer is not None
-        return answer
+                owners = await self._source.page_owners(page.platform, page.page_id)
+                if generation == self._generation and owners.version >= self._newest_versions.get(page, 0):
+                    self._cache[page] = owners
+                    return owners
+        assert owners is not None
+        return owners
 
-    def _outdate(self, page: Page, version: int) -> None:
-        if version > self._newest.get(page, 0):
-            self._newest[page] = version
-        known = self._known.get(page)
+    def _drop_older(self, page: PageKey, version: int) -> None:
+        if version > self._newest_versions.get(page, 0):
+            self._newest_versions[page] = version
+        known = self._cache.get(page)
         if known is not None and known.version < version:
-            self._known.pop(page, None)
+            self._cache.pop(page, None)
 
 
-def _expiry(_: Page, owners: PageOwners, now: float) -> float:
+def _expiry(_: PageKey, owners: PageOwners, now: float) -> float:
     return now + (TTL_SECONDS if owners.owners else NEGATIVE_TTL_SECONDS)

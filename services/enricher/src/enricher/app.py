@@ -10,6 +10,8 @@ from typing import NamedTuple
 import httpx
 import structlog
 from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+from starlette.routing import Route
 
 from enricher.accounts import AccountCache
 from enricher.graph.breaker import Breaker
@@ -20,14 +22,16 @@ from enricher.handlers import WebhookHandler
 from enricher.media.addressing import AllowedHosts
 from enricher.media.downloads import Downloader
 from enricher.media.fair_semaphore import FairSemaphore
-from enricher.media.routes import Limits, MediaEndpoint, enricher_app
+from enricher.media.routes import MediaEndpoint, MediaLimits
 from enricher.media.service import MediaService
 from enricher.metrics import Metrics
+from enricher.problems import PROBLEMS
 from enricher.profiles.directory import ProfileDirectory
 from enricher.profiles.lookup_worker import LookupWorker
 from enricher.refused_tokens import RefusedTokens
 from enricher.settings import Settings
 from enricher.store import StoreClient
+from shared.aio.backoff import Backoff
 from shared.clock import utc_now
 from shared.errors import DependencyUnavailable
 from shared.http.client import http_client
@@ -42,10 +46,10 @@ log = structlog.get_logger(__name__)
 
 STORE_CONNECTIONS = 32
 BREAKER_FAILURES = 5
-RETRY_PAUSE_SECONDS = (0.05, 0.1)
-"""Between a failed call of the Graph API and the second one."""
+GRAPH_RETRY = Backoff(first_seconds=0.1)
+"""The pause before the second call to the Graph API: 50 to 100 ms."""
 ACCOUNTS_SHARD = 0
-"""Account changes need no keeping together: all of them use this one."""
+"""Account changes need no order by user: all of them use this shard."""
 
 
 class _Parts(NamedTuple):
@@ -53,8 +57,8 @@ class _Parts(NamedTuple):
     accounts: AccountCache
     profiles: ProfileDirectory
     graph: GraphClient
-    gate: GraphPolicy
-    refusals: RefusedTokens
+    policy: GraphPolicy
+    refused_tokens: RefusedTokens
     handler: WebhookHandler
     worker: LookupWorker
 
@@ -84,7 +88,7 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
 
         readiness = Readiness(problems)
         route = media.route(allowed_origins=settings.allowed_origins)
-        app = enricher_app([route, *operations_routes(readiness, registry)])
+        app = _asgi_app([route, *operations_routes(readiness, registry)])
         async with (
             serving(
                 app,
@@ -108,7 +112,7 @@ async def _working(parts: _Parts, broker: Broker) -> AsyncIterator[None]:
         background = (
             asyncio.create_task(_bind(subscription)),
             asyncio.create_task(parts.worker.run()),
-            asyncio.create_task(parts.refusals.run()),
+            asyncio.create_task(parts.refused_tokens.run()),
         )
         for task in background:
             task.add_done_callback(_report)
@@ -142,28 +146,30 @@ def _assemble(
     store_http: httpx.AsyncClient,
     graph_http: httpx.AsyncClient,
 ) -> _Parts:
-    clock = asyncio.get_running_loop().time
+    monotonic = asyncio.get_running_loop().time
     store = _store(settings, store_http)
-    refusals = RefusedTokens(broker, now=utc_now)
-    budgets = _budgets(settings, metrics)
-    graph = _graph(settings, graph_http, budgets)
-    gate = _gate(settings, budgets, refusals, metrics)
-    accounts = AccountCache(store, clock=clock, metrics=metrics)
-    profiles = ProfileDirectory(store, source=graph, gate=gate, clock=clock, now=utc_now, metrics=metrics)
+    refused_tokens = RefusedTokens(broker, utc_now=utc_now)
+    limiter = _limiter(settings, metrics)
+    graph = _graph(settings, graph_http, limiter)
+    policy = _policy(settings, limiter, refused_tokens, metrics)
+    accounts = AccountCache(store, monotonic=monotonic, metrics=metrics)
+    profiles = ProfileDirectory(
+        store, source=graph, policy=policy, monotonic=monotonic, utc_now=utc_now, metrics=metrics
+    )
     handler = WebhookHandler(
         accounts=accounts,
         profiles=profiles,
         publisher=broker,
         metrics=metrics,
         budget_seconds=settings.profile_budget_seconds,
-        clock=clock,
-        now=utc_now,
+        monotonic=monotonic,
+        utc_now=utc_now,
         own_app_ids=frozenset(settings.app_ids),
     )
     worker = LookupWorker(
-        store, accounts=accounts, profiles=profiles, publisher=broker, jitter=random.random, now=utc_now
+        store, accounts=accounts, profiles=profiles, publisher=broker, jitter=random.random, utc_now=utc_now
     )
-    return _Parts(store, accounts, profiles, graph, gate, refusals, handler, worker)
+    return _Parts(store, accounts, profiles, graph, policy, refused_tokens, handler, worker)
 
 
 def _store(settings: Settings, store_http: httpx.AsyncClient) -> StoreClient:
@@ -175,7 +181,7 @@ def _store(settings: Settings, store_http: httpx.AsyncClient) -> StoreClient:
     )
 
 
-def _gate(settings: Settings, budgets: CallLimiter, refusals: RefusedTokens, metrics: Metrics) -> GraphPolicy:
+def _policy(settings: Settings, limiter: CallLimiter, refused_tokens: RefusedTokens, metrics: Metrics) -> GraphPolicy:
     def breaker() -> Breaker:
         return Breaker(failures_to_open=BREAKER_FAILURES, open_seconds=settings.graph_breaker_seconds)
 
@@ -183,26 +189,26 @@ def _gate(settings: Settings, budgets: CallLimiter, refusals: RefusedTokens, met
         cipher=TokenCipher(settings.encryption_keys),
         breaker=breaker(),
         media_breaker=breaker,
-        budgets=budgets,
-        on_refused_token=refusals.report,
+        limiter=limiter,
+        on_refused_token=refused_tokens.report,
         concurrent_calls=settings.graph_concurrent_calls,
         pause_before_retry=_pause_before_retry,
-        clock=asyncio.get_running_loop().time,
+        monotonic=asyncio.get_running_loop().time,
         metrics=metrics,
     )
 
 
-def _budgets(settings: Settings, metrics: Metrics) -> CallLimiter:
-    ceilings = RateLimits(
+def _limiter(settings: Settings, metrics: Metrics) -> CallLimiter:
+    limits = RateLimits(
         page_per_second=settings.graph_calls_per_page_per_second,
         page_per_hour=settings.graph_calls_per_page_per_hour,
         app_per_second=settings.graph_calls_per_second,
         limit_hold_seconds=settings.graph_limit_hold_seconds,
     )
-    return CallLimiter(ceilings, clock=asyncio.get_running_loop().time, metrics=metrics)
+    return CallLimiter(limits, monotonic=asyncio.get_running_loop().time, metrics=metrics)
 
 
-def _graph(settings: Settings, graph_http: httpx.AsyncClient, budgets: CallLimiter) -> GraphClient:
+def _graph(settings: Settings, graph_http: httpx.AsyncClient, limiter: CallLimiter) -> GraphClient:
     return GraphClient(
         graph_http,
         url=str(settings.graph_url),
@@ -211,8 +217,8 @@ def _graph(settings: Settings, graph_http: httpx.AsyncClient, budgets: CallLimit
         app_secret=settings.app_secrets[0],
         instagram_app_secret=settings.instagram_app_secret,
         timeout_seconds=settings.graph_timeout_seconds,
-        on_usage=budgets.learn,
-        now=utc_now,
+        on_usage=limiter.record_usage,
+        utc_now=utc_now,
     )
 
 
@@ -224,29 +230,33 @@ def _media(
     store_http: httpx.AsyncClient,
     media_http: httpx.AsyncClient,
 ) -> MediaEndpoint:
-    downloads = Downloader(
-        media_http,
-        hosts=AllowedHosts(settings.media_hosts, str(settings.graph_url)),
-        idle_seconds=settings.media_idle_seconds,
-        max_bytes=settings.media_max_bytes,
-    )
-    desk = MediaService(
-        # A client of its own: what media cost takes no connection of webhooks, and how they fare is no news of the
-        # store to readiness.
+    service = MediaService(
+        # A client of its own: media take no connections from webhooks, and their failures do not affect readiness.
         _store(settings, store_http),
-        gate=parts.gate,
+        policy=parts.policy,
         graph=parts.graph,
-        downloads=downloads,
-        turns=FairSemaphore(settings.media_concurrent_downloads, wait_seconds=settings.media_turn_seconds),
+        downloader=Downloader(
+            media_http,
+            hosts=AllowedHosts(settings.media_hosts, str(settings.graph_url)),
+            idle_seconds=settings.media_idle_seconds,
+            max_bytes=settings.media_max_bytes,
+        ),
+        semaphore=FairSemaphore(settings.media_concurrent_downloads, wait_seconds=settings.media_turn_seconds),
     )
-    limits = Limits(
+    limits = MediaLimits(
         total_seconds=settings.media_timeout_seconds,
         idle_seconds=settings.media_idle_seconds,
         cache_seconds=settings.media_cache_seconds,
     )
-    clock = asyncio.get_running_loop().time
-    return MediaEndpoint(desk, verifier(settings), limits=limits, metrics=metrics, clock=clock)
+    monotonic = asyncio.get_running_loop().time
+    return MediaEndpoint(service, verifier(settings), limits=limits, metrics=metrics, monotonic=monotonic)
+
+
+def _asgi_app(routes: Sequence[Route]) -> Starlette:
+    app = Starlette(routes=routes, exception_handlers=PROBLEMS.exception_handlers)
+    app.router.redirect_slashes = False
+    return app
 
 
 async def _pause_before_retry() -> None:
-    await asyncio.sleep(random.uniform(*RETRY_PAUSE_SECONDS))  # noqa: S311 - spreads calls, keeps no secret
+    await asyncio.sleep(GRAPH_RETRY.delay_seconds(1, jitter=random.random()))  # noqa: S311 - jitter is not a secret

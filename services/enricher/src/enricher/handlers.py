@@ -1,4 +1,4 @@
-"""The enricher's shell: split, find the owner, find the name, publish."""
+"""Handles webhooks: splits them, finds the owner and the profile of each item, and publishes the results."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ import structlog
 from enricher.accounts import AccountCache
 from enricher.events import inbox_enriched, item_parked, profile_requested, webhook_split, webhook_unclaimed
 from enricher.metrics import Metrics
-from enricher.pages import Page, PageToken, owner_at, token_of
+from enricher.pages import PageToken, owner_at, token_of
 from enricher.parsing.errors import UnreadableBody
 from enricher.parsing.items import BadItem, SplitItem
 from enricher.parsing.parse import NO_APPS, ParsedItem, parse_item
@@ -19,6 +19,7 @@ from enricher.parsing.split import Webhook, split_webhook
 from enricher.profiles.directory import ProfileDirectory, ProfileResult
 from enricher.profiles.lookups import ProfileKey, can_be_looked_up
 from shared.contracts import AnyEvent, Event, InboxEnrichedV1, WebhookReceivedV1, WebhookReleasedV1
+from shared.contracts.internal import PageKey
 from shared.messaging.outcomes import DONE, Outcome, Park
 from shared.messaging.ports import Publisher
 from shared.messaging.topology import ENRICHER_WEBHOOKS
@@ -27,18 +28,26 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 EVENTS_PER_PUBLISH = 512
-"""A call may bring many thousands of events: each slice has a deadline of its own, so together they may take longer."""
+"""One batch may cause many thousands of events. Each publish has a deadline of its own, so small ones can succeed."""
 CONCURRENT_PUBLISHES = 256
-"""For the same reason: a publish whose turn has not come yet has no deadline running."""
-ITEMS_PER_TURN = 256
-"""After this many items everything else in the process gets its turn."""
+"""For the same reason: the deadline of a publish starts only when it may start."""
+ITEMS_PER_YIELD = 256
+"""After so many items the handler yields to the event loop."""
 
 
-class _Waiting(msgspec.Struct):
-    """Messages of one customer that wait for the name."""
+class _WebhookItem(msgspec.Struct, frozen=True):
+    """A parsed item with its webhook and its page."""
+
+    webhook: Webhook
+    parsed: ParsedItem
+    page: PageKey
+
+
+class _WaitingMessages(msgspec.Struct, frozen=True):
+    """Messages of one customer that wait for the customer's profile."""
 
     token: PageToken | None
-    """None while the page has to be connected again: the name comes after that."""
+    """None if the page must be connected again. The lookup is then deferred."""
     messages: list[InboxEnrichedV1]
 
 
@@ -46,10 +55,14 @@ class WebhookHandler:
     """Handles `webhook.received.v1` and `webhook.released.v1`.
 
     Args:
-        budget_seconds: how long a message waits for its author's name, in total.
-        clock: seconds of the event loop's clock.
-        now: the time of day.
-        own_app_ids: apps whose echoes are our own messages.
+        accounts: owners of pages.
+        profiles: of customers.
+        publisher: of the resulting events.
+        metrics: count items and measure waits.
+        budget_seconds: how long a message waits for its customer's profile.
+        monotonic: monotonic time in seconds. Must be the event loop's clock.
+        utc_now: the time of day.
+        own_app_ids: IDs of the apps whose echoes are our own messages.
     """
 
     def __init__(
@@ -60,8 +73,8 @@ class WebhookHandler:
         publisher: Publisher,
         metrics: Metrics,
         budget_seconds: float,
-        clock: Callable[[], float],
-        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+        utc_now: Callable[[], datetime],
         own_app_ids: frozenset[str] = NO_APPS,
     ) -> None:
         self._accounts = accounts
@@ -69,142 +82,148 @@ class WebhookHandler:
         self._publisher = publisher
         self._metrics = metrics
         self._budget_seconds = budget_seconds
-        self._clock = clock
-        self._now = now
+        self._monotonic = monotonic
+        self._utc_now = utc_now
         self._own_app_ids = own_app_ids
-        self._turns = asyncio.Semaphore(CONCURRENT_PUBLISHES)
+        self._publish_slots = asyncio.Semaphore(CONCURRENT_PUBLISHES)
 
     async def __call__(self, events: Sequence[AnyEvent]) -> Sequence[Outcome]:
-        """Publish what `events` bring; one outcome each.
+        """Publish what the webhooks contain; return one outcome per webhook.
 
         Raises:
-            DependencyUnavailable: the store or the broker is away; nothing is lost by trying all of them again.
+            DependencyUnavailable: the store or the broker is unavailable. All of `events` may be retried.
         """
         outcomes: list[Outcome] = []
-        items: list[tuple[Webhook, ParsedItem]] = []
+        items: list[_WebhookItem] = []
         ready: list[Event] = []
-        turns = 0
+        yields = 0
         for event in events:
             assert isinstance(event, WebhookReceivedV1 | WebhookReleasedV1)
-            outcomes.append(self._take_apart(event, items, ready))
-            if len(items) // ITEMS_PER_TURN > turns:
-                turns = len(items) // ITEMS_PER_TURN
+            outcomes.append(self._split(event, items, ready))
+            if len(items) // ITEMS_PER_YIELD > yields:
+                yields = len(items) // ITEMS_PER_YIELD
                 await asyncio.sleep(0)
-        waiting = await self._claim(items, ready)
-        publishing = [self._send(ready)] if ready else []
+        waiting = await self._assign_owners(items, ready)
+        publishing = [self._publish(ready)] if ready else []
         if waiting:
-            await _all(*publishing, self._name(waiting))
+            await _gather(*publishing, self._find_profiles(waiting))
         elif publishing:
             await publishing[0]
         return outcomes
 
-    def _take_apart(self, event: Webhook, items: list[tuple[Webhook, ParsedItem]], ready: list[Event]) -> Outcome:
-        """Append the event's items to `items`, what became of its bad ones and how many there are to `ready`."""
+    def _split(self, webhook: Webhook, items: list[_WebhookItem], ready: list[Event]) -> Outcome:
+        """Append the webhook's items to `items`, and the events of its bad items and its manifest to `ready`."""
         try:
-            splits = split_webhook(event)
+            splits = split_webhook(webhook)
         except UnreadableBody as error:
             self._metrics.unreadable.inc()
-            log.warning("webhook cannot be read", event_id=event.id, platform=event.platform, reason=str(error))
+            log.warning("webhook unreadable", event_id=webhook.id, platform=webhook.platform, reason=str(error))
             return Park(f"{type(error).__name__}: {error}")
         for split in splits:
             if isinstance(split, SplitItem):
-                item = parse_item(split, received_at=event.received_at, own_app_ids=self._own_app_ids)
-                self._metrics.item(item.label, item.item.__struct_config__.tag).inc()
-                items.append((event, item))
+                parsed = parse_item(split, received_at=webhook.received_at, own_app_ids=self._own_app_ids)
+                self._metrics.item(parsed.label, parsed.item.__struct_config__.tag).inc()
+                items.append(_WebhookItem(webhook, parsed, PageKey(platform=split.platform, page_id=split.page_id)))
             else:
-                ready.append(self._park_alone(event, split))
-        if isinstance(event, WebhookReceivedV1):
-            ready.append(webhook_split(event, splits, now=self._now()))
+                ready.append(self._park_item(webhook, split))
+        if isinstance(webhook, WebhookReceivedV1):
+            ready.append(webhook_split(webhook, splits, now=self._utc_now()))
         return DONE
 
-    def _park_alone(self, event: Webhook, bad: BadItem) -> Event:
+    def _park_item(self, webhook: Webhook, bad: BadItem) -> Event:
         self._metrics.bad_items.inc()
-        log.warning("item cannot be read", event_id=event.id, item_index=bad.index, reason=bad.reason)
-        return item_parked(event, bad, handler=ENRICHER_WEBHOOKS.name, now=self._now())
+        log.warning("item unreadable", event_id=webhook.id, item_index=bad.index, reason=bad.reason)
+        return item_parked(webhook, bad, handler=ENRICHER_WEBHOOKS.name, now=self._utc_now())
 
-    async def _claim(
-        self, items: Sequence[tuple[Webhook, ParsedItem]], ready: list[Event]
-    ) -> dict[ProfileKey, _Waiting]:
-        """Give every item to its owner: `ready` gets what can be published at once; the rest waits for a name."""
-        pages: dict[Page, int] = {}
-        for event, item in items:
-            page = (item.split.platform, item.split.page_id)
-            version = event.account_version if isinstance(event, WebhookReleasedV1) else 0
-            pages[page] = max(version, pages.get(page, 0))
-        owners = await self._accounts.owners(pages) if pages else {}
-        waiting: dict[ProfileKey, _Waiting] = {}
-        now = self._now()
-        for number, (event, item) in enumerate(items, start=1):
-            if number % ITEMS_PER_TURN == 0:
+    async def _assign_owners(
+        self, items: Sequence[_WebhookItem], ready: list[Event]
+    ) -> dict[ProfileKey, _WaitingMessages]:
+        """Append the events that can be published now to `ready`; return the messages that wait for a profile."""
+        min_versions: dict[PageKey, int] = {}
+        for item in items:
+            version = item.webhook.account_version if isinstance(item.webhook, WebhookReleasedV1) else 0
+            min_versions[item.page] = max(version, min_versions.get(item.page, 0))
+        owners = await self._accounts.owners(min_versions) if min_versions else {}
+        waiting: dict[ProfileKey, _WaitingMessages] = {}
+        now = self._utc_now()
+        for number, item in enumerate(items, start=1):
+            if number % ITEMS_PER_YIELD == 0:
                 await asyncio.sleep(0)
-            page_owners = owners[item.split.platform, item.split.page_id]
-            owner = owner_at(page_owners, event.received_at)
+            page_owners = owners[item.page]
+            owner = owner_at(page_owners, item.webhook.received_at)
             if owner is None:
                 self._metrics.unclaimed.inc()
-                ready.append(webhook_unclaimed(event, item, now=now))
+                ready.append(webhook_unclaimed(item.webhook, item.parsed, now=now))
                 continue
-            message = inbox_enriched(event, item, owner.user_id, now=now)
-            may_be_asked = owner.token_ciphertext is not None and can_be_looked_up(message.platform)
-            if message.participant is None and item.is_customers_message and may_be_asked:
-                self._recall(message, token_of(owner, page_owners.version), ready, waiting)
+            message = inbox_enriched(item.webhook, item.parsed, owner.user_id, now=now)
+            has_lookup = owner.token_ciphertext is not None and can_be_looked_up(message.platform)
+            if message.participant is None and item.parsed.is_customers_message and has_lookup:
+                self._add_cached_profile(message, token_of(owner, page_owners.version), ready, waiting)
             else:
                 ready.append(message)
         return waiting
 
-    def _recall(
-        self, message: InboxEnrichedV1, token: PageToken | None, ready: list[Event], waiting: dict[ProfileKey, _Waiting]
+    def _add_cached_profile(
+        self,
+        message: InboxEnrichedV1,
+        token: PageToken | None,
+        ready: list[Event],
+        waiting: dict[ProfileKey, _WaitingMessages],
     ) -> None:
         assert message.participant_id is not None
-        wanted = ProfileKey(message.user_id, message.platform, message.page_id, message.participant_id)
-        naming = self._profiles.remembered(wanted)
-        if naming is None:
-            waiting.setdefault(wanted, _Waiting(token, [])).messages.append(message)
+        key = ProfileKey(message.user_id, message.platform, message.page_id, message.participant_id)
+        result = self._profiles.cached(key)
+        if result is None:
+            waiting.setdefault(key, _WaitingMessages(token, [])).messages.append(message)
         else:
-            ready.append(_named(message, naming))
+            ready.append(_with_profile(message, result))
 
-    async def _name(self, waiting: dict[ProfileKey, _Waiting]) -> None:
-        """Publish the messages of everybody in `waiting`, each as soon as the name is there or the budget is spent."""
-        deadline = self._clock() + self._budget_seconds
-        known = await self._profiles.last_known(list(waiting), deadline=deadline)
-        settled = {wanted: waiting[wanted] for wanted in known}
-        asking = [
-            self._ask(wanted, group, deadline=deadline) for wanted, group in waiting.items() if wanted not in known
-        ]
-        publishing = [self._publish(settled, known, deadline=deadline)] if settled else []
-        await _all(*publishing, *asking)
+    async def _find_profiles(self, waiting: dict[ProfileKey, _WaitingMessages]) -> None:
+        """Publish the messages of each customer as soon as the profile is found or the budget is spent."""
+        deadline = self._monotonic() + self._budget_seconds
+        stored = await self._profiles.read_stored(list(waiting), deadline=deadline)
+        found = {key: waiting[key] for key in stored}
+        lookups = [self._look_up(key, group, deadline=deadline) for key, group in waiting.items() if key not in stored]
+        publishing = [self._publish_messages(found, stored, deadline=deadline)] if found else []
+        await _gather(*publishing, *lookups)
 
-    async def _ask(self, wanted: ProfileKey, group: _Waiting, *, deadline: float) -> None:
-        naming = await self._profiles.ask(wanted, group.token, deadline=deadline)
-        await self._publish({wanted: group}, {wanted: naming}, deadline=deadline)
+    async def _look_up(self, key: ProfileKey, group: _WaitingMessages, *, deadline: float) -> None:
+        result = await self._profiles.look_up_now(key, group.token, deadline=deadline)
+        await self._publish_messages({key: group}, {key: result}, deadline=deadline)
 
-    async def _publish(
-        self, groups: dict[ProfileKey, _Waiting], namings: dict[ProfileKey, ProfileResult], *, deadline: float
+    async def _publish_messages(
+        self,
+        groups: dict[ProfileKey, _WaitingMessages],
+        results: dict[ProfileKey, ProfileResult],
+        *,
+        deadline: float,
     ) -> None:
+        """Publish the messages with their profiles, and request deferred lookups."""
         events: list[Event] = []
-        later: list[ProfileKey] = []
-        waited_seconds = self._clock() + self._budget_seconds - deadline
-        for wanted, group in groups.items():
-            events += [_named(message, namings[wanted]) for message in group.messages]
+        requested: list[ProfileKey] = []
+        waited_seconds = self._monotonic() + self._budget_seconds - deadline
+        for key, group in groups.items():
+            events += [_with_profile(message, results[key]) for message in group.messages]
             for _ in group.messages:
                 self._metrics.wait_seconds.observe(waited_seconds)
-            if namings[wanted].ask_later:
+            if results[key].needs_lookup:
                 events.append(profile_requested(group.messages[0]))
-                later.append(wanted)
-        await self._send(events)
-        self._profiles.asked_later(later)
+                requested.append(key)
+        await self._publish(events)
+        self._profiles.mark_requested(requested)
 
-    async def _send(self, events: Sequence[Event]) -> None:
+    async def _publish(self, events: Sequence[Event]) -> None:
         for start in range(0, len(events), EVENTS_PER_PUBLISH):
-            async with self._turns:
+            async with self._publish_slots:
                 await self._publisher.publish(events[start : start + EVENTS_PER_PUBLISH])
 
 
-def _named(message: InboxEnrichedV1, naming: ProfileResult) -> InboxEnrichedV1:
-    return message if naming.profile is None else msgspec.structs.replace(message, participant=naming.profile)
+def _with_profile(message: InboxEnrichedV1, result: ProfileResult) -> InboxEnrichedV1:
+    return message if result.profile is None else msgspec.structs.replace(message, participant=result.profile)
 
 
-async def _all(*awaitables: "asyncio._CoroutineLike[T]") -> None:
-    """Wait for all, then raise what the first one raised: nothing goes on behind the caller's back."""
+async def _gather(*awaitables: "asyncio._CoroutineLike[T]") -> None:
+    """Wait for all, then raise the first error: when the caller continues, nothing is left running."""
     results = await asyncio.gather(*awaitables, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):

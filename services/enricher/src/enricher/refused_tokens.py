@@ -1,4 +1,4 @@
-"""Tokens that the platform has refused: told to the store once, whatever keeps that from working at first."""
+"""Reports tokens that the platform refuses to the store, once each, and retries until that works."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,8 +8,8 @@ from typing import NoReturn
 import structlog
 from cachetools import LRUCache
 
-from enricher.pages import Page
 from shared.contracts import TokenRefusedV1, derive_id
+from shared.contracts.internal import PageKey
 from shared.errors import DependencyUnavailable, TransientError
 from shared.messaging.ports import Publisher
 
@@ -20,59 +20,67 @@ RETRY_SECONDS = 2.0
 
 
 class RefusedTokens:
-    """Publishes `token.refused.v1`, once for each version of a page's account.
+    """Publishes `token.refused.v1` once per version of a page's account.
 
     Args:
-        now: the time of day.
+        publisher: of the events.
+        utc_now: the time of day.
     """
 
-    def __init__(self, publisher: Publisher, *, now: Callable[[], datetime]) -> None:
+    def __init__(self, publisher: Publisher, *, utc_now: Callable[[], datetime]) -> None:
         self._publisher = publisher
-        self._now = now
-        self._told: LRUCache[Page, int] = LRUCache(MAX_PAGES)
-        self._waiting: dict[Page, TokenRefusedV1] = {}
-        self._woken = asyncio.Event()
+        self._utc_now = utc_now
+        self._reported_versions: LRUCache[PageKey, int] = LRUCache(MAX_PAGES)
+        self._pending: dict[PageKey, TokenRefusedV1] = {}
+        self._has_pending = asyncio.Event()
 
-    def report(self, page: Page, version: int, reason: str) -> None:
-        """Have it told. What cannot be told now is told later; what a restart forgets, the next refusal tells."""
-        if version <= self._told.get(page, 0) or (page not in self._waiting and len(self._waiting) >= MAX_PAGES):
+    def report(self, page: PageKey, version: int, reason: str) -> None:
+        """Queue a report. It is retried until it is published; after a restart the next refused call reports again.
+
+        Args:
+            page: whose token.
+            version: of the page's account.
+            reason: a sentence for the user.
+        """
+        if version <= self._reported_versions.get(page, 0):
             return
-        self._told[page] = version
-        platform, page_id = page
-        now = self._now()
-        self._waiting[page] = TokenRefusedV1(
-            id=derive_id("token-refused", platform, page_id, str(version)),
+        if page not in self._pending and len(self._pending) >= MAX_PAGES:
+            return
+        self._reported_versions[page] = version
+        now = self._utc_now()
+        self._pending[page] = TokenRefusedV1(
+            id=derive_id("token-refused", page.platform, page.page_id, str(version)),
             occurred_at=now,
             received_at=now,
-            platform=platform,
-            page_id=page_id,
+            platform=page.platform,
+            page_id=page.page_id,
             version=version,
             reason=reason,
         )
-        log.warning("token refused", platform=platform, page_id=page_id, version=version, reason=reason)
-        self._woken.set()
+        log.warning("token refused", platform=page.platform, page_id=page.page_id, version=version, reason=reason)
+        self._has_pending.set()
 
     async def run(self) -> NoReturn:
-        """Publish what is reported, until cancelled."""
+        """Publish reports until cancelled."""
         while True:
-            await self._woken.wait()
-            self._woken.clear()
+            await self._has_pending.wait()
+            self._has_pending.clear()
             try:
-                await self.publish()
+                await self.publish_pending()
             except (DependencyUnavailable, TransientError) as error:
-                log.info("refused tokens are told later", reason=str(error))
+                log.info("refused tokens not reported yet", reason=str(error))
                 await asyncio.sleep(RETRY_SECONDS)
-                self._woken.set()
+                self._has_pending.set()
 
-    async def publish(self) -> None:
-        """Publish what waits.
+    async def publish_pending(self) -> None:
+        """Publish the queued reports.
 
         Raises:
-            DependencyUnavailable, TransientError: the broker or the store is away; it goes on waiting.
+            DependencyUnavailable, TransientError: the broker or the store is unavailable. The reports stay queued.
         """
-        events = dict(self._waiting)
+        events = dict(self._pending)
         if events:
             await self._publisher.publish(list(events.values()))
         for page, event in events.items():
-            if self._waiting.get(page) is event:
-                del self._waiting[page]
+            if self._pending.get(page) is event:
+                del self._pending[page]

@@ -9,7 +9,6 @@ import structlog
 from pydantic import SecretStr
 
 from enricher.errors import StoreRefuses
-from enricher.pages import Page
 from enricher.profiles.lookups import ProfileKey
 from shared.contracts import Platform, Profile
 from shared.contracts.internal import (
@@ -56,11 +55,11 @@ class StoreClient:
         """What was wrong with the last call, as a sentence; None when it worked."""
 
     async def page_owners(self, platform: Platform, page_id: str) -> PageOwners:
-        """Return who owns and owned a page; see `enricher.accounts.Accounts`."""
+        """Return who owns and owned a page; see `enricher.accounts.OwnerSource`."""
         return await self._ask("GET", f"/internal/accounts/{platform}/{page_id}", None, PageOwners)
 
     async def last_known(self, wanted: Sequence[ProfileKey]) -> dict[ProfileKey, Profile]:
-        """Return the profiles that the store has; see `enricher.profiles.StoredProfiles`."""
+        """Return the profiles that the store has; see `enricher.profiles.directory.StoredProfiles`."""
         found: dict[tuple[str, str, str], Profile] = {}
         keys = list(dict.fromkeys((one.user_id, one.platform, one.participant_id) for one in wanted))
         for start in range(0, len(keys), MAX_PARTICIPANTS):
@@ -76,13 +75,13 @@ class StoreClient:
         return {one: profile for one, profile in profiles if profile is not None}
 
     async def claim_lookups(
-        self, limit: int, *, lease_seconds: float, except_pages: Sequence[Page]
+        self, limit: int, *, lease_seconds: float, except_pages: Sequence[PageKey]
     ) -> Sequence[Lookup]:
-        """Return due look-ups, nobody else's for `lease_seconds`; see `enricher.worker.LookupQueue`."""
+        """Return due look-ups, nobody else's for `lease_seconds`; see `enricher.profiles.lookup_worker.LookupQueue`."""
         claim = LookupsClaim(
             limit=limit,
             lease_seconds=lease_seconds,
-            except_pages=tuple(PageKey(platform=platform, page_id=page_id) for platform, page_id in except_pages),
+            except_pages=tuple(except_pages),
         )
         return (await self._ask("POST", "/internal/profile-lookups/claim", claim, LookupsResponse)).lookups
 

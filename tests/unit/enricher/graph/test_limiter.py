@@ -8,12 +8,10 @@ from prometheus_client import CollectorRegistry
 from enricher.graph.limiter import MAX_PAGES, CallLimiter, RateLimits
 from enricher.graph.usage import Usage
 from enricher.metrics import Metrics
-from enricher.pages import Page
-from enricher.profiles.lookups import ProfileKey
+from shared.contracts.internal import PageKey
 
-PAGE: Page = ("facebook", "page-1")
-OTHER: Page = ("facebook", "page-2")
-WHO = ProfileKey("user-1", *PAGE, "person-1")
+PAGE = PageKey(platform="facebook", page_id="page-1")
+OTHER = PageKey(platform="facebook", page_id="page-2")
 
 
 class Desk:
@@ -24,14 +22,14 @@ class Desk:
         self.registry = CollectorRegistry()
         self.budgets = CallLimiter(
             RateLimits(page_per_second=second, page_per_hour=hour, app_per_second=app),
-            clock=lambda: self.seconds,
+            monotonic=lambda: self.seconds,
             metrics=Metrics(self.registry),
         )
 
-    async def at_once(self, page: Page = PAGE) -> int:
+    async def at_once(self, page: PageKey = PAGE) -> int:
         """How many calls may be made without waiting."""
         made = 0
-        while made < 1000 and await self.budgets.take_at_once(page):
+        while made < 1000 and await self.budgets.try_reserve(page):
             made += 1
         return made
 
@@ -53,9 +51,9 @@ async def test_half_an_hours_calls_may_be_made_at_once_and_then_the_page_is_know
     desk = Desk(second=1000, hour=100)
 
     assert await desk.at_once() == 50
-    assert desk.budgets.exhausted(calls=20, most=10) == [PAGE]
-    assert not desk.budgets.has_room(PAGE)
-    assert desk.budgets.has_room(OTHER)
+    assert desk.budgets.pages_without_capacity(calls=20, limit=10) == [PAGE]
+    assert not desk.budgets.has_capacity(PAGE)
+    assert desk.budgets.has_capacity(OTHER)
 
 
 async def test_who_can_wait_gets_its_turn_at_the_ceiling() -> None:
@@ -63,17 +61,17 @@ async def test_who_can_wait_gets_its_turn_at_the_ceiling() -> None:
     loop = asyncio.get_running_loop()
     started = loop.time()
 
-    await asyncio.gather(*(desk.budgets.take(PAGE) for _ in range(120)))
+    await asyncio.gather(*(desk.budgets.reserve(PAGE) for _ in range(120)))
 
     assert 0.15 < loop.time() - started < 2
 
 
 async def test_near_the_limit_fewer_calls_are_made() -> None:
     desk = Desk(second=20)
-    desk.budgets.learn(WHO.page, Usage(page_percent=87.5))
+    desk.budgets.record_usage(PAGE, Usage(page_percent=87.5))
     assert await desk.at_once() == 10
 
-    desk.budgets.learn(WHO._replace(page_id="page-2").page, Usage(page_percent=94))
+    desk.budgets.record_usage(OTHER, Usage(page_percent=94))
     assert await desk.at_once(OTHER) == 1
 
 
@@ -90,7 +88,7 @@ async def test_a_limit_that_is_reached_holds_the_page_or_all(
 ) -> None:
     desk = Desk()
 
-    desk.budgets.learn(WHO.page, usage)
+    desk.budgets.record_usage(PAGE, usage)
 
     assert (desk.budgets.hold_seconds(PAGE), desk.budgets.hold_seconds(OTHER)) == (held, others_held)
     assert (await desk.at_once() == 0) is (held > 0)
@@ -108,20 +106,20 @@ async def test_the_greatest_use_of_a_page_is_shown_for_a_minute() -> None:
         return desk.registry.get_sample_value("switchboard_enricher_graph_usage_percent", {"limit": "page"})
 
     for percent in (40, 70, 10):
-        desk.budgets.learn(WHO.page, Usage(page_percent=percent))
+        desk.budgets.record_usage(PAGE, Usage(page_percent=percent))
     assert shown() == 70
     desk.seconds = 61
-    desk.budgets.learn(WHO.page, Usage(page_percent=10))
+    desk.budgets.record_usage(PAGE, Usage(page_percent=10))
     assert shown() == 10
 
 
 async def test_pages_that_are_forgotten_start_anew_and_take_no_room() -> None:
     desk = Desk()
     for number in range(MAX_PAGES + 10):
-        desk.budgets.hold(("facebook", f"page-{number}"), 60, reason="policy")
+        desk.budgets.hold(PageKey(platform="facebook", page_id=f"page-{number}"), 60, reason="policy")
 
-    assert desk.budgets.hold_seconds(("facebook", "page-0")) == 0
-    assert len(desk.budgets.exhausted(calls=1, most=10**6)) == MAX_PAGES
+    assert desk.budgets.hold_seconds(PageKey(platform="facebook", page_id="page-0")) == 0
+    assert len(desk.budgets.pages_without_capacity(calls=1, limit=10**6)) == MAX_PAGES
 
 
 @pytest.mark.parametrize("rate", [0.5, 0.01])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from enricher.errors import (
+from enricher.graph.errors import (
     GraphCallRejected,
     GraphUnavailable,
     PermissionMissing,
@@ -141,12 +141,12 @@ def test_other_answers_are_errors_too(status: int, body: bytes, expected: type[E
         parse_profile("facebook", status, body, now=NOON)
 
 
-@pytest.mark.parametrize(("code", "is_apps"), [(4, True), (341, True), (17, False), (32, False), (80006, False)])
-def test_a_limit_is_the_apps_or_the_pages(code: int, is_apps: bool) -> None:  # noqa: FBT001 - a case
+@pytest.mark.parametrize(("code", "is_app_limit"), [(4, True), (341, True), (17, False), (32, False), (80006, False)])
+def test_a_limit_is_the_apps_or_the_pages(code: int, is_app_limit: bool) -> None:  # noqa: FBT001 - a case
     limit = parse_error(400, {"code": code})
 
     assert isinstance(limit, RateLimited)
-    assert limit.is_apps is is_apps
+    assert limit.is_app_limit is is_app_limit
 
 
 def test_a_message_that_repeats_the_token_does_not_pass_it_on() -> None:

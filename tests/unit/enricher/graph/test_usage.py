@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enricher.graph.usage import LONGEST_REGAIN_SECONDS, Usage, usage_of
+from enricher.graph.usage import MAX_REGAIN_SECONDS, Usage, usage_of
 
 APP, PAGE, BUSINESS = "X-App-Usage", "X-Page-Usage", "X-Business-Use-Case-Usage"
 
@@ -33,7 +33,7 @@ def business(**entry: Any) -> str:
         ),
         pytest.param(
             {BUSINESS: business(call_count=1, estimated_time_to_regain_access=10**9)},
-            Usage(page_percent=1, regain_seconds=LONGEST_REGAIN_SECONDS),
+            Usage(page_percent=1, regain_seconds=MAX_REGAIN_SECONDS),
             id="a bounded time",
         ),
         pytest.param({BUSINESS: business(type="ads_insights", call_count=100)}, Usage(), id="somebody else's"),
@@ -65,4 +65,4 @@ def test_nothing_that_a_header_may_hold_is_an_error(app: str, page: str) -> None
 
     assert usage.app_percent is None or 0 <= usage.app_percent <= 1000
     assert usage.page_percent is None or 0 <= usage.page_percent <= 1000
-    assert 0 <= usage.regain_seconds <= LONGEST_REGAIN_SECONDS
+    assert 0 <= usage.regain_seconds <= MAX_REGAIN_SECONDS

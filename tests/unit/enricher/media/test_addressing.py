@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from enricher.errors import GraphUnavailable, MediaGone, PermissionMissing, TokenRefused
+from enricher.graph.errors import GraphUnavailable, MediaGone, PermissionMissing, TokenRefused
 from enricher.graph.responses import MediaAddress, parse_media_address
-from enricher.media.addressing import OPAQUE_TYPE, AllowedHosts, disposition, file_name, shown_type
+from enricher.media.addressing import AllowedHosts
+from enricher.media.presentation import OPAQUE_TYPE, content_disposition, file_name, safe_content_type
 
 HOSTS = AllowedHosts(("fbsbx.com", "whatsapp.net"), "http://127.0.0.1:8099")
 
@@ -76,7 +77,7 @@ def test_a_token_is_sent_nowhere_else(url: str) -> None:
     ],
 )
 def test_only_what_cannot_run_is_shown_as_what_it_is(told: tuple[str | None, ...], shown: str) -> None:
-    assert shown_type(*told) == shown
+    assert safe_content_type(*told) == shown
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_only_what_cannot_run_is_shown_as_what_it_is(told: tuple[str | None, ...
     ],
 )
 def test_pictures_sounds_and_films_are_shown_and_the_rest_is_saved(content_type: str, how: str) -> None:
-    assert disposition(content_type, "document", "a.b").startswith(f"{how}; filename=")
+    assert content_disposition(content_type, "document", "a.b").startswith(f"{how}; filename=")
 
 
 @pytest.mark.parametrize(
@@ -115,10 +116,12 @@ def test_a_name_from_outside_is_a_name_and_nothing_else(title: str | None, name:
 
 
 def test_a_name_of_any_script_is_in_the_header_as_ascii() -> None:
-    header = disposition("application/pdf", "document", 'größe "1".pdf')
+    header = content_disposition("application/pdf", "document", 'größe "1".pdf')
 
     assert header == "attachment; filename=\"gr__e _1_.pdf\"; filename*=UTF-8''gr%C3%B6%C3%9Fe%20_1_.pdf"
-    assert disposition("image/jpeg", "image", None) == "inline; filename=\"image.jpg\"; filename*=UTF-8''image.jpg"
+    assert (
+        content_disposition("image/jpeg", "image", None) == "inline; filename=\"image.jpg\"; filename*=UTF-8''image.jpg"
+    )
 
 
 def answer(**content: object) -> bytes:

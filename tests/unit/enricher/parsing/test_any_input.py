@@ -7,7 +7,8 @@ import msgspec
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from enricher.errors import (
+from enricher.events import inbox_enriched, item_parked, webhook_unclaimed
+from enricher.graph.errors import (
     GraphCallRejected,
     GraphUnavailable,
     PermissionMissing,
@@ -15,7 +16,6 @@ from enricher.errors import (
     RateLimited,
     TokenRefused,
 )
-from enricher.events import inbox_enriched, item_parked, webhook_unclaimed
 from enricher.graph.responses import parse_profile
 from enricher.parsing.errors import UnreadableBody
 from enricher.parsing.items import BadItem, SplitItem

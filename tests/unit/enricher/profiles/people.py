@@ -12,10 +12,11 @@ from enricher.graph.breaker import Breaker
 from enricher.graph.limiter import CallLimiter, RateLimits
 from enricher.graph.policy import GraphPolicy
 from enricher.metrics import Metrics
-from enricher.pages import Page, PageToken
+from enricher.pages import PageToken
 from enricher.profiles.directory import ProfileDirectory
 from enricher.profiles.lookups import ProfileKey
 from shared.contracts import Profile
+from shared.contracts.internal import PageKey
 from shared.security.cipher import TokenCipher
 from tests.builders import NOON
 
@@ -44,26 +45,28 @@ class People:
         self.result: Profile | Exception = ADA
         cipher = TokenCipher([SecretStr(Fernet.generate_key().decode())])
         self.token = PageToken(cipher.encrypt("token"), 1)
-        self.refused: list[tuple[Page, int, str]] = []
+        self.refused: list[tuple[PageKey, int, str]] = []
         metrics = Metrics(CollectorRegistry())
         self.breaker = Breaker(failures_to_open=1, open_seconds=10)
         self.budgets = CallLimiter(
             RateLimits(page_per_second=1_000, page_per_hour=100_000, app_per_second=1_000),
-            clock=self.clock,
+            monotonic=self.clock,
             metrics=metrics,
         )
         gate = GraphPolicy(
             cipher=cipher,
             breaker=self.breaker,
             media_breaker=lambda: self.breaker,
-            budgets=self.budgets,
+            limiter=self.budgets,
             on_refused_token=lambda *refusal: self.refused.append(refusal),
             concurrent_calls=5,
             pause_before_retry=no_pause,
-            clock=self.clock,
+            monotonic=self.clock,
             metrics=metrics,
         )
-        self.directory = ProfileDirectory(self, source=self, gate=gate, clock=self.clock, now=self.now, metrics=metrics)
+        self.directory = ProfileDirectory(
+            self, source=self, policy=gate, monotonic=self.clock, utc_now=self.now, metrics=metrics
+        )
 
     def clock(self) -> float:
         return self.seconds
@@ -80,9 +83,9 @@ class People:
         await self.open.wait()
         return {one: self.known[one] for one in wanted if one in self.known}
 
-    async def profile(self, page: Page, participant_id: str, token: SecretStr) -> Profile:
+    async def profile(self, page: PageKey, participant_id: str, token: SecretStr) -> Profile:
         assert token.get_secret_value() == "token"
-        self.calls.append(ProfileKey(WHO.user_id, *page, participant_id))
+        self.calls.append(ProfileKey(WHO.user_id, page.platform, page.page_id, participant_id))
         await self.open.wait()
         if isinstance(self.result, Exception):
             raise self.result

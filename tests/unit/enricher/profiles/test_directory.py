@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from enricher.errors import GraphTimeout, ProfileInaccessible
-from enricher.profiles.directory import MAX_FLIGHTS, NEGATIVE_SECONDS, ProfileResult
+from enricher.graph.errors import GraphTimeout, ProfileInaccessible
+from enricher.profiles.directory import MAX_PENDING_LOOKUPS, NEGATIVE_TTL_SECONDS, ProfileResult
 from enricher.profiles.lookups import Found
 from shared.contracts import Profile
 from shared.errors import DependencyUnavailable
@@ -24,41 +24,42 @@ async def people() -> AsyncIterator[People]:
 
 
 async def test_a_name_is_remembered_for_a_day(people: People) -> None:
-    assert people.directory.remembered(WHO) is None
-    assert await people.directory.ask(WHO, people.token, deadline=people.deadline()) == ProfileResult(ADA)
+    assert people.directory.cached(WHO) is None
+    assert await people.directory.look_up_now(WHO, people.token, deadline=people.deadline()) == ProfileResult(ADA)
 
     people.seconds = 24 * 3600 - 1
-    assert people.directory.remembered(WHO) == ProfileResult(ADA)
+    assert people.directory.cached(WHO) == ProfileResult(ADA)
     people.seconds = 24 * 3600
-    assert people.directory.remembered(WHO) is None
+    assert people.directory.cached(WHO) is None
 
 
 async def test_that_there_is_no_name_is_remembered_shortly(people: People) -> None:
     people.result = ProfileInaccessible("no consent")
-    assert await people.directory.ask(WHO, people.token, deadline=people.deadline()) == ProfileResult(None)
+    assert await people.directory.look_up_now(WHO, people.token, deadline=people.deadline()) == ProfileResult(None)
 
-    people.seconds = NEGATIVE_SECONDS - 1
-    assert people.directory.remembered(WHO) == ProfileResult(None)
-    people.seconds = NEGATIVE_SECONDS
-    assert people.directory.remembered(WHO) is None
+    people.seconds = NEGATIVE_TTL_SECONDS - 1
+    assert people.directory.cached(WHO) == ProfileResult(None)
+    people.seconds = NEGATIVE_TTL_SECONDS
+    assert people.directory.cached(WHO) is None
 
 
 async def test_a_failure_is_not_remembered_until_a_later_look_up_is_requested(people: People) -> None:
     people.result = GraphTimeout("down")
-    assert await people.directory.ask(WHO, people.token, deadline=people.deadline()) == ProfileResult(
-        None, ask_later=True
+    assert await people.directory.look_up_now(WHO, people.token, deadline=people.deadline()) == ProfileResult(
+        None, needs_lookup=True
     )
-    assert people.directory.remembered(WHO) is None
+    assert people.directory.cached(WHO) is None
 
-    people.directory.asked_later([WHO])
+    people.directory.mark_requested([WHO])
 
-    assert people.directory.remembered(WHO) == ProfileResult(None)
+    assert people.directory.cached(WHO) == ProfileResult(None)
 
 
 async def test_whoever_asks_for_the_same_customer_waits_for_the_same_call(people: People) -> None:
     people.open.clear()
     asking = [
-        asyncio.create_task(people.directory.ask(WHO, people.token, deadline=people.deadline())) for _ in range(5)
+        asyncio.create_task(people.directory.look_up_now(WHO, people.token, deadline=people.deadline()))
+        for _ in range(5)
     ]
     await eventually(lambda: len(people.calls) == 1)
     people.open.set()
@@ -69,13 +70,13 @@ async def test_whoever_asks_for_the_same_customer_waits_for_the_same_call(people
 
 async def test_a_call_that_comes_late_still_fills_the_memory(people: People) -> None:
     people.open.clear()
-    assert await people.directory.ask(WHO, people.token, deadline=people.deadline(0.01)) == ProfileResult(
-        None, ask_later=True
+    assert await people.directory.look_up_now(WHO, people.token, deadline=people.deadline(0.01)) == ProfileResult(
+        None, needs_lookup=True
     )
-    people.directory.asked_later([WHO])
+    people.directory.mark_requested([WHO])
     people.open.set()
 
-    await eventually(lambda: people.directory.remembered(WHO) == ProfileResult(ADA))
+    await eventually(lambda: people.directory.cached(WHO) == ProfileResult(ADA))
 
     assert await people.directory.look_up(WHO, people.token) == Found(ADA)
     assert people.calls == [WHO]
@@ -83,30 +84,30 @@ async def test_a_call_that_comes_late_still_fills_the_memory(people: People) -> 
 
 async def test_while_the_graph_api_fails_nobody_waits(people: People) -> None:
     people.result = GraphTimeout("down")
-    await people.directory.ask(WHO, people.token, deadline=people.deadline())
+    await people.directory.look_up_now(WHO, people.token, deadline=people.deadline())
     people.open.clear()
 
-    assert people.directory.room(20) == 0
-    naming = await people.directory.ask(somebody(2), people.token, deadline=people.deadline(60))
+    assert people.directory.capacity(20) == 0
+    naming = await people.directory.look_up_now(somebody(2), people.token, deadline=people.deadline(60))
 
-    assert naming == ProfileResult(None, ask_later=True)
+    assert naming == ProfileResult(None, needs_lookup=True)
     assert people.calls == [WHO]
 
 
 async def test_with_too_many_calls_under_way_nobody_waits(people: People) -> None:
     people.open.clear()
     asking = [
-        asyncio.create_task(people.directory.ask(somebody(number), people.token, deadline=people.deadline(60)))
-        for number in range(MAX_FLIGHTS)
+        asyncio.create_task(people.directory.look_up_now(somebody(number), people.token, deadline=people.deadline(60)))
+        for number in range(MAX_PENDING_LOOKUPS)
     ]
-    await eventually(lambda: people.directory.room(20) == 0)
+    await eventually(lambda: people.directory.capacity(20) == 0)
 
-    naming = await people.directory.ask(somebody(-1), people.token, deadline=people.deadline(60))
+    naming = await people.directory.look_up_now(somebody(-1), people.token, deadline=people.deadline(60))
 
-    assert naming == ProfileResult(None, ask_later=True)
+    assert naming == ProfileResult(None, needs_lookup=True)
     assert len(people.calls) == 5, "no more calls at once than allowed"
     people.open.set()
-    assert await asyncio.gather(*asking) == [ProfileResult(ADA)] * MAX_FLIGHTS
+    assert await asyncio.gather(*asking) == [ProfileResult(ADA)] * MAX_PENDING_LOOKUPS
 
 
 async def test_the_store_names_whom_it_knows(people: People) -> None:
@@ -116,21 +117,21 @@ async def test_the_store_names_whom_it_knows(people: People) -> None:
         somebody(3): Profile(fetched_at=NOON),
     }
 
-    found = await people.directory.last_known([somebody(n) for n in range(5)], deadline=people.deadline())
+    found = await people.directory.read_stored([somebody(n) for n in range(5)], deadline=people.deadline())
 
     assert found == {
         WHO: ProfileResult(ADA),
-        somebody(2): ProfileResult(Profile(name="Grace", fetched_at=NOON - timedelta(days=2)), ask_later=True),
+        somebody(2): ProfileResult(Profile(name="Grace", fetched_at=NOON - timedelta(days=2)), needs_lookup=True),
     }
-    assert people.directory.remembered(somebody(2)) == ProfileResult(found[somebody(2)].profile)
+    assert people.directory.cached(somebody(2)) == ProfileResult(found[somebody(2)].profile)
 
 
 async def test_a_refresh_is_a_call_although_the_old_name_is_remembered(people: People) -> None:
     people.known = {WHO: Profile(name="Ada Byron", fetched_at=NOON - timedelta(days=2))}
-    await people.directory.last_known([WHO], deadline=people.deadline())
+    await people.directory.read_stored([WHO], deadline=people.deadline())
 
     assert await people.directory.look_up(WHO, people.token) == Found(ADA)
-    assert people.directory.remembered(WHO) == ProfileResult(ADA)
+    assert people.directory.cached(WHO) == ProfileResult(ADA)
 
 
 @pytest.mark.parametrize("error", [DependencyUnavailable("away"), None])
@@ -138,13 +139,15 @@ async def test_a_store_that_is_away_or_slow_puts_everybody_off(people: People, e
     people.store_error = error
     people.open.clear()
 
-    found = await people.directory.last_known([WHO], deadline=people.deadline(0.01))
+    found = await people.directory.read_stored([WHO], deadline=people.deadline(0.01))
 
-    assert found == {WHO: ProfileResult(None, ask_later=True)}
+    assert found == {WHO: ProfileResult(None, needs_lookup=True)}
 
 
 async def test_without_a_token_nobody_waits_and_the_name_comes_later(people: People) -> None:
-    assert await people.directory.ask(WHO, None, deadline=people.deadline()) == ProfileResult(None, ask_later=True)
+    assert await people.directory.look_up_now(WHO, None, deadline=people.deadline()) == ProfileResult(
+        None, needs_lookup=True
+    )
     assert people.calls == []
 
 
@@ -152,7 +155,7 @@ async def test_a_message_joins_a_call_that_is_under_way_and_costs_no_other(peopl
     people.open.clear()
     first = asyncio.create_task(people.directory.look_up(WHO, people.token))
     await eventually(lambda: len(people.calls) == 1)
-    joined = asyncio.create_task(people.directory.ask(WHO, people.token, deadline=people.deadline()))
+    joined = asyncio.create_task(people.directory.look_up_now(WHO, people.token, deadline=people.deadline()))
     await asyncio.sleep(0)
     people.open.set()
 
@@ -165,10 +168,10 @@ async def test_the_first_message_after_the_cool_down_asks_again_for_somebody_who
     people: People,
 ) -> None:
     people.result = ProfileInaccessible("no consent")
-    await people.directory.ask(WHO, people.token, deadline=people.deadline())
+    await people.directory.look_up_now(WHO, people.token, deadline=people.deadline())
     people.result = ADA
 
-    people.seconds = NEGATIVE_SECONDS
-    assert people.directory.remembered(WHO) is None
+    people.seconds = NEGATIVE_TTL_SECONDS
+    assert people.directory.cached(WHO) is None
 
-    assert await people.directory.ask(WHO, people.token, deadline=people.deadline()) == ProfileResult(ADA)
+    assert await people.directory.look_up_now(WHO, people.token, deadline=people.deadline()) == ProfileResult(ADA)

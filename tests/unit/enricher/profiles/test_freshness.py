@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enricher.profiles.freshness import FRESH_AT_LEAST, FRESH_FOR, completed, expires_at, fresh_until
+from enricher.profiles.freshness import FRESH_FOR, MIN_FRESH_FOR, expires_at, fresh_until, with_known_values
 from shared.contracts import Profile
 from tests.builders import NOON
 
@@ -63,7 +63,7 @@ def test_a_picture_is_renewed_before_it_expires_and_not_all_at_once() -> None:
 
 @pytest.mark.parametrize("expiry", [NOON - timedelta(days=9), NOON, NOON + timedelta(minutes=5)])
 def test_a_picture_that_comes_nearly_expired_is_not_asked_for_all_the_time(expiry: datetime) -> None:
-    assert fresh_until(Profile(profile_pic=address(expiry), fetched_at=NOON)) == NOON + FRESH_AT_LEAST
+    assert fresh_until(Profile(profile_pic=address(expiry), fetched_at=NOON)) == NOON + MIN_FRESH_FOR
 
 
 def test_a_refresh_takes_no_name_and_no_good_picture_away() -> None:
@@ -71,9 +71,9 @@ def test_a_refresh_takes_no_name_and_no_good_picture_away() -> None:
     picture = address(NOON + timedelta(days=3))
     known = Profile(name="Ada", username="ada", profile_pic=picture, fetched_at=NOON)
 
-    assert completed(Profile(username="ada2", fetched_at=later), known) == Profile(
+    assert with_known_values(Profile(username="ada2", fetched_at=later), known) == Profile(
         name="Ada", username="ada2", profile_pic=picture, fetched_at=later
     )
-    assert completed(Profile(name="Ada", fetched_at=NOON + timedelta(days=4)), known).profile_pic is None
-    assert completed(known, None) is known
+    assert with_known_values(Profile(name="Ada", fetched_at=NOON + timedelta(days=4)), known).profile_pic is None
+    assert with_known_values(known, None) is known
     assert expires_at(picture) == datetime(2026, 1, 5, 12, tzinfo=UTC)

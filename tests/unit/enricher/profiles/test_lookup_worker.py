@@ -9,12 +9,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from enricher.accounts import AccountCache
-from enricher.errors import GraphTimeout, RateLimited
+from enricher.graph.errors import GraphTimeout, RateLimited
 from enricher.metrics import Metrics
-from enricher.pages import Page
-from enricher.profiles.lookup_worker import LEASE_SECONDS, LOOKUPS_PER_CLAIM, STALE_SECONDS, LookupWorker
+from enricher.profiles.lookup_worker import LEASE_SECONDS, LOOKUPS_PER_CLAIM, REAUTHORIZATION_HOLD_SECONDS, LookupWorker
 from shared.contracts import Event, Platform, Profile, ProfileResolvedV1
-from shared.contracts.internal import Lookup, Owner, PageOwners
+from shared.contracts.internal import Lookup, Owner, PageKey, PageOwners
 from tests.builders import NOON
 from tests.unit.enricher.profiles.people import ADA, People, somebody
 
@@ -24,7 +23,7 @@ class Queue:
 
     def __init__(self, token: str) -> None:
         self.due: list[Lookup] = []
-        self.claims: list[tuple[int, float, list[Page]]] = []
+        self.claims: list[tuple[int, float, list[PageKey]]] = []
         self.published: list[Event] = []
         self.reads = 0
         self.version = 1
@@ -33,7 +32,7 @@ class Queue:
         )
 
     async def claim_lookups(
-        self, limit: int, *, lease_seconds: float, except_pages: Sequence[Page]
+        self, limit: int, *, lease_seconds: float, except_pages: Sequence[PageKey]
     ) -> Sequence[Lookup]:
         self.claims.append((limit, lease_seconds, list(except_pages)))
         taken, self.due = self.due[:limit], self.due[limit:]
@@ -58,11 +57,11 @@ class Office:
         self.queue = Queue(self.people.token.ciphertext)
         self.worker = LookupWorker(
             self.queue,
-            accounts=AccountCache(self.queue, clock=self.people.clock, metrics=Metrics(CollectorRegistry())),
+            accounts=AccountCache(self.queue, monotonic=self.people.clock, metrics=Metrics(CollectorRegistry())),
             profiles=self.people.directory,
             publisher=self.queue,
             jitter=lambda: 1.0,
-            now=self.people.now,
+            utc_now=self.people.now,
         )
 
     def due(self, number: int = 1, **changes: object) -> None:
@@ -86,30 +85,30 @@ async def office() -> AsyncIterator[Office]:
 async def test_what_is_due_is_looked_up(office: Office) -> None:
     office.due(3)
 
-    assert await office.worker.work_once() == 3
+    assert await office.worker.run_once() == 3
 
     assert office.results == [(ADA.name, None)] * 3
     assert office.queue.claims == [(LOOKUPS_PER_CLAIM, LEASE_SECONDS, [])]
-    assert await office.worker.work_once() == 0
+    assert await office.worker.run_once() == 0
 
 
 async def test_a_failure_is_tried_again_later(office: Office) -> None:
     office.people.result = GraphTimeout("down")
     office.due()
 
-    await office.worker.work_once()
+    await office.worker.run_once()
 
     assert office.results == [(None, NOON + timedelta(seconds=5))]
 
 
 async def test_nothing_is_claimed_while_the_graph_api_fails(office: Office) -> None:
-    office.people.breaker.failed(0)
+    office.people.breaker.record_failure(0)
     office.due()
 
-    assert await office.worker.work_once() == 0
+    assert await office.worker.run_once() == 0
     assert office.queue.claims == []
     office.people.seconds = 10
-    assert await office.worker.work_once() == 1
+    assert await office.worker.run_once() == 1
 
 
 async def test_a_worker_that_has_ended_says_so(office: Office) -> None:
@@ -120,7 +119,7 @@ async def test_a_worker_that_has_ended_says_so(office: Office) -> None:
     with pytest.raises(ZeroDivisionError):
         await office.worker.run()
 
-    assert office.worker.problem == "Look-ups of profiles have stopped: restart."
+    assert office.worker.problem == "Profile lookups have stopped: restart this process."
 
 
 @pytest.mark.parametrize(
@@ -136,7 +135,7 @@ async def test_a_page_that_cannot_be_asked_ends_the_look_up(office: Office, chan
     office.queue.owner = Owner(**{**values, **change})
     office.due()
 
-    await office.worker.work_once()
+    await office.worker.run_once()
 
     assert office.results == [(None, None)]
     assert office.people.calls == []
@@ -145,44 +144,44 @@ async def test_a_page_that_cannot_be_asked_ends_the_look_up(office: Office, chan
 async def test_a_page_on_hold_is_named_so_that_its_look_ups_are_not_handed_out(office: Office) -> None:
     office.people.result = RateLimited("slow down")
     office.due(3)
-    await office.worker.work_once()
+    await office.worker.run_once()
 
-    await office.worker.work_once()
+    await office.worker.run_once()
 
-    assert [pages for _, _, pages in office.queue.claims] == [[], [("facebook", "page-1")]]
+    assert [pages for _, _, pages in office.queue.claims] == [[], [PageKey(platform="facebook", page_id="page-1")]]
     assert all(retry_at is not None and retry_at >= NOON + timedelta(seconds=60) for _, retry_at in office.results)
 
 
 async def test_a_limit_of_the_app_stops_claims(office: Office) -> None:
-    office.people.result = RateLimited("slow down", is_apps=True)
+    office.people.result = RateLimited("slow down", is_app_limit=True)
     office.due(1)
-    await office.worker.work_once()
+    await office.worker.run_once()
     office.due(1)
 
-    assert await office.worker.work_once() == 0
+    assert await office.worker.run_once() == 0
     assert len(office.queue.claims) == 1
     office.people.seconds = 60
-    assert await office.worker.work_once() == 1
+    assert await office.worker.run_once() == 1
 
 
 async def test_while_nobody_knows_whether_it_works_again_one_look_up_is_risked(office: Office) -> None:
-    office.people.breaker.failed(0)
+    office.people.breaker.record_failure(0)
     office.people.seconds = 10
     office.due(5)
 
-    assert [await office.worker.work_once() for _ in range(2)] == [1, 4]
+    assert [await office.worker.run_once() for _ in range(2)] == [1, 4]
 
 
 async def test_what_memory_says_of_a_page_to_be_connected_again_is_read_anew(office: Office) -> None:
     office.queue.mark("needs_reauthorization")
     office.due(1)
-    await office.worker.work_once()
-    assert office.results == [(None, NOON + timedelta(seconds=STALE_SECONDS + 5))]
+    await office.worker.run_once()
+    assert office.results == [(None, NOON + timedelta(seconds=REAUTHORIZATION_HOLD_SECONDS + 5))]
     assert office.people.calls == []
 
     office.queue.mark("connected")
     office.due(1)
-    await office.worker.work_once()
+    await office.worker.run_once()
 
     assert office.results[1:] == [(ADA.name, None)], "without having heard of the change"
 
@@ -191,7 +190,7 @@ async def test_what_memory_says_of_a_page_to_be_connected_again_is_read_anew(off
 async def test_nobody_is_looked_up_whom_the_platform_does_not_tell(office: Office, change: dict[str, object]) -> None:
     office.due(1, **change)
 
-    await office.worker.work_once()
+    await office.worker.run_once()
 
     assert (office.results, office.people.calls) == ([(None, None)], [])
 
@@ -201,11 +200,11 @@ async def test_a_refresh_that_brings_no_name_keeps_the_one_that_is_known(office:
     office.people.result = Profile(profile_pic="https://cdn.example/new", fetched_at=NOON)
     office.due(1)
 
-    await office.worker.work_once()
+    await office.worker.run_once()
 
     [resolved] = office.queue.published
     assert isinstance(resolved, ProfileResolvedV1)
     assert resolved.profile == Profile(name=ADA.name, profile_pic="https://cdn.example/new", fetched_at=NOON)
-    remembered = office.people.directory.remembered(somebody(0))
+    remembered = office.people.directory.cached(somebody(0))
     assert remembered is not None
     assert remembered.profile == resolved.profile

@@ -1,4 +1,4 @@
-"""The Graph API: who a customer is, and where a medium is handed out."""
+"""The Graph API over HTTP: profiles of customers, and addresses of media."""
 
 import hmac
 import re
@@ -8,11 +8,11 @@ from datetime import datetime
 import httpx
 from pydantic import SecretStr
 
-from enricher.errors import GraphCallRejected, GraphTimeout, GraphUnavailable
+from enricher.graph.errors import GraphCallRejected, GraphTimeout, GraphUnavailable
 from enricher.graph.responses import PROFILE_FIELDS, MediaAddress, parse_media_address, parse_profile
 from enricher.graph.usage import Usage, usage_of
-from enricher.pages import Page
 from shared.contracts import Profile
+from shared.contracts.internal import PageKey
 from shared.http.client import CallFailed, CallTimedOut, HttpResponse, call
 
 _PATH_ID = re.compile(r"[A-Za-z0-9._-]+")
@@ -21,17 +21,19 @@ _INSTAGRAM_LOGIN_PREFIX = "IGAA"
 
 
 class GraphClient:
-    """Reads profiles, and addresses of media.
+    """Reads profiles and addresses of media.
 
     Args:
-        http: closed by whoever opened it; must follow no redirects.
-        url: of the Graph API; `instagram_url` is the host of Instagram Login.
-        version: e.g. `v25.0`.
-        app_secret: signs every call; those with tokens of Instagram Login, which belong to an app of their own, are
-            signed with `instagram_app_secret` where there is one.
+        http: closed by its owner. Must not follow redirects.
+        url: of the Graph API.
+        instagram_url: of the Graph API for tokens of Instagram Login.
+        version: of the API, e.g. `v25.0`.
+        app_secret: signs every call.
+        instagram_app_secret: signs calls with tokens of Instagram Login, whose app has a secret of its own. Defaults to
+            `app_secret`.
         timeout_seconds: for a whole call.
-        on_usage: called with what an answer says of the limits, before the answer is returned or raised.
-        now: the clock.
+        on_usage: called with the usage that a response reports, before the response is returned or raised.
+        utc_now: the time of day, for profiles.
     """
 
     def __init__(
@@ -44,8 +46,8 @@ class GraphClient:
         app_secret: SecretStr,
         instagram_app_secret: SecretStr | None = None,
         timeout_seconds: float,
-        on_usage: Callable[[Page, Usage], None],
-        now: Callable[[], datetime],
+        on_usage: Callable[[PageKey, Usage], None],
+        utc_now: Callable[[], datetime],
     ) -> None:
         self._http = http
         self._url = url.rstrip("/")
@@ -55,56 +57,56 @@ class GraphClient:
         self._instagram_app_secret = (instagram_app_secret or app_secret).get_secret_value().encode()
         self._timeout_seconds = timeout_seconds
         self._on_usage = on_usage
-        self._now = now
+        self._utc_now = utc_now
 
-    async def profile(self, page: Page, participant_id: str, token: SecretStr) -> Profile:
-        """Return the profile of a customer of the page, which may be empty.
+    async def profile(self, page: PageKey, participant_id: str, token: SecretStr) -> Profile:
+        """Return the profile of a customer of the page. It may be empty.
 
         Raises:
             GraphUnavailable, GraphTimeout, RateLimited, PolicyBlocked, TokenRefused, PermissionMissing,
-                ProfileInaccessible, GraphCallRejected: see `enricher.errors`.
+                ProfileInaccessible, GraphCallRejected: see `enricher.graph.errors`.
         """
-        fields = PROFILE_FIELDS.get(page[0])
+        fields = PROFILE_FIELDS.get(page.platform)
         if fields is None or not _is_path_id(participant_id):
-            raise GraphCallRejected("there is no look-up of such an id")
-        answer = await self._get(page, participant_id, {"fields": fields}, token)
-        return parse_profile(page[0], answer.status, answer.body, now=self._now())
+            raise GraphCallRejected("this ID has no profile lookup")
+        response = await self._get(page, participant_id, {"fields": fields}, token)
+        return parse_profile(page.platform, response.status, response.body, now=self._utc_now())
 
-    async def media(self, page: Page, media_id: str, token: SecretStr) -> MediaAddress:
-        """Return where a medium that came to a WhatsApp number is handed out.
+    async def media(self, page: PageKey, media_id: str, token: SecretStr) -> MediaAddress:
+        """Return the address of a media file that was sent to a WhatsApp number.
 
         Raises:
-            MediaGone: the platform no longer has the medium.
+            MediaGone: the platform no longer has the file.
             GraphUnavailable, GraphTimeout, RateLimited, PolicyBlocked, TokenRefused, PermissionMissing,
-                GraphCallRejected: see `enricher.errors`.
+                GraphCallRejected: see `enricher.graph.errors`.
         """
         if not _is_path_id(media_id):
-            raise GraphCallRejected("there is no medium of such an id")
-        # The number says whose medium it is: a token may be good for several.
-        answer = await self._get(page, media_id, {"phone_number_id": page[1]}, token)
-        return parse_media_address(answer.status, answer.body)
+            raise GraphCallRejected("this ID has no media lookup")
+        # The number says whose file it is: a token may be valid for several numbers.
+        response = await self._get(page, media_id, {"phone_number_id": page.page_id}, token)
+        return parse_media_address(response.status, response.body)
 
-    async def _get(self, page: Page, path_id: str, parameters: dict[str, str], token: SecretStr) -> HttpResponse:
+    async def _get(self, page: PageKey, path_id: str, parameters: dict[str, str], token: SecretStr) -> HttpResponse:
         secret = token.get_secret_value()
-        is_instagrams = secret.startswith(_INSTAGRAM_LOGIN_PREFIX)
-        host = self._instagram_url if is_instagrams else self._url
-        signs = self._instagram_app_secret if is_instagrams else self._app_secret
+        is_instagram_login = secret.startswith(_INSTAGRAM_LOGIN_PREFIX)
+        host = self._instagram_url if is_instagram_login else self._url
+        app_secret = self._instagram_app_secret if is_instagram_login else self._app_secret
         try:
-            answer = await call(
+            response = await call(
                 self._http,
                 "GET",
                 f"{host}/{self._version}/{path_id}",
                 total_seconds=self._timeout_seconds,
-                # In the header and not in the URL, which ends up in logs.
+                # Not in the URL, which ends up in logs.
                 headers={"Authorization": f"Bearer {secret}"},
-                params={**parameters, "appsecret_proof": _proof(signs, secret)},
+                params={**parameters, "appsecret_proof": _proof(app_secret, secret)},
             )
         except CallTimedOut as error:
             raise GraphTimeout(str(error)) from error
         except CallFailed as error:
             raise GraphUnavailable(str(error)) from error
-        self._on_usage(page, usage_of(answer.headers))
-        return answer
+        self._on_usage(page, usage_of(response.headers))
+        return response
 
 
 def _proof(app_secret: bytes, token: str) -> str:

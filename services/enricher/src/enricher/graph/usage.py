@@ -1,7 +1,7 @@
-"""How much of what an app and a page may call is used up, as the headers of an answer say it.
+"""How much of its limits an app and a page have used, as the headers of a response report it.
 
-`X-App-Usage` is the app's; `X-Page-Usage` (older) and `X-Business-Use-Case-Usage` are those of the page that the token
-belongs to. All of them may be absent, and none can be relied on to be readable: what cannot be read says nothing.
+`X-App-Usage` is the app's. `X-Page-Usage` (older) and `X-Business-Use-Case-Usage` are those of the page that the token
+belongs to. Any of them may be absent or unreadable, and then reports nothing.
 (developers.facebook.com/docs/graph-api/overview/rate-limiting)
 """
 
@@ -10,46 +10,50 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-_SHARES = ("call_count", "total_cputime", "total_time")
-_OURS = ("messenger", "instagram", "pages")
-"""Use cases whose limits hold for profiles; others (advertisements, ...) share the header and say nothing about us."""
-_MAX_CHARACTERS = 16_384
+_PERCENT_FIELDS = ("call_count", "total_cputime", "total_time")
+_RELEVANT_USE_CASES = ("messenger", "instagram", "pages")
+"""Use cases whose limits apply to profiles. Others (advertisements, …) share the header and do not concern us."""
+_MAX_HEADER_CHARACTERS = 16_384
 _MAX_PERCENT = 1_000.0
-LONGEST_REGAIN_SECONDS = 3_600.0
-"""However long the platform says it takes: one call an hour finds out, and costs nothing."""
+MAX_REGAIN_SECONDS = 3_600.0
+"""Longest time to regain access that is believed. One call per hour finds out whether it is over, and costs nothing."""
 
 
 class Usage(NamedTuple):
-    """What one answer says; None where it says nothing."""
+    """What one response reports. None if it does not."""
 
     app_percent: float | None = None
     page_percent: float | None = None
     regain_seconds: float = 0.0
-    """Until the page may call again; 0 when it may, or nobody says."""
+    """Until the page may call again. 0 if it may, or if that is unknown."""
 
 
 def usage_of(headers: Mapping[str, str]) -> Usage:
-    """Return what the headers of an answer tell; `headers` finds names whatever their case. Raises nothing."""
-    of_page = [_object(headers.get("x-page-usage")), *_use_cases(headers.get("x-business-use-case-usage"))]
-    shares = [share for entry in of_page if (share := _percent(entry)) is not None]
-    minutes = [_number(entry.get("estimated_time_to_regain_access")) or 0.0 for entry in of_page]
+    """Return the usage that the headers of a response report. Never fails.
+
+    Args:
+        headers: finds names in any case.
+    """
+    page_entries = [_object(headers.get("x-page-usage")), *_use_cases(headers.get("x-business-use-case-usage"))]
+    percents = [percent for entry in page_entries if (percent := _percent(entry)) is not None]
+    minutes = [_number(entry.get("estimated_time_to_regain_access")) or 0.0 for entry in page_entries]
     return Usage(
         app_percent=_percent(_object(headers.get("x-app-usage"))),
-        page_percent=max(shares, default=None),
-        regain_seconds=min(max(minutes) * 60.0, LONGEST_REGAIN_SECONDS),
+        page_percent=max(percents, default=None),
+        regain_seconds=min(max(minutes) * 60.0, MAX_REGAIN_SECONDS),
     )
 
 
 def _use_cases(text: str | None) -> Iterator[dict[str, Any]]:
-    """Yield the entries of all businesses: a token belongs to one, and the answer is to a call with that."""
+    """Yield the entries of every business in the header. A token belongs to one business, so all concern the call."""
     for entries in _object(text).values():
         for entry in entries if isinstance(entries, list) else ():
-            if isinstance(entry, dict) and entry.get("type", "pages") in _OURS:
+            if isinstance(entry, dict) and entry.get("type", "pages") in _RELEVANT_USE_CASES:
                 yield entry
 
 
 def _object(text: str | None) -> dict[str, Any]:
-    if not text or len(text) > _MAX_CHARACTERS:
+    if not text or len(text) > _MAX_HEADER_CHARACTERS:
         return {}
     try:
         found = msgspec.json.decode(text)
@@ -59,8 +63,9 @@ def _object(text: str | None) -> dict[str, Any]:
 
 
 def _percent(entry: Mapping[str, Any]) -> float | None:
-    shares = [share for name in _SHARES if (share := _number(entry.get(name))) is not None]
-    return min(max(shares), _MAX_PERCENT) if shares else None
+    """Return the highest of the entry's percentages."""
+    percents = [percent for name in _PERCENT_FIELDS if (percent := _number(entry.get(name))) is not None]
+    return min(max(percents), _MAX_PERCENT) if percents else None
 
 
 def _number(value: Any) -> float | None:

@@ -1,1 +1,4 @@
-"""Media that the platform hands out by ID, passed on to the user's browser."""
+"""Media files that a platform serves by ID only: fetched when a user looks at them and streamed to the browser.
+
+`addressing` and `presentation` are pure.
+"""

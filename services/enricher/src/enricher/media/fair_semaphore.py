@@ -1,67 +1,70 @@
-"""Turns: a few at once, half of them for one user, and a queue that is no longer than it may be."""
+"""A semaphore with a bounded queue, of which no user may take more than half."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from weakref import WeakValueDictionary
 
-from enricher.errors import CallsOnHold
+from shared.errors import TransientError
 
-WAITING_PER_TURN = 8
-"""How many wait for each turn, of one user and of all."""
-_RETRY_AFTER_SECONDS = 2.0
+WAITING_PER_SLOT = 8
+"""How many may wait for each slot, per user and in total."""
+
+
+class NoSlot(TransientError):
+    """No slot was free in time, or too many wait for one."""
 
 
 class FairSemaphore:
-    """Hands out turns.
+    """Limits how many may do something at the same time.
 
     Args:
-        at_once: turns there are; one user has half of them at most, however slow what is done with them.
-        wait_seconds: how long somebody waits for one.
+        slots: how many. One user has at most half of them, however long they are used.
+        wait_seconds: how long to wait for a slot.
     """
 
-    def __init__(self, at_once: int, *, wait_seconds: float) -> None:
-        self._of_all = _Queue(at_once)
-        self._of_one = max(1, at_once // 2)
-        self._of_users: WeakValueDictionary[str, _Queue] = WeakValueDictionary()
+    def __init__(self, slots: int, *, wait_seconds: float) -> None:
+        self._all = _Slots(slots)
+        self._slots_per_user = max(1, slots // 2)
+        self._by_user: WeakValueDictionary[str, _Slots] = WeakValueDictionary()
         self._wait_seconds = wait_seconds
 
     @asynccontextmanager
-    async def taken(self, user_id: str) -> AsyncIterator[None]:
-        """Wait for a turn, first among the user's own, and have it while the context lasts.
+    async def slot(self, user_id: str) -> AsyncIterator[None]:
+        """Wait for a slot, first among the user's own, and occupy it while the context lasts.
 
         Raises:
-            CallsOnHold: at once when too many wait already, else after `wait_seconds`.
+            NoSlot: at once if too many wait already, else after `wait_seconds`.
         """
-        mine = self._of_users.setdefault(user_id, _Queue(self._of_one))
-        if mine.is_full or self._of_all.is_full:
-            raise CallsOnHold("too many are waiting for their turn", _RETRY_AFTER_SECONDS)
+        own = self._by_user.setdefault(user_id, _Slots(self._slots_per_user))
+        if own.is_full or self._all.is_full:
+            raise NoSlot("too many requests wait for a slot")
         async with AsyncExitStack() as held:
-            held.enter_context(mine)
-            held.enter_context(self._of_all)
+            held.enter_context(own)
+            held.enter_context(self._all)
             try:
                 async with asyncio.timeout(self._wait_seconds):
-                    await held.enter_async_context(mine.turns)
-                    await held.enter_async_context(self._of_all.turns)
+                    await held.enter_async_context(own.semaphore)
+                    await held.enter_async_context(self._all.semaphore)
             except TimeoutError as error:
-                raise CallsOnHold("no turn has come", _RETRY_AFTER_SECONDS) from error
+                raise NoSlot(f"no slot within {self._wait_seconds:g} s") from error
             yield
 
 
-class _Queue:
-    """Those who have a turn and those who wait for one, who are inside its context."""
+class _Slots:
+    """Slots, and how many are inside: who has a slot and who waits for one. Entering counts."""
 
-    def __init__(self, at_once: int) -> None:
-        self.turns = asyncio.Semaphore(at_once)
-        self._present = 0
-        self._most = at_once * (1 + WAITING_PER_TURN)
+    def __init__(self, slots: int) -> None:
+        self.semaphore = asyncio.Semaphore(slots)
+        self._inside = 0
+        self._max_inside = slots * (1 + WAITING_PER_SLOT)
 
     @property
     def is_full(self) -> bool:
-        return self._present >= self._most
+        return self._inside >= self._max_inside
 
     def __enter__(self) -> None:
-        self._present += 1
+        self._inside += 1
 
     def __exit__(self, *_: object) -> None:
-        self._present -= 1
+        self._inside -= 1

@@ -1,4 +1,4 @@
-"""GET /api/media/{conversation_id}/{id}/{index}: what a customer sent, for the browser of the user whose it is."""
+"""GET /api/media/{conversation_id}/{id}/{index}: a media file for the browser of the user who received it."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
-from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
@@ -14,8 +13,9 @@ from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from enricher.errors import GraphTimeout, GraphUnavailable, MediaTooLarge
-from enricher.media.addressing import place_of
+from enricher.graph.errors import GraphUnavailable
+from enricher.media.addressing import parse_attachment_path
+from enricher.media.downloads import MediaTooLarge
 from enricher.media.service import MediaService, MediaStream
 from enricher.metrics import Metrics
 from enricher.problems import PROBLEMS
@@ -33,44 +33,44 @@ MEDIA_PATH = "/api/media/{conversation_id}/{id}/{index}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
-    """Of one request."""
+class MediaLimits:
+    """Limits of one request."""
 
     total_seconds: float
     idle_seconds: float
-    """How long the browser may take nothing."""
+    """How long the browser may read nothing."""
     cache_seconds: int
-    """How long it may keep what it got."""
+    """How long the browser may cache the file."""
 
 
 class MediaEndpoint:
-    """The route, as an ASGI application: the medium is open for as long as it is being sent.
+    """The route, as an ASGI application: a file stays open while it is sent.
 
     Args:
-        desk: has the media.
+        service: opens the files.
         verifier: of users' tokens.
         limits: of one request.
-        metrics: count how requests ended.
-        clock: seconds of a monotonic clock.
+        metrics: count requests by how they ended.
+        monotonic: monotonic time in seconds.
     """
 
     def __init__(
         self,
-        desk: MediaService,
+        service: MediaService,
         verifier: UserTokenVerifier,
         *,
-        limits: Limits,
+        limits: MediaLimits,
         metrics: Metrics,
-        clock: Callable[[], float],
+        monotonic: Callable[[], float],
     ) -> None:
-        self._desk = desk
+        self._service = service
         self._verifier = verifier
         self._limits = limits
         self._metrics = metrics
-        self._clock = clock
+        self._monotonic = monotonic
 
     def route(self, *, allowed_origins: Sequence[str]) -> Route:
-        """Return the route, which pages of the allowed origins may read, problems included."""
+        """Return the route. Pages of the allowed origins may read its responses, problems included."""
         cors = Middleware(
             CORSMiddleware,
             allow_origins=allowed_origins,
@@ -83,14 +83,14 @@ class MediaEndpoint:
         return Route(MEDIA_PATH, self, middleware=[cors, problems])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Respond to one request."""
         request = Request(scope, receive)
         if request.method != "GET":
             raise ProblemRaised("method-not-allowed", headers={"Allow": "GET"})
         query = await self._query(request)
-        outcome, began = "internal-error", self._clock()
+        outcome, started = "internal-error", self._monotonic()
         try:
-            outcome = await unless_left(receive, self._answer(query, send)) or "abandoned"
+            outcome = await run_unless_disconnected(receive, self._respond(query, send)) or "abandoned"
         except ProblemRaised as problem:
             outcome = problem.name
             raise
@@ -99,24 +99,27 @@ class MediaEndpoint:
             raise
         finally:
             self._metrics.media(outcome).inc()
-            self._metrics.media_seconds.observe(self._clock() - began)
+            self._metrics.media_seconds.observe(self._monotonic() - started)
         if outcome == "cut_off":
-            # A browser that reads nothing would keep the connection, and one that reads take a part for the whole.
+            # A browser that reads nothing would keep the connection, and one that reads would take the part for the
+            # whole file.
             abort(scope)
-            await left(receive)
+            await wait_for_disconnect(receive)
 
     async def _query(self, request: Request) -> MediaRequest:
-        """Return what is asked for, and by whom."""
-        asked = request.path_params
-        place = place_of(asked["conversation_id"], asked["id"], asked["index"])
-        if place is None:
+        path = request.path_params
+        attachment = parse_attachment_path(path["conversation_id"], path["id"], path["index"])
+        if attachment is None:
             raise ProblemRaised("not-found")
-        conversation_id, message_id, index = place
-        user_id = await self._reader(request)
-        return MediaRequest(user_id=user_id, conversation_id=conversation_id, id=message_id, index=index)
+        return MediaRequest(
+            user_id=await self._authenticate(request),
+            conversation_id=attachment.conversation_id,
+            id=attachment.message_id,
+            index=attachment.index,
+        )
 
-    async def _reader(self, request: Request) -> str:
-        """Return whose token it is."""
+    async def _authenticate(self, request: Request) -> str:
+        """Return the user's ID."""
         token = bearer_token(request.headers.get("authorization"))
         if token is None:
             raise ProblemRaised(
@@ -130,75 +133,65 @@ class MediaEndpoint:
         except DependencyUnavailable as error:
             raise ProblemRaised("unavailable", "Try again in a moment.", headers={"Retry-After": "2"}) from error
 
-    async def _answer(self, query: MediaRequest, send: Send) -> str:
-        """Send the medium; return how that ended."""
-        begun = False
+    async def _respond(self, query: MediaRequest, send: Send) -> str:
+        """Send the file; return the outcome for the metric."""
+        is_open = False
         try:
-            async with asyncio.timeout(self._limits.total_seconds), self._desk.opened(query) as handout:
-                begun = True
-                return await self._pass_on(handout, send)
+            async with asyncio.timeout(self._limits.total_seconds), self._service.open(query) as stream:
+                is_open = True
+                return await self._send_stream(stream, send)
         except TimeoutError as error:
-            if not begun:
+            if not is_open:
                 raise ProblemRaised("platform-silent", "Try again in a moment.") from error
             return _cut_off("too slow")
 
-    async def _pass_on(self, handout: MediaStream, send: Send) -> str:
-        """Send an answer, and return how it ended.
-
-        One that cannot be finished is left unfinished.
-        """
-        await send({"type": "http.response.start", "status": 200, "headers": self._headers(handout)})
+    async def _send_stream(self, stream: MediaStream, send: Send) -> str:
+        """Send the response; return the outcome. If the file cannot be completed, neither is the response."""
+        await send({"type": "http.response.start", "status": 200, "headers": self._headers(stream)})
         try:
-            async for piece in handout.pieces:
+            async for chunk in stream.chunks:
                 async with asyncio.timeout(self._limits.idle_seconds):
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
-                self._metrics.media_bytes.inc(len(piece))
-        except (GraphTimeout, GraphUnavailable, MediaTooLarge) as error:
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                self._metrics.media_bytes.inc(len(chunk))
+        except (GraphUnavailable, MediaTooLarge) as error:
             return _cut_off(str(error))
         await send({"type": "http.response.body", "body": b"", "more_body": False})
         return "served"
 
-    def _headers(self, handout: MediaStream) -> list[tuple[bytes, bytes]]:
+    def _headers(self, stream: MediaStream) -> list[tuple[bytes, bytes]]:
         headers = {
-            "Content-Type": handout.content_type,
-            "Content-Disposition": handout.disposition,
-            # What customers send is shown and never runs, also where somebody opens it by its address.
+            "Content-Type": stream.content_type,
+            "Content-Disposition": stream.content_disposition,
+            # What customers send is displayed and never runs, even if someone opens it by its URL.
             "Content-Security-Policy": "default-src 'none'; sandbox",
             "X-Content-Type-Options": "nosniff",
             "Cache-Control": f"private, max-age={self._limits.cache_seconds}, immutable",
             "Vary": "Authorization",
             "Accept-Ranges": "none",
         }
-        if handout.size is not None:
-            headers["Content-Length"] = str(handout.size)
+        if stream.size is not None:
+            headers["Content-Length"] = str(stream.size)
         return [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
 
 
-async def unless_left(receive: Receive, work: Coroutine[Any, Any, T]) -> T | None:
-    """Return what `work` returns, or raise what it raises; None when the client leaves first, which cancels it."""
-    leaving, working = asyncio.create_task(left(receive)), asyncio.create_task(work)
+async def run_unless_disconnected(receive: Receive, work: Coroutine[Any, Any, T]) -> T | None:
+    """Return the result of `work`, or raise its error. If the client disconnects first, cancel `work`; return None."""
+    disconnecting, working = asyncio.create_task(wait_for_disconnect(receive)), asyncio.create_task(work)
     try:
-        await asyncio.wait((leaving, working), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((disconnecting, working), return_when=asyncio.FIRST_COMPLETED)
     finally:
-        leaving.cancel()
+        disconnecting.cancel()
         working.cancel()
-        await asyncio.wait((leaving, working))
+        await asyncio.wait((disconnecting, working))
     return None if working.cancelled() else working.result()
 
 
-async def left(receive: Receive) -> None:
-    """Return when the client has left."""
+async def wait_for_disconnect(receive: Receive) -> None:
+    """Return when the client has disconnected."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-def enricher_app(routes: Sequence[Route]) -> Starlette:
-    """Return the ASGI app of everything that the enricher serves."""
-    app = Starlette(routes=routes, exception_handlers=PROBLEMS.exception_handlers)
-    app.router.redirect_slashes = False
-    return app
-
-
 def _cut_off(reason: str) -> str:
-    log.warning("a medium did not come to its end", reason=reason)
+    log.warning("media response cut off", reason=reason)
     return "cut_off"

@@ -1,143 +1,148 @@
-"""Media that the platform hands out by id: found in the store, asked for at the Graph API, passed on as they come."""
+"""Media files that the platform serves by ID: found in the store, located by the Graph API, streamed as they arrive."""
 
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pydantic import SecretStr
 
-from enricher.errors import (
-    CallsOnHold,
-    GraphTimeout,
-    GraphUnavailable,
-    MediaGone,
-    MediaTooLarge,
-    StoreRefuses,
-    TokenRefused,
-)
+from enricher.errors import StoreRefuses
 from enricher.graph.client import GraphClient
+from enricher.graph.errors import CallsOnHold, GraphTimeout, GraphUnavailable, MediaGone, TokenRefused
 from enricher.graph.policy import GraphPolicy
 from enricher.graph.responses import MediaAddress
-from enricher.media.addressing import disposition, is_fetched_by_id, shown_type
-from enricher.media.downloads import Downloader
-from enricher.media.fair_semaphore import FairSemaphore
-from enricher.pages import Page, PageToken, token_of
-from shared.contracts.internal import Media, MediaRequest
+from enricher.media.addressing import is_fetched_by_id
+from enricher.media.downloads import Downloader, MediaTooLarge
+from enricher.media.fair_semaphore import FairSemaphore, NoSlot
+from enricher.media.presentation import content_disposition, safe_content_type
+from enricher.pages import PageToken, token_of
+from shared.contracts.inbox import Attachment
+from shared.contracts.internal import Media, MediaRequest, PageKey
 from shared.errors import DependencyUnavailable, SwitchboardError
 from shared.http.problems import ProblemRaised
 
 _RETRY_AFTER_SECONDS = 2.0
-_REAUTHORIZE = "Connect the account again: the platform does not take its access token, or it has none."
-_LATER = "Try again in a moment."
+_RECONNECT = "Connect the account again: it has no access token, or the platform refuses it."
+_RETRY = "Try again in a moment."
 _PROBLEMS: dict[type[SwitchboardError], tuple[str, str]] = {
-    TokenRefused: ("account-needs-reauthorization", _REAUTHORIZE),
-    MediaGone: ("media-gone", "The platform keeps media for some weeks only."),
+    TokenRefused: ("account-needs-reauthorization", _RECONNECT),
+    MediaGone: ("media-gone", "The platform keeps media for a few weeks only."),
     MediaTooLarge: ("media-too-large", ""),
-    GraphTimeout: ("platform-silent", _LATER),
+    GraphTimeout: ("platform-silent", _RETRY),
     StoreRefuses: ("internal-error", ""),
 }
+"""Name and detail of the problem by type of error."""
 
 
-class Attachments(Protocol):
-    """Where attachments are known."""
+class AttachmentSource(Protocol):
+    """Where attachments are stored."""
 
     async def media(self, query: MediaRequest) -> Media | None:
-        """Return an attachment with what fetches it; None when the user has no such one.
+        """Return an attachment and what is needed to fetch it; None if the user has no such attachment.
 
         Raises:
-            StoreRefuses, DependencyUnavailable: it takes the question for wrong, or cannot be asked at the moment.
+            StoreRefuses, DependencyUnavailable: the source rejects the query, or cannot be reached.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class MediaStream:
-    """A medium that is being passed on, as what a browser may take it for."""
+    """A media file that is being downloaded, and how a browser may treat it."""
 
     content_type: str
-    disposition: str
+    content_disposition: str
     size: int | None
-    pieces: AsyncIterator[bytes]
-    """As `enricher.downloads.Download` has them."""
+    """Bytes, if known."""
+    chunks: AsyncIterator[bytes]
+    """See `enricher.media.downloads.Download`."""
+
+
+class _StoredMedia(NamedTuple):
+    page: PageKey
+    attachment: Attachment
+    media_id: str
+    """ID of the file on the platform."""
+    token: PageToken
 
 
 class MediaService:
-    """Hands media out to the users whose messages they are in, a bounded number at a time.
+    """Opens media files for the users who received them. The number of open files is limited.
 
     Args:
-        attachments: the source.
-        gate: asks the Graph API.
-        graph: how an address is asked for.
-        downloads: fetch from it.
-        turns: who has none asks for nothing, not even the store.
+        attachments: where they are stored.
+        policy: makes the calls to the Graph API.
+        graph: returns a file's address.
+        downloader: downloads from the address.
+        semaphore: limits the open files. Without a slot nothing is asked, not even the store.
     """
 
     def __init__(
         self,
-        attachments: Attachments,
+        attachments: AttachmentSource,
         *,
-        gate: GraphPolicy,
+        policy: GraphPolicy,
         graph: GraphClient,
-        downloads: Downloader,
-        turns: FairSemaphore,
+        downloader: Downloader,
+        semaphore: FairSemaphore,
     ) -> None:
         self._attachments = attachments
-        self._gate = gate
+        self._policy = policy
         self._graph = graph
-        self._downloads = downloads
-        self._turns = turns
+        self._downloader = downloader
+        self._semaphore = semaphore
 
     @asynccontextmanager
-    async def opened(self, query: MediaRequest) -> AsyncIterator[MediaStream]:
-        """Yield the medium while the context lasts.
+    async def open(self, query: MediaRequest) -> AsyncIterator[MediaStream]:
+        """Yield the file while the context lasts.
 
         Raises:
-            ProblemRaised: there is none, for whatever reason; the text is for the person who asked.
+            ProblemRaised: there is no file, for any reason. Its detail is for the user.
         """
         try:
-            async with self._turns.taken(query.user_id):
-                media, media_id, token = await self._found(query)
-                address, secret = await self._address((media.platform, media.page_id), media_id, token)
-                async with self._downloads.opened(address.url, secret) as download:
-                    attached, content_type = media.attachment, shown_type(address.mime_type, media.attachment.mime_type)
+            async with self._semaphore.slot(query.user_id):
+                stored = await self._stored(query)
+                address, secret = await self._address(stored)
+                async with self._downloader.open(address.url, secret) as download:
+                    attachment = stored.attachment
+                    content_type = safe_content_type(address.mime_type, attachment.mime_type)
                     yield MediaStream(
                         content_type=content_type,
-                        disposition=disposition(content_type, attached.type, attached.title),
+                        content_disposition=content_disposition(content_type, attachment.type, attachment.title),
                         size=download.size,
-                        pieces=download.pieces,
+                        chunks=download.chunks,
                     )
         except SwitchboardError as error:
             raise _problem(error) from error
 
-    async def _found(self, query: MediaRequest) -> tuple[Media, str, PageToken]:
-        """Return the attachment, the id that the platform knows it by, and what it is asked for with."""
+    async def _stored(self, query: MediaRequest) -> _StoredMedia:
         media = await self._attachments.media(query)
         if media is None:
             raise ProblemRaised("not-found", "You have no such attachment.")
         if not is_fetched_by_id(media):
-            raise ProblemRaised("media-elsewhere", "What there is of it is at the attachment's `url`.")
+            raise ProblemRaised("media-elsewhere", "The file is at the attachment's `url`.")
         if media.attachment.media_id is None:
-            raise ProblemRaised("not-found", "There is nothing to be fetched of this attachment.")
+            raise ProblemRaised("not-found", "This attachment has no file.")
         token = None if media.owner is None else token_of(media.owner, media.version)
         if token is None:
-            raise ProblemRaised("account-needs-reauthorization", _REAUTHORIZE)
-        return media, media.attachment.media_id, token
+            raise ProblemRaised("account-needs-reauthorization", _RECONNECT)
+        page = PageKey(platform=media.platform, page_id=media.page_id)
+        return _StoredMedia(page, media.attachment, media.attachment.media_id, token)
 
-    async def _address(self, page: Page, media_id: str, token: PageToken) -> tuple[MediaAddress, SecretStr]:
-        """Return where it is handed out, and the opened token, which that place wants too."""
+    async def _address(self, stored: _StoredMedia) -> tuple[MediaAddress, SecretStr]:
+        """Return the file's address and the decrypted token, which the download needs as well."""
 
-        async def ask(secret: SecretStr) -> tuple[MediaAddress, SecretStr]:
-            return await self._graph.media(page, media_id, secret), secret
+        async def call(secret: SecretStr) -> tuple[MediaAddress, SecretStr]:
+            return await self._graph.media(stored.page, stored.media_id, secret), secret
 
-        return await self._gate.ask_at_once(page, token, ask)
+        return await self._policy.call_now(stored.page, stored.token, call)
 
 
 def _problem(error: SwitchboardError) -> ProblemRaised:
-    """Return what an error means to the person who asked."""
     if type(error) in _PROBLEMS:
         return ProblemRaised(*_PROBLEMS[type(error)])
-    if isinstance(error, CallsOnHold | GraphUnavailable | DependencyUnavailable):
+    if isinstance(error, CallsOnHold | NoSlot | GraphUnavailable | DependencyUnavailable):
         seconds = error.hold_seconds if isinstance(error, CallsOnHold) else _RETRY_AFTER_SECONDS
-        return ProblemRaised("unavailable", _LATER, headers={"Retry-After": str(math.ceil(seconds))})
+        return ProblemRaised("unavailable", _RETRY, headers={"Retry-After": str(math.ceil(seconds))})
     return ProblemRaised("platform-refused")

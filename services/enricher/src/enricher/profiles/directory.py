@@ -1,4 +1,4 @@
-"""Who is writing: from memory, from the store, from the Graph API, in this order and within a deadline."""
+"""Who is writing: from the cache, the store or the Graph API, in this order and within a deadline."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -11,180 +11,194 @@ from cachetools import TLRUCache
 from enricher.flights import Flights
 from enricher.graph.policy import GraphPolicy
 from enricher.metrics import Metrics
-from enricher.pages import Page, PageToken
-from enricher.profiles.freshness import completed, fresh_until
+from enricher.pages import PageToken
+from enricher.profiles.freshness import fresh_until, with_known_values
 from enricher.profiles.graph_lookup import ProfileSource, look_up
 from enricher.profiles.lookups import Deferred, Found, LookupResult, ProfileKey
 from shared.contracts import Profile
+from shared.contracts.internal import PageKey
 from shared.errors import DependencyUnavailable
 
-NEGATIVE_SECONDS = 300.0
-"""How long nobody asks for a person again who cannot be read, or whose look-up has been put off. The first message
-after that asks: consent is given by writing, so it may be there by then."""
+NEGATIVE_TTL_SECONDS = 300.0
+"""How long a customer who has no profile, or whose lookup is deferred, is not looked up again.
+
+The first message after that causes a lookup: customers consent by writing, so it may work by then.
+"""
 MAX_PROFILES = 100_000
-MAX_FLIGHTS = 256
-"""Calls under way or waiting for their turn; beyond that a look-up is made later."""
+MAX_PENDING_LOOKUPS = 256
+"""Lookups in flight or waiting for capacity. Further ones are deferred."""
 
 
 class StoredProfiles(Protocol):
-    """Where profiles are kept."""
+    """Where profiles are stored."""
 
-    async def last_known(self, wanted: Sequence[ProfileKey]) -> Mapping[ProfileKey, Profile]:
-        """Return the profiles of those who are known.
+    async def last_known(self, keys: Sequence[ProfileKey]) -> Mapping[ProfileKey, Profile]:
+        """Return the stored profiles. Customers without one are left out.
 
         Raises:
-            DependencyUnavailable: it cannot be asked at the moment.
+            DependencyUnavailable: the store cannot be reached.
         """
 
 
 class ProfileResult(msgspec.Struct, frozen=True):
-    """What a message says of its author, and whether somebody has to look later."""
+    """The profile that a message gets."""
 
     profile: Profile | None
-    ask_later: bool = False
+    needs_lookup: bool = False
+    """Whether a deferred lookup must be requested."""
 
 
-class _Remembered(msgspec.Struct, frozen=True):
-    naming: ProfileResult
-    seconds: float
+class _CacheEntry(msgspec.Struct, frozen=True):
+    result: ProfileResult
+    ttl_seconds: float
 
 
 class ProfileDirectory:
     """Finds profiles.
 
     Args:
-        known: what has been found before, by any replica.
+        stored: profiles that any replica has found before.
         source: the Graph API.
-        gate: makes calls where they may help.
-        clock: seconds of a monotonic clock; `asyncio`'s own, as deadlines are measured on it.
-        now: the time of day.
+        policy: makes the calls to it.
+        monotonic: monotonic time in seconds. Must be the event loop's clock, as deadlines are.
+        utc_now: the time of day.
+        metrics: count where profiles came from.
     """
 
     def __init__(
         self,
-        known: StoredProfiles,
+        stored: StoredProfiles,
         *,
         source: ProfileSource,
-        gate: GraphPolicy,
-        clock: Callable[[], float],
-        now: Callable[[], datetime],
+        policy: GraphPolicy,
+        monotonic: Callable[[], float],
+        utc_now: Callable[[], datetime],
         metrics: Metrics,
     ) -> None:
-        self._known = known
+        self._stored = stored
         self._source = source
-        self._gate = gate
-        self._now = now
+        self._policy = policy
+        self._utc_now = utc_now
         self._metrics = metrics
-        self._memory: TLRUCache[ProfileKey, _Remembered, float] = TLRUCache(MAX_PROFILES, _expiry, timer=clock)
-        self._flights: Flights[ProfileKey, LookupResult] = Flights()
+        self._cache: TLRUCache[ProfileKey, _CacheEntry, float] = TLRUCache(MAX_PROFILES, _expiry, timer=monotonic)
+        self._lookups: Flights[ProfileKey, LookupResult] = Flights()
 
-    def room(self, calls: int) -> int:
-        """Return how many of `calls` look-ups have a chance at the moment."""
-        return min(self._gate.room(calls), max(0, MAX_FLIGHTS - len(self._flights)))
+    def capacity(self, calls: int) -> int:
+        """Return how many of `calls` lookups may start now."""
+        return min(self._policy.capacity(calls), max(0, MAX_PENDING_LOOKUPS - len(self._lookups)))
 
-    def exhausted(self, *, calls: int, most: int) -> list[Page]:
-        """Return at most `most` pages for which `calls` calls cannot be made soon."""
-        return self._gate.exhausted(calls=calls, most=most)
+    def pages_without_capacity(self, *, calls: int, limit: int) -> list[PageKey]:
+        """Return at most `limit` pages for which `calls` calls cannot be made soon."""
+        return self._policy.pages_without_capacity(calls=calls, limit=limit)
 
-    def remembered(self, wanted: ProfileKey) -> ProfileResult | None:
-        """Return what memory says; None when it knows neither a name nor that there is none to be had."""
-        found = self._memory.get(wanted)
-        if found is None:
+    def cached(self, key: ProfileKey) -> ProfileResult | None:
+        """Return the cached result: a profile, or that there is none. None if the cache has neither."""
+        entry = self._cache.get(key)
+        if entry is None:
             return None
-        self._metrics.profile("memory" if found.naming.profile else "nameless").inc()
-        return found.naming
+        self._metrics.profile("memory" if entry.result.profile else "nameless").inc()
+        return entry.result
 
-    async def last_known(self, wanted: Sequence[ProfileKey], *, deadline: float) -> dict[ProfileKey, ProfileResult]:
-        """Return what the store says of those it knows. While it is away, everybody is looked up later.
+    async def read_stored(self, keys: Sequence[ProfileKey], *, deadline: float) -> dict[ProfileKey, ProfileResult]:
+        """Return the results for customers whose profile is stored.
 
-        A profile that has grown old serves at once and is looked up again later.
+        An old profile is used, and a lookup is requested. If the store is unavailable, every customer gets a result
+        without a profile that requests a lookup.
+
+        Args:
+            keys: the customers.
+            deadline: in seconds of the event loop's clock.
         """
         try:
             async with asyncio.timeout_at(deadline):
-                found = await self._known.last_known(wanted)
+                found = await self._stored.last_known(keys)
         except (DependencyUnavailable, TimeoutError):
-            self._metrics.profile("store_away").inc(len(wanted))
-            return {one: ProfileResult(None, ask_later=True) for one in wanted}
-        namings = {one: self._of_store(one, profile) for one, profile in found.items() if not profile.is_empty}
-        self._metrics.profile("store").inc(len(namings))
-        return namings
+            self._metrics.profile("store_away").inc(len(keys))
+            return {key: ProfileResult(None, needs_lookup=True) for key in keys}
+        results = {
+            key: ProfileResult(profile, needs_lookup=not self._remember(key, profile))
+            for key, profile in found.items()
+            if not profile.is_empty
+        }
+        self._metrics.profile("store").inc(len(results))
+        return results
 
-    async def ask(self, wanted: ProfileKey, token: PageToken | None, *, deadline: float) -> ProfileResult:
-        """Return what the Graph API says by `deadline`. A call that takes longer goes on and fills the memory.
+    async def look_up_now(self, key: ProfileKey, token: PageToken | None, *, deadline: float) -> ProfileResult:
+        """Return what the Graph API says by `deadline`. A slower call continues and fills the cache.
 
-        Where a call may not be made at once, or not at all (`token` is None), nobody waits: it is made later.
+        The lookup is deferred if no call may be made now, or without a token.
+
+        Args:
+            key: the customer.
+            token: the page's token.
+            deadline: in seconds of the event loop's clock.
         """
-        if token is None or not (wanted in self._flights or await self._may_fly(wanted, token)):
+        if token is None or not (key in self._lookups or await self._try_reserve(key, token)):
             self._metrics.profile("skipped").inc()
-            return ProfileResult(None, ask_later=True)
+            return ProfileResult(None, needs_lookup=True)
         try:
             async with asyncio.timeout_at(deadline):
-                answer = await self._flights.join(wanted, lambda: self._fly(wanted, token, is_counted=True))
+                result = await self._lookups.join(key, lambda: self._look_up(key, token, is_reserved=True))
         except TimeoutError:
             self._metrics.profile("late").inc()
-            return ProfileResult(None, ask_later=True)
-        self._metrics.profile("graph" if isinstance(answer, Found) else "refused").inc()
-        profile = answer.profile if isinstance(answer, Found) else None
-        return ProfileResult(profile, ask_later=isinstance(answer, Deferred))
+            return ProfileResult(None, needs_lookup=True)
+        self._metrics.profile("graph" if isinstance(result, Found) else "refused").inc()
+        profile = result.profile if isinstance(result, Found) else None
+        return ProfileResult(profile, needs_lookup=isinstance(result, Deferred))
 
-    async def look_up(self, wanted: ProfileKey, token: PageToken) -> LookupResult:
-        """Return how a look-up ended, without a deadline of its own: from memory if somebody has just made it."""
-        found = self._memory.get(wanted)
-        if found is not None and found.naming.profile is not None and found.seconds > NEGATIVE_SECONDS:
-            return Found(found.naming.profile)
-        return await self._flights.join(wanted, lambda: self._fly(wanted, token))
+    async def look_up(self, key: ProfileKey, token: PageToken) -> LookupResult:
+        """Return the result of a deferred lookup. A fresh cached profile, or a lookup in flight, serves as well."""
+        entry = self._cache.get(key)
+        if entry is not None and entry.result.profile is not None and entry.ttl_seconds > NEGATIVE_TTL_SECONDS:
+            return Found(entry.result.profile)
+        return await self._lookups.join(key, lambda: self._look_up(key, token))
 
-    async def complete(self, answers: Mapping[ProfileKey, LookupResult]) -> dict[ProfileKey, LookupResult]:
-        """Return the answers, what a profile leaves out taken from what is known: a refresh takes no name away.
+    async def fill_missing_values(self, results: Mapping[ProfileKey, LookupResult]) -> dict[ProfileKey, LookupResult]:
+        """Return `results` with the missing values of profiles taken from the stored ones.
 
         Raises:
-            DependencyUnavailable: what is known cannot be asked.
+            DependencyUnavailable: the store cannot be reached.
         """
-        found = [wanted for wanted, answer in answers.items() if isinstance(answer, Found)]
-        known = await self._known.last_known(found) if found else {}
-        whole = dict(answers)
-        for wanted in found:
-            answer = answers[wanted]
-            assert isinstance(answer, Found)
-            profile = completed(answer.profile, known.get(wanted))
-            if profile != answer.profile:
-                self._remember(wanted, profile)
-                whole[wanted] = Found(profile)
-        return whole
+        keys = [key for key, result in results.items() if isinstance(result, Found)]
+        stored = await self._stored.last_known(keys) if keys else {}
+        completed = dict(results)
+        for key in keys:
+            result = results[key]
+            assert isinstance(result, Found)
+            profile = with_known_values(result.profile, stored.get(key))
+            if profile != result.profile:
+                self._remember(key, profile)
+                completed[key] = Found(profile)
+        return completed
 
-    def asked_later(self, wanted: Sequence[ProfileKey]) -> None:
-        """Remember that a later look-up has been requested, so that the next message does not request it again."""
-        for one in wanted:
-            if one not in self._memory:
-                self._memory[one] = _Remembered(ProfileResult(None), NEGATIVE_SECONDS)
+    def mark_requested(self, keys: Sequence[ProfileKey]) -> None:
+        """Remember that deferred lookups were requested, so that the next message does not request them again."""
+        for key in keys:
+            if key not in self._cache:
+                self._cache[key] = _CacheEntry(ProfileResult(None), NEGATIVE_TTL_SECONDS)
 
     async def close(self) -> None:
-        """End calls under way."""
-        await self._flights.close()
+        """Cancel pending lookups."""
+        await self._lookups.close()
 
-    async def _may_fly(self, wanted: ProfileKey, token: PageToken) -> bool:
-        return len(self._flights) < MAX_FLIGHTS and await self._gate.admits_at_once(wanted.page, token)
+    async def _try_reserve(self, key: ProfileKey, token: PageToken) -> bool:
+        return len(self._lookups) < MAX_PENDING_LOOKUPS and await self._policy.try_reserve(key.page, token)
 
-    async def _fly(self, wanted: ProfileKey, token: PageToken, *, is_counted: bool = False) -> LookupResult:
-        answer = await look_up(wanted, token, source=self._source, gate=self._gate, is_counted=is_counted)
-        if isinstance(answer, Found):
-            self._remember(wanted, answer.profile)
-        elif not isinstance(answer, Deferred):
-            self._memory[wanted] = _Remembered(ProfileResult(None), NEGATIVE_SECONDS)
-        return answer
+    async def _look_up(self, key: ProfileKey, token: PageToken, *, is_reserved: bool = False) -> LookupResult:
+        result = await look_up(key, token, source=self._source, policy=self._policy, is_reserved=is_reserved)
+        if isinstance(result, Found):
+            self._remember(key, result.profile)
+        elif not isinstance(result, Deferred):
+            self._cache[key] = _CacheEntry(ProfileResult(None), NEGATIVE_TTL_SECONDS)
+        return result
 
-    def _of_store(self, wanted: ProfileKey, profile: Profile) -> ProfileResult:
-        """Remember what the store said for as long as it is fresh; the refresh of a stale one is requested once."""
-        return ProfileResult(profile, ask_later=not self._remember(wanted, profile))
-
-    def _remember(self, wanted: ProfileKey, profile: Profile) -> bool:
-        """Remember the profile; return whether it is fresh. A stale one serves until its refresh comes or fails."""
-        fresh_seconds = (fresh_until(profile) - self._now()).total_seconds()
-        self._memory[wanted] = _Remembered(
-            ProfileResult(profile), fresh_seconds if fresh_seconds > 0 else NEGATIVE_SECONDS
-        )
+    def _remember(self, key: ProfileKey, profile: Profile) -> bool:
+        """Cache the profile; return whether it is fresh. A stale one is used until its lookup succeeds or fails."""
+        fresh_seconds = (fresh_until(profile) - self._utc_now()).total_seconds()
+        ttl_seconds = fresh_seconds if fresh_seconds > 0 else NEGATIVE_TTL_SECONDS
+        self._cache[key] = _CacheEntry(ProfileResult(profile), ttl_seconds)
         return fresh_seconds > 0
 
 
-def _expiry(_: ProfileKey, remembered: _Remembered, now: float) -> float:
-    return now + remembered.seconds
+def _expiry(_: ProfileKey, entry: _CacheEntry, now: float) -> float:
+    return now + entry.ttl_seconds

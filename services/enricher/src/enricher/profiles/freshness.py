@@ -1,4 +1,4 @@
-"""Until when what is known of a person counts as fresh: a name for a day, a picture until its address expires."""
+"""How long a profile is fresh: a day, or until shortly before its picture's URL expires."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -7,46 +7,47 @@ from urllib.parse import parse_qs, urlsplit
 from shared.contracts import Profile, derive_id
 
 FRESH_FOR = timedelta(hours=24)
-FRESH_AT_LEAST = timedelta(hours=1)
-"""Also where a picture expires sooner: a new look-up would bring the same address again."""
-_SHORTEST_MARGIN = timedelta(hours=6)
+MIN_FRESH_FOR = timedelta(hours=1)
+"""Also if the picture expires sooner: a new lookup would return the same URL."""
+_MIN_MARGIN = timedelta(hours=6)
 _SPREAD_SECONDS = 6 * 3600
 _HEX = re.compile(r"[0-9A-Fa-f]{1,10}")
+_MAX_EXPIRY_SECONDS = 2**33
+"""No signature is valid that long, and a datetime may not be able to express it."""
 
 
-def expires_at(address: str | None) -> datetime | None:
-    """Return when a signed address of the platform's pictures stops working: `oe`, hex seconds since 1970."""
-    if address is None or "oe=" not in address:
+def expires_at(url: str | None) -> datetime | None:
+    """Return when the signed URL of a profile picture expires: its `oe` parameter, hexadecimal seconds since 1970."""
+    if url is None or "oe=" not in url:
         return None
     try:
-        [stated] = parse_qs(urlsplit(address).query, max_num_fields=100).get("oe", [])
+        [stated] = parse_qs(urlsplit(url).query, max_num_fields=100).get("oe", [])
     except ValueError:
         return None
     if _HEX.fullmatch(stated) is None:
         return None
     seconds = int(stated, 16)
-    # Later than this is no time that a signature has, and perhaps none that a datetime has.
-    return datetime.fromtimestamp(seconds, UTC) if seconds < 2**33 else None
+    return datetime.fromtimestamp(seconds, UTC) if seconds < _MAX_EXPIRY_SECONDS else None
 
 
 def fresh_until(profile: Profile) -> datetime:
     """Return when the profile should be looked up again.
 
-    A picture is renewed 6 to 12 hours before it expires: a margin of its own for every address, so that those that
-    were signed together are not renewed together.
+    A picture is refreshed 6 to 12 hours before it expires. The margin depends on the URL, so that pictures that were
+    signed together are not refreshed together.
     """
     until = profile.fetched_at + FRESH_FOR
     expiry = expires_at(profile.profile_pic)
     if expiry is not None and profile.profile_pic is not None:
         spread = int(derive_id("picture", profile.profile_pic)[:8], 16) % _SPREAD_SECONDS
-        until = min(until, expiry - _SHORTEST_MARGIN - timedelta(seconds=spread))
-    return max(until, profile.fetched_at + FRESH_AT_LEAST)
+        until = min(until, expiry - _MIN_MARGIN - timedelta(seconds=spread))
+    return max(until, profile.fetched_at + MIN_FRESH_FOR)
 
 
-def completed(found: Profile, known: Profile | None) -> Profile:
-    """Return `found` with what it leaves out taken from `known`: an answer that lacks a name takes none away.
+def with_known_values(found: Profile, known: Profile | None) -> Profile:
+    """Return `found` with missing values taken from `known`: a response without a name deletes no name.
 
-    A picture whose address has expired by then is not kept.
+    A picture whose URL has expired by then is not taken.
     """
     if known is None:
         return found

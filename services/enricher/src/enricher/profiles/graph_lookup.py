@@ -1,11 +1,11 @@
-"""Looks a profile up in the Graph API, and says how that ended."""
+"""Looks a profile up in the Graph API and turns every error into a result."""
 
 from functools import partial
 from typing import Protocol
 
 from pydantic import SecretStr
 
-from enricher.errors import (
+from enricher.graph.errors import (
     CallsOnHold,
     GraphCallRejected,
     GraphUnavailable,
@@ -14,37 +14,40 @@ from enricher.errors import (
     TokenRefused,
 )
 from enricher.graph.policy import GraphPolicy
-from enricher.pages import Page, PageToken
+from enricher.pages import PageToken
 from enricher.profiles.lookups import Deferred, Found, LookupResult, NotFound, ProfileKey
 from shared.contracts import Profile
+from shared.contracts.internal import PageKey
 
 REFUSED_TOKEN_HOLD_SECONDS = 60.0
-"""For look-ups that were claimed already; calls with that token are never made again, and the store keeps back the
-look-ups of its page. Short, because a new token may have come while such a look-up was under way."""
+"""For lookups that were already claimed. The token is never used again, and the store defers the lookups of its page.
+
+The hold is short because a new token may have arrived during the lookup.
+"""
 
 
 class ProfileSource(Protocol):
     """Where profiles come from."""
 
-    async def profile(self, page: Page, participant_id: str, token: SecretStr) -> Profile:
-        """Return the profile; see `enricher.graph.GraphClient.profile` for what it raises."""
+    async def profile(self, page: PageKey, participant_id: str, token: SecretStr) -> Profile:
+        """Return the profile. See `enricher.graph.client.GraphClient.profile` for the errors."""
 
 
 async def look_up(
-    wanted: ProfileKey, token: PageToken, *, source: ProfileSource, gate: GraphPolicy, is_counted: bool = False
+    key: ProfileKey, token: PageToken, *, source: ProfileSource, policy: GraphPolicy, is_reserved: bool = False
 ) -> LookupResult:
-    """Return how the look-up ended; raises nothing.
+    """Return the result of a lookup. Never raises.
 
     Args:
-        wanted: whom.
-        token: of the page.
+        key: whose profile.
+        token: the page's token.
         source: where to look.
-        gate: makes the call where it may help.
-        is_counted: as `GraphPolicy.ask` has it.
+        policy: makes the call.
+        is_reserved: whether `GraphPolicy.try_reserve` has counted the call.
     """
-    call = partial(source.profile, wanted.page, wanted.participant_id)
+    call = partial(source.profile, key.page, key.participant_id)
     try:
-        profile = await gate.ask(wanted.page, token, call, is_counted=is_counted)
+        profile = await policy.call(key.page, token, call, is_reserved=is_reserved)
     except TokenRefused as error:
         return Deferred(str(error), REFUSED_TOKEN_HOLD_SECONDS)
     except CallsOnHold as error:
