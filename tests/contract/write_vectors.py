@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.contract.connections import CONNECTIONS
-from tests.contract.moments import MOMENTS
-from tests.contract.resets import RESETS
-from tests.contract.stories import STORIES, Vector
-from tests.contract.versions import VERSIONS
+from tests.contract.change_vectors import STORIES, Vector
+from tests.contract.connection_vectors import CONNECTIONS
+from tests.contract.ephemeral_vectors import MOMENTS
+from tests.contract.reset_vectors import RESETS
+from tests.contract.version_vectors import VERSIONS
 
 FOLDER = Path(__file__).parent / "vectors"
 _LINE = 140

@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from tests.contract.stories import Vector, begun
-from tests.contract.world import ADA, EPOCH, GRACE, TEN_O_CLOCK, World
+from tests.contract.change_vectors import Vector, begun
+from tests.contract.inbox_server import ADA, EPOCH, GRACE, TEN_O_CLOCK, World
 from tests.convergence.reducer import Json
 
 

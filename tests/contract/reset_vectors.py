@@ -2,9 +2,9 @@
 
 from copy import deepcopy
 
-from tests.contract.connections import connect, edited, load
-from tests.contract.stories import Vector, begun
-from tests.contract.world import ADA, GRACE, World
+from tests.contract.change_vectors import Vector, begun
+from tests.contract.connection_vectors import connect, edited, load
+from tests.contract.inbox_server import ADA, GRACE, World
 
 RESTORED = "91ab03cc"
 """The epoch after the database was restored."""

@@ -3,9 +3,9 @@
 from datetime import timedelta
 from typing import Any
 
-from tests.contract.connections import connect
-from tests.contract.stories import Vector, begun
-from tests.contract.world import ADA, GRACE, TEN_O_CLOCK, World
+from tests.contract.change_vectors import Vector, begun
+from tests.contract.connection_vectors import connect
+from tests.contract.inbox_server import ADA, GRACE, TEN_O_CLOCK, World
 from tests.convergence.reducer import Json
 
 LAPTOP, PHONE = {"id": "laptop-3f9c", "name": "Grace Hopper"}, {"id": "phone", "name": None}

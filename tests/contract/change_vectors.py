@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from shared.contracts.inbox import Attachment, LinkedConversation, Reaction
-from tests.contract.world import ADA, GRACE, PAGE, TEN_O_CLOCK, World
+from tests.contract.inbox_server import ADA, GRACE, PAGE, TEN_O_CLOCK, World
 from tests.convergence.reducer import Json
 
 

@@ -4,9 +4,9 @@ from copy import deepcopy
 from datetime import timedelta
 
 from shared.contracts.inbox import Attachment
-from tests.contract.connections import connect
-from tests.contract.stories import Vector, begun
-from tests.contract.world import ADA, GRACE, TEN_O_CLOCK, World
+from tests.contract.change_vectors import Vector, begun
+from tests.contract.connection_vectors import connect
+from tests.contract.inbox_server import ADA, GRACE, TEN_O_CLOCK, World
 from tests.convergence.reducer import Json
 
 
