@@ -1,138 +1,125 @@
-"""The vectors of what changes in an inbox: messages, what happens to them, conversations, accounts."""
+"""Vectors: changes of messages, conversations and accounts."""
 
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from shared.contracts.inbox import Attachment, LinkedConversation, Reaction
-from tests.contract.inbox_server import ADA, GRACE, PAGE, TEN_O_CLOCK, World
-from tests.convergence.reducer import Json
-
-
-class Vector(NamedTuple):
-    """A file of vectors/; its README says what the parts are."""
-
-    name: str
-    description: str
-    snapshot: Json | None
-    frames: list[Json]
-    expected: Json
+from tests.contract.inbox_server import ADA, GRACE, PAGE, TEN_O_CLOCK, InboxServer
+from tests.contract.vector import Vector, server_with_messages
 
 
 def _at(minutes: float) -> Any:
     return TEN_O_CLOCK + timedelta(minutes=minutes)
 
 
-def begun() -> World:
-    """Return an inbox with a page and a thread of two messages."""
-    world = World()
-    world.connected_page()
-    world.incoming(ADA, "m_1", "Is the blue one still there?")
-    world.outgoing(ADA, "m_2", "It is.")
-    return world
-
-
 def new_message() -> Vector:
-    world = begun()
-    snapshot = world.snapshot(ADA)
+    server = server_with_messages()
+    snapshot = server.snapshot(ADA)
     frames = [
-        world.incoming(ADA, "m_3", "I take it!"),
-        world.incoming(GRACE, "m_4", "Hello", attachments=(Attachment(type="image", url="https://cdn.example/a.jpg"),)),
-        world.outgoing(ADA, "m_5", "It is yours."),
+        server.incoming(ADA, "m_3", "I take it!"),
+        server.incoming(
+            GRACE, "m_4", "Hello", attachments=(Attachment(type="image", url="https://cdn.example/a.jpg"),)
+        ),
+        server.outgoing(ADA, "m_5", "It is yours."),
     ]
     return Vector(
         "new-message",
         "Messages come in a conversation that is held, and one opens a conversation. Lists are sorted anew.",
         snapshot,
         frames,
-        world.expected(),
+        server.expected_state(),
     )
 
 
 def edit() -> Vector:
-    world = begun()
-    snapshot = world.snapshot(ADA)
+    server = server_with_messages()
+    snapshot = server.snapshot(ADA)
     frames = [
-        world.changed("m_1", content="Is the red one still there?", edited_at=_at(5)),
-        world.changed("m_1", content="Is the green one still there?", edited_at=_at(6)),
+        server.update_message("m_1", content="Is the red one still there?", edited_at=_at(5)),
+        server.update_message("m_1", content="Is the green one still there?", edited_at=_at(6)),
     ]
     return Vector(
         "edit",
         "A message is edited twice: the whole object takes the place of the old one; id and created_at stay.",
         snapshot,
         frames,
-        world.expected(),
+        server.expected_state(),
     )
 
 
 def unsend() -> Vector:
-    world = begun()
-    world.incoming(ADA, "m_3", "Sorry", attachments=(Attachment(type="image", url="https://cdn.example/a.jpg"),))
-    snapshot = world.snapshot(ADA)
-    frames = [world.changed("m_3", content=None, attachments=(), deleted_at=_at(7), unread_count=1)]
+    server = server_with_messages()
+    server.incoming(ADA, "m_3", "Sorry", attachments=(Attachment(type="image", url="https://cdn.example/a.jpg"),))
+    snapshot = server.snapshot(ADA)
+    frames = [server.update_message("m_3", content=None, attachments=(), deleted_at=_at(7), unread_count=1)]
     return Vector(
         "unsend",
         "A message is unsent: it stays as a row without content, as the last message too, and is no longer unread. "
         "Fields are not merged, so nothing of what it said is left.",
         snapshot,
         frames,
-        world.expected(),
+        server.expected_state(),
     )
 
 
 def reactions() -> Vector:
-    world = begun()
-    snapshot = world.snapshot(ADA)
+    server = server_with_messages()
+    snapshot = server.snapshot(ADA)
     heart, thumb = Reaction(actor_id=ADA, emoji="❤", at=_at(5)), Reaction(actor_id=PAGE, emoji="👍🏽", at=_at(6))
     frames = [
-        world.changed("m_2", reactions=(heart,)),
-        world.changed("m_2", reactions=(heart, thumb)),
-        world.changed("m_2", reactions=(thumb,)),
+        server.update_message("m_2", reactions=(heart,)),
+        server.update_message("m_2", reactions=(heart, thumb)),
+        server.update_message("m_2", reactions=(thumb,)),
     ]
     return Vector(
         "reactions",
         "Two actors react, and one takes it back: the list of reactions is always whole.",
         snapshot,
         frames,
-        world.expected(),
+        server.expected_state(),
     )
 
 
 def receipts() -> Vector:
-    world = begun()
-    snapshot = world.snapshot(ADA)
+    server = server_with_messages()
+    snapshot = server.snapshot(ADA)
     frames = [
-        world.changed("m_2", status="delivered", delivered_at=_at(5)),
-        world.changed("m_2", status="read", delivered_at=_at(5), read_at=_at(9)),
-        world.changed("m_2", status="read", delivered_at=_at(5), read_at=_at(8)),
+        server.update_message("m_2", status="delivered", delivered_at=_at(5)),
+        server.update_message("m_2", status="read", delivered_at=_at(5), read_at=_at(9)),
+        server.update_message("m_2", status="read", delivered_at=_at(5), read_at=_at(8)),
     ]
     return Vector(
         "receipts",
         "An outgoing message is delivered and read; an earlier receipt that comes late makes read_at earlier.",
         snapshot,
         frames,
-        world.expected(),
+        server.expected_state(),
     )
 
 
 def failed() -> Vector:
-    world = begun()
-    snapshot = world.snapshot(ADA)
-    frames = [world.changed("m_2", status="failed", error="The message was not delivered: the window is closed.")]
+    server = server_with_messages()
+    snapshot = server.snapshot(ADA)
+    frames = [
+        server.update_message("m_2", status="failed", error="The message was not delivered: the window is closed.")
+    ]
     return Vector(
-        "failed", "An outgoing message fails, with a sentence that says why.", snapshot, frames, world.expected()
+        "failed", "An outgoing message fails, with a sentence that says why.", snapshot, frames, server.expected_state()
     )
 
 
 def rename() -> Vector:
-    world = World()
-    world.connected_page()
-    world.incoming("7009", "m_1", "Hello")
-    world.outgoing("7009", "m_2", "Hello")
-    snapshot = world.snapshot("7009")
+    server = InboxServer()
+    server.connect_page()
+    server.incoming("7009", "m_1", "Hello")
+    server.outgoing("7009", "m_2", "Hello")
+    snapshot = server.snapshot("7009")
     frames = [
-        world.about("7009", participant_username="ada.l"),
-        world.incoming("7009", "m_3", "It is me"),
-        world.about("7009", participant_name="Ada King", participant_profile_pic="https://cdn.example/ada.jpg"),
+        server.update_conversation("7009", participant_username="ada.l"),
+        server.incoming("7009", "m_3", "It is me"),
+        server.update_conversation(
+            "7009", participant_name="Ada King", participant_profile_pic="https://cdn.example/ada.jpg"
+        ),
     ]
     return Vector(
         "rename",
@@ -140,47 +127,47 @@ def rename() -> Vector:
         "then the name. Outgoing messages keep theirs.",
         snapshot,
         frames,
-        world.expected(),
+        server.expected_state(),
     )
 
 
 def username() -> Vector:
-    world = World()
-    world.incoming("7009", "m_1", "Hello")
-    snapshot = world.snapshot("7009")
+    server = InboxServer()
+    server.incoming("7009", "m_1", "Hello")
+    snapshot = server.snapshot("7009")
     return Vector(
         "username",
         "Of somebody only the user name becomes known: that is the name of what was written before.",
         snapshot,
-        [world.about("7009", participant_username="ada.l")],
-        world.expected(),
+        [server.update_conversation("7009", participant_username="ada.l")],
+        server.expected_state(),
     )
 
 
 def read() -> Vector:
-    world = begun()
-    world.incoming(GRACE, "m_3", "Hello")
-    world.incoming(ADA, "m_4", "Hello?")
-    snapshot = world.snapshot(ADA, GRACE)
-    frames = [world.about(ADA, unread_count=0), world.incoming(ADA, "m_5", "Hello??")]
+    server = server_with_messages()
+    server.incoming(GRACE, "m_3", "Hello")
+    server.incoming(ADA, "m_4", "Hello?")
+    snapshot = server.snapshot(ADA, GRACE)
+    frames = [server.update_conversation(ADA, unread_count=0), server.incoming(ADA, "m_5", "Hello??")]
     return Vector(
         "read",
         "Another device marks a conversation as read; later one more message comes. Counts are those of the server and "
         "never the client's own.",
         snapshot,
         frames,
-        world.expected(),
+        server.expected_state(),
     )
 
 
 def account_updated() -> Vector:
-    world = begun()
-    snapshot = world.snapshot(ADA)
+    server = server_with_messages()
+    snapshot = server.snapshot(ADA)
     frames = [
-        world.connected_page(status="needs_reauthorization", reason="The access token was refused."),
-        world.connected_page("1000", name="Red Things"),
-        world.connected_page(status="connected", reason=None),
-        world.connected_page("1000", name="Red Things", status="disconnected"),
+        server.connect_page(status="needs_reauthorization", reason="The access token was refused."),
+        server.connect_page("1000", name="Red Things"),
+        server.connect_page(status="connected", reason=None),
+        server.connect_page("1000", name="Red Things", status="disconnected"),
     ]
     return Vector(
         "account-updated",
@@ -188,22 +175,22 @@ def account_updated() -> Vector:
         "list.",
         snapshot,
         frames,
-        world.expected(),
+        server.expected_state(),
     )
 
 
 def linked() -> Vector:
-    world = World()
-    world.incoming("16505551234", "wamid.1", "Hi", platform="whatsapp")
-    snapshot = world.snapshot("16505551234")
-    frames = [world.incoming("US.13491208655302741918", "wamid.2", "Hi again", platform="whatsapp")]
+    server = InboxServer()
+    server.incoming("16505551234", "wamid.1", "Hi", platform="whatsapp")
+    snapshot = server.snapshot("16505551234")
+    frames = [server.incoming("US.13491208655302741918", "wamid.2", "Hi again", platform="whatsapp")]
     other = LinkedConversation(
-        participant_id="US.13491208655302741918", conversation_id=world.thread("US.13491208655302741918")
+        participant_id="US.13491208655302741918", conversation_id=server.conversation_id("US.13491208655302741918")
     )
-    back = LinkedConversation(participant_id="16505551234", conversation_id=world.thread("16505551234"))
+    back = LinkedConversation(participant_id="16505551234", conversation_id=server.conversation_id("16505551234"))
     frames += [
-        world.about("16505551234", platform="whatsapp", linked=(other,)),
-        world.about("US.13491208655302741918", platform="whatsapp", linked=(back,)),
+        server.update_conversation("16505551234", platform="whatsapp", linked=(other,)),
+        server.update_conversation("US.13491208655302741918", platform="whatsapp", linked=(back,)),
     ]
     return Vector(
         "linked-conversations",
@@ -211,8 +198,8 @@ def linked() -> Vector:
         "conversations.",
         snapshot,
         frames,
-        world.expected(),
+        server.expected_state(),
     )
 
 
-STORIES = [new_message, edit, unsend, reactions, receipts, failed, rename, username, read, account_updated, linked]
+VECTORS = [new_message, edit, unsend, reactions, receipts, failed, rename, username, read, account_updated, linked]

@@ -1,7 +1,7 @@
-"""The server of a story: one user's inbox as the store has it, and the frames and REST answers that it gives.
+"""The server of a vector: one user's inbox, and the frames and REST responses that it sends.
 
-Made of the real structs, so that what the vectors hold is what is sent. It numbers as the store does: a change takes
-the user's next `seq`; that of its first change is a message's `id`.
+It is made of the real structs, so the vectors contain what is really sent, and it numbers changes as the store does: a
+change takes the user's next `seq`, and the `seq` of its first change is a message's `id`.
 """
 
 from collections.abc import Sequence
@@ -20,8 +20,8 @@ TEN_O_CLOCK = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 ADA, GRACE = "7001", "7002"
 
 
-class World:
-    """One inbox. People are named by what the platform calls them."""
+class InboxServer:
+    """One inbox. Methods that change it return the frame of the change. `person` is a participant's ID."""
 
     def __init__(self) -> None:
         self.epoch = EPOCH
@@ -30,8 +30,8 @@ class World:
         self._messages: dict[str, Message] = {}
         self._accounts: dict[str, Account] = {}
 
-    def connected_page(self, page_id: str = PAGE, **told: Any) -> Json:
-        """Connect a page, or change what is said of it."""
+    def connect_page(self, page_id: str = PAGE, **changes: Any) -> Json:
+        """Connect a page, or change its account."""
         known = self._accounts.get(page_id) or Account(
             platform="facebook",
             page_id=page_id,
@@ -40,32 +40,32 @@ class World:
             status="connected",
             connected_at=TEN_O_CLOCK,
         )
-        self._accounts[page_id] = replace(known, **told)
+        self._accounts[page_id] = replace(known, **changes)
         self.seq += 1
         return self._frame("account_updated", account=self._accounts[page_id])
 
-    def incoming(self, person: str, message_id: str, content: str | None, **told: Any) -> Json:
-        """A customer writes; the first time opens a conversation."""
-        return self._new(person, message_id, direction="incoming", sender_id=person, content=content, **told)
+    def incoming(self, person: str, message_id: str, content: str | None, **changes: Any) -> Json:
+        """Add a message of a participant; their first one starts a conversation."""
+        return self._new(person, message_id, direction="incoming", sender_id=person, content=content, **changes)
 
-    def outgoing(self, person: str, message_id: str, content: str | None, **told: Any) -> Json:
-        """The business writes."""
-        more = {"status": "sent", "sent_via": "page_inbox"} | told
-        return self._new(person, message_id, direction="outgoing", sender_id=PAGE, content=content, **more)
+    def outgoing(self, person: str, message_id: str, content: str | None, **changes: Any) -> Json:
+        """Add a message of the page."""
+        fields = {"status": "sent", "sent_via": "page_inbox"} | changes
+        return self._new(person, message_id, direction="outgoing", sender_id=PAGE, content=content, **fields)
 
-    def changed(self, message_id: str, *, unread_count: int | None = None, **told: Any) -> Json:
-        """Something happened to a message."""
+    def update_message(self, message_id: str, *, unread_count: int | None = None, **changes: Any) -> Json:
+        """Change a message, and the conversation's unread count if it is given."""
         self.seq += 1
-        message = replace(self._messages[message_id], seq=self.seq, **told)
+        message = replace(self._messages[message_id], seq=self.seq, **changes)
         self._messages[message_id] = message
         self._touch(message.conversation_id, {} if unread_count is None else {"unread_count": unread_count})
         return self._frame("message_updated", message=message)
 
-    def about(self, person: str, *, platform: Platform = "facebook", **told: Any) -> Json:
-        """Something else changed about a conversation."""
+    def update_conversation(self, person: str, *, platform: Platform = "facebook", **changes: Any) -> Json:
+        """Change a conversation."""
         self.seq += 1
         key = conversation_id(platform, USER, person)
-        self._touch(key, told)
+        self._touch(key, changes)
         return self._frame("conversation_updated", conversation=self._conversation(key))
 
     def hello(self, *, resumed: bool) -> Json:
@@ -78,40 +78,40 @@ class World:
     def reset(self, reason: str) -> Json:
         return {"type": "reset", "data": {"seq": self.seq, "epoch": self.epoch, "reason": reason}}
 
-    def snapshot(self, *opened: str) -> Json:
-        """Return the lists as REST gives them now, with the messages of the conversations of `opened` people."""
-        lists = {"/api/conversations": self._answer(self.conversations())}
-        for person in opened:
-            lists |= self.page(person)
+    def snapshot(self, *people: str) -> Json:
+        """Return the REST responses of now: all lists, and the messages of the conversations with `people`."""
+        lists = {"/api/conversations": self._response(self.conversations())}
+        for person in people:
+            lists |= self.messages_response(person)
         return lists | {"/api/accounts": {"headers": {}, "body": self.accounts()}}
 
-    def page(self, person: str) -> Json:
-        """Return the answer that lists the messages of a conversation."""
-        key = self.thread(person)
-        return {f"/api/conversations/{key}/messages": self._answer(self.messages()[key])}
+    def messages_response(self, person: str) -> Json:
+        """Return the REST response with the messages of a conversation."""
+        key = self.conversation_id(person)
+        return {f"/api/conversations/{key}/messages": self._response(self.messages()[key])}
 
-    def thread(self, person: str) -> str:
-        """Return the id of a person's conversation."""
+    def conversation_id(self, person: str) -> str:
+        """Return the ID of the conversation with `person`."""
         [key] = [key for key, one in self._conversations.items() if one.participant_id == person]
         return key
 
     def conversations(self) -> list[Json]:
         shown = [self._conversation(key) for key in self._conversations]
         shown.sort(key=lambda one: (one.last_message_at, one.conversation_id), reverse=True)
-        return [_built(one) for one in shown]
+        return [_as_json(one) for one in shown]
 
     def messages(self, without: Sequence[str] = ()) -> dict[str, list[Json]]:
         lists: dict[str, list[Json]] = {}
-        for message in sorted(self._messages.values(), key=_order, reverse=True):
+        for message in sorted(self._messages.values(), key=_sort_key, reverse=True):
             if message.message_id not in without:
-                lists.setdefault(message.conversation_id, []).append(_built(self._named(message)))
+                lists.setdefault(message.conversation_id, []).append(_as_json(self._with_sender_name(message)))
         return lists
 
     def accounts(self) -> list[Json]:
-        return [_built(self._accounts[key]) for key in sorted(self._accounts)]
+        return [_as_json(self._accounts[key]) for key in sorted(self._accounts)]
 
-    def expected(self, **other: Any) -> Json:
-        """Return what a client holds that knows all of this; `other` says what it holds instead."""
+    def expected_state(self, **overrides: Any) -> Json:
+        """Return the state of a client that has received everything, changed by `overrides`."""
         return {
             "conversations": self.conversations(),
             "messages": self.messages(),
@@ -122,12 +122,12 @@ class World:
             "reconnect": False,
             "typing": [],
             "presence": [],
-        } | other
+        } | overrides
 
-    def _new(self, person: str, message_id: str, *, platform: Platform = "facebook", **told: Any) -> Json:
+    def _new(self, person: str, message_id: str, *, platform: Platform = "facebook", **changes: Any) -> Json:
         self.seq += 1
         key = conversation_id(platform, USER, person)
-        created_at = told.pop("created_at", TEN_O_CLOCK + timedelta(minutes=self.seq))
+        created_at = changes.pop("created_at", TEN_O_CLOCK + timedelta(minutes=self.seq))
         message = Message(
             id=self.seq,
             seq=self.seq,
@@ -135,45 +135,47 @@ class World:
             conversation_id=key,
             platform=platform,
             page_id=PAGE,
-            sender_name="Blue Things" if told["direction"] == "outgoing" else None,
+            sender_name="Blue Things" if changes["direction"] == "outgoing" else None,
             created_at=created_at,
-            **told,
+            **changes,
         )
         self._messages[message_id] = message
-        known = self._conversations.get(key) or _opened(key, platform, person)
+        known = self._conversations.get(key) or _new_conversation(key, platform, person)
         self._conversations[key] = known
         self._touch(key, {"unread_count": known.unread_count + (message.direction == "incoming")})
         return self._frame("new_message", message=message)
 
-    def _touch(self, key: str, told: dict[str, Any]) -> None:
-        self._conversations[key] = replace(self._conversations[key], last_seq=self.seq, **told)
+    def _touch(self, key: str, changes: dict[str, Any]) -> None:
+        self._conversations[key] = replace(self._conversations[key], last_seq=self.seq, **changes)
 
     def _conversation(self, key: str) -> Conversation:
-        last = max((one for one in self._messages.values() if one.conversation_id == key), key=_order)
-        return replace(self._conversations[key], last_message=self._named(last), last_message_at=last.created_at)
+        last = max((one for one in self._messages.values() if one.conversation_id == key), key=_sort_key)
+        return replace(
+            self._conversations[key], last_message=self._with_sender_name(last), last_message_at=last.created_at
+        )
 
-    def _named(self, message: Message) -> Message:
+    def _with_sender_name(self, message: Message) -> Message:
         if message.direction == "outgoing":
             return message
         conversation = self._conversations[message.conversation_id]
         return replace(message, sender_name=conversation.participant_name or conversation.participant_username)
 
-    def _frame(self, kind: str, **told: Any) -> Json:
-        data = told
-        if "message" in told:
-            message = self._named(told["message"])
+    def _frame(self, kind: str, **changes: Any) -> Json:
+        data = changes
+        if "message" in changes:
+            message = self._with_sender_name(changes["message"])
             data = {
                 "conversation_id": message.conversation_id,
                 "message": message,
                 "conversation": self._conversation(message.conversation_id),
             }
-        return {"type": kind, "seq": self.seq, "data": _built(data)}
+        return {"type": kind, "seq": self.seq, "data": _as_json(data)}
 
-    def _answer(self, body: list[Json]) -> Json:
+    def _response(self, body: list[Json]) -> Json:
         return {"headers": {"Inbox-Seq": str(self.seq), "Inbox-Epoch": self.epoch}, "body": body}
 
 
-def _opened(key: str, platform: Platform, person: str) -> Conversation:
+def _new_conversation(key: str, platform: Platform, person: str) -> Conversation:
     return Conversation(
         conversation_id=key,
         platform=platform,
@@ -188,9 +190,9 @@ def _opened(key: str, platform: Platform, person: str) -> Conversation:
     )
 
 
-def _order(message: Message) -> tuple[datetime, str, int]:
+def _sort_key(message: Message) -> tuple[datetime, str, int]:
     return message.created_at, message.message_id, message.id
 
 
-def _built(value: Any) -> Any:
+def _as_json(value: Any) -> Any:
     return msgspec.json.decode(msgspec.json.encode(value))

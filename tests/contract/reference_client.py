@@ -1,7 +1,6 @@
-"""A client of the inbox as small as it can be: it keeps the rules of vectors/README.md, and does no I/O.
+"""A minimal client that follows the rules of vectors/README.md. It does no I/O.
 
-How objects are told, held and named is the reducer's, which the property tests use as well; this adds positions, loads
-and resets.
+The reducer, which the property tests use too, handles objects and names; this adds positions, loads and resets.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,12 +11,16 @@ from shared.contracts.inbox import FrameKind
 from tests.convergence.reducer import Json, Screen, named, put, tell, time_of
 
 _CHANGES = get_args(FrameKind)
-_BEGINNING = datetime.min.replace(tzinfo=UTC)
+_MIN_TIME = datetime.min.replace(tzinfo=UTC)
 _CONVERSATIONS, _ACCOUNTS, _MESSAGES = "/api/conversations", "/api/accounts", "/messages"
 
 
 class ReferenceClient:
-    """See the module. `snapshot` is what it has loaded before; None for a client that begins."""
+    """See the module.
+
+    Args:
+        snapshot: What the client has loaded before; None for one that connects for the first time.
+    """
 
     def __init__(self, snapshot: Json | None) -> None:
         self.position: int | None = None
@@ -27,34 +30,34 @@ class ReferenceClient:
         self._conversations: dict[str, Json] = {}
         self._messages: dict[int, Json] = {}
         self._accounts: dict[tuple[str, str], Json] = {}
-        self._waiting: list[Json] = []
+        self._pending_frames: list[Json] = []
         self._loaded_seq = 0
         self._typing: dict[tuple[str, str], Json] = {}
         self._presence: dict[str, Json] = {}
-        self._now = _BEGINNING
+        self._now = _MIN_TIME
         if snapshot is not None:
             self.epoch, self.position = _position_of(snapshot)
             self._load(snapshot)
 
-    def take(self, entry: Json) -> None:
-        """Take a frame of the server, or a step of the client's own."""
+    def receive(self, entry: Json) -> None:
+        """Handle a frame of the server, or a step on the client's side."""
         match entry:
             case {"step": "connect", "after": after, "epoch": epoch}:
-                assert (after, epoch) == (self.position, self.epoch), "it would say another position"
+                assert (after, epoch) == (self.position, self.epoch), "the client would send another position"
                 self.reconnect = False
                 self._presence.clear()
             case {"step": "load", "snapshot": snapshot}:
                 self._load(snapshot)
             case {"step": "page", "snapshot": snapshot}:
                 if not self.needs_reload and _position_of(snapshot)[0] == self.epoch:
-                    self._hold(snapshot)
+                    self._upsert(snapshot)
             case {"step": "time", "now": now}:
                 self._now = datetime.fromisoformat(now)
             case {"type": _} if not self.reconnect:
-                self._frame(entry)
+                self._on_frame(entry)
 
     def state(self) -> Json:
-        """Return what it holds, in the form of a vector's `expected`."""
+        """Return the client's state, in the form of a vector's `expected`."""
         screen = named(Screen(self._conversations, self._messages))
         messages: dict[str, list[Json]] = {}
         for message in sorted(screen.messages.values(), key=_message_order, reverse=True):
@@ -75,18 +78,18 @@ class ReferenceClient:
             "presence": [{"who": one["who"], "viewing": one["viewing"]} for _, one in sorted(self._presence.items())],
         }
 
-    def _frame(self, frame: Json) -> None:
+    def _on_frame(self, frame: Json) -> None:
         if (seq := frame.get("seq")) is not None:
-            self._change(frame, seq)
+            self._on_change(frame, seq)
             return
         match frame:
             case {"type": "hello", "data": data}:
                 if data["resumed"]:
                     self.epoch = data["epoch"]
                 else:
-                    self._restart(data)
+                    self._reset(data)
             case {"type": "reset", "data": data}:
-                self._restart(data)
+                self._reset(data)
             case {"type": "heartbeat", "data": {"seq": sent}}:
                 self.reconnect = sent != self.position
             case {"type": "typing", "data": data}:
@@ -96,13 +99,13 @@ class ReferenceClient:
             case {"type": "presence", "data": data}:
                 self._presence.pop(data["who"]["id"], None)
 
-    def _restart(self, data: Json) -> None:
+    def _reset(self, data: Json) -> None:
         self.position, self.epoch = data["seq"], data["epoch"]
         self.needs_reload = True
-        self._waiting.clear()
+        self._pending_frames.clear()
 
-    def _change(self, frame: Json, seq: int) -> None:
-        assert self.position is not None, "a change came before hello"
+    def _on_change(self, frame: Json, seq: int) -> None:
+        assert self.position is not None, "a change arrived before hello"
         if seq <= self.position:
             return
         if seq > self.position + 1:
@@ -110,19 +113,19 @@ class ReferenceClient:
             return
         self.position = seq
         if self.needs_reload:
-            self._waiting.append(frame)
+            self._pending_frames.append(frame)
         elif seq > self._loaded_seq:
             self._apply(frame)
 
     def _apply(self, frame: Json) -> None:
         if frame["type"] not in _CHANGES:
             return
-        told = frame["data"]
-        tell(told, self._conversations, self._messages)
+        data = frame["data"]
+        tell(data, self._conversations, self._messages)
         if frame["type"] == "account_updated":
-            self._tell_account(told["account"])
-        if frame["type"] == "new_message" and told["message"]["direction"] == "outgoing":
-            for key in [key for key in self._typing if key[0] == told["conversation_id"]]:
+            self._put_account(data["account"])
+        if frame["type"] == "new_message" and data["message"]["direction"] == "outgoing":
+            for key in [key for key in self._typing if key[0] == data["conversation_id"]]:
                 del self._typing[key]
 
     def _load(self, snapshot: Json) -> None:
@@ -132,39 +135,39 @@ class ReferenceClient:
         self._conversations.clear()
         self._messages.clear()
         self._accounts.clear()
-        self._hold(snapshot)
+        self._upsert(snapshot)
         self.needs_reload, self._loaded_seq = False, seq
-        waiting, self._waiting = self._waiting, []
-        for frame in waiting:
+        pending, self._pending_frames = self._pending_frames, []
+        for frame in pending:
             if frame["seq"] > seq:
                 self._apply(frame)
 
-    def _hold(self, snapshot: Json) -> None:
-        for path, answer in snapshot.items():
-            for row in answer["body"]:
+    def _upsert(self, snapshot: Json) -> None:
+        for path, response in snapshot.items():
+            for row in response["body"]:
                 if path == _CONVERSATIONS:
                     put(self._conversations, row, key="conversation_id", version="last_seq")
                 elif path == _ACCOUNTS:
-                    self._tell_account(row)
+                    self._put_account(row)
                 elif path.endswith(_MESSAGES):
                     put(self._messages, row, key="id", version="seq")
 
-    def _tell_account(self, account: Json) -> None:
+    def _put_account(self, account: Json) -> None:
         self._accounts[account["platform"], account["page_id"]] = account
 
 
 def replay(snapshot: Json | None, frames: Sequence[Json]) -> Json:
-    """Return what a client holds after a vector's `snapshot` and `frames`."""
+    """Return a client's state after a vector's `snapshot` and `frames`."""
     client = ReferenceClient(snapshot)
     for entry in frames:
-        client.take(entry)
+        client.receive(entry)
     return client.state()
 
 
 def _position_of(snapshot: Mapping[str, Any]) -> tuple[str, int]:
-    said = [answer["headers"] for answer in snapshot.values() if "Inbox-Seq" in answer["headers"]]
-    [epoch] = {headers["Inbox-Epoch"] for headers in said}
-    return epoch, min(int(headers["Inbox-Seq"]) for headers in said)
+    responses = [response["headers"] for response in snapshot.values() if "Inbox-Seq" in response["headers"]]
+    [epoch] = {headers["Inbox-Epoch"] for headers in responses}
+    return epoch, min(int(headers["Inbox-Seq"]) for headers in responses)
 
 
 def _message_order(message: Json) -> tuple[datetime, str, int]:
@@ -173,4 +176,4 @@ def _message_order(message: Json) -> tuple[datetime, str, int]:
 
 def _conversation_order(conversation: Json) -> tuple[datetime, str]:
     at = conversation["last_message_at"]
-    return _BEGINNING if at is None else datetime.fromisoformat(at), conversation["conversation_id"]
+    return _MIN_TIME if at is None else datetime.fromisoformat(at), conversation["conversation_id"]

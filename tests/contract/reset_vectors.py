@@ -1,76 +1,75 @@
-"""The vectors of a client that has to begin anew, because its position means nothing any more."""
+"""Vectors: the client's position cannot be continued, so it has to load again."""
 
 from copy import deepcopy
 
-from tests.contract.change_vectors import Vector, begun
-from tests.contract.connection_vectors import connect, edited, load
-from tests.contract.inbox_server import ADA, GRACE, World
+from tests.contract.inbox_server import ADA, GRACE, InboxServer
+from tests.contract.vector import Vector, connect, edit_first_message, load, server_with_messages
 
 RESTORED = "91ab03cc"
 """The epoch after the database was restored."""
 
 
-def restored(world: World) -> World:
-    """Return what a backup holds, as it is when it is brought back later."""
-    backup = deepcopy(world)
+def restored(server: InboxServer) -> InboxServer:
+    """Return the server as it is after the database was restored to the state of now."""
+    backup = deepcopy(server)
     backup.epoch = RESTORED
     return backup
 
 
 def reset_log_pruned() -> Vector:
-    world = begun()
-    snapshot = world.snapshot(ADA)
-    world.incoming(GRACE, "m_3", "One")
-    edited(world)
-    frames = [connect(3), world.hello(resumed=False), world.reset("log_pruned"), world.incoming(GRACE, "m_4", "Two")]
-    frames += [load(world, ADA, GRACE), world.incoming(ADA, "m_5", "Three")]
+    server = server_with_messages()
+    snapshot = server.snapshot(ADA)
+    server.incoming(GRACE, "m_3", "One")
+    edit_first_message(server)
+    frames = [connect(3), server.hello(resumed=False), server.reset("log_pruned"), server.incoming(GRACE, "m_4", "Two")]
+    frames += [load(server, ADA, GRACE), server.incoming(ADA, "m_5", "Three")]
     return Vector(
         "reset-log-pruned",
         "The client was away for longer than the log reaches back: it loads everything anew.",
         snapshot,
         frames,
-        world.expected(),
+        server.expected_state(),
     )
 
 
 def reset_before_the_load() -> Vector:
-    world = begun()
-    snapshot = world.snapshot(ADA)
-    held = world.expected()
-    world.incoming(GRACE, "m_3", "One")
-    frames = [connect(3), world.hello(resumed=False), world.reset("log_pruned"), world.incoming(ADA, "m_4", "Two")]
+    server = server_with_messages()
+    snapshot = server.snapshot(ADA)
+    held = server.expected_state()
+    server.incoming(GRACE, "m_3", "One")
+    frames = [connect(3), server.hello(resumed=False), server.reset("log_pruned"), server.incoming(ADA, "m_4", "Two")]
     return Vector(
         "reset-before-the-load",
         "After a reset, until the load: what is held stays as it was, frames wait, the position is that of the last "
         "one.",
         snapshot,
         frames,
-        held | {"position": world.seq, "needs_reload": True},
+        held | {"position": server.seq, "needs_reload": True},
     )
 
 
 def reset_forgets_what_is_not_loaded() -> Vector:
-    world = begun()
-    world.incoming(GRACE, "m_3", "One")
-    snapshot = world.snapshot(ADA, GRACE)
-    frames = [connect(4), world.hello(resumed=False), world.reset("log_pruned"), load(world, ADA)]
+    server = server_with_messages()
+    server.incoming(GRACE, "m_3", "One")
+    snapshot = server.snapshot(ADA, GRACE)
+    frames = [connect(4), server.hello(resumed=False), server.reset("log_pruned"), load(server, ADA)]
     return Vector(
         "reset-forgets-what-is-not-loaded",
         "A load takes the place of all that is held: messages of a conversation that it does not name are no longer "
         "known.",
         snapshot,
         frames,
-        world.expected(messages={world.thread(ADA): world.messages()[world.thread(ADA)]}),
+        server.expected_state(messages={server.conversation_id(ADA): server.messages()[server.conversation_id(ADA)]}),
     )
 
 
 def reset_epoch_changed() -> Vector:
-    world = begun()
-    backup = restored(world)
-    world.incoming(ADA, "m_3", "Lost with the database")
-    world.incoming(GRACE, "m_9", "Lost as well")
-    world.connected_page("1000", name="Red Things")
-    snapshot = world.snapshot(ADA, GRACE)
+    server = server_with_messages()
+    backup = restored(server)
+    server.incoming(ADA, "m_3", "Lost with the database")
+    server.incoming(GRACE, "m_9", "Lost as well")
+    server.connect_page("1000", name="Red Things")
+    snapshot = server.snapshot(ADA, GRACE)
     frames = [backup.reset("epoch_changed"), backup.incoming(ADA, "m_4", "One"), load(backup, ADA)]
     frames += [backup.incoming(ADA, "m_5", "Two"), backup.heartbeat()]
     return Vector(
@@ -79,32 +78,32 @@ def reset_epoch_changed() -> Vector:
         "that were handled before now mean other changes. What is only held from before is gone with the load.",
         snapshot,
         frames,
-        backup.expected(),
+        backup.expected_state(),
     )
 
 
 def reset_position_unknown() -> Vector:
-    world = begun()
-    later = deepcopy(world)
+    server = server_with_messages()
+    later = deepcopy(server)
     later.incoming(ADA, "m_3", "Never happened here")
     snapshot = later.snapshot(ADA)
-    frames = [connect(4), world.hello(resumed=False), world.reset("position_unknown"), load(world, ADA)]
-    frames += [world.incoming(ADA, "m_4", "One")]
+    frames = [connect(4), server.hello(resumed=False), server.reset("position_unknown"), load(server, ADA)]
+    frames += [server.incoming(ADA, "m_4", "One")]
     return Vector(
         "reset-position-unknown",
         "The client's position is above the top of the log: everything is loaded anew, and lower versions are taken.",
         snapshot,
         frames,
-        world.expected(),
+        server.expected_state(),
     )
 
 
 def load_of_another_epoch() -> Vector:
-    world = begun()
-    backup = restored(world)
-    snapshot = world.snapshot(ADA)
-    held = world.expected()
-    old = load(world, ADA)
+    server = server_with_messages()
+    backup = restored(server)
+    snapshot = server.snapshot(ADA)
+    held = server.expected_state()
+    old = load(server, ADA)
     frames = [backup.reset("epoch_changed"), backup.incoming(ADA, "m_3", "One"), old]
     return Vector(
         "load-of-another-epoch",
@@ -117,22 +116,22 @@ def load_of_another_epoch() -> Vector:
 
 
 def reset_twice() -> Vector:
-    world = begun()
-    snapshot = world.snapshot(ADA)
-    backup = restored(world)
-    frames = [connect(3), world.hello(resumed=False), world.reset("log_pruned"), world.incoming(ADA, "m_3", "Gone")]
-    frames += [backup.reset("epoch_changed"), load(backup, ADA), backup.about(ADA, unread_count=0)]
+    server = server_with_messages()
+    snapshot = server.snapshot(ADA)
+    backup = restored(server)
+    frames = [connect(3), server.hello(resumed=False), server.reset("log_pruned"), server.incoming(ADA, "m_3", "Gone")]
+    frames += [backup.reset("epoch_changed"), load(backup, ADA), backup.update_conversation(ADA, unread_count=0)]
     return Vector(
         "reset-twice",
         "A second reset comes before the load: frames that waited since the first belong to the old numbers and are "
         "dropped.",
         snapshot,
         frames,
-        backup.expected(),
+        backup.expected_state(),
     )
 
 
-RESETS = [
+VECTORS = [
     reset_log_pruned,
     reset_before_the_load,
     reset_forgets_what_is_not_loaded,

@@ -1,75 +1,75 @@
-"""The vectors of objects that are told out of order, and of what nobody knows."""
+"""Vectors: objects that arrive out of order, pages, and unknown types and fields."""
 
 from copy import deepcopy
 from datetime import timedelta
 
 from shared.contracts.inbox import Attachment
-from tests.contract.change_vectors import Vector, begun
-from tests.contract.connection_vectors import connect
-from tests.contract.inbox_server import ADA, GRACE, TEN_O_CLOCK, World
+from tests.contract.inbox_server import ADA, GRACE, TEN_O_CLOCK, InboxServer
+from tests.contract.vector import Vector, connect, server_with_messages
 from tests.convergence.reducer import Json
 
 
-def page(world: World, person: str) -> Json:
-    return {"step": "page", "snapshot": world.page(person)}
+def page(server: InboxServer, person: str) -> Json:
+    """Return the step in which the messages of one conversation are loaded."""
+    return {"step": "page", "snapshot": server.messages_response(person)}
 
 
-def _edited(world: World, text: str, minutes: float) -> Json:
-    return world.changed("m_1", content=text, edited_at=TEN_O_CLOCK + timedelta(minutes=minutes))
+def _edit(server: InboxServer, text: str, minutes: float) -> Json:
+    return server.update_message("m_1", content=text, edited_at=TEN_O_CLOCK + timedelta(minutes=minutes))
 
 
 def page_is_newer() -> Vector:
-    world = begun()
-    snapshot = world.snapshot()
-    frames = [_edited(world, "First edit", 5), _edited(world, "Second edit", 6)]
-    frames.append(world.about(ADA, unread_count=0))
+    server = server_with_messages()
+    snapshot = server.snapshot()
+    frames = [_edit(server, "First edit", 5), _edit(server, "Second edit", 6)]
+    frames.append(server.update_conversation(ADA, unread_count=0))
     return Vector(
         "page-is-newer",
         "A conversation is opened, and its messages are as they were after all that follows: frames that are older "
         "than what is held tell nothing, and move the position.",
         snapshot,
-        [page(world, ADA), *frames],
-        world.expected(),
+        [page(server, ADA), *frames],
+        server.expected_state(),
     )
 
 
 def page_is_older() -> Vector:
-    world = begun()
-    snapshot = world.snapshot()
-    opened = page(world, ADA)
-    frames = [_edited(world, "Edited", 5), world.incoming(ADA, "m_3", "One")]
+    server = server_with_messages()
+    snapshot = server.snapshot()
+    opened = page(server, ADA)
+    frames = [_edit(server, "Edited", 5), server.incoming(ADA, "m_3", "One")]
     return Vector(
         "page-is-older",
         "The messages of a conversation were read before changes that the client has already been sent: the newer "
         "versions stay, and what is not in the page is not lost.",
         snapshot,
         [*frames, opened],
-        world.expected(),
+        server.expected_state(),
     )
 
 
 def page_of_the_same_version() -> Vector:
-    world = begun()
-    snapshot = world.snapshot(ADA)
-    opened = page(world, ADA)
+    server = server_with_messages()
+    snapshot = server.snapshot(ADA)
+    opened = page(server, ADA)
     for answer in opened["snapshot"].values():
         answer["body"][0]["sender_name"] = "Bluer Things"
-    messages = {world.thread(ADA): next(iter(opened["snapshot"].values()))["body"]}
+    messages = {server.conversation_id(ADA): next(iter(opened["snapshot"].values()))["body"]}
     return Vector(
         "page-of-the-same-version",
         "A list is read anew after the page that sent a message was renamed, which is no change of the message: of "
         "equal numbers the one that was told later stays.",
         snapshot,
         [opened],
-        world.expected(messages=messages),
+        server.expected_state(messages=messages),
     )
 
 
 def page_while_loading() -> Vector:
-    world = begun()
-    snapshot = world.snapshot()
-    held = world.expected(messages={}, needs_reload=True)
-    frames = [connect(3), world.hello(resumed=False), world.reset("log_pruned"), page(world, ADA)]
+    server = server_with_messages()
+    snapshot = server.snapshot()
+    held = server.expected_state(messages={}, needs_reload=True)
+    frames = [connect(3), server.hello(resumed=False), server.reset("log_pruned"), page(server, ADA)]
     return Vector(
         "page-while-loading",
         "A page that was asked for before a reset comes before the load: it is thrown away, what it belongs to is to "
@@ -81,41 +81,41 @@ def page_while_loading() -> Vector:
 
 
 def page_of_another_epoch() -> Vector:
-    world = begun()
-    snapshot = world.snapshot()
-    other = deepcopy(world)
+    server = server_with_messages()
+    snapshot = server.snapshot()
+    other = deepcopy(server)
     other.epoch = "91ab03cc"
     return Vector(
         "page-of-another-epoch",
         "A page names an epoch that the client has not been told of: it is thrown away. The reset is on its way.",
         snapshot,
         [page(other, ADA)],
-        world.expected(messages={}),
+        server.expected_state(messages={}),
     )
 
 
 def shown_as_later() -> Vector:
-    world = begun()
-    snapshot = world.snapshot(ADA)
-    new = world.incoming(ADA, "m_3", "One")
-    edited = world.changed("m_3", content="Won", edited_at=TEN_O_CLOCK + timedelta(minutes=6))
+    server = server_with_messages()
+    snapshot = server.snapshot(ADA)
+    new = server.incoming(ADA, "m_3", "One")
+    edited = server.update_message("m_3", content="Won", edited_at=TEN_O_CLOCK + timedelta(minutes=6))
     new["data"]["message"], new["data"]["conversation"] = edited["data"]["message"], edited["data"]["conversation"]
-    renamed = world.about(ADA, participant_name="Ada King")
+    renamed = server.update_conversation(ADA, participant_name="Ada King")
     return Vector(
         "shown-as-later",
         "A frame shows its objects as they were a moment later than its own number, with higher versions than that: "
         "they are taken as they are.",
         snapshot,
         [new, edited, renamed],
-        world.expected(),
+        server.expected_state(),
     )
 
 
 def older_conversation() -> Vector:
-    world = begun()
-    snapshot = world.snapshot(ADA)
-    renamed = world.about(ADA, participant_name="Ada King")
-    new = world.incoming(ADA, "m_3", "One")
+    server = server_with_messages()
+    snapshot = server.snapshot(ADA)
+    renamed = server.update_conversation(ADA, participant_name="Ada King")
+    new = server.incoming(ADA, "m_3", "One")
     stale = deepcopy(new)
     stale["data"]["conversation"] |= {"participant_name": "Ada Lovelace", "last_seq": 3, "unread_count": 1}
     return Vector(
@@ -124,50 +124,50 @@ def older_conversation() -> Vector:
         "the one that is held. Its name is that of the newer one.",
         snapshot,
         [renamed, stale],
-        world.expected(conversations=renamed_only(world, renamed)),
+        server.expected_state(conversations=renamed_only(server, renamed)),
     )
 
 
-def renamed_only(world: World, renamed: Json) -> list[Json]:
-    """Return the conversations as `renamed` told them."""
+def renamed_only(server: InboxServer, renamed: Json) -> list[Json]:
+    """Return the conversations, with the one of the frame `renamed` as it is there."""
     told = renamed["data"]["conversation"]
-    return [told if one["conversation_id"] == told["conversation_id"] else one for one in world.conversations()]
+    return [told if one["conversation_id"] == told["conversation_id"] else one for one in server.conversations()]
 
 
 def unknown_things() -> Vector:
-    world = begun()
-    snapshot = world.snapshot(ADA)
+    server = server_with_messages()
+    snapshot = server.snapshot(ADA)
     frames: list[Json] = [{"type": "weather", "data": {"sunny": True}}, {"type": "bell"}]
-    new = world.incoming(ADA, "m_3", "One")
+    new = server.incoming(ADA, "m_3", "One")
     new["a_field_of_tomorrow"] = new["data"]["a_field_of_tomorrow"] = {"x": [1]}
     new["data"]["message"]["a_field_of_tomorrow"] = 1
     new["data"]["conversation"]["a_field_of_tomorrow"] = None
     frames.append(new)
-    world.seq += 1
-    frames.append({"type": "draft_saved", "seq": world.seq, "data": {"conversation": {"conversation_id": "none"}}})
-    frames.append(world.heartbeat())
-    frames.append(world.incoming(ADA, "m_4", "Two"))
+    server.seq += 1
+    frames.append({"type": "draft_saved", "seq": server.seq, "data": {"conversation": {"conversation_id": "none"}}})
+    frames.append(server.heartbeat())
+    frames.append(server.incoming(ADA, "m_4", "Two"))
     return Vector(
         "unknown-types-and-fields",
         "Types and fields that a newer server sends are passed over. A frame of an unknown type that has a number "
         "moves the position all the same, or the next heartbeat would not agree.",
         snapshot,
         frames,
-        world.expected(),
+        server.expected_state(),
     )
 
 
 def order_of_moments() -> Vector:
-    world = World()
-    world.connected_page()
+    server = InboxServer()
+    server.connect_page()
     late, later = TEN_O_CLOCK + timedelta(minutes=30), TEN_O_CLOCK + timedelta(minutes=30, milliseconds=500)
-    world.incoming(GRACE, "m_2", "On the second", created_at=late)
-    snapshot = world.snapshot(GRACE)
+    server.incoming(GRACE, "m_2", "On the second", created_at=late)
+    snapshot = server.snapshot(GRACE)
     frames = [
-        world.incoming(ADA, "m_9", "The same moment", created_at=late),
-        world.incoming(GRACE, "m_3", "Half a second later", created_at=later),
-        world.incoming(GRACE, "m_1", "Sent before, comes after", created_at=TEN_O_CLOCK),
-        world.incoming(GRACE, "m_10", "The same moment as the first", created_at=late),
+        server.incoming(ADA, "m_9", "The same moment", created_at=late),
+        server.incoming(GRACE, "m_3", "Half a second later", created_at=later),
+        server.incoming(GRACE, "m_1", "Sent before, comes after", created_at=TEN_O_CLOCK),
+        server.incoming(GRACE, "m_10", "The same moment as the first", created_at=late),
     ]
     return Vector(
         "order-of-moments",
@@ -175,53 +175,53 @@ def order_of_moments() -> Vector:
         "and not as text; of the same moment, message ids decide, as text.",
         snapshot,
         frames,
-        world.expected(),
+        server.expected_state(),
     )
 
 
 def message_of_a_conversation_not_held() -> Vector:
-    world = begun()
-    world.incoming(GRACE, "m_3", "One")
-    snapshot = world.snapshot(ADA)
-    only_ada = [one for one in world.conversations() if one["participant_id"] == ADA]
+    server = server_with_messages()
+    server.incoming(GRACE, "m_3", "One")
+    snapshot = server.snapshot(ADA)
+    only_ada = [one for one in server.conversations() if one["participant_id"] == ADA]
     snapshot["/api/conversations"]["body"] = only_ada
     return Vector(
         "messages-of-a-conversation-not-held",
         "A page of messages of a conversation that is not in the loaded part of the list: they keep the names they "
         "have.",
         snapshot,
-        [page(world, GRACE)],
-        world.expected(conversations=only_ada),
+        [page(server, GRACE)],
+        server.expected_state(conversations=only_ada),
     )
 
 
 def attachment() -> Vector:
-    world = begun()
-    world.incoming(ADA, "m_3", None, attachments=(Attachment(type="image", expires_at=TEN_O_CLOCK),))
-    snapshot = world.snapshot(ADA)
+    server = server_with_messages()
+    server.incoming(ADA, "m_3", None, attachments=(Attachment(type="image", expires_at=TEN_O_CLOCK),))
+    snapshot = server.snapshot(ADA)
     picture = Attachment(type="image", url="https://cdn.example/b.jpg", mime_type="image/jpeg", size=1234)
     return Vector(
         "attachment-becomes-known",
         "An attachment that had no url has one later: the list is whole, as every field.",
         snapshot,
-        [world.changed("m_3", attachments=(picture,))],
-        world.expected(),
+        [server.update_message("m_3", attachments=(picture,))],
+        server.expected_state(),
     )
 
 
 def postback() -> Vector:
-    world = begun()
-    snapshot = world.snapshot(ADA)
+    server = server_with_messages()
+    snapshot = server.snapshot(ADA)
     frames = [
-        world.incoming(ADA, "m_3", "Show me more", kind="postback", payload="MORE_2"),
-        world.about(ADA, unread_count=0),
+        server.incoming(ADA, "m_3", "Show me more", kind="postback", payload="MORE_2"),
+        server.update_conversation(ADA, unread_count=0),
     ]
     return Vector(
-        "postback", "A button was pressed: it is a message of its own kind.", snapshot, frames, world.expected()
+        "postback", "A button was pressed: it is a message of its own kind.", snapshot, frames, server.expected_state()
     )
 
 
-VERSIONS = [
+VECTORS = [
     page_is_newer,
     page_is_older,
     page_of_the_same_version,

@@ -1,45 +1,44 @@
-"""Write the files of vectors/ anew: `python -m tests.contract.write_vectors`."""
+"""Generates the files in vectors/: `python -m tests.contract.write_vectors`."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-from tests.contract.change_vectors import STORIES, Vector
-from tests.contract.connection_vectors import CONNECTIONS
-from tests.contract.ephemeral_vectors import MOMENTS
-from tests.contract.reset_vectors import RESETS
-from tests.contract.version_vectors import VERSIONS
+from tests.contract import change_vectors, connection_vectors, ephemeral_vectors, reset_vectors, version_vectors
+from tests.contract.vector import Vector
 
 FOLDER = Path(__file__).parent / "vectors"
-_LINE = 140
+_MODULES = (change_vectors, connection_vectors, reset_vectors, version_vectors, ephemeral_vectors)
+_MAX_LINE_CHARACTERS = 140
 
 
 def vectors() -> list[Vector]:
-    """Return all of them."""
-    return [story() for story in [*STORIES, *CONNECTIONS, *RESETS, *VERSIONS, *MOMENTS]]
+    """Return all vectors."""
+    return [generate() for module in _MODULES for generate in module.VECTORS]
 
 
-def written(value: Any, indent: str = "") -> str:
-    """Return `value` as JSON for people: lines are filled, and what fits on a line is on one."""
+def format_json(value: Any, indent: str = "") -> str:
+    """Return `value` as JSON for people: on one line if it fits, else with short items sharing lines."""
     line = json.dumps(value, ensure_ascii=False)
-    if len(indent) + len(line) <= _LINE or not isinstance(value, dict | list) or not value:
+    if len(indent) + len(line) <= _MAX_LINE_CHARACTERS or not isinstance(value, dict | list) or not value:
         return line
     deeper = indent + "  "
     if isinstance(value, dict):
-        parts = [f"{json.dumps(key, ensure_ascii=False)}: {written(one, deeper)}" for key, one in value.items()]
+        parts = [f"{json.dumps(key, ensure_ascii=False)}: {format_json(item, deeper)}" for key, item in value.items()]
     else:
-        parts = [written(one, deeper) for one in value]
+        parts = [format_json(item, deeper) for item in value]
     opening, closing = "{}" if isinstance(value, dict) else "[]"
-    return "\n".join([opening, *(deeper + filled for filled in _filled(parts, _LINE - len(deeper))), indent + closing])
+    lines = _fill_lines(parts, _MAX_LINE_CHARACTERS - len(deeper))
+    return "\n".join([opening, *(deeper + line for line in lines), indent + closing])
 
 
-def _filled(parts: list[str], width: int) -> list[str]:
-    """Return `parts`, with commas between them, as lines: short ones share a line."""
+def _fill_lines(parts: list[str], width: int) -> list[str]:
+    """Return `parts` as lines, with commas between them; short ones share a line."""
     lines: list[str] = []
     for number, part in enumerate(parts):
         text = part if number == len(parts) - 1 else f"{part},"
-        has_room = lines and "\n" not in lines[-1] and "\n" not in text and len(lines[-1]) + 1 + len(text) <= width
-        if has_room:
+        fits = lines and "\n" not in lines[-1] and "\n" not in text and len(lines[-1]) + 1 + len(text) <= width
+        if fits:
             lines[-1] += f" {text}"
         else:
             lines.append(text)
@@ -47,12 +46,12 @@ def _filled(parts: list[str], width: int) -> list[str]:
 
 
 def main() -> None:
-    """Write every file; what is no vector any more is removed."""
-    wanted = {f"{vector.name}.json": written(vector._asdict()) + "\n" for vector in vectors()}
+    """Write every file and remove files that no vector has."""
+    expected = {f"{vector.name}.json": format_json(vector._asdict()) + "\n" for vector in vectors()}
     for path in FOLDER.glob("*.json"):
-        if path.name not in wanted:
+        if path.name not in expected:
             path.unlink()
-    for name, text in wanted.items():
+    for name, text in expected.items():
         (FOLDER / name).write_text(text, encoding="utf-8")
 
 
