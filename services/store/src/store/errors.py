@@ -2,10 +2,10 @@
 
 shared.errors.DependencyUnavailable   Postgres is unavailable, overloaded, failing over, or chose us in a deadlock
 shared.errors.PermanentError
-├── Unstorable                        Postgres refuses the data: too long, out of range, not text
-└── Refused                           the facts contradict what is stored: a person has to look
+└── Unstorable                        Postgres refuses the data: too long, out of range, not text
 shared.errors.StartupRefused
-└── InvalidDatabaseUrl                the address of the database cannot be used
+├── InvalidDatabaseUrl                the address of the database cannot be used
+└── UnknownRevision                   the schema is one that this version does not know
 """
 
 from collections.abc import Iterator
@@ -20,12 +20,12 @@ class Unstorable(PermanentError):
     """Postgres refuses the data as it is."""
 
 
-class Refused(PermanentError):
-    """The facts contradict what is stored already."""
-
-
 class InvalidDatabaseUrl(StartupRefused):
     """The address of the database cannot be used. The text never contains the address, which may hold a password."""
+
+
+class UnknownRevision(StartupRefused):
+    """The database schema is at a revision that this version does not know."""
 
 
 _UNAVAILABLE_STATES = ("08", "25006", "40", "53", "55", "57", "58", "XX")
@@ -51,12 +51,12 @@ def sqlstate_of(error: BaseException) -> str | None:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Turn the driver's errors into ours.
+def translate_errors() -> Iterator[None]:
+    """Raise the driver's errors as ours.
 
     Raises:
-        DependencyUnavailable: Postgres cannot do it now.
-        Unstorable: Postgres will never take this data.
+        DependencyUnavailable: Postgres is unavailable.
+        Unstorable: Postgres refuses the data.
     """
     try:
         yield
@@ -74,7 +74,7 @@ def _translation(error: BaseException) -> DependencyUnavailable | Unstorable | N
     # asyncpg's refusal to encode a value, before Postgres sees it, is both an InterfaceError and a ValueError.
     is_unencodable = isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
     if state.startswith(_DATA_STATES) or is_unencodable:
-        return Unstorable(f"Postgres cannot hold this {state}: {reason}")
+        return Unstorable(f"Postgres refuses the data ({state or 'not encodable'}): {reason}")
     if state.startswith(_UNAVAILABLE_STATES + _CREDENTIAL_STATES) or isinstance(error, _UNAVAILABLE):
-        return DependencyUnavailable(f"Postgres cannot do it now {state}: {reason}")
+        return DependencyUnavailable(f"Postgres is unavailable ({state or 'no connection'}): {reason}")
     return None

@@ -1,4 +1,4 @@
-"""What the store does with events: load, merge, write, announce. One function a queue."""
+"""What the store does with events: load, merge, write, publish. One handler per queue."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -34,14 +34,14 @@ from store.repository.statements import Connection
 
 UtcNow = Callable[[], datetime]
 PublishChanges = Callable[[Sequence[SeqRange], Mapping[str, Event]], Awaitable[None]]
-"""Publishes changes in order, as those of the given causes (by id); returns once they are safe, raises as `publish`."""
+"""Publishes changes in order, with the events (by ID) that caused them; see `OutboxPublisher.publish`."""
 
 _LOCK_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class InboxHandler:
-    """Handles `store.inbox`: facts become rows in one transaction, and then events."""
+    """Handles `store.inbox`: updates become rows in one transaction, and then events."""
 
     database: Database
     publish_changes: PublishChanges
@@ -49,26 +49,29 @@ class InboxHandler:
     metrics: Metrics
 
     async def __call__(self, events: Sequence[AnyEvent]) -> list[Outcome]:
-        """Store what the events say and publish what that changes, or what it once changed if they come again.
+        """Store what the events say, and publish the changes.
+
+        A redelivered event changes nothing. What it changed before is published again, because the first attempt may
+        have ended before that.
 
         Raises:
-            DependencyUnavailable: Postgres or the broker is away.
-            Unstorable: Postgres refuses the data of at least one of them.
+            DependencyUnavailable: Postgres or the broker is unavailable.
+            Unstorable: Postgres refuses the data of at least one event.
         """
         self.metrics.batch_events.labels("inbox").observe(len(events))
-        events = await self._given_to_owners(events)
+        events = await self._assign_owners(events)
         updates = [to_update(event) for event in events if isinstance(event, InboxEnrichedV1 | ProfileResolvedV1)]
-        changes = await self._record(updates)
+        changes = await self._store(updates)
         written = [(entry.user_id, entry.seq) for entry in changes.log]
-        again = await self._changed_before(updates, changes)
-        await self.publish_changes(to_ranges([*written, *again]), {event.id: event for event in events})
-        self._count(updates, changes, again)
+        redelivered = await self._changes_of_redelivered(updates, changes)
+        await self.publish_changes(to_ranges([*written, *redelivered]), {event.id: event for event in events})
+        self._count(updates, changes, redelivered)
         return [Park(changes.refused[event.id]) if event.id in changes.refused else DONE for event in events]
 
-    async def _given_to_owners(self, events: Sequence[AnyEvent]) -> list[AnyEvent]:
+    async def _assign_owners(self, events: Sequence[AnyEvent]) -> list[AnyEvent]:
         """Return the events with the owner that each page had when its webhook was received.
 
-        The enricher answers from memory, so just after a page has changed hands it may still name the owner before.
+        The enricher caches owners, so just after a page has changed hands it may still name the previous one.
         """
         pages = {(event.platform, event.page_id) for event in events if isinstance(event, InboxEnrichedV1)}
         if not pages:
@@ -82,7 +85,7 @@ class InboxHandler:
             for event in events
         ]
 
-    async def _record(self, updates: Sequence[Update]) -> Changes:
+    async def _store(self, updates: Sequence[Update]) -> Changes:
         user_ids = {update.user_id for update in updates if update.changes_inbox}
         for _ in range(_LOCK_ATTEMPTS):
             started = perf_counter()
@@ -93,7 +96,7 @@ class InboxHandler:
                     break
             await inbox.create_inboxes(self.database, user_ids - last_seqs.keys())
         else:
-            raise DependencyUnavailable("the users' counter rows vanish as soon as they are created")
+            raise DependencyUnavailable("the users' counter rows disappear as soon as they are created")
         self.metrics.transaction_seconds.observe(perf_counter() - started)
         return changes
 
@@ -103,31 +106,31 @@ class InboxHandler:
         changing = [update for update in updates if update.changes_inbox]
         loaded = await loading.load(transaction, changing, last_seqs) if changing else LoadedState(last_seqs=last_seqs)
         changes = merge(loaded, (update for update in updates if update.changes_inbox or update.is_ignored))
-        kept = await items_writing.keep_items(transaction, updates)
-        changes = replace(changes, outcomes=changes.outcomes | kept)
+        outcomes = await items_writing.keep_items(transaction, updates)
+        changes = replace(changes, outcomes=changes.outcomes | outcomes)
         await inbox_writing.write(transaction, changes, now=self.utc_now())
         await items_writing.end_lookups(transaction, updates)
         return changes
 
-    async def _changed_before(self, updates: Sequence[Update], changes: Changes) -> list[tuple[str, int]]:
-        """Return what those events changed that changed nothing now: they came again, perhaps for want of a publish."""
-        news = {entry.cause.id for entry in changes.log}
-        quiet = [
+    async def _changes_of_redelivered(self, updates: Sequence[Update], changes: Changes) -> list[tuple[str, int]]:
+        """Return the changes, as (user_id, seq), that earlier deliveries of these events made."""
+        new_causes = {entry.cause.id for entry in changes.log}
+        unchanged = [
             (update.user_id, update.cause.id)
             for update in updates
-            if update.changes_inbox and update.cause.id not in news and update.cause.id not in changes.refused
+            if update.changes_inbox and update.cause.id not in new_causes and update.cause.id not in changes.refused
         ]
-        if not quiet:
+        if not unchanged:
             return []
         async with self.database.reading() as connection:
-            return await inbox.rows_of_causes(connection, quiet)
+            return await inbox.rows_of_causes(connection, unchanged)
 
-    def _count(self, updates: Sequence[Update], changes: Changes, again: Sequence[object]) -> None:
+    def _count(self, updates: Sequence[Update], changes: Changes, redelivered: Sequence[object]) -> None:
         for kind, number in Counter(entry.kind for entry in changes.log).items():
             self.metrics.changes.labels(kind).inc(number)
         self.metrics.count_items(changes.outcomes.values())
         self.metrics.duplicates.inc(sum(entry.outcome == "duplicate" for entry in changes.outcomes.values()))
-        self.metrics.republished.inc(len(again))
+        self.metrics.republished.inc(len(redelivered))
         self.metrics.refused.inc(len(changes.refused))
         for update in updates:
             if update.raw is not None:
@@ -136,11 +139,11 @@ class InboxHandler:
 
 @dataclass(frozen=True, kw_only=True)
 class RecordsHandler:
-    """Handles `store.records`: what is kept beside the inbox."""
+    """Handles `store.records`: what is stored beside the inbox."""
 
     database: Database
     wake_releaser: Callable[[], None]
-    """Called when items are ready to leave `waiting_webhooks`."""
+    """Called when unclaimed items may be released."""
     notify_changed: Callable[[Sequence[str]], None]
     """Called with the users whose inbox has changed."""
     utc_now: UtcNow
@@ -148,23 +151,23 @@ class RecordsHandler:
     waiting_per_page: int
 
     async def __call__(self, events: Sequence[AnyEvent]) -> list[Outcome]:
-        """Keep the events.
+        """Store the events.
 
         Raises:
-            DependencyUnavailable: Postgres is away.
-            Unstorable: Postgres refuses the data of at least one of them.
+            DependencyUnavailable: Postgres is unavailable.
+            Unstorable: Postgres refuses the data of at least one event.
         """
         self.metrics.batch_events.labels("records").observe(len(events))
-        given_up = [event for event in events if isinstance(event, ItemParkedV1)]
+        parked_events = [event for event in events if isinstance(event, ItemParkedV1)]
         split = [event for event in events if isinstance(event, WebhookSplitV1)]
         requested = [event for event in events if isinstance(event, ProfileRequestedV1)]
         unclaimed = [event for event in events if isinstance(event, WebhookUnclaimedV1)]
         async with self.database.transaction() as transaction:
             if split:
                 await ledger.record_manifests(transaction, split)
-            released = await self._keep_waiting(transaction, unclaimed) if unclaimed else False
-            if given_up:
-                await parked.park(transaction, given_up, now=self.utc_now())
+            released = await self._store_unclaimed(transaction, unclaimed) if unclaimed else False
+            if parked_events:
+                await parked.park(transaction, parked_events, now=self.utc_now())
             if requested:
                 await records.request_lookups(transaction, requested, now=self.utc_now())
         for event in events:
@@ -172,14 +175,15 @@ class RecordsHandler:
                 self.notify_changed(await accounts.mark_refused(self.database, event, now=self.utc_now()))
         if released:
             self.wake_releaser()
-        for event in given_up:
+        for event in parked_events:
             self.metrics.parked.labels(event.handler).inc()
         return [DONE] * len(events)
 
-    async def _keep_waiting(self, transaction: Connection, events: Sequence[WebhookUnclaimedV1]) -> bool:
-        """Keep items for later; return whether the page of any is connected by now, so that it can leave at once.
+    async def _store_unclaimed(self, transaction: Connection, events: Sequence[WebhookUnclaimedV1]) -> bool:
+        """Store items of unclaimed webhooks; return whether any can be released, because its page is connected by now.
 
-        Publishing happens outside of the handler: in one process it would wait for handlers that wait for this one.
+        The handler does not publish them itself: in a single process, that would wait for handlers that wait for this
+        one.
         """
         pages = {(event.platform, event.page_id) for event in events}
         await accounts.lock_pages(transaction, pages)

@@ -19,47 +19,47 @@ def _usable(database_url: SecretStr) -> SecretStr:
 
 
 class Settings(UserTokenSettings, ServiceSettings):
-    """Read once from `SWITCHBOARD_*`; passed to whoever needs a value."""
+    """Read once from `SWITCHBOARD_*`, and passed on as values."""
 
     store_port: int = Field(default=8083, ge=0, le=65535)
-    """Public port: /api, and what operators ask; 0 picks a free one."""
+    """Public port: /api, health checks and metrics; 0 picks a free port."""
     store_internal_port: int = Field(default=8093, ge=0, le=65535)
-    """Port of /internal, for the other services alone; 0 picks a free one."""
+    """Port of /internal, for the other services only; 0 picks a free port."""
     database_url: Annotated[SecretStr, AfterValidator(_usable)]
     """Postgres: postgresql://user:password@host/name, or ...@/name?host=/folder for a unix socket."""
     database_pool_size: int = Field(default=8, ge=1, le=200)
-    """Most connections for REST and /internal; handlers and upkeep have 4 of their own."""
+    """Maximum number of connections for REST and /internal; handlers and jobs have 5 of their own."""
     database_timeout_seconds: float = Field(default=5.0, gt=0, le=300)
-    """For one statement, and for waiting for a connection."""
+    """Timeout of a statement, and of waiting for a connection."""
     admin_tokens: Secrets
-    """Let their holders connect accounts and mint tokens; two while one is being rotated."""
+    """Bearer tokens that may connect accounts and mint tokens; two during a rotation."""
     service_tokens: Secrets
-    """Open /internal; two while one is being rotated."""
+    """Bearer tokens for /internal; two during a rotation."""
     encryption_keys: Secrets
-    """32 bytes each, url-safe base64: access tokens are encrypted with the first and decrypted with any."""
+    """32 bytes each, in URL-safe base64. Access tokens are encrypted with the first and decrypted with any."""
     allowed_origins: Words = Field(default_factory=list)
     """Origins of browsers that may call /api; `*` for all."""
     waiting_days: float = Field(default=7.0, gt=0)
-    """How long items of a page that nobody has connected are kept."""
+    """How long items of unclaimed webhooks are kept."""
     waiting_per_page: int = Field(default=10_000, ge=1)
-    """How many of them; beyond that the oldest are dropped."""
+    """How many items of unclaimed webhooks are kept per page; beyond that, the oldest are dropped."""
     log_retention_days: float = Field(default=7.0, gt=0)
-    """How long the event log reaches back; who was away longer reloads."""
+    """How long event log rows are kept; clients that were offline for longer reload."""
     waiting_fact_days: float = Field(default=30.0, gt=0)
-    """How long edits, unsends, reactions and receipts wait for the message that they are about."""
+    """How long pending annotations wait for their message."""
     ledger_retention_days: float = Field(default=14.0, gt=0)
-    """How long the ledger knows what became of every item; at least as long as items wait for their page."""
+    """How long the ledger is kept; at least as long as items of unclaimed webhooks."""
     raw_retention_days: float = Field(default=30.0, ge=0)
-    """How long items of no known type are kept; 0: for ever."""
+    """How long items of unknown types are kept; 0: forever."""
     replayed_retention_days: float = Field(default=90.0, ge=0)
-    """How long parked items are kept once they were replayed; 0: for ever."""
+    """How long parked items are kept that were replayed; 0: forever."""
     parked_retention_days: float = Field(default=400.0, ge=0)
-    """How long parked items are kept that nobody has replayed; 0: for ever."""
+    """How long parked items are kept that were not replayed; 0: forever."""
     mint_retention_days: float = Field(default=400.0, ge=0)
-    """How long it is known which tokens were minted; 0: for ever."""
+    """How long the audit log of minted tokens is kept; 0: forever."""
     record_retention_days: float = Field(default=400.0, ge=0)
-    """How long comments, opt-ins and other records are kept; 0: for ever."""
+    """How long comments, opt-ins and other records are kept; 0: forever."""
     scan_interval_seconds: float = Field(default=1.0, gt=0)
-    """Between two looks for changes that were committed and not published."""
+    """Interval between scans for changes that were committed and not published."""
     mark_interval_seconds: float = Field(default=0.5, gt=0)
-    """Between two notes of what has been published."""
+    """Interval between writes of publish watermarks."""

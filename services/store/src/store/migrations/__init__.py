@@ -1,6 +1,6 @@
-"""Bringing a database to the schema of this version, and knowing whether it is there. Shipped in the wheel.
+"""Migrates a database to the schema of this version, and checks whether it has that schema. Shipped in the wheel.
 
-A step either only adds (and the version before it goes on working), or removes what no running version uses any more.
+A migration either only adds, so that the previous version keeps working, or removes what no running version uses.
 """
 
 import asyncio
@@ -19,15 +19,15 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared.errors import DependencyUnavailable, StartupRefused
-from store.errors import sqlstate_of, translated
+from store.errors import UnknownRevision, sqlstate_of, translate_errors
 from store.repository.database_url import connect_arguments
 
-_MIGRATOR_LOCK = 0x5357_4954_4348  # "SWITCH": any number that is nobody else's
+_MIGRATOR_LOCK = 0x5357_4954_4348  # "SWITCH": any number that nobody else uses
 _LOCK_TIMEOUT_SECONDS = 5
-"""A change of a table that waits for a long query makes everybody behind it wait; better to give up and come again."""
+"""A schema change that waits for a long query blocks all later queries; it is better to give up and retry."""
 _LOCK_NOT_AVAILABLE = "55P03"
 _ATTEMPTS = 6
-_TURN_SECONDS = 120.0
+_LOCK_WAIT_SECONDS = 120.0
 _STATEMENT_SECONDS = 3600.0
 
 
@@ -38,47 +38,52 @@ def _config() -> Config:
 
 
 def expected_revision() -> str:
-    """Return the revision of the schema that this version of the code works on."""
+    """Return the schema revision that this version of the code needs."""
     head = ScriptDirectory.from_config(_config()).get_current_head()
     assert head is not None, "the wheel holds no migrations"
     return head
 
 
 def refusal(found: str | None) -> StartupRefused | None:
-    """Return why the service must not start on a database at revision `found`; None where it may."""
+    """Return why the service must not start on a database at revision `found`; None if it may.
+
+    It is an `UnknownRevision` if this version cannot migrate the database either.
+    """
     expected = expected_revision()
     if found == expected:
         return None
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     if found is None or found in known:
         return StartupRefused(
-            f"The database's schema is at {found or 'nothing'}, older than this version needs ({expected}). "
+            f"The database schema is at {found or 'no revision'}, older than this version needs ({expected}). "
             "Run `switchboard migrate`, then start again."
         )
-    return StartupRefused(
-        f"The database's schema is at {found}, which this version does not know (it needs {expected}). "
-        "Start the version that brought it there; only that version's `switchboard migrate` goes further."
+    return UnknownRevision(
+        f"The database schema is at {found}, which this version does not know (it needs {expected}). "
+        "Start the version that migrated it, or a newer one."
     )
 
 
 async def migrate(database_url: str, *, progress: Callable[[str], None] = lambda _: None) -> str:
-    """Bring the database to this version's schema and return its revision. Safe at any time, for several at once.
+    """Migrate the database to this version's schema and return its revision.
+
+    It is safe at any time, and several may run at once: they wait for each other.
 
     Args:
-        database_url: in any of the forms that the service takes.
-        progress: gets a sentence per step.
+        database_url: in any form that the service accepts.
+        progress: receives a sentence per step.
 
     Raises:
-        DependencyUnavailable: the database is away, or busy for longer than all attempts together.
-        StartupRefused: the database is at a revision that this version does not know.
+        DependencyUnavailable: the database is unavailable, or too busy for all attempts.
+        UnknownRevision: the database is at a revision that this version does not know.
     """
-    with translated(), _driver_errors():
+    with translate_errors(), _driver_errors():
         engine = open_engine(database_url, command_timeout_seconds=_STATEMENT_SECONDS)
         try:
             async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as guard:
-                await _take_turn(guard, progress)
+                await _acquire_lock(guard, progress)
                 try:
-                    await _upgrade_with_patience(engine, progress)
+                    await _upgrade_with_retries(engine, progress)
                 finally:
                     await guard.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": _MIGRATOR_LOCK})
         finally:
@@ -87,7 +92,7 @@ async def migrate(database_url: str, *, progress: Callable[[str], None] = lambda
 
 
 def open_engine(database_url: str, *, command_timeout_seconds: float) -> AsyncEngine:
-    """Return an SQLAlchemy engine, which Alembic needs; the services' own statements do without one.
+    """Return an SQLAlchemy engine, for Alembic only; the service's own statements use asyncpg directly.
 
     It connects on each use, as the services connect.
 
@@ -111,16 +116,16 @@ def _driver_errors() -> Iterator[None]:
         raise cause from error
 
 
-async def _take_turn(guard: AsyncConnection, progress: Callable[[str], None]) -> None:
-    deadline = time.monotonic() + _TURN_SECONDS
+async def _acquire_lock(guard: AsyncConnection, progress: Callable[[str], None]) -> None:
+    deadline = time.monotonic() + _LOCK_WAIT_SECONDS
     while not await guard.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": _MIGRATOR_LOCK}):
         if time.monotonic() > deadline:
-            raise DependencyUnavailable(f"another migration has been running for {_TURN_SECONDS:g} s")
-        progress("Another migration is running; waiting for it.")
+            raise DependencyUnavailable(f"another migration has been running for {_LOCK_WAIT_SECONDS:g} s")
+        progress("Another migration is running; waiting for it to end.")
         await asyncio.sleep(0.5)
 
 
-async def _upgrade_with_patience(engine: AsyncEngine, progress: Callable[[str], None]) -> None:
+async def _upgrade_with_retries(engine: AsyncEngine, progress: Callable[[str], None]) -> None:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             async with engine.connect() as connection:
@@ -130,7 +135,7 @@ async def _upgrade_with_patience(engine: AsyncEngine, progress: Callable[[str], 
         except DBAPIError as error:
             if sqlstate_of(error) != _LOCK_NOT_AVAILABLE or attempt == _ATTEMPTS:
                 raise
-            progress(f"A table was in use for {_LOCK_TIMEOUT_SECONDS} s; trying again ({attempt} of {_ATTEMPTS}).")
+            progress(f"A table was in use for {_LOCK_TIMEOUT_SECONDS} s; retrying ({attempt} of {_ATTEMPTS}).")
             await asyncio.sleep(attempt)
         else:
             return
@@ -140,13 +145,13 @@ def _upgrade(connection: Connection, progress: Callable[[str], None]) -> None:
     found = current_revision(connection)
     expected = expected_revision()
     if found == expected:
-        progress(f"The schema is at {expected} already.")
+        progress(f"The schema is already at {expected}.")
         return
     refused = refusal(found)
-    if refused is not None and "does not know" in str(refused):
+    if isinstance(refused, UnknownRevision):
         raise refused
     progress(f"Migrating from {found or 'an empty database'} to {expected}.")
-    connection.commit()  # each step is a transaction of its own, which it can only be outside of another
+    connection.commit()  # each migration is a transaction of its own, so it must not run inside another one
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
@@ -154,7 +159,7 @@ def _upgrade(connection: Connection, progress: Callable[[str], None]) -> None:
 
 
 def current_revision(connection: Connection) -> str | None:
-    """Return the revision that the database says it is at; None where it says nothing."""
+    """Return the revision of the database; None if it was never migrated."""
     if connection.scalar(text("SELECT to_regclass('alembic_version')")) is None:
         return None
     revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))

@@ -1,4 +1,4 @@
-"""`python -m store.migrations`: bring the database that SWITCHBOARD_DATABASE_URL names to this version's schema."""
+"""`python -m store.migrations`: migrates the database of SWITCHBOARD_DATABASE_URL to this version's schema."""
 
 import asyncio
 import os
@@ -11,16 +11,16 @@ from store.migrations import migrate
 
 
 def main() -> None:
-    """Exit 0 when the schema is there; 2 without a usable address, 3 if it must not be touched, 4 if it cannot be."""
+    """Migrate. Exit status: 0 done, 2 the address cannot be used, 3 unknown revision, 4 the database is unavailable."""
     database_url = os.environ.get(f"{ENV_PREFIX}DATABASE_URL", "")
     try:
         asyncio.run(migrate(database_url, progress=lambda sentence: print(sentence, flush=True)))  # noqa: T201 - a command prints
-    except InvalidDatabaseUrl as problem:
-        sys.exit(_failed(f"{ENV_PREFIX}DATABASE_URL: {problem}", 2))
-    except StartupRefused as problem:
-        sys.exit(_failed(str(problem), 3))
-    except DependencyUnavailable as problem:
-        sys.exit(_failed(str(problem), 4))
+    except InvalidDatabaseUrl as error:
+        sys.exit(_failed(f"{ENV_PREFIX}DATABASE_URL: {error}", 2))
+    except StartupRefused as error:
+        sys.exit(_failed(str(error), 3))
+    except DependencyUnavailable as error:
+        sys.exit(_failed(str(error), 4))
 
 
 def _failed(sentence: str, code: int) -> int:

@@ -1,4 +1,4 @@
-"""Alembic's entry point: runs the steps on the connection that `store.migrations.migrate` opened."""
+"""Alembic's entry point: runs the migrations on the connection that `store.migrations.migrate` opened."""
 
 from alembic import context
 

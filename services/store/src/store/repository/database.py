@@ -9,7 +9,7 @@ from time import monotonic
 import asyncpg
 
 from shared.errors import DependencyUnavailable
-from store.errors import translated
+from store.errors import translate_errors
 from store.repository.database_url import connect_arguments
 from store.repository.pool import UNCERTAIN, Pool
 from store.repository.statements import Connection, Statement
@@ -55,10 +55,10 @@ class Database:
         """Run one transaction, READ COMMITTED. It is committed when the context ends without an error.
 
         Raises:
-            DependencyUnavailable: Postgres cannot do it now.
+            DependencyUnavailable: Postgres is unavailable.
             Unstorable: Postgres will never take this data.
         """
-        with translated():
+        with translate_errors():
             async with self._pool.connection() as driver:
                 await driver.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
                 try:
@@ -76,7 +76,7 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:
         """Run statements that are a transaction each; errors as in `transaction`."""
-        with translated():
+        with translate_errors():
             async with self._pool.connection() as driver:
                 yield Connection(driver)
 

@@ -125,14 +125,14 @@ class FoundMessages(NamedTuple):
     before: int | None
 
 
-async def prepare(transaction: Connection, user_id: str) -> IndexProgress:
+async def begin(transaction: Connection, user_id: str) -> IndexProgress:
     """Make the transaction ready for the statements below, and return how far the search reaches."""
     await transaction.execute(_ALLOW_BITMAPS)
     rows = await transaction.execute(_REACH, {"user_id": user_id})
     return IndexProgress(**rows[0]) if rows else IndexProgress(0, 0)
 
 
-async def message_ids(
+async def find_messages(
     transaction: Connection,
     user_id: str,
     query: Query,
@@ -167,7 +167,7 @@ async def message_ids(
     return FoundMessages(ids, None)
 
 
-async def people_ids(
+async def find_people(
     transaction: Connection,
     user_id: str,
     query: Query,
@@ -199,7 +199,9 @@ async def people_ids(
     return [ConversationPosition(**row) for row in rows]
 
 
-async def messages(transaction: Connection, user_id: str, ids: Sequence[int]) -> list[tuple[Message, Conversation]]:
+async def load_messages(
+    transaction: Connection, user_id: str, ids: Sequence[int]
+) -> list[tuple[Message, Conversation]]:
     """Return those of the messages that are not unsent, whole and in this order, with their conversations."""
     if not ids:
         return []
@@ -213,7 +215,7 @@ async def messages(transaction: Connection, user_id: str, ids: Sequence[int]) ->
     return found
 
 
-async def people(transaction: Connection, user_id: str, conversation_ids: Sequence[str]) -> list[Conversation]:
+async def load_people(transaction: Connection, user_id: str, conversation_ids: Sequence[str]) -> list[Conversation]:
     """Return the conversations, whole and in this order."""
     if not conversation_ids:
         return []

@@ -1,4 +1,4 @@
-"""Connecting pages and minting tokens, for holders of an admin token; listing pages, for their users too."""
+"""Accounts: connecting, listing and disconnecting pages. And users' tokens. Changes require an admin token."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -31,12 +31,12 @@ _WITH_BODY = (*ADMIN_PROBLEMS, *BODY_PROBLEMS)
 
 PageId = Annotated[
     str,
-    Path(pattern=PAGE_ID_PATTERN, description="The platform's id of the page, account or number.", examples=["1001"]),
+    Path(pattern=PAGE_ID_PATTERN, description="The platform's ID of the page, account or number.", examples=["1001"]),
 ]
 
 
 def accounts_router(database: Database, service: AccountService, access: Access, signer: CursorSigner) -> APIRouter:
-    """Return the routes that connect, list and disconnect pages; a user may list what is connected to them."""
+    """Return the routes that connect, list and disconnect pages; users may list their own."""
     router = APIRouter(prefix="/api", tags=["accounts"])
     admin = [Depends(access.admin)]
 
@@ -47,9 +47,9 @@ def accounts_router(database: Database, service: AccountService, access: Access,
         response_class=Response,
     )
     async def connect_account(platform: Platform, page_id: PageId, body: AccountBody) -> Response:
-        """Connect a page to a user; again for the same user, change its name or token. 201 when it was not theirs.
+        """Connect a page to a user, or change its name or token. The status is 201 if the page was not theirs before.
 
-        What changes nothing takes no number, and no user is told.
+        A request that changes nothing takes no `seq` and notifies no user.
         """
         owned, created = await service.connect(
             platform, page_id, user_id=body.user_id, name=body.name, access_token=body.access_token
@@ -67,7 +67,7 @@ def accounts_router(database: Database, service: AccountService, access: Access,
         limit: Limit = 50,
         cursor: Cursor = None,
     ) -> Response:
-        """List the pages that are connected at present: a user's own, or with an admin token everybody's."""
+        """List the connected pages: a user's own, or with an admin token those of all users."""
         page = PageRequest(
             signer,
             AccountPosition,
@@ -94,9 +94,9 @@ def accounts_router(database: Database, service: AccountService, access: Access,
         response_class=Response,
     )
     async def disconnect_account(platform: Platform, page_id: PageId) -> Response:
-        """Disconnect a page: what comes for it from now on waits for whoever connects it next."""
+        """Disconnect a page. Its new items wait for whoever connects it next."""
         if await service.disconnect(platform, page_id) is None:
-            raise ProblemRaised("not-found", "Nobody has connected this page.")
+            raise ProblemRaised("not-found", "This page is not connected.")
         return Response(status_code=204)
 
     return router
@@ -105,7 +105,7 @@ def accounts_router(database: Database, service: AccountService, access: Access,
 def tokens_router(
     database: Database, access: Access, *, secret: SecretStr | None, utc_now: Callable[[], datetime]
 ) -> APIRouter:
-    """Return the route that mints users' tokens; without a secret it says where they come from."""
+    """Return the route that mints users' tokens; without a secret it responds with a problem."""
     router = APIRouter(prefix="/api", tags=["tokens"])
 
     @router.post(
@@ -115,9 +115,9 @@ def tokens_router(
         response_class=Response,
     )
     async def mint_token(body: TokenBody, minted_by: Annotated[str, Depends(access.admin)]) -> Response:
-        """Mint a user's token."""
+        """Mint a token for a user."""
         if secret is None:
-            detail = "Users' tokens come from the identity provider that SWITCHBOARD_JWKS_URL names."
+            detail = "The identity provider of SWITCHBOARD_JWKS_URL issues users' tokens."
             raise ProblemRaised("minting-unavailable", detail)
         now = utc_now()
         token, expires_at = mint(secret, body.user_id, now=now, ttl=timedelta(seconds=body.ttl_seconds), name=body.name)

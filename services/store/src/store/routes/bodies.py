@@ -1,4 +1,4 @@
-"""How much a request may bring: refused before it is read, and so before it is known who asks."""
+"""Limits the size of request bodies, before they are read and before the request is authenticated."""
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -8,11 +8,11 @@ from store.routes.problems import PROBLEMS
 
 MAX_API_BODY_BYTES = 64 * 1024
 MAX_INTERNAL_BODY_BYTES = 2 * 1024 * 1024
-"""10,000 user ids of 128 characters, the most that one question holds, are 1.3 MB."""
+"""10,000 user IDs of 128 characters, the largest possible request, are 1.3 MB."""
 
 
 class BodyLimit:
-    """ASGI middleware: answers 413 to bodies that say, or turn out, to be longer than `max_bytes`.
+    """ASGI middleware: responds 413 to bodies that are longer than `max_bytes`, by their header or in fact.
 
     Args:
         app: what comes after it; must answer a Starlette `HTTPException` that is raised while it reads the body.
@@ -27,7 +27,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        detail = f"A body may have {self._max_bytes} bytes."
+        detail = f"The limit is {self._max_bytes} bytes."
         declared = Request(scope).headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > self._max_bytes:
             await PROBLEMS.response("too-large", detail, headers={"Connection": "close"})(scope, receive, send)

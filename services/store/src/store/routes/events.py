@@ -1,4 +1,4 @@
-"""A user's event log, as the WebSocket pushes it."""
+"""A user's event log: the frames that the WebSocket pushes."""
 
 from typing import Annotated
 
@@ -19,7 +19,7 @@ from store.routes.responses import Frame, json_response
 
 
 def events_router(database: Database, access: Access) -> APIRouter:
-    """Return the route that reads the log of a user."""
+    """Return the route that reads a user's event log."""
     router = APIRouter(prefix="/api", tags=["inbox"])
     reader = Depends(access.reader)
 
@@ -32,15 +32,15 @@ def events_router(database: Database, access: Access) -> APIRouter:
     )
     async def list_events(
         user_id: Annotated[str, reader],
-        after: Annotated[int, Query(ge=0, le=LARGEST_SEQ, description="The last number that is known already.")] = 0,
+        after: Annotated[int, Query(ge=0, le=LARGEST_SEQ, description="The last `seq` that you have.")] = 0,
         limit: EventsLimit = 50,
     ) -> Response:
-        """List what has changed since `after`, oldest first: the frames that the WebSocket pushes."""
+        """List the changes after `after`, oldest first, as the frames that the WebSocket pushes."""
         epoch = await database.epoch()
         async with database.reading() as connection:
             top, headers = await inbox_headers(connection, user_id, epoch)
             if after < top.floor_seq:
-                detail = f"It holds what came after {top.floor_seq}: reload the lists, then go on from their Inbox-Seq."
+                detail = f"The log starts after {top.floor_seq}. Reload the lists and continue from their Inbox-Seq."
                 raise ProblemRaised("events-gone", detail, headers=headers)
             wanted = [SeqRange(user_id, after + 1, top.last_seq)] if after < top.last_seq else []
             rows = await inbox_log.frames(connection, wanted, per_range=limit)

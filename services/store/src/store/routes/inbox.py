@@ -18,12 +18,12 @@ from store.routes.openapi import INBOX_HEADERS, USER_PROBLEMS, describes
 from store.routes.pagination import Cursor, Limit, PageRequest
 from store.routes.responses import json_response
 
-IfNoneMatch = Annotated[str | None, Header(max_length=2048, description="The `ETag` of the answer that you have.")]
+IfNoneMatch = Annotated[str | None, Header(max_length=2048, description="The `ETag` of a previous response.")]
 ConversationId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", examples=["2f1c7d0a9b3e4f55"])]
 
 
 async def conversation_response(database: Database, user_id: str, conversation_id: str) -> Response:
-    """Return one of the user's conversations as it is now.
+    """Return one of the user's conversations.
 
     Raises:
         ProblemRaised: there is no such conversation.
@@ -33,12 +33,12 @@ async def conversation_response(database: Database, user_id: str, conversation_i
         _, headers = await inbox_headers(connection, user_id, epoch)
         found = await reading.conversation(connection, user_id, conversation_id)
     if found is None:
-        raise ProblemRaised("not-found", "You have no such conversation.")
+        raise ProblemRaised("not-found", "There is no conversation with this ID in your inbox.")
     return json_response(found, headers=headers)
 
 
 def inbox_router(database: Database, access: Access, signer: CursorSigner, *, rendering: str) -> APIRouter:
-    """Return the routes that read an inbox; `rendering` names the way in which they show conversations."""
+    """Return the routes that read an inbox; `rendering` identifies how this version renders conversations."""
     router = APIRouter(prefix="/api", tags=["inbox"])
     reader = Depends(access.reader)
 
@@ -50,19 +50,19 @@ def inbox_router(database: Database, access: Access, signer: CursorSigner, *, re
             headers=[*INBOX_HEADERS, "Link", "ETag"],
             problems=[*USER_PROBLEMS, "invalid-cursor"],
         )
-        | {304: {"description": "It is as it was."}},
+        | {304: {"description": "The list is unchanged."}},
         response_class=Response,
     )
     async def list_conversations(
         *,
         user_id: Annotated[str, reader],
         platform: Platform | None = None,
-        unread: Annotated[bool, Query(description="Only those with unread messages.")] = False,
+        unread: Annotated[bool, Query(description="Only conversations with unread messages.")] = False,
         limit: Limit = 50,
         cursor: Cursor = None,
         if_none_match: IfNoneMatch = None,
     ) -> Response:
-        """List the user's conversations, newest first. With `If-None-Match` an unchanged list is not sent again."""
+        """List the user's conversations, newest first. With `If-None-Match`, an unchanged list is not sent again."""
         bound_to = (user_id, "conversations", platform or "", str(unread))
         page = PageRequest(
             signer,
@@ -93,7 +93,7 @@ def inbox_router(database: Database, access: Access, signer: CursorSigner, *, re
         response_class=Response,
     )
     async def show_conversation(user_id: Annotated[str, reader], conversation_id: ConversationId) -> Response:
-        """Show one conversation, wherever in the list it stands."""
+        """Return one conversation, wherever it is in the list."""
         return await conversation_response(database, user_id, conversation_id)
 
     @router.get(
@@ -129,7 +129,7 @@ def inbox_router(database: Database, access: Access, signer: CursorSigner, *, re
                 connection, user_id, conversation_id, after=page.after, limit=page.fetch_limit
             )
             if not found and not await reading.has_conversation(connection, user_id, conversation_id):
-                raise ProblemRaised("not-found", "You have no such conversation.")
+                raise ProblemRaised("not-found", "There is no conversation with this ID in your inbox.")
         messages, link = page.cut(
             found, lambda message: MessagePosition(message.created_at, message.message_id, message.id)
         )

@@ -1,4 +1,4 @@
-"""/internal: what the enricher and the gateways ask. Its own port, a service token, msgspec in and out."""
+"""/internal: the API for the enricher and the gateways, on a port of its own and with service tokens."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
@@ -53,9 +53,9 @@ MAX_LOOKUPS = 500
 MAX_EXCEPT_PAGES = 1_000
 MAX_LEASE_SECONDS = 3_600.0
 MAX_ATTACHMENTS = 1_000
-"""Of a message: far more than the enricher lets through."""
+"""Per message; far more than the enricher lets through."""
 _FRAMES_PER_ANSWER = 20_000
-"""Over all positions: who is cut short asks again from where the answer ended."""
+"""Over all positions; the caller repeats a truncated request from where the response ended."""
 _NOBODY = inbox_log.LogBounds(0, 0)
 
 QueryT = TypeVar("QueryT", bound=msgspec.Struct)
@@ -63,7 +63,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class InternalApi:
-    """The endpoints; each is a bounded number of queries, however much is asked for."""
+    """The endpoints. Each runs a bounded number of queries, whatever the size of the request."""
 
     def __init__(self, database: Database, read_marks: ReadMarkService, *, utc_now: Callable[[], datetime]) -> None:
         self._database = database
@@ -71,17 +71,17 @@ class InternalApi:
         self._utc_now = utc_now
 
     async def page_owners(self, request: Request) -> Response:
-        """Say who owned a page when, and with which token."""
+        """Return who owned a page when, and the access tokens."""
         platform, page_id = request.path_params["platform"], request.path_params["page_id"]
         if platform not in get_args(Platform):
-            raise ProblemRaised("not-found", f"There is no platform {platform!r}.")
+            raise ProblemRaised("not-found", f"Unknown platform {platform!r}.")
         async with self._database.reading() as connection:
             known = (await accounts.intervals(connection, [(platform, page_id)])).get((platform, page_id), [])
         owners = tuple(map(_owner, known))
         return json_response(PageOwners(platform=platform, page_id=page_id, version=page_version(known), owners=owners))
 
     async def participants(self, request: Request) -> Response:
-        """Say which customers' profiles are known."""
+        """Return the stored profiles of participants."""
         query = await _body(request, ParticipantsRequest)
         _at_most(len(query.participants), MAX_PARTICIPANTS, "participants")
         async with self._database.reading() as connection:
@@ -89,7 +89,7 @@ class InternalApi:
         return json_response(ParticipantsResponse(participants=tuple(known)))
 
     async def claim_lookups(self, request: Request) -> Response:
-        """Hand out look-ups that are due."""
+        """Lease profile lookups that are due."""
         claim = await _body(request, LookupsClaim)
         _at_most(len(claim.except_pages), MAX_EXCEPT_PAGES, "pages")
         if not (1 <= claim.limit <= MAX_LOOKUPS and 0 < claim.lease_seconds <= MAX_LEASE_SECONDS):
@@ -106,7 +106,7 @@ class InternalApi:
         return json_response(LookupsResponse(lookups=tuple(lookups)))
 
     async def log(self, request: Request) -> Response:
-        """Return what the logs of several users hold after their positions."""
+        """Return the event logs of several users after given positions."""
         query = await _body(request, LogRequest)
         _at_most(len(query.positions), MAX_POSITIONS, "positions")
         if not 1 <= query.limit <= MAX_FRAMES:
@@ -137,7 +137,7 @@ class InternalApi:
         return json_response(LogResponse(epoch=epoch, users=users))
 
     async def tops(self, request: Request) -> Response:
-        """Say where the logs of many users end."""
+        """Return the highest seq of many users."""
         query = await _body(request, TopsRequest)
         _at_most(len(query.user_ids), MAX_TOPS, "user_ids")
         epoch = await self._database.epoch()
@@ -148,7 +148,7 @@ class InternalApi:
         )
 
     async def media(self, request: Request) -> Response:
-        """Say what an attachment is fetched by, and with which token."""
+        """Return an attachment and the access token to fetch it with."""
         query = await _body(request, MediaRequest)
         if not (0 <= query.id < 2**63 and 0 <= query.index < MAX_ATTACHMENTS):
             return json_response(MediaResponse(media=None))
@@ -175,7 +175,7 @@ class InternalApi:
             raise ProblemRaised("invalid-request", "up_to_seq is 0 to 2**63 - 1.")
         marked = await self._read_marks.mark(query.user_id, query.conversation_id, query.up_to_seq)
         if marked is None:
-            raise ProblemRaised("no-such-conversation", "The user has no such conversation.")
+            raise ProblemRaised("no-such-conversation", "The user has no conversation with this ID.")
         return json_response(ReadResponse(seq=marked.read_seq))
 
 
@@ -190,7 +190,7 @@ def _owner(interval: OwnershipInterval) -> Owner:
 
 
 def _user_log(user_id: str, after: int, top: inbox_log.LogBounds, rows: Sequence[LogRow], limit: int) -> UserLog:
-    """Return a user's part of the answer. The same user may be asked for twice, from different positions."""
+    """Return a user's part of the response. A request may name the same user twice, with different positions."""
     mine = [row for row in rows if row.seq > after]
     seen: dict[int, LogRow] = {row.seq: row for row in mine}
     frames = [seen[seq] for seq in sorted(seen)][:limit]
@@ -211,7 +211,7 @@ async def _body(request: Request, kind: type[QueryT]) -> QueryT:
 
 def _at_most(given: int, limit: int, what: str) -> None:
     if given > limit:
-        raise ProblemRaised("invalid-request", f"At most {limit} {what} may be asked for at once.")
+        raise ProblemRaised("invalid-request", f"A request may hold at most {limit} {what}.")
 
 
 def internal_app(
@@ -228,7 +228,7 @@ def internal_app(
         async def guard(request: Request) -> Response:
             if not is_one_of(bearer_token(request.headers.get("authorization")), service_tokens):
                 raise ProblemRaised(
-                    "unauthorized", "A service token is needed.", headers={"WWW-Authenticate": "Bearer"}
+                    "unauthorized", "A service token is required.", headers={"WWW-Authenticate": "Bearer"}
                 )
             return await endpoint(request)
 

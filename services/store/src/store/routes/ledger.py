@@ -1,4 +1,4 @@
-"""Where everything is that came in. For holders of an admin token."""
+"""The ledger: what became of every item. Requires an admin token."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -20,16 +20,16 @@ _LONGEST_AGE_SECONDS = 366 * 24 * 3600
 
 
 def ledger_router(database: Database, access: Access, *, utc_now: Callable[[], datetime]) -> APIRouter:
-    """Return the routes over the ledger."""
+    """Return the routes that read the ledger."""
     router = APIRouter(prefix="/api/ledger", tags=["ledger"], dependencies=[Depends(access.admin)])
 
     @router.get(
         "", responses=describes("AccountLedger", is_list=True, problems=ADMIN_PROBLEMS), response_class=Response
     )
     async def list_accounts(
-        since: Annotated[Moment | None, Query(description="Only what was received since then.")] = None,
+        since: Annotated[Moment | None, Query(description="Only items received since this time.")] = None,
     ) -> Response:
-        """Sum up, for every account, what came in and where it is: `received` is the sum of all the others."""
+        """Sum up what every account received and what became of it: `received` is the sum of all other numbers."""
         return json_response(await ledger_reading.ledger(database, since=since), headers=_NOT_CACHED)
 
     @router.get(
@@ -41,7 +41,7 @@ def ledger_router(database: Database, access: Access, *, utc_now: Callable[[], d
         older_than_seconds: Annotated[float, Query(ge=0, le=_LONGEST_AGE_SECONDS)] = 60.0,
         limit: Limit = 50,
     ) -> Response:
-        """List webhooks of which items are nowhere, those that have been missed for the longest time first."""
+        """List webhooks with items that have no outcome, those missing for the longest time first."""
         before = utc_now() - timedelta(seconds=older_than_seconds)
         return json_response(
             await ledger_reading.unaccounted(database, before=before, limit=limit), headers=_NOT_CACHED

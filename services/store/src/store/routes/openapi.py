@@ -1,4 +1,4 @@
-"""How OpenAPI learns of the answers: their schemas, their headers, and an example of each, problems too."""
+"""Describes responses in OpenAPI: schemas, headers, and an example of each, including problems."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,37 +16,37 @@ from store.routes.problems import PROBLEMS
 from store.routes.responses import Frame, MintedToken, ParkedDetail, ParkedSummary, Replayed, SearchHit
 
 INBOX_HEADERS = ("Inbox-Seq", "Inbox-Epoch")
-"""Of every answer that is read from a user's inbox."""
+"""Of every response that is read from a user's inbox."""
 USER_PROBLEMS = ("unauthorized", "forbidden")
-"""Of what a user's token opens."""
+"""Of routes that require a user's token."""
 ADMIN_PROBLEMS = ("unauthorized",)
-"""Of what an admin token opens."""
+"""Of routes that require an admin token."""
 BODY_PROBLEMS = ("bad-request", "too-large")
-"""Of what takes a body."""
+"""Of routes with a request body."""
 _ALWAYS = ("invalid-request", "internal-error", "unavailable")
 _COUNT = {"type": "integer", "minimum": 0}
 _TEXT = {"type": "string"}
 _HEADERS: dict[str, dict[str, Any]] = {
     "Inbox-Seq": {
-        "description": "Where the user's log ended before anything was read: the answer holds every change up to it.",
+        "description": "The user's highest `seq` before the data was read; the response includes all changes up to it.",
         "schema": _COUNT,
         "required": True,
         "example": 1044,
     },
     "Inbox-Epoch": {
-        "description": "Another value when the numbers mean something else: the database was restored.",
+        "description": "Changes when `seq` numbers are no longer comparable, such as after the database was restored.",
         "schema": _TEXT,
         "required": True,
         "example": "5f0c2d7e91ab03cc",
     },
     "Search-Seq": {
-        "description": "Up to which change the search knows the inbox.",
+        "description": "The `seq` up to which the inbox is indexed.",
         "schema": _COUNT,
         "required": True,
         "example": 1044,
     },
-    "Link": {"description": 'The next page, `rel="next"`, where there is one.', "schema": _TEXT},
-    "ETag": {"description": "Send it as `If-None-Match`.", "schema": _TEXT, "required": True},
+    "Link": {"description": 'The next page, `rel="next"`, if there is one.', "schema": _TEXT},
+    "ETag": {"description": "Send it as `If-None-Match` next time.", "schema": _TEXT, "required": True},
 }
 _PROBLEM_HEADERS: dict[int, dict[str, Any]] = {
     401: {"WWW-Authenticate": {"description": "`Bearer`.", "schema": _TEXT, "required": True}},
@@ -95,17 +95,17 @@ def describes(
     problems: Sequence[str],
     media_type: str = "application/json",
 ) -> dict[int | str, Any]:
-    """Return what OpenAPI is to say of an operation's answers.
+    """Return the responses of an operation, for OpenAPI.
 
     Args:
-        name: of the struct that is answered; None: there is no body.
-        is_list: whether it is answered in a list.
-        status_code: when all is well.
-        headers: of that answer.
-        problems: their names, beside those of every operation.
-        media_type: of the answer.
+        name: the name of the struct in the body; None: there is no body.
+        is_list: whether the body is a list of it.
+        status_code: of a successful response.
+        headers: of a successful response.
+        problems: names of problem types, apart from those of every operation.
+        media_type: of a successful response.
     """
-    described: dict[int | str, Any] = {status_code: {"description": "As asked."}}
+    described: dict[int | str, Any] = {status_code: {"description": "Success."}}
     if name is not None:
         reference: dict[str, Any] = {"$ref": f"#/components/schemas/{name}"}
         schema = {"type": "array", "items": reference} if is_list else reference
@@ -115,15 +115,17 @@ def describes(
         described[status_code]["headers"] = {header: _HEADERS[header] for header in headers}
     for problem_name in (*problems, *_ALWAYS):
         status = PROBLEMS.types[problem_name].status
-        told = described.setdefault(status, _problem_answer(status))
-        told["content"]["application/problem+json"]["examples"][problem_name] = _example_of(f"problem.{problem_name}")
+        response = described.setdefault(status, _problem_response(status))
+        response["content"]["application/problem+json"]["examples"][problem_name] = _example_of(
+            f"problem.{problem_name}"
+        )
     return described
 
 
-def _problem_answer(status: int) -> dict[str, Any]:
+def _problem_response(status: int) -> dict[str, Any]:
     content = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}
-    told = {"description": "A problem (RFC 9457).", "content": {"application/problem+json": content}}
-    return told | ({"headers": _PROBLEM_HEADERS[status]} if status in _PROBLEM_HEADERS else {})
+    response = {"description": "A problem (RFC 9457).", "content": {"application/problem+json": content}}
+    return response | ({"headers": _PROBLEM_HEADERS[status]} if status in _PROBLEM_HEADERS else {})
 
 
 def _example_of(name: str) -> dict[str, str]:
@@ -131,26 +133,26 @@ def _example_of(name: str) -> dict[str, str]:
 
 
 def _examples() -> dict[str, Any]:
-    """Return all examples, by name. FastAPI would leave out of them what is null."""
+    """Return all examples, by name. They are added here because FastAPI would omit null values in them."""
     found: dict[str, Any] = {}
     for name in EXAMPLES:
         found |= {name: example(name), f"{name}.list": example(name, is_list=True)}
     for name, kind in PROBLEMS.types.items():
-        told = PROBLEMS.problem(name, kind.example, errors=_ERRORS if name == "invalid-request" else ())
-        found[f"problem.{name}"] = msgspec.to_builtins(told)
+        problem = PROBLEMS.problem(name, kind.example, errors=_ERRORS if name == "invalid-request" else ())
+        found[f"problem.{name}"] = msgspec.to_builtins(problem)
     return {name: {"value": value} for name, value in found.items()}
 
 
 def publish_schemas(app: FastAPI) -> None:
-    """Make the app's OpenAPI hold the schemas and examples that `describes` refers to."""
+    """Add the schemas and examples that `describes` refers to."""
     original = app.openapi
 
     def openapi() -> dict[str, Any]:
         schema = original()
         _, components = msgspec.json.schema_components(_PUBLISHED, ref_template="#/components/schemas/{name}")
-        held = schema.setdefault("components", {})
-        held.setdefault("schemas", {}).update(components)
-        held["examples"] = _examples()
+        published = schema.setdefault("components", {})
+        published.setdefault("schemas", {}).update(components)
+        published["examples"] = _examples()
         return schema
 
-    app.openapi = openapi  # type: ignore[method-assign]  # the way that FastAPI documents to extend it
+    app.openapi = openapi  # type: ignore[method-assign]  # as in FastAPI's documentation, "Extending OpenAPI"

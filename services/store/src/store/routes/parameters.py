@@ -1,4 +1,4 @@
-"""What holds for the parameters of every request."""
+"""Checks the query parameters of every request."""
 
 from collections import Counter
 
@@ -8,9 +8,9 @@ from shared.http.problems import ProblemRaised
 
 
 async def each_once(request: Request) -> None:
-    """Refuse a query that names a parameter more than once: nobody could tell which one counts."""
+    """Refuse a request that repeats a query parameter: it would be unclear which value counts."""
     names = Counter(name for name, _ in request.query_params.multi_items())
     repeated = sorted(name for name, times in names.items() if times > 1)
     if repeated:
-        errors = [{"field": f"query.{name}", "message": "This may be given only once"} for name in repeated]
+        errors = [{"field": f"query.{name}", "message": "May be given only once"} for name in repeated]
         raise ProblemRaised("invalid-request", "See `errors`.", errors=errors)

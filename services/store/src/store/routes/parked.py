@@ -1,4 +1,4 @@
-"""What was given up: looking at it, and giving it another try. For holders of an admin token."""
+"""Parked items: inspecting and replaying them. Requires an admin token."""
 
 from base64 import b64encode
 from typing import Annotated, Any
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 
 def parked_router(database: Database, service: ReplayService, access: Access, signer: CursorSigner) -> APIRouter:
-    """Return the routes over parked items."""
+    """Return the routes that read and replay parked items."""
     router = APIRouter(prefix="/api", tags=["parked"])
     admin = Depends(access.admin)
 
@@ -37,11 +37,11 @@ def parked_router(database: Database, service: ReplayService, access: Access, si
         dependencies=[admin],
     )
     async def list_parked(
-        unreplayed: Annotated[bool, Query(description="Only those that were not replayed.")] = False,  # noqa: FBT002 - a query parameter
+        unreplayed: Annotated[bool, Query(description="Only items that were not replayed.")] = False,  # noqa: FBT002 - a query parameter
         limit: Limit = 50,
         cursor: Cursor = None,
     ) -> Response:
-        """List what was given up, the latest first."""
+        """List parked items, the latest first."""
         page = PageRequest(
             signer,
             ParkedPosition,
@@ -64,10 +64,10 @@ def parked_router(database: Database, service: ReplayService, access: Access, si
     async def show_parked(
         item_id: Annotated[str, Path(max_length=256, examples=["9f2d7c0a4b1e4c55a0d3e6f7b8c9d0e1"])],
     ) -> Response:
-        """Show one item with the event as it was."""
+        """Return one parked item with its original event."""
         items = await parked.parked_whole(database, [item_id])
         if not items:
-            raise ProblemRaised("not-found", "No such item was parked.")
+            raise ProblemRaised("not-found", "There is no parked item with this ID.")
         return json_response(_detail(items[0]), headers={"Cache-Control": "no-store"})
 
     @router.post(
@@ -76,7 +76,7 @@ def parked_router(database: Database, service: ReplayService, access: Access, si
         response_class=Response,
     )
     async def replay_parked(body: ReplayBody, replayed_by: Annotated[str, admin]) -> Response:
-        """Publish the originals again; what fails once more is parked once more, as the same item."""
+        """Publish the original events again. An event that fails again is parked again, as the same item."""
         result = await service.replay(list(dict.fromkeys(body.ids)))
         log.info(
             "parked items replayed",

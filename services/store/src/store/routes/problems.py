@@ -19,25 +19,27 @@ _RETRY_AFTER_SECONDS = 2
 
 PROBLEMS = ProblemCatalog(
     {
-        "bad-request": ProblemType(400, "The request cannot be understood.", "There was an error parsing the body"),
-        "unauthorized": ProblemType(401, "A valid bearer token is needed.", "Send `Authorization: Bearer <token>`."),
-        "forbidden": ProblemType(403, "This is not yours.", "The token is that of another user."),
-        "not-found": ProblemType(404, "There is no such thing.", "You have no such conversation."),
+        "bad-request": ProblemType(400, "The request cannot be parsed.", "There was an error parsing the body"),
+        "unauthorized": ProblemType(401, "A valid bearer token is required.", "Send `Authorization: Bearer <token>`."),
+        "forbidden": ProblemType(403, "Access denied.", "The token belongs to another user."),
+        "not-found": ProblemType(404, "Not found.", "There is no conversation with this ID in your inbox."),
         "no-such-conversation": ProblemType(
-            404, "There is no such conversation.", "The user has no such conversation."
+            404, "The conversation does not exist.", "The user has no conversation with this ID."
         ),
-        "method-not-allowed": ProblemType(405, "This cannot be done here.", "Method Not Allowed"),
+        "method-not-allowed": ProblemType(405, "The method is not allowed.", "Method Not Allowed"),
         "minting-unavailable": ProblemType(
-            409, "Tokens are minted elsewhere.", "Users' tokens come from the identity provider."
+            409, "Tokens cannot be minted here.", "The identity provider of SWITCHBOARD_JWKS_URL issues users' tokens."
         ),
         "events-gone": ProblemType(
-            410, "The event log no longer reaches back that far.", "It holds what came after 41873."
+            410, "The event log no longer reaches back that far.", "The log starts after 41873."
         ),
-        "too-large": ProblemType(413, "The body is too long.", "A body may have 65536 bytes."),
-        "invalid-cursor": ProblemType(422, "The cursor is not one of this query.", "It belongs to another query."),
-        "invalid-request": ProblemType(422, "Something in the request is not as it must be.", "See `errors`."),
-        "internal-error": ProblemType(500, "Something went wrong here."),
-        "unavailable": ProblemType(503, "The store cannot answer at this moment.", "Try again in a moment."),
+        "too-large": ProblemType(413, "The request body is too large.", "The limit is 65536 bytes."),
+        "invalid-cursor": ProblemType(
+            422, "The cursor is invalid for this query.", "The cursor belongs to another query."
+        ),
+        "invalid-request": ProblemType(422, "The request is invalid.", "See `errors`."),
+        "internal-error": ProblemType(500, "Internal error."),
+        "unavailable": ProblemType(503, "The store is temporarily unavailable.", "Retry in a moment."),
     }
 )
 """docs/protocol.md describes each that is not among `INTERNAL`."""
@@ -48,9 +50,7 @@ INTERNAL = frozenset({"no-such-conversation"})
 async def on_unavailable(_: Request, error: Exception) -> Response:
     """Respond 503 while Postgres, or the identity provider's key set, is unavailable."""
     log.warning("request failed: dependency unavailable", reason=str(error))
-    return PROBLEMS.response(
-        "unavailable", "Try again in a moment.", headers={"Retry-After": str(_RETRY_AFTER_SECONDS)}
-    )
+    return PROBLEMS.response("unavailable", "Retry in a moment.", headers={"Retry-After": str(_RETRY_AFTER_SECONDS)})
 
 
 async def on_invalid_cursor(_: Request, error: Exception) -> Response:

@@ -30,12 +30,12 @@ def read_marks_router(database: Database, service: ReadMarkService, access: Acce
         conversation_id: ConversationId,
         body: ReadBody,
     ) -> Response:
-        """Mark the messages with ids up to `up_to_seq` as read; answers with the conversation as it is now.
+        """Mark the messages with IDs up to `up_to_seq` as read, and return the conversation.
 
-        It never moves back, and not past what has come: `9007199254740991` means everything that is there.
+        A read mark never moves back, and never beyond the last change: `9007199254740991` marks everything.
         """
         if body.user_id is not None and body.user_id != user_id:
-            raise ProblemRaised("forbidden", "The token is that of another user.")
+            raise ProblemRaised("forbidden", "The token belongs to another user.")
         await service.mark(user_id, conversation_id, body.up_to_seq)
         return await conversation_response(database, user_id, conversation_id)
 

@@ -1,4 +1,4 @@
-"""What is kept beside a user's threads."""
+"""A user's records: what is stored beside the conversations."""
 
 from typing import Annotated
 
@@ -36,7 +36,7 @@ def records_router(database: Database, access: Access, signer: CursorSigner) -> 
         limit: Limit = 50,
         cursor: Cursor = None,
     ) -> Response:
-        """List what is kept beside the threads, newest first: comments, opt-ins, hand-overs and the like."""
+        """List records, newest first: comments, opt-ins, handovers and the like."""
         page = PageRequest(
             signer,
             RecordPosition,

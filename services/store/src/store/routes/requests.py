@@ -10,35 +10,35 @@ from shared.security.user_tokens import USER_ID_PATTERN
 PAGE_ID_PATTERN = r"^[A-Za-z0-9._-]{1,128}$"
 _LARGEST_USER_NUMBER = 10**18
 LARGEST_SEQ = 9 * 10**18
-"""More than there will be. OpenAPI has limits as floating-point numbers, where this is exact and 2**63 - 1 is not."""
+"""More than there will ever be. OpenAPI limits are floating-point numbers, where this is exact and 2**63 - 1 is not."""
 _DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
 MAX_TOKEN_SECONDS = 30 * 24 * 3600
 
 
-def _integer_of_float(value: object) -> object:
+def _integer_from_float(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _text_of_integer(value: object) -> object:
-    whole = _integer_of_float(value)
+def _string_from_integer(value: object) -> object:
+    whole = _integer_from_float(value)
     if not isinstance(whole, int) or isinstance(whole, bool):
         return value
     if abs(whole) > _LARGEST_USER_NUMBER:
-        raise ValueError("a larger number has to be a string")
+        raise ValueError("larger numbers must be strings")
     return str(whole)
 
 
-def _written_out(value: object) -> object:
+def _require_date_time(value: object) -> object:
     if isinstance(value, str) and _DATE_TIME.match(value) is None:
-        raise ValueError("a date and a time are needed, such as 2026-11-22T10:15:00Z")
+        raise ValueError("must be a date and time, such as 2026-11-22T10:15:00Z")
     return value
 
 
-WholeNumber = Annotated[int, Field(strict=True), BeforeValidator(_integer_of_float)]
-"""A JSON number without a fraction, however it is written, and no text."""
+WholeNumber = Annotated[int, Field(strict=True), BeforeValidator(_integer_from_float)]
+"""A JSON number without a fraction, in any notation, but no string."""
 UserId = Annotated[
     str,
-    BeforeValidator(_text_of_integer),
+    BeforeValidator(_string_from_integer),
     Field(pattern=USER_ID_PATTERN),
     WithJsonSchema(
         {
@@ -51,46 +51,46 @@ UserId = Annotated[
         }
     ),
 ]
-Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
-"""RFC 3339, and not the number of seconds that Pydantic takes as well."""
+Moment = Annotated[AwareDatetime, BeforeValidator(_require_date_time)]
+"""RFC 3339; without this check, Pydantic accepts a number of seconds as well."""
 
 
 class AccountBody(BaseModel):
-    """Who connects a page, and how it is called."""
+    """Connects a page to a user."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     user_id: UserId
     name: str | None = Field(default=None, min_length=1, max_length=512, examples=["Blue Things"])
-    """Shown as the sender of outgoing messages; left as it is when absent."""
+    """Shown as the sender of outgoing messages; unchanged if absent."""
     access_token: SecretStr | None = Field(default=None, min_length=1, max_length=4096, examples=["EAAGm0PX4ZCpsBA…"])
-    """The platform's token for this page, for profile look-ups; left as it is when absent."""
+    """The platform's access token of this page, for profile lookups; unchanged if absent."""
 
 
 class TokenBody(BaseModel):
-    """Whose token is to be minted, and for how long."""
+    """Mints a token for a user."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     user_id: UserId
     ttl_seconds: WholeNumber = Field(default=3600, ge=1, le=MAX_TOKEN_SECONDS, examples=[3600])
     name: str | None = Field(default=None, min_length=1, max_length=100, examples=["Grace Hopper"])
-    """What the user's other devices show beside `typing` and `presence`."""
+    """Shown on the user's other devices beside `typing` and `presence`."""
 
 
 class ReadBody(BaseModel):
-    """Up to where a conversation has been read."""
+    """Marks a conversation as read."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     up_to_seq: WholeNumber = Field(ge=0, le=LARGEST_SEQ, examples=[1042])
-    """Messages with ids up to this are read: the greatest `id` on the screen."""
+    """Messages with IDs up to this are read: usually the greatest `id` on the screen."""
     user_id: UserId | None = None
-    """The token's own user, and nobody else."""
+    """The user of the token; no other is allowed."""
 
 
 class ReplayBody(BaseModel):
-    """Which parked items are to be tried again."""
+    """Replays parked items."""
 
     model_config = ConfigDict(extra="forbid")
 

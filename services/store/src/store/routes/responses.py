@@ -22,7 +22,7 @@ def json_response(content: object, *, status_code: int = 200, headers: dict[str,
 
 
 class ParkedSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """An event that was given up."""
+    """A parked event."""
 
     id: str
     parked_at: datetime
@@ -34,17 +34,17 @@ class ParkedSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ParkedDetail(ParkedSummary, frozen=True, kw_only=True):
-    """The same with the event itself."""
+    """A parked event with its contents."""
 
     content_type: str
     original: dict[str, Any] | None
-    """The event, bytes as base64; None where it was never readable."""
+    """The event, bytes as base64; null if it was never readable."""
     original_base64: str
-    """The event as it was on the wire."""
+    """The event as it was on the wire, in base64."""
 
 
 class NotReplayed(msgspec.Struct, frozen=True, kw_only=True):
-    """An item that was not published again, and why."""
+    """An item that was not published again, and the reason."""
 
     id: str
     reason: str
@@ -58,7 +58,7 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MintedToken(msgspec.Struct, frozen=True, kw_only=True):
-    """A user's token; it is shown once."""
+    """A user's token. It is shown only once."""
 
     token: str
     expires_at: datetime
@@ -73,12 +73,12 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SearchHit(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that was found."""
+    """A search result."""
 
     type: HitType
     conversation: Conversation
-    """With the person, or the one that the message is in."""
+    """The conversation with the person, or the one that contains the message."""
     message: Message | None = None
-    """What was found; None for people."""
+    """The message; null for a person."""
     snippet: list[SnippetPart]
-    """What of the text was found, in pieces: `match` says which are what was looked for."""
+    """A part of the text in pieces; `match` tells which of them match the query."""

@@ -1,4 +1,4 @@
-"""Searching an inbox."""
+"""Searches an inbox."""
 
 from typing import Annotated
 
@@ -18,7 +18,7 @@ MAX_QUERY_LENGTH = 200
 
 
 def search_router(database: Database, access: Access, signer: CursorSigner) -> APIRouter:
-    """Return the route that searches."""
+    """Return the route that searches an inbox."""
     router = APIRouter(prefix="/api", tags=["inbox"])
 
     @router.get(
@@ -39,24 +39,24 @@ def search_router(database: Database, access: Access, signer: CursorSigner) -> A
             Query(
                 min_length=1,
                 max_length=MAX_QUERY_LENGTH,
-                description='Words, or the beginnings of words, all of which must be there; `"a phrase"` as it is.',
+                description='Words or starts of words, all of which must match; a `"quoted phrase"` matches exactly.',
                 examples=['blue "next week"'],
             ),
         ],
         platform: Platform | None = None,
         only: Annotated[
-            HitType | None, Query(alias="type", description="Only people, or only messages; without it both.")
+            HitType | None, Query(alias="type", description="Only people or only messages; both by default.")
         ] = None,
         limit: SearchLimit = 20,
         cursor: Cursor = None,
     ) -> Response:
-        """Find messages and people, in any script; upper case, accents and punctuation do not matter.
+        """Find messages and people, in any script. Case, accents and punctuation are ignored.
 
-        People come first (five at most, all of them with `type=person`), then messages: those with whole words before
-        those with words that only begin so, each with the newest first. What was unsent is never found. `Search-Seq`
-        names the change up to which the search knows the inbox; it is usually less than a second behind.
+        People come first (at most five; all with `type=person`), then messages. Matches of whole words come before
+        matches of starts of words, each with the newest first. Unsent messages are never found. `Search-Seq` is the
+        `seq` up to which the inbox is indexed, usually less than a second behind.
 
-        A page may hold fewer entries than `limit`, or none, and still have a next one.
+        A page may hold fewer entries than `limit`, or none, and still have a next page.
         """
         page = PageRequest(
             signer,
@@ -70,11 +70,11 @@ def search_router(database: Database, access: Access, signer: CursorSigner) -> A
         epoch = await database.epoch()
         async with database.transaction() as transaction:
             search = SearchPage(transaction, user_id, q, platform=platform, only=only, limit=limit)
-            reach, following = await search.fill(page.after)
+            progress, following = await search.fill(page.after)
         headers = {
-            "Inbox-Seq": str(reach.last_seq),
+            "Inbox-Seq": str(progress.last_seq),
             "Inbox-Epoch": epoch,
-            "Search-Seq": str(reach.indexed_seq),
+            "Search-Seq": str(progress.indexed_seq),
             "Cache-Control": "no-store",
         }
         if following is not None:

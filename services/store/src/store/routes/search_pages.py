@@ -1,4 +1,4 @@
-"""One page of a search: people first, then messages; better matches first, and of equally good ones the newest."""
+"""One page of search results: people first, then messages; better matches first, then newer ones."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -16,17 +16,17 @@ from store.repository.statements import Connection
 from store.routes.responses import SearchHit
 
 _PEOPLE_AT_THE_TOP = 5
-"""So many people at most where messages are wanted as well."""
+"""Maximum number of people if messages are searched as well."""
 _NEWEST = datetime.max.replace(tzinfo=UTC)
 
 
 class SearchPage:
-    """Goes through the stages of a search, from where the page before has ended.
+    """Goes through the stages of a search, starting where the previous page ended.
 
     Args:
-        transaction: of its own.
+        transaction: one that runs nothing else.
         only: people or messages; None: both.
-        limit: most hits.
+        limit: maximum number of hits.
     """
 
     def __init__(
@@ -44,17 +44,17 @@ class SearchPage:
         self._queries: dict[HitType, Query] = {"person": parse_for_people(q), "message": parse(q)}
         self._platform = platform
         self._only = only
-        self._room = limit
+        self._capacity = limit
         self.hits: list[SearchHit] = []
 
     async def fill(self, start: SearchPosition | None) -> tuple[IndexProgress, SearchPosition | None]:
-        """Gather hits; return how far the search reaches, and where the next page starts if there is one."""
-        reach = await search.prepare(self._transaction, self._user_id)
-        for stage in self._stages(start, newest_id=reach.last_seq):
+        """Collect hits; return how far the index reaches, and where the next page starts, if there is one."""
+        progress = await search.begin(self._transaction, self._user_id)
+        for stage in self._stages(start, newest_id=progress.last_seq):
             following = await (self._people(stage) if stage.type == "person" else self._messages(stage))
             if following is not None:
-                return reach, following
-        return reach, None
+                return progress, following
+        return progress, None
 
     def _stages(self, start: SearchPosition | None, *, newest_id: int) -> list[SearchPosition]:
         stages: list[SearchPosition] = [
@@ -72,25 +72,25 @@ class SearchPage:
         return stages
 
     async def _people(self, stage: SearchPosition) -> SearchPosition | None:
-        room = self._room
+        capacity = self._capacity
         if self._only is None:
-            room = min(room, _PEOPLE_AT_THE_TOP - len(self.hits))
+            capacity = min(capacity, _PEOPLE_AT_THE_TOP - len(self.hits))
         query = self._queries["person"]
-        found = await search.people_ids(
+        found = await search.find_people(
             self._transaction,
             self._user_id,
             query,
             stage.tier,
             platform=self._platform,
             after=ConversationPosition(stage.last_message_at, stage.conversation_id),
-            limit=room + 1,
+            limit=capacity + 1,
         )
-        shown, is_more = found[:room], len(found) > room
-        self._room -= len(shown)
+        shown, is_more = found[:capacity], len(found) > capacity
+        self._capacity -= len(shown)
         ids = [position.conversation_id for position in shown]
-        for conversation in await search.people(self._transaction, self._user_id, ids):
-            if (found_in := await _snippet(query, person_search_text(conversation))) is not None:
-                self.hits.append(SearchHit(type="person", conversation=conversation, snippet=found_in))
+        for conversation in await search.load_people(self._transaction, self._user_id, ids):
+            if (matched := await _snippet(query, person_search_text(conversation))) is not None:
+                self.hits.append(SearchHit(type="person", conversation=conversation, snippet=matched))
         if not is_more or self._only is None:
             return None
         last = shown[-1] if shown else ConversationPosition(stage.last_message_at, stage.conversation_id)
@@ -100,29 +100,30 @@ class SearchPage:
 
     async def _messages(self, stage: SearchPosition) -> SearchPosition | None:
         query = self._queries["message"]
-        found = await search.message_ids(
+        found = await search.find_messages(
             self._transaction,
             self._user_id,
             query,
             stage.tier,
             platform=self._platform,
             before=stage.before,
-            limit=self._room + 1,
+            limit=self._capacity + 1,
         )
-        shown, before = found.ids[: self._room], found.before
-        if len(found.ids) > self._room:
+        shown, before = found.ids[: self._capacity], found.before
+        if len(found.ids) > self._capacity:
             before = shown[-1] if shown else stage.before
-        self._room -= len(shown)
-        for message, conversation in await search.messages(self._transaction, self._user_id, shown):
-            if (found_in := await _snippet(query, message_search_text(message))) is not None:
-                self.hits.append(
-                    SearchHit(type="message", conversation=conversation, message=message, snippet=found_in)
-                )
+        self._capacity -= len(shown)
+        for message, conversation in await search.load_messages(self._transaction, self._user_id, shown):
+            if (matched := await _snippet(query, message_search_text(message))) is not None:
+                self.hits.append(SearchHit(type="message", conversation=conversation, message=message, snippet=matched))
         return None if before is None else msgspec.structs.replace(stage, before=before)
 
 
 async def _snippet(query: Query, text: str) -> list[SnippetPart] | None:
-    """Return where `text` matches; None where it does not. Long ones take milliseconds: others get their turn."""
+    """Return the snippet where `text` matches; None if it does not.
+
+    Long texts take milliseconds, so other tasks run between two of them.
+    """
     await asyncio.sleep(0)
     found = tokenize(text)
     return snippet(query, text, found) if query.matches(found) else None

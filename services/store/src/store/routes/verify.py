@@ -1,4 +1,4 @@
-"""What is known, as hashes, so that two databases can be compared. For holders of an admin token."""
+"""Hashes of what is stored, for comparing two databases. Requires an admin token."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -22,7 +22,7 @@ _NDJSON = "application/x-ndjson"
 
 
 def verify_router(database: Database, access: Access) -> APIRouter:
-    """Return the route that hashes what is known."""
+    """Return the route that hashes what is stored."""
     router = APIRouter(prefix="/api", tags=["ledger"], dependencies=[Depends(access.admin)])
 
     @router.get(
@@ -33,12 +33,12 @@ def verify_router(database: Database, access: Access) -> APIRouter:
     async def verify(
         user_id: Annotated[str | None, Query(pattern=USER_ID_PATTERN, description="Only this user.")] = None,
     ) -> StreamingResponse:
-        """Hash every user's facts: a line of JSON a user, by id, then `{"users", "hash"}` for all together.
+        """Hash every user's facts: one line of JSON per user, sorted by ID, then `{"users", "hash"}` for all together.
 
-        Where that last line is missing, the answer was cut off. What arrives meanwhile may or may not be in it.
+        If the last line is missing, the response was interrupted. Changes made meanwhile may or may not be included.
         """
         states = aiter(verification.states(database, user_id=user_id))
-        first = await anext(states)  # so that a database which is away is an answer of its own
+        first = await anext(states)  # before the response starts, so that an unavailable database is a 503
         return StreamingResponse(
             _lines(first, states),
             media_type=_NDJSON,
@@ -54,4 +54,4 @@ async def _lines(first: UserState | TotalState, others: AsyncIterator[UserState 
         async for state in others:
             yield _json.encode(state) + b"\n"
     except DependencyUnavailable as error:
-        log.warning("verification was cut off", reason=str(error))
+        log.warning("verification interrupted", reason=str(error))

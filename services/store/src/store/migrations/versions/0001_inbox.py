@@ -1,6 +1,6 @@
-"""The inbox: messages, conversations, the event log, accounts, and what waits or was given up.
+"""The inbox: messages, conversations, the event log, accounts, unclaimed and parked items.
 
-The statements are frozen: `store.tables` goes on, this step does not.
+The statements are frozen: `store.tables` changes later, this migration does not.
 """
 
 from alembic import op

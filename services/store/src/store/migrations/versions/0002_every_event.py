@@ -1,7 +1,7 @@
-"""Every kind of event: what is said about messages, what is kept beside them, and who else a customer is.
+"""Every kind of event: annotations, receipts, records and linked participants.
 
-The statements are frozen: `store.tables` goes on, this step does not. Columns are only added, so that the version
-before goes on working while this one starts.
+The statements are frozen: `store.tables` changes later, this migration does not. It only adds columns, so that the
+previous version keeps working while this one starts.
 """
 
 from alembic import op

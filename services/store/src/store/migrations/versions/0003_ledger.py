@@ -1,7 +1,7 @@
-"""The ledger: what has to come of every webhook, and what did. Indexes by which old rows are found and deleted.
+"""The ledger: the manifests of webhooks and the outcomes of items. Indexes by which old rows are found and deleted.
 
-The statements are frozen: `store.tables` goes on, this step does not. It only adds, so that the version before goes on
-working while this one starts.
+The statements are frozen: `store.tables` changes later, this migration does not. It only adds, so that the previous
+version keeps working while this one starts.
 """
 
 from alembic import op

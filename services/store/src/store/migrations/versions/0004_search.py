@@ -1,7 +1,7 @@
-"""Search: terms of messages and people, and how far they reach. Existing inboxes are read by the store as it runs.
+"""Search: terms of messages and participants. The store indexes existing inboxes in the background.
 
-The statements are frozen: `store.tables` goes on, this step does not. It only adds, so that the version before goes on
-working while this one starts.
+The statements are frozen: `store.tables` changes later, this migration does not. It only adds, so that the previous
+version keeps working while this one starts.
 """
 
 from alembic import op

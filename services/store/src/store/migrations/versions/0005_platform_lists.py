@@ -1,7 +1,7 @@
-"""Lists of one platform's conversations come from an index of their own, however few of the user's they are.
+"""Indexes for lists of one platform's conversations, which stay fast if the user has few of them.
 
-The statements are frozen: `store.tables` goes on, this step does not. It only adds, and conversations are written while
-it does: outside of a transaction, so each index stands alone. Begun again, it goes on where it was broken off.
+The statements are frozen: `store.tables` changes later, this migration does not. It only adds, and does not block
+writers: it runs outside a transaction, one index at a time. If it is interrupted, run it again and it continues.
 """
 
 from alembic import op
@@ -29,7 +29,7 @@ def upgrade() -> None:
     with op.get_context().autocommit_block():
         connection = op.get_bind()
         lock_timeout = connection.scalar(text("SHOW lock_timeout"))
-        # Building waits for transactions that began before, for minutes if need be, and nobody waits behind it.
+        # Building waits for older transactions, possibly for minutes, but no other query waits for it.
         op.execute("SET lock_timeout = 0")
         for name, create in _INDEXES.items():
             if connection.scalar(_IS_INVALID, {"name": name}):
