@@ -81,7 +81,7 @@ async def test_one_failing_event_of_a_batch_is_retried_without_its_neighbours(
         nonlocal calls_with_bad
         if any(event.id == bad for event in batch) and not handled[bad]:
             calls_with_bad += 1
-            if calls_with_bad <= 7:  # 64, 32, 16, 8, 4, 2, 1: until it stands alone
+            if calls_with_bad <= 7:  # 64, 32, 16, 8, 4, 2, 1: until it is alone
                 raise TransientError("a bad moment")
         handled.update(event.id for event in batch)
         return [DONE for _ in batch]

@@ -108,7 +108,7 @@ async def test_a_known_key_does_not_wait_while_the_provider_hangs(provider: Prov
 
     unknown[0].cancel()
     provider.answers.set()
-    assert await asyncio.gather(*unknown[1:]) == [None] * 49, "one that gives up takes nobody with it"
+    assert await asyncio.gather(*unknown[1:]) == [None] * 49, "a caller that gives up does not affect the others"
     assert provider.fetches == 2
 
 
