@@ -7,7 +7,9 @@ from shared.process import run_as_process
 
 def main() -> None:
     """Run the enricher until SIGINT or SIGTERM."""
-    run_as_process("enricher", Settings, running, description="Splits webhooks, finds their owner and who is writing.")
+    run_as_process(
+        "enricher", Settings, running, description="Splits webhooks, and finds the owner and the profile of every item."
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Events that come of an item: whose it is, and what is published about it."""
+"""Builds the events that the enricher publishes about a webhook and its items. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -29,7 +29,14 @@ SERVICE = "enricher"
 
 
 def inbox_enriched(webhook: Webhook, item: ParsedItem, user_id: str, *, now: datetime) -> InboxEnrichedV1:
-    """Return the event of an item that belongs to `user_id`; whoever wrote it is named as far as the webhook does."""
+    """Return the event of an item that belongs to `user_id`, with the profile that the webhook contains, if any.
+
+    Args:
+        webhook: that contained the item.
+        item: the parsed item.
+        user_id: who owned the page.
+        now: the time of day.
+    """
     platform, participant = item.split.platform, item.participant_id
     return InboxEnrichedV1(
         id=item.id,
@@ -51,7 +58,7 @@ def inbox_enriched(webhook: Webhook, item: ParsedItem, user_id: str, *, now: dat
 
 
 def webhook_unclaimed(webhook: Webhook, item: ParsedItem, *, now: datetime) -> WebhookUnclaimedV1:
-    """Return the event of an item whose page nobody has connected: the store keeps it until somebody does."""
+    """Return the event of an item whose page nobody has connected. The store keeps it until somebody does."""
     return WebhookUnclaimedV1(
         id=derive_id("unclaimed", item.id),
         occurred_at=item.occurred_at,
@@ -68,10 +75,16 @@ def webhook_unclaimed(webhook: Webhook, item: ParsedItem, *, now: datetime) -> W
 
 
 def item_parked(webhook: Webhook, bad: BadItem, *, handler: str, now: datetime) -> ItemParkedV1:
-    """Return the event that keeps a bad item alone.
+    """Return the event that parks a bad item without the other items of its webhook.
 
-    Its original is a `webhook.received.v1` with a body that holds nothing else: replayed to a version that can read it,
-    it gives what the first delivery would have given.
+    The parked original is a `webhook.received.v1` whose body contains only this item. Replayed to a version that can
+    read it, it has the same result as the first delivery would have had.
+
+    Args:
+        webhook: that contained the item.
+        bad: the item.
+        handler: the name of the work queue.
+        now: the time of day.
     """
     original = WebhookReceivedV1(
         id=derive_id("webhook", webhook.platform, bad.body),
@@ -96,9 +109,9 @@ def item_parked(webhook: Webhook, bad: BadItem, *, handler: str, now: datetime) 
 
 
 def webhook_split(webhook: WebhookReceivedV1, splits: Sequence[Split], *, now: datetime) -> WebhookSplitV1:
-    """Return the event that tells how many items `webhook` brought to which page, also when it brought none.
+    """Return the manifest: how many items of `webhook` belong to which page, even if there are none.
 
-    Bad items count to no page: they are parked, and what is parked is nobody's.
+    Bad items belong to no page: they are parked.
     """
     counts: dict[tuple[Platform, str], int] = {}
     for split in splits:
@@ -119,7 +132,7 @@ def webhook_split(webhook: WebhookReceivedV1, splits: Sequence[Split], *, now: d
 
 
 def profile_requested(message: InboxEnrichedV1) -> ProfileRequestedV1:
-    """Return the event that asks for the customer's profile later."""
+    """Return the event that requests a deferred lookup of the customer's profile."""
     assert message.participant_id is not None
     return ProfileRequestedV1(
         id=derive_id("profile-requested", message.id),

@@ -1,4 +1,4 @@
-"""What the enricher counts. Every label value comes from a closed vocabulary."""
+"""The enricher's metrics. Every label value comes from a closed vocabulary."""
 
 from functools import lru_cache
 
@@ -6,50 +6,65 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
 class Metrics:
-    """The enricher's metrics, registered once."""
+    """Registers the metrics.
+
+    Args:
+        registry: must not contain them yet.
+    """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._items = Counter(
             "switchboard_enricher_items_total",
-            "Items typed, by what they look like",
+            "Parsed items, by label and kind",
             ["label", "kind"],
             registry=registry,
         )
-        self.bad_items = Counter("switchboard_enricher_bad_items_total", "Items parked alone", registry=registry)
-        self.unreadable = Counter("switchboard_enricher_unreadable_total", "Webhooks parked whole", registry=registry)
+        self.bad_items = Counter(
+            "switchboard_enricher_bad_items_total",
+            "Bad items, parked without the others of their webhook",
+            registry=registry,
+        )
+        self.unreadable = Counter(
+            "switchboard_enricher_unreadable_total",
+            "Webhooks that could not be split and were parked whole",
+            registry=registry,
+        )
         self.unclaimed = Counter(
             "switchboard_enricher_unclaimed_total", "Items of pages that nobody has connected", registry=registry
         )
         self._accounts = Counter(
-            "switchboard_enricher_account_reads_total", "Reads of a page's owners", ["result"], registry=registry
+            "switchboard_enricher_account_reads_total",
+            "Reads of a page's owners, by cache hit or miss",
+            ["result"],
+            registry=registry,
         )
         self._profiles = Counter(
             "switchboard_enricher_profiles_total",
-            "How customers' messages got a name, or why not",
+            "Profiles of customers' messages, by their source or why there is none",
             ["outcome"],
             registry=registry,
         )
         self._graph_calls = Counter(
             "switchboard_enricher_graph_calls_total",
-            "Calls to the Graph API, by what they were answered",
+            "Calls to the Graph API, by result",
             ["outcome"],
             registry=registry,
         )
         self._graph_holds = Counter(
             "switchboard_enricher_graph_holds_total",
-            "How often calls for a page, or for the whole app, were stopped, and why",
+            "Holds of calls for a page or the whole app, by reason",
             ["reason"],
             registry=registry,
         )
         self.usage_percent = Gauge(
             "switchboard_enricher_graph_usage_percent",
-            "What the platform says is used of its limits: the app's, and the greatest of a page within a minute",
+            "Usage of the platform's limits: of the app, and the highest of any page within a minute",
             ["limit"],
             registry=registry,
         )
         self.wait_seconds = Histogram(
             "switchboard_enricher_profile_wait_seconds",
-            "How long a message waited for its author's name, from when its owner was known until it went on",
+            "How long a message waited for its author's profile after its owner was known",
             buckets=(0.005, 0.02, 0.05, 0.1, 0.2, 0.3, 0.35, 0.4, 0.5, 0.75, 1, 2, 5),
             registry=registry,
         )
@@ -61,16 +76,16 @@ class Metrics:
         )
         self._media = Counter(
             "switchboard_enricher_media_total",
-            "Requests for media, by how they ended",
+            "Requests for media, by outcome",
             ["outcome"],
             registry=registry,
         )
         self.media_bytes = Counter(
-            "switchboard_enricher_media_bytes_total", "Bytes of media passed on", registry=registry
+            "switchboard_enricher_media_bytes_total", "Bytes of media sent to browsers", registry=registry
         )
         self.media_seconds = Histogram(
             "switchboard_enricher_media_seconds",
-            "How long a request for a medium took, to its last byte",
+            "Duration of a request for media, to the last byte",
             buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120),
             registry=registry,
         )

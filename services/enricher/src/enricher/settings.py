@@ -1,4 +1,4 @@
-"""Everything that differs between deployments of the enricher, and nothing else."""
+"""The settings of the enricher: everything that differs between deployments."""
 
 from pydantic import Field, HttpUrl, PositiveFloat, PositiveInt, SecretStr
 
@@ -12,54 +12,56 @@ class Settings(UserTokenSettings, ServiceSettings):
     enricher_port: int = Field(default=8082, ge=0, le=65535)
     """Media for browsers (`/api/media`), health and metrics."""
     store_internal_url: HttpUrl
-    """The store's internal port: who owns a page, which customers are known, which look-ups are due."""
+    """The store's internal port: owners of pages, stored profiles, deferred lookups, attachments."""
     service_tokens: Secrets
-    """The first one is presented to the store."""
+    """The first one authenticates to the store."""
     encryption_keys: Secrets
-    """Open the pages' access tokens; the newest first, older ones as long as something is encrypted with them."""
+    """Decrypt the pages' access tokens. The newest first, older ones as long as something is encrypted with them."""
     app_secrets: Secrets
     """The first one signs calls to the Graph API."""
     app_ids: Words = Field(default_factory=list)
-    """Of the apps that send for us: what they send comes back as our own."""
+    """IDs of the apps that send for us. Echoes of their messages count as our own."""
     instagram_app_secret: SecretStr | None = None
-    """Signs calls with tokens of Instagram Login, whose app has a secret of its own; else the first one does."""
+    """Signs calls with tokens of Instagram Login, whose app has a secret of its own. Defaults to the first of
+    `app_secrets`."""
     graph_url: HttpUrl = HttpUrl("https://graph.facebook.com")
     instagram_graph_url: HttpUrl = HttpUrl("https://graph.instagram.com")
     """For tokens of Instagram Login."""
     graph_version: str = Field(default="v25.0", pattern=r"^v\d{1,3}\.\d{1,2}$")
     profile_budget_seconds: PositiveFloat = 0.3
-    """How long a message waits for its author's name; past it the message goes on and the name follows."""
+    """How long a message waits for its author's profile. After that it goes on, and the profile follows."""
     graph_timeout_seconds: PositiveFloat = 4.0
-    """For a whole call, which goes on when a message no longer waits for it."""
+    """For a whole call. It continues when messages no longer wait for it."""
     graph_concurrent_calls: PositiveInt = 20
     graph_calls_per_page_per_second: PositiveFloat = 20.0
-    """Of this process: divide by the number of replicas. More are never made; fewer near the platform's limit."""
+    """Per process: divide by the number of replicas. Close to the platform's limit fewer calls are made."""
     graph_calls_per_page_per_hour: PositiveFloat = 5000.0
-    """The same over any hour; half of it may be used at once."""
+    """Per process, in any hour. Half of them may be made at once."""
     graph_calls_per_second: PositiveFloat = 100.0
-    """Of all pages together, in this process."""
+    """Per process, for all pages together."""
     graph_limit_hold_seconds: PositiveFloat = 60.0
-    """How long calls stop at a limit of the platform when it does not say; twice that when it was too short."""
+    """How long calls stop at a limit of the platform if it does not say for how long. Doubles while it is too short."""
     graph_breaker_seconds: PositiveFloat = 10.0
-    """How long nothing is asked of a Graph API that fails; then one call tries."""
+    """How long a failing Graph API is not called. Then one trial call is made."""
     store_timeout_seconds: PositiveFloat = 3.0
     """For a whole call."""
     allowed_origins: Words = Field(default_factory=list)
-    """Origins of browsers that may call /api; `*` for all."""
+    """Origins of browsers that may call /api. `*` allows all."""
     media_hosts: Words = Field(default=["fbsbx.com", "fbcdn.net", "whatsapp.net", "facebook.com"], min_length=1)
-    """Domains that an access token may be sent to for a medium, with all below them; beside `graph_url` itself."""
+    """Domains, with their subdomains, that an access token may be sent to for a media file. `graph_url` is always
+    allowed."""
     media_max_bytes: PositiveInt = 100 * 1024 * 1024
-    """Of one medium. WhatsApp takes documents of 100 MB, and less of everything else."""
+    """Per file. WhatsApp accepts documents of 100 MB, and less of everything else."""
     media_concurrent_downloads: PositiveInt = 16
-    """At once, in this process, half of them for one user.
+    """Per process, at most half of them for one user.
 
-    Fewer than `graph_concurrent_calls`, so that names are still looked up meanwhile.
+    Keep it below `graph_concurrent_calls`, so that profile lookups continue meanwhile.
     """
     media_turn_seconds: PositiveFloat = 5.0
-    """How long a further one waits for its turn; then it is answered 503, and at once where too many wait already."""
+    """How long a request waits for a free download. Then, or at once if too many wait, the response is 503."""
     media_idle_seconds: PositiveFloat = 10.0
-    """How long nothing may come from the platform, or be taken by the browser."""
+    """How long the platform may send nothing, or the browser read nothing."""
     media_timeout_seconds: PositiveFloat = 120.0
-    """For one medium in all."""
+    """For a whole file."""
     media_cache_seconds: PositiveInt = 3600
-    """How long a browser keeps one; so long it may also outlive its message there, when that is unsent."""
+    """How long a browser may cache a file. It may be displayed for so long after its message was unsent."""
