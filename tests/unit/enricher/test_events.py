@@ -1,4 +1,4 @@
-"""Events that come of an item: ids that never change, owners, and what is kept aside."""
+"""Events of a webhook: their IDs never change, and parked and unclaimed items can be replayed."""
 
 from datetime import timedelta
 from typing import Any
@@ -28,7 +28,7 @@ def enriched(body: Any) -> InboxEnrichedV1:
 
 
 def test_ids_never_change() -> None:
-    """They are in somebody's database: if this fails, the code is wrong."""
+    """They are stored in databases. If this test fails, the code is wrong."""
     webhook = webhook_received(body=BODY)
 
     found = inbox_enriched(webhook, first(webhook), "user-1", now=LATER)
@@ -42,7 +42,7 @@ def test_ids_never_change() -> None:
     assert manifest.id == "0e47531bd0f68f852417de7604a23daf"
 
 
-def test_an_id_depends_on_what_an_item_says_and_where_it_stood_and_on_nothing_else() -> None:
+def test_an_id_depends_only_on_content_platform_page_and_channel() -> None:
     alone = enriched(page(event())).id
     [_, neighbour] = split_body("facebook", encoded(page(echo(), event(), time=5)))
     assert isinstance(neighbour, SplitItem)
@@ -59,23 +59,23 @@ def test_an_id_depends_on_what_an_item_says_and_where_it_stood_and_on_nothing_el
     "body",
     [
         pytest.param(page(event()), id="messenger"),
-        pytest.param(page(event(timestamp=None), kind="instagram"), id="instagram, without a time of its own"),
+        pytest.param(page(event(timestamp=None), kind="instagram"), id="instagram without a timestamp"),
         pytest.param(page({"field": "messages", "value": event()}, channel="changes"), id="a change"),
         pytest.param(whatsapp(messages=[whatsapp_text()], contacts=[contact()]), id="whatsapp"),
         pytest.param(whatsapp("account_update"), id="a raw item"),
     ],
 )
-def test_a_released_item_becomes_the_event_that_it_would_have_been(body: Any) -> None:
+def test_a_released_item_becomes_the_same_event_as_without_the_wait(body: Any) -> None:
     webhook = webhook_received(id="b" * 32, body=encoded(body))
-    waiting = webhook_unclaimed(webhook, first(webhook), now=LATER)
+    unclaimed = webhook_unclaimed(webhook, first(webhook), now=LATER)
 
     released = webhook_released(
-        webhook_id=waiting.webhook_id,
-        item_index=waiting.item_index,
-        platform=waiting.platform,
-        page_id=waiting.page_id,
-        channel=waiting.channel,
-        entry=waiting.entry,
+        webhook_id=unclaimed.webhook_id,
+        item_index=unclaimed.item_index,
+        platform=unclaimed.platform,
+        page_id=unclaimed.page_id,
+        channel=unclaimed.channel,
+        entry=unclaimed.entry,
         hops=webhook.hops,
     )
 
@@ -84,7 +84,7 @@ def test_a_released_item_becomes_the_event_that_it_would_have_been(body: Any) ->
     )
 
 
-def test_an_event_keeps_where_it_comes_from_and_adds_its_own_hop() -> None:
+def test_an_event_keeps_its_origin_and_adds_a_hop() -> None:
     webhook = webhook_received()
 
     found = inbox_enriched(webhook, first(webhook), "user-1", now=LATER)
@@ -101,7 +101,7 @@ def test_an_event_keeps_where_it_comes_from_and_adds_its_own_hop() -> None:
     assert found.occurred_at == NOON
 
 
-def test_an_item_of_nobody_has_no_conversation() -> None:
+def test_an_item_without_a_participant_has_no_conversation() -> None:
     found = enriched(page({"field": "feed", "value": {}}, channel="changes"))
 
     assert (found.participant_id, found.conversation_id) == (None, None)
@@ -135,20 +135,20 @@ def test_parked_items_of_one_webhook_have_different_ids() -> None:
     assert len(ids) == 2
 
 
-def test_a_parked_item_tells_which_item_of_which_webhook_it_was() -> None:
+def test_a_parked_item_names_its_webhook_and_its_index() -> None:
     webhook = webhook_received(id="b" * 32, body=encoded(page(7, event(), 8)))
 
-    told = [
+    named = [
         (parked.webhook_id, parked.item_index)
         for bad in split_webhook(webhook)
         if isinstance(bad, BadItem)
         for parked in [item_parked(webhook, bad, handler="h", now=LATER)]
     ]
 
-    assert told == [("b" * 32, 0), ("b" * 32, 2)]
+    assert named == [("b" * 32, 0), ("b" * 32, 2)]
 
 
-def test_a_manifest_counts_the_items_of_every_page_and_those_of_none() -> None:
+def test_a_manifest_counts_items_per_page_and_bad_items() -> None:
     entries = [
         {"id": "2", "messaging": [event(), 7]},
         {"id": "1", "messaging": [event()], "standby": [event()]},
@@ -173,13 +173,13 @@ def test_a_manifest_counts_the_items_of_every_page_and_those_of_none() -> None:
     assert found == webhook_split(webhook, split_webhook(webhook), now=LATER)
 
 
-def test_the_manifest_of_a_webhook_of_nothing_says_so() -> None:
+def test_the_manifest_of_a_webhook_without_items_is_empty() -> None:
     webhook = webhook_received(body=encoded({"object": "page", "entry": []}))
 
     assert webhook_split(webhook, split_webhook(webhook), now=LATER).pages == ()
 
 
-def test_an_event_names_the_other_ids_of_its_customer() -> None:
+def test_an_event_contains_the_other_ids_of_its_customer() -> None:
     body = whatsapp(messages=[whatsapp_text()], contacts=[contact(user_id="US.1")])
 
     assert enriched(body).participant_aliases == ("US.1",)

@@ -1,4 +1,4 @@
-"""A call that brings many thousands of items is published in slices, and leaves the process its turns."""
+"""Many thousands of items are published in slices, and the handler yields to the event loop."""
 
 import asyncio
 import json
@@ -15,13 +15,13 @@ from shared.contracts.internal import Owner, PageOwners
 from shared.messaging.outcomes import DONE
 from tests.builders import NOON, webhook_received
 from tests.unit.enricher.bodies import PAGE, echo, event, page
-from tests.unit.enricher.profiles.people import People
+from tests.unit.enricher.profiles.harness import ProfileHarness
 
 WEBHOOKS, ITEMS = 8, 1000
 
 
-class Outside:
-    """The store of accounts and the broker."""
+class StoreAndBroker:
+    """The store, as a source of owners, and the broker."""
 
     def __init__(self, token: str) -> None:
         self.owner = Owner(
@@ -29,8 +29,8 @@ class Outside:
         )
         self.slices: list[int] = []
         self.published = 0
-        self.under_way = 0
-        self.most_under_way = 0
+        self.in_flight = 0
+        self.max_in_flight = 0
 
     async def page_owners(self, platform: Platform, page_id: str) -> PageOwners:
         return PageOwners(platform=platform, page_id=page_id, version=1, owners=(self.owner,))
@@ -38,55 +38,55 @@ class Outside:
     async def publish(self, events: Sequence[Event]) -> None:
         self.slices.append(len(events))
         self.published += sum(isinstance(one, InboxEnrichedV1) for one in events)
-        self.under_way += 1
-        self.most_under_way = max(self.most_under_way, self.under_way)
+        self.in_flight += 1
+        self.max_in_flight = max(self.max_in_flight, self.in_flight)
         await asyncio.sleep(0)
-        self.under_way -= 1
+        self.in_flight -= 1
 
 
 @pytest.fixture
-async def people() -> AsyncIterator[People]:
-    made = People()
-    yield made
-    await made.directory.close()
+async def profiles() -> AsyncIterator[ProfileHarness]:
+    harness = ProfileHarness()
+    yield harness
+    await harness.directory.close()
 
 
-def handler(people: People, outside: Outside) -> WebhookHandler:
+def handler(profiles: ProfileHarness, store_and_broker: StoreAndBroker) -> WebhookHandler:
     metrics = Metrics(CollectorRegistry())
     return WebhookHandler(
-        accounts=AccountCache(outside, monotonic=people.clock, metrics=metrics),
-        profiles=people.directory,
-        publisher=outside,
+        accounts=AccountCache(store_and_broker, monotonic=profiles.monotonic, metrics=metrics),
+        profiles=profiles.directory,
+        publisher=store_and_broker,
         metrics=metrics,
         budget_seconds=0.3,
         monotonic=asyncio.get_running_loop().time,
-        utc_now=people.now,
+        utc_now=profiles.utc_now,
     )
 
 
-async def test_many_large_webhooks_are_published_in_slices_while_others_get_their_turns(people: People) -> None:
-    outside = Outside(people.token.ciphertext)
+async def test_large_webhooks_are_published_in_slices_and_the_handler_yields(profiles: ProfileHarness) -> None:
+    store_and_broker = StoreAndBroker(profiles.token.ciphertext)
     body = json.dumps(page(*(echo() for _ in range(ITEMS)))).encode()
     webhooks = [webhook_received(id=f"{number:032x}", body=body) for number in range(WEBHOOKS)]
-    handling = asyncio.create_task(handler(people, outside)(webhooks))
-    turns = 0
-    while not outside.slices:
-        turns += 1
+    handling = asyncio.create_task(handler(profiles, store_and_broker)(webhooks))
+    yields = 0
+    while not store_and_broker.slices:
+        yields += 1
         await asyncio.sleep(0)
 
     assert await handling == [DONE] * WEBHOOKS
 
-    assert turns > WEBHOOKS
-    assert outside.published == WEBHOOKS * ITEMS
-    assert max(outside.slices) <= EVENTS_PER_PUBLISH
+    assert yields > WEBHOOKS
+    assert store_and_broker.published == WEBHOOKS * ITEMS
+    assert max(store_and_broker.slices) <= EVENTS_PER_PUBLISH
 
 
-async def test_many_customers_who_wait_for_their_names_are_published_a_bounded_number_at_once(people: People) -> None:
-    outside = Outside(people.token.ciphertext)
+async def test_concurrent_publishes_are_bounded(profiles: ProfileHarness) -> None:
+    store_and_broker = StoreAndBroker(profiles.token.ciphertext)
     messages = (event(sender={"id": f"{number}"}) for number in range(ITEMS))
     webhook = webhook_received(body=json.dumps(page(*messages, id=PAGE)).encode())
 
-    assert await handler(people, outside)([webhook]) == [DONE]
+    assert await handler(profiles, store_and_broker)([webhook]) == [DONE]
 
-    assert outside.published == ITEMS
-    assert outside.most_under_way <= CONCURRENT_PUBLISHES
+    assert store_and_broker.published == ITEMS
+    assert store_and_broker.max_in_flight <= CONCURRENT_PUBLISHES

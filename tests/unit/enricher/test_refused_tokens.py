@@ -1,12 +1,11 @@
-"""A refused token is told once for each version of the account, whatever keeps that from working at first."""
+"""A refused token is reported once per version of the account, and retried until it is published."""
 
 import asyncio
 from collections.abc import Sequence
 
 import pytest
 
-from enricher import refused_tokens as module
-from enricher.refused_tokens import RefusedTokens
+from enricher.refused_tokens import RETRY_SECONDS, RefusedTokens
 from shared.contracts import Event, TokenRefusedV1
 from shared.contracts.internal import PageKey
 from shared.errors import DependencyUnavailable
@@ -18,13 +17,13 @@ PAGE = PageKey(platform="facebook", page_id="page-1")
 class Publisher:
     def __init__(self) -> None:
         self.failures = 0
-        self.told: list[tuple[str, int, str]] = []
+        self.published: list[tuple[str, int, str]] = []
 
     async def publish(self, events: Sequence[Event]) -> None:
         if self.failures:
             self.failures -= 1
-            raise DependencyUnavailable("away")
-        self.told += [(one.page_id, one.version, one.reason) for one in events if isinstance(one, TokenRefusedV1)]
+            raise DependencyUnavailable("the broker is unavailable")
+        self.published += [(one.page_id, one.version, one.reason) for one in events if isinstance(one, TokenRefusedV1)]
 
 
 @pytest.fixture
@@ -33,29 +32,29 @@ def publisher() -> Publisher:
 
 
 @pytest.fixture
-def refusals(publisher: Publisher) -> RefusedTokens:
+def refused_tokens(publisher: Publisher) -> RefusedTokens:
     return RefusedTokens(publisher, utc_now=lambda: NOON)
 
 
-async def test_a_token_is_told_once_and_a_later_one_again(publisher: Publisher, refusals: RefusedTokens) -> None:
+async def test_a_token_is_reported_once_per_version(publisher: Publisher, refused_tokens: RefusedTokens) -> None:
     for version in (3, 3, 2, 4):
-        refusals.report(PAGE, version, "expired")
-        await refusals.publish_pending()
+        refused_tokens.report(PAGE, version, "expired")
+        await refused_tokens.publish_pending()
 
-    assert publisher.told == [("page-1", 3, "expired"), ("page-1", 4, "expired")]
+    assert publisher.published == [("page-1", 3, "expired"), ("page-1", 4, "expired")]
 
 
-async def test_what_cannot_be_told_is_told_when_it_can(publisher: Publisher, refusals: RefusedTokens) -> None:
+async def test_a_report_is_retried_until_it_is_published(publisher: Publisher, refused_tokens: RefusedTokens) -> None:
     publisher.failures = 1
-    refusals.report(PAGE, 3, "expired")
+    refused_tokens.report(PAGE, 3, "expired")
     with pytest.raises(DependencyUnavailable):
-        await refusals.publish_pending()
+        await refused_tokens.publish_pending()
 
-    running = asyncio.create_task(refusals.run())
-    async with asyncio.timeout(5 + module.RETRY_SECONDS):
-        while not publisher.told:  # noqa: ASYNC110 - what is waited for tells nobody when it happens
+    running = asyncio.create_task(refused_tokens.run())
+    async with asyncio.timeout(5 + RETRY_SECONDS):
+        while not publisher.published:  # noqa: ASYNC110 - nothing signals a publish
             await asyncio.sleep(0.01)
     running.cancel()
     await asyncio.wait((running,))
 
-    assert publisher.told == [("page-1", 3, "expired")]
+    assert publisher.published == [("page-1", 3, "expired")]

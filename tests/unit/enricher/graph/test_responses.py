@@ -1,4 +1,4 @@
-"""What the Graph API means: the code before the HTTP status, and `error` even with 200."""
+"""What responses mean: an error's code comes before the HTTP status, and an `error` counts even with status 200."""
 
 import json
 from typing import Any
@@ -8,19 +8,20 @@ import pytest
 from enricher.graph.errors import (
     GraphCallRejected,
     GraphUnavailable,
+    MediaGone,
     PermissionMissing,
     PolicyBlocked,
     ProfileInaccessible,
     RateLimited,
     TokenRefused,
 )
-from enricher.graph.responses import parse_error, parse_profile
+from enricher.graph.responses import MediaAddress, parse_error, parse_media_address, parse_profile
 from shared.contracts import Platform, Profile
 from tests.builders import NOON
 
 
 @pytest.mark.parametrize(
-    ("platform", "answer", "profile"),
+    ("platform", "response", "profile"),
     [
         pytest.param(
             "facebook",
@@ -39,23 +40,25 @@ from tests.builders import NOON
             "instagram",
             {"name": None, "username": "ada", "profile_pic": None},
             Profile(username="ada", fetched_at=NOON),
-            id="a username alone",
+            id="username only",
         ),
         pytest.param(
             "instagram",
             {"username": "ada", "profile_picture_url": "https://cdn.example/a"},
             Profile(username="ada", profile_pic="https://cdn.example/a", fetched_at=NOON),
-            id="the picture under its other name",
+            id="picture in the other field",
         ),
-        pytest.param("facebook", {"id": "1"}, Profile(fetched_at=NOON), id="nothing but the id"),
-        pytest.param("facebook", {"name": 5, "profile_pic": "javascript:x"}, Profile(fetched_at=NOON), id="nonsense"),
+        pytest.param("facebook", {"id": "1"}, Profile(fetched_at=NOON), id="ID only"),
+        pytest.param(
+            "facebook", {"name": 5, "profile_pic": "javascript:x"}, Profile(fetched_at=NOON), id="invalid values"
+        ),
         pytest.param(
             "facebook", {"name": "A\x00a\ud83d"}, Profile(name="A\ufffda\ufffd", fetched_at=NOON), id="unstorable"
         ),
     ],
 )
-def test_a_profile_is_read(platform: Platform, answer: Any, profile: Profile) -> None:
-    assert parse_profile(platform, 200, json.dumps(answer).encode(), now=NOON) == profile
+def test_a_profile_is_parsed(platform: Platform, response: Any, profile: Profile) -> None:
+    assert parse_profile(platform, 200, json.dumps(response).encode(), now=NOON) == profile
 
 
 @pytest.mark.parametrize(
@@ -123,33 +126,33 @@ def test_an_error_is_classified(code: Any, subcode: Any, status: int, expected: 
 @pytest.mark.parametrize(
     ("status", "body", "expected"),
     [
-        pytest.param(200, b"<html>", GraphUnavailable, id="no JSON"),
-        pytest.param(502, b"", GraphUnavailable, id="nothing"),
-        pytest.param(429, b"slow down", RateLimited, id="too many, in plain words"),
+        pytest.param(200, b"<html>", GraphUnavailable, id="not JSON"),
+        pytest.param(502, b"", GraphUnavailable, id="empty body"),
+        pytest.param(429, b"slow down", RateLimited, id="429 without JSON"),
         pytest.param(200, b"[]", GraphUnavailable, id="a list"),
         pytest.param(302, b"{}", GraphCallRejected, id="a redirect"),
         pytest.param(404, b"{}", GraphCallRejected, id="not found"),
         pytest.param(400, b'{"error":"text"}', GraphCallRejected, id="an error that is text"),
-        pytest.param(400, b'{"error":{"code":10,"is_transient":true}}', GraphUnavailable, id="a passing refusal"),
+        pytest.param(400, b'{"error":{"code":10,"is_transient":true}}', GraphUnavailable, id="transient permission"),
         pytest.param(
-            400, b'{"error":{"code":999,"is_transient":true}}', GraphUnavailable, id="transient by its own word"
+            400, b'{"error":{"code":999,"is_transient":true}}', GraphUnavailable, id="transient unknown error"
         ),
     ],
 )
-def test_other_answers_are_errors_too(status: int, body: bytes, expected: type[Exception]) -> None:
+def test_other_responses_are_errors_too(status: int, body: bytes, expected: type[Exception]) -> None:
     with pytest.raises(expected):
         parse_profile("facebook", status, body, now=NOON)
 
 
 @pytest.mark.parametrize(("code", "is_app_limit"), [(4, True), (341, True), (17, False), (32, False), (80006, False)])
-def test_a_limit_is_the_apps_or_the_pages(code: int, is_app_limit: bool) -> None:  # noqa: FBT001 - a case
+def test_a_rate_limit_is_the_apps_or_the_pages(code: int, is_app_limit: bool) -> None:  # noqa: FBT001 - a case
     limit = parse_error(400, {"code": code})
 
     assert isinstance(limit, RateLimited)
     assert limit.is_app_limit is is_app_limit
 
 
-def test_a_message_that_repeats_the_token_does_not_pass_it_on() -> None:
+def test_a_token_in_a_message_is_removed() -> None:
     token = "EAAC" + "dEose0cBA" * 20
 
     error = parse_error(400, {"code": 190, "message": f"Malformed access token {token} of 17841400000000001"})
@@ -158,10 +161,37 @@ def test_a_message_that_repeats_the_token_does_not_pass_it_on() -> None:
     assert str(error).endswith("Malformed access token […] of 17841400000000001")
 
 
-def test_a_dead_token_says_why_in_a_sentence_for_the_user() -> None:
+def test_a_refused_token_has_a_sentence_for_the_user() -> None:
     subcodes = [None, 458, 459, 460, 463, 464, 467, 492, 493, 999]
     errors = [parse_error(400, {"code": 190, "error_subcode": subcode, "message": "internal"}) for subcode in subcodes]
     sentences = [error.sentence for error in errors if isinstance(error, TokenRefused)]
 
-    assert len(set(sentences)) == len(subcodes) - 1, "an unknown subcode reads as none"
+    assert len(set(sentences)) == len(subcodes) - 1, "an unknown subcode counts as none"
     assert all(sentence.endswith(". Connect the page again.") for sentence in sentences)
+
+
+def media_response(**content: object) -> bytes:
+    return json.dumps(content).encode()
+
+
+def test_a_media_address_is_parsed() -> None:
+    body = media_response(url="https://lookaside.fbsbx.com/a", mime_type="image/jpeg", file_size=3, sha256="x", id="1")
+
+    assert parse_media_address(200, body) == MediaAddress("https://lookaside.fbsbx.com/a", "image/jpeg")
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "error"),
+    [
+        (400, {"error": {"code": 100, "error_subcode": 33, "message": "does not exist"}}, MediaGone),
+        (401, {"error": {"code": 190, "message": "expired"}}, TokenRefused),
+        (403, {"error": {"code": 10, "message": "no permission"}}, PermissionMissing),
+        (500, {"error": {"code": 2}}, GraphUnavailable),
+        (200, {"id": "1"}, GraphUnavailable),
+    ],
+)
+def test_a_response_without_a_media_address_is_an_error(
+    status: int, content: dict[str, object], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        parse_media_address(status, media_response(**content))

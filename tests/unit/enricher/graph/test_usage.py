@@ -1,4 +1,4 @@
-"""What the headers say of the limits; whatever they hold, nothing is raised."""
+"""Usage headers are parsed, and no header can cause an error."""
 
 import json
 from typing import Any
@@ -20,7 +20,7 @@ def business(**entry: Any) -> str:
 @pytest.mark.parametrize(
     ("headers", "usage"),
     [
-        pytest.param({}, Usage(), id="none, as until there is some use"),
+        pytest.param({}, Usage(), id="no headers, as before the first use"),
         pytest.param({APP: '{"call_count":28,"total_cputime":30,"total_time":25}'}, Usage(app_percent=30), id="app"),
         pytest.param({PAGE: '{"call_count":96}'}, Usage(page_percent=96), id="page"),
         pytest.param(
@@ -29,21 +29,23 @@ def business(**entry: Any) -> str:
             id="business",
         ),
         pytest.param(
-            {PAGE: '{"call_count":10}', BUSINESS: business(call_count="85")}, Usage(page_percent=85), id="the greater"
+            {PAGE: '{"call_count":10}', BUSINESS: business(call_count="85")},
+            Usage(page_percent=85),
+            id="the higher",
         ),
         pytest.param(
             {BUSINESS: business(call_count=1, estimated_time_to_regain_access=10**9)},
             Usage(page_percent=1, regain_seconds=MAX_REGAIN_SECONDS),
-            id="a bounded time",
+            id="regain time is bounded",
         ),
-        pytest.param({BUSINESS: business(type="ads_insights", call_count=100)}, Usage(), id="somebody else's"),
+        pytest.param({BUSINESS: business(type="ads_insights", call_count=100)}, Usage(), id="other use case"),
         pytest.param({APP: "{not json", BUSINESS: ""}, Usage(), id="unreadable"),
         pytest.param({APP: '{"call_count":null,"total_time":-1}'}, Usage(), id="no numbers"),
         pytest.param({APP: "[" * 10_000, BUSINESS: "[]", PAGE: "1e400"}, Usage(), id="no objects"),
         pytest.param({BUSINESS: '{"1":{},"2":[1,null,{"type":["x"]}]}'}, Usage(), id="no entries"),
     ],
 )
-def test_headers_are_read(headers: dict[str, str], usage: Usage) -> None:
+def test_headers_are_parsed(headers: dict[str, str], usage: Usage) -> None:
     assert usage_of(httpx.Headers(headers)) == usage
 
 
@@ -60,7 +62,7 @@ _json = st.recursive(
 
 
 @given(app=_json.map(json.dumps) | st.text(), page=_json.map(json.dumps) | st.text())
-def test_nothing_that_a_header_may_hold_is_an_error(app: str, page: str) -> None:
+def test_no_header_causes_an_error(app: str, page: str) -> None:
     usage = usage_of({"x-app-usage": app, "x-page-usage": page, "x-business-use-case-usage": page})
 
     assert usage.app_percent is None or 0 <= usage.app_percent <= 1000

@@ -1,13 +1,8 @@
-"""Where a token may be sent for a medium, and as what a medium may reach a browser."""
-
-import json
+"""Which hosts an access token may be sent to, and which paths identify an attachment."""
 
 import pytest
 
-from enricher.graph.errors import GraphUnavailable, MediaGone, PermissionMissing, TokenRefused
-from enricher.graph.responses import MediaAddress, parse_media_address
-from enricher.media.addressing import AllowedHosts
-from enricher.media.presentation import OPAQUE_TYPE, content_disposition, file_name, safe_content_type
+from enricher.media.addressing import AllowedHosts, AttachmentPath, parse_attachment_path
 
 HOSTS = AllowedHosts(("fbsbx.com", "whatsapp.net"), "http://127.0.0.1:8099")
 
@@ -23,7 +18,7 @@ HOSTS = AllowedHosts(("fbsbx.com", "whatsapp.net"), "http://127.0.0.1:8099")
         "http://127.0.0.1:8099",
     ],
 )
-def test_a_token_may_be_sent_to_the_platforms_hosts_and_to_the_graph_api_itself(url: str) -> None:
+def test_a_token_may_be_sent_to_the_platforms_hosts_and_to_the_graph_api(url: str) -> None:
     assert HOSTS.allow(url)
 
 
@@ -56,94 +51,25 @@ def test_a_token_may_be_sent_to_the_platforms_hosts_and_to_the_graph_api_itself(
         "",
     ],
 )
-def test_a_token_is_sent_nowhere_else(url: str) -> None:
+def test_a_token_may_be_sent_nowhere_else(url: str) -> None:
     assert not HOSTS.allow(url)
 
 
-@pytest.mark.parametrize(
-    ("told", "shown"),
-    [
-        (("image/jpeg", None), "image/jpeg"),
-        (("audio/ogg; codecs=opus", "audio/ogg"), "audio/ogg"),
-        ((" Image/PNG ", None), "image/png"),
-        ((None, "video/mp4"), "video/mp4"),
-        (("", "application/pdf"), "application/pdf"),
-        (("image/svg+xml", "image/png"), OPAQUE_TYPE),
-        (("text/html", "image/png"), OPAQUE_TYPE),
-        (("application/xhtml+xml", None), OPAQUE_TYPE),
-        (("application/javascript", None), OPAQUE_TYPE),
-        (("image/png\r\nX-Evil: 1", None), OPAQUE_TYPE),
-        ((None, None), OPAQUE_TYPE),
-    ],
-)
-def test_only_what_cannot_run_is_shown_as_what_it_is(told: tuple[str | None, ...], shown: str) -> None:
-    assert safe_content_type(*told) == shown
+def test_a_path_identifies_an_attachment() -> None:
+    assert parse_attachment_path("2f1c7d0a9b3e4f55", "17", "3") == AttachmentPath("2f1c7d0a9b3e4f55", 17, 3)
 
 
 @pytest.mark.parametrize(
-    ("content_type", "how"),
+    ("conversation_id", "message_id", "index"),
     [
-        ("image/png", "inline"),
-        ("audio/ogg", "inline"),
-        ("video/mp4", "inline"),
-        ("application/pdf", "attachment"),
-        (OPAQUE_TYPE, "attachment"),
+        ("2F1C7D0A9B3E4F55", "1", "0"),
+        ("2f1c", "1", "0"),
+        ("2f1c7d0a9b3e4f55", "01", "0"),
+        ("2f1c7d0a9b3e4f55", "1" * 19, "0"),
+        ("2f1c7d0a9b3e4f55", "1", "10000"),
+        ("2f1c7d0a9b3e4f55", "1", "-1"),
+        ("2f1c7d0a9b3e4f55", "\u0661", "0"),
     ],
 )
-def test_pictures_sounds_and_films_are_shown_and_the_rest_is_saved(content_type: str, how: str) -> None:
-    assert content_disposition(content_type, "document", "a.b").startswith(f"{how}; filename=")
-
-
-@pytest.mark.parametrize(
-    ("title", "name"),
-    [
-        ("order.pdf", "order.pdf"),
-        ("../../etc/passwd", "_.._etc_passwd"),
-        ("C:\\windows\\x.pdf", "C__windows_x.pdf"),
-        ("a\r\nX-Evil: 1.pdf", "aX-Evil_ 1.pdf"),
-        ("invoice\u202efdp.exe", "invoicefdp.exe"),
-        ("\u200bhidden\x00.pdf", "hidden.pdf"),
-        ("Ω größer 한국.pdf", "Ω größer 한국.pdf"),
-        ("x" * 300 + ".pdf", "x" * 116 + ".pdf"),
-        ("x." + "y" * 300, "x." + "y" * 118),
-        ("half \ud83d", "half"),
-        (" . ", "document.pdf"),
-        (None, "document.pdf"),
-    ],
-)
-def test_a_name_from_outside_is_a_name_and_nothing_else(title: str | None, name: str) -> None:
-    assert file_name("application/pdf", "document", title) == name
-
-
-def test_a_name_of_any_script_is_in_the_header_as_ascii() -> None:
-    header = content_disposition("application/pdf", "document", 'größe "1".pdf')
-
-    assert header == "attachment; filename=\"gr__e _1_.pdf\"; filename*=UTF-8''gr%C3%B6%C3%9Fe%20_1_.pdf"
-    assert (
-        content_disposition("image/jpeg", "image", None) == "inline; filename=\"image.jpg\"; filename*=UTF-8''image.jpg"
-    )
-
-
-def answer(**content: object) -> bytes:
-    return json.dumps(content).encode()
-
-
-def test_the_graph_api_says_where_a_medium_is() -> None:
-    body = answer(url="https://lookaside.fbsbx.com/a", mime_type="image/jpeg", file_size=3, sha256="x", id="1")
-
-    assert parse_media_address(200, body) == MediaAddress("https://lookaside.fbsbx.com/a", "image/jpeg")
-
-
-@pytest.mark.parametrize(
-    ("status", "content", "error"),
-    [
-        (400, {"error": {"code": 100, "error_subcode": 33, "message": "does not exist"}}, MediaGone),
-        (401, {"error": {"code": 190, "message": "expired"}}, TokenRefused),
-        (403, {"error": {"code": 10, "message": "no permission"}}, PermissionMissing),
-        (500, {"error": {"code": 2}}, GraphUnavailable),
-        (200, {"id": "1"}, GraphUnavailable),
-    ],
-)
-def test_an_answer_without_an_address_says_why(status: int, content: dict[str, object], error: type[Exception]) -> None:
-    with pytest.raises(error):
-        parse_media_address(status, answer(**content))
+def test_any_other_path_identifies_none(conversation_id: str, message_id: str, index: str) -> None:
+    assert parse_attachment_path(conversation_id, message_id, index) is None

@@ -1,4 +1,4 @@
-"""Memory before the store before the Graph API, one call a customer, and never past the deadline."""
+"""Profiles come from the cache, the store or the Graph API: one call per customer, and within the deadline."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,165 +13,159 @@ from shared.contracts import Profile
 from shared.errors import DependencyUnavailable
 from tests.builders import NOON
 from tests.recorder import eventually
-from tests.unit.enricher.profiles.people import ADA, WHO, People, somebody
+from tests.unit.enricher.profiles.harness import ADA, ADA_KEY, ProfileHarness, customer
 
 
 @pytest.fixture
-async def people() -> AsyncIterator[People]:
-    made = People()
-    yield made
-    await made.directory.close()
+async def harness() -> AsyncIterator[ProfileHarness]:
+    created = ProfileHarness()
+    yield created
+    await created.directory.close()
 
 
-async def test_a_name_is_remembered_for_a_day(people: People) -> None:
-    assert people.directory.cached(WHO) is None
-    assert await people.directory.look_up_now(WHO, people.token, deadline=people.deadline()) == ProfileResult(ADA)
+async def test_a_profile_is_cached_for_a_day(harness: ProfileHarness) -> None:
+    assert harness.directory.cached(ADA_KEY) is None
+    assert await harness.look_up_now() == ProfileResult(ADA)
 
-    people.seconds = 24 * 3600 - 1
-    assert people.directory.cached(WHO) == ProfileResult(ADA)
-    people.seconds = 24 * 3600
-    assert people.directory.cached(WHO) is None
-
-
-async def test_that_there_is_no_name_is_remembered_shortly(people: People) -> None:
-    people.result = ProfileInaccessible("no consent")
-    assert await people.directory.look_up_now(WHO, people.token, deadline=people.deadline()) == ProfileResult(None)
-
-    people.seconds = NEGATIVE_TTL_SECONDS - 1
-    assert people.directory.cached(WHO) == ProfileResult(None)
-    people.seconds = NEGATIVE_TTL_SECONDS
-    assert people.directory.cached(WHO) is None
+    harness.seconds = 24 * 3600 - 1
+    assert harness.directory.cached(ADA_KEY) == ProfileResult(ADA)
+    harness.seconds = 24 * 3600
+    assert harness.directory.cached(ADA_KEY) is None
 
 
-async def test_a_failure_is_not_remembered_until_a_later_look_up_is_requested(people: People) -> None:
-    people.result = GraphTimeout("down")
-    assert await people.directory.look_up_now(WHO, people.token, deadline=people.deadline()) == ProfileResult(
-        None, needs_lookup=True
-    )
-    assert people.directory.cached(WHO) is None
+async def test_a_missing_profile_is_cached_for_a_shorter_ttl(harness: ProfileHarness) -> None:
+    harness.result = ProfileInaccessible("no consent")
+    assert await harness.look_up_now() == ProfileResult(None)
 
-    people.directory.mark_requested([WHO])
-
-    assert people.directory.cached(WHO) == ProfileResult(None)
+    harness.seconds = NEGATIVE_TTL_SECONDS - 1
+    assert harness.directory.cached(ADA_KEY) == ProfileResult(None)
+    harness.seconds = NEGATIVE_TTL_SECONDS
+    assert harness.directory.cached(ADA_KEY) is None
 
 
-async def test_whoever_asks_for_the_same_customer_waits_for_the_same_call(people: People) -> None:
-    people.open.clear()
-    asking = [
-        asyncio.create_task(people.directory.look_up_now(WHO, people.token, deadline=people.deadline()))
-        for _ in range(5)
+async def test_a_failure_is_cached_once_a_deferred_lookup_is_requested(harness: ProfileHarness) -> None:
+    harness.result = GraphTimeout("down")
+    assert await harness.look_up_now() == ProfileResult(None, needs_lookup=True)
+    assert harness.directory.cached(ADA_KEY) is None
+
+    harness.directory.mark_requested([ADA_KEY])
+
+    assert harness.directory.cached(ADA_KEY) == ProfileResult(None)
+
+
+async def test_concurrent_lookups_of_a_customer_share_one_call(harness: ProfileHarness) -> None:
+    harness.is_open.clear()
+    lookups = [asyncio.create_task(harness.look_up_now()) for _ in range(5)]
+    await eventually(lambda: len(harness.calls) == 1)
+    harness.is_open.set()
+
+    assert await asyncio.gather(*lookups) == [ProfileResult(ADA)] * 5
+    assert harness.calls == [ADA_KEY]
+
+
+async def test_a_call_past_the_deadline_still_fills_the_cache(harness: ProfileHarness) -> None:
+    harness.is_open.clear()
+    assert await harness.look_up_now(seconds=0.01) == ProfileResult(None, needs_lookup=True)
+    harness.directory.mark_requested([ADA_KEY])
+    harness.is_open.set()
+
+    await eventually(lambda: harness.directory.cached(ADA_KEY) == ProfileResult(ADA))
+
+    assert await harness.directory.look_up(ADA_KEY, harness.token) == Found(ADA)
+    assert harness.calls == [ADA_KEY]
+
+
+async def test_lookups_are_deferred_while_the_graph_api_fails(harness: ProfileHarness) -> None:
+    harness.result = GraphTimeout("down")
+    await harness.look_up_now()
+    harness.is_open.clear()
+
+    assert harness.directory.capacity(20) == 0
+    result = await harness.look_up_now(customer(2), seconds=60)
+
+    assert result == ProfileResult(None, needs_lookup=True)
+    assert harness.calls == [ADA_KEY]
+
+
+async def test_lookups_are_deferred_while_too_many_are_pending(harness: ProfileHarness) -> None:
+    harness.is_open.clear()
+    lookups = [
+        asyncio.create_task(harness.look_up_now(customer(number), seconds=60)) for number in range(MAX_PENDING_LOOKUPS)
     ]
-    await eventually(lambda: len(people.calls) == 1)
-    people.open.set()
+    await eventually(lambda: harness.directory.capacity(20) == 0)
 
-    assert await asyncio.gather(*asking) == [ProfileResult(ADA)] * 5
-    assert people.calls == [WHO]
+    result = await harness.look_up_now(customer(-1), seconds=60)
 
-
-async def test_a_call_that_comes_late_still_fills_the_memory(people: People) -> None:
-    people.open.clear()
-    assert await people.directory.look_up_now(WHO, people.token, deadline=people.deadline(0.01)) == ProfileResult(
-        None, needs_lookup=True
-    )
-    people.directory.mark_requested([WHO])
-    people.open.set()
-
-    await eventually(lambda: people.directory.cached(WHO) == ProfileResult(ADA))
-
-    assert await people.directory.look_up(WHO, people.token) == Found(ADA)
-    assert people.calls == [WHO]
+    assert result == ProfileResult(None, needs_lookup=True)
+    assert len(harness.calls) == 5, "the limit of concurrent calls"
+    harness.is_open.set()
+    assert await asyncio.gather(*lookups) == [ProfileResult(ADA)] * MAX_PENDING_LOOKUPS
 
 
-async def test_while_the_graph_api_fails_nobody_waits(people: People) -> None:
-    people.result = GraphTimeout("down")
-    await people.directory.look_up_now(WHO, people.token, deadline=people.deadline())
-    people.open.clear()
-
-    assert people.directory.capacity(20) == 0
-    naming = await people.directory.look_up_now(somebody(2), people.token, deadline=people.deadline(60))
-
-    assert naming == ProfileResult(None, needs_lookup=True)
-    assert people.calls == [WHO]
-
-
-async def test_with_too_many_calls_under_way_nobody_waits(people: People) -> None:
-    people.open.clear()
-    asking = [
-        asyncio.create_task(people.directory.look_up_now(somebody(number), people.token, deadline=people.deadline(60)))
-        for number in range(MAX_PENDING_LOOKUPS)
-    ]
-    await eventually(lambda: people.directory.capacity(20) == 0)
-
-    naming = await people.directory.look_up_now(somebody(-1), people.token, deadline=people.deadline(60))
-
-    assert naming == ProfileResult(None, needs_lookup=True)
-    assert len(people.calls) == 5, "no more calls at once than allowed"
-    people.open.set()
-    assert await asyncio.gather(*asking) == [ProfileResult(ADA)] * MAX_PENDING_LOOKUPS
-
-
-async def test_the_store_names_whom_it_knows(people: People) -> None:
-    people.known = {
-        WHO: ADA,
-        somebody(2): Profile(name="Grace", fetched_at=NOON - timedelta(days=2)),
-        somebody(3): Profile(fetched_at=NOON),
+async def test_stored_profiles_are_used_and_old_ones_looked_up_again(harness: ProfileHarness) -> None:
+    harness.stored = {
+        ADA_KEY: ADA,
+        customer(2): Profile(name="Grace", fetched_at=NOON - timedelta(days=2)),
+        customer(3): Profile(fetched_at=NOON),
     }
 
-    found = await people.directory.read_stored([somebody(n) for n in range(5)], deadline=people.deadline())
+    found = await harness.directory.read_stored([customer(n) for n in range(5)], deadline=harness.deadline())
 
     assert found == {
-        WHO: ProfileResult(ADA),
-        somebody(2): ProfileResult(Profile(name="Grace", fetched_at=NOON - timedelta(days=2)), needs_lookup=True),
+        ADA_KEY: ProfileResult(ADA),
+        customer(2): ProfileResult(Profile(name="Grace", fetched_at=NOON - timedelta(days=2)), needs_lookup=True),
     }
-    assert people.directory.cached(somebody(2)) == ProfileResult(found[somebody(2)].profile)
+    assert harness.directory.cached(customer(2)) == ProfileResult(found[customer(2)].profile)
 
 
-async def test_a_refresh_is_a_call_although_the_old_name_is_remembered(people: People) -> None:
-    people.known = {WHO: Profile(name="Ada Byron", fetched_at=NOON - timedelta(days=2))}
-    await people.directory.read_stored([WHO], deadline=people.deadline())
+async def test_a_cached_old_profile_does_not_prevent_its_refresh(harness: ProfileHarness) -> None:
+    harness.stored = {ADA_KEY: Profile(name="Ada Byron", fetched_at=NOON - timedelta(days=2))}
+    await harness.directory.read_stored([ADA_KEY], deadline=harness.deadline())
 
-    assert await people.directory.look_up(WHO, people.token) == Found(ADA)
-    assert people.directory.cached(WHO) == ProfileResult(ADA)
-
-
-@pytest.mark.parametrize("error", [DependencyUnavailable("away"), None])
-async def test_a_store_that_is_away_or_slow_puts_everybody_off(people: People, error: Exception | None) -> None:
-    people.store_error = error
-    people.open.clear()
-
-    found = await people.directory.read_stored([WHO], deadline=people.deadline(0.01))
-
-    assert found == {WHO: ProfileResult(None, needs_lookup=True)}
+    assert await harness.directory.look_up(ADA_KEY, harness.token) == Found(ADA)
+    assert harness.directory.cached(ADA_KEY) == ProfileResult(ADA)
 
 
-async def test_without_a_token_nobody_waits_and_the_name_comes_later(people: People) -> None:
-    assert await people.directory.look_up_now(WHO, None, deadline=people.deadline()) == ProfileResult(
+@pytest.mark.parametrize("error", [DependencyUnavailable("the store is unavailable"), None])
+async def test_lookups_are_deferred_while_the_store_is_unavailable_or_slow(
+    harness: ProfileHarness, error: Exception | None
+) -> None:
+    harness.store_error = error
+    harness.is_open.clear()
+
+    found = await harness.directory.read_stored([ADA_KEY], deadline=harness.deadline(0.01))
+
+    assert found == {ADA_KEY: ProfileResult(None, needs_lookup=True)}
+
+
+async def test_a_lookup_without_a_token_is_deferred(harness: ProfileHarness) -> None:
+    assert await harness.directory.look_up_now(ADA_KEY, None, deadline=harness.deadline()) == ProfileResult(
         None, needs_lookup=True
     )
-    assert people.calls == []
+    assert harness.calls == []
 
 
-async def test_a_message_joins_a_call_that_is_under_way_and_costs_no_other(people: People) -> None:
-    people.open.clear()
-    first = asyncio.create_task(people.directory.look_up(WHO, people.token))
-    await eventually(lambda: len(people.calls) == 1)
-    joined = asyncio.create_task(people.directory.look_up_now(WHO, people.token, deadline=people.deadline()))
+async def test_a_message_joins_a_deferred_lookup_in_flight(harness: ProfileHarness) -> None:
+    harness.is_open.clear()
+    first = asyncio.create_task(harness.directory.look_up(ADA_KEY, harness.token))
+    await eventually(lambda: len(harness.calls) == 1)
+    joined = asyncio.create_task(harness.look_up_now())
     await asyncio.sleep(0)
-    people.open.set()
+    harness.is_open.set()
 
     assert await joined == ProfileResult(ADA)
     assert await first == Found(ADA)
-    assert people.calls == [WHO]
+    assert harness.calls == [ADA_KEY]
 
 
-async def test_the_first_message_after_the_cool_down_asks_again_for_somebody_who_could_not_be_read(
-    people: People,
+async def test_the_first_message_after_the_negative_ttl_causes_a_lookup(
+    harness: ProfileHarness,
 ) -> None:
-    people.result = ProfileInaccessible("no consent")
-    await people.directory.look_up_now(WHO, people.token, deadline=people.deadline())
-    people.result = ADA
+    harness.result = ProfileInaccessible("no consent")
+    await harness.look_up_now()
+    harness.result = ADA
 
-    people.seconds = NEGATIVE_TTL_SECONDS
-    assert people.directory.cached(WHO) is None
+    harness.seconds = NEGATIVE_TTL_SECONDS
+    assert harness.directory.cached(ADA_KEY) is None
 
-    assert await people.directory.look_up_now(WHO, people.token, deadline=people.deadline()) == ProfileResult(ADA)
+    assert await harness.look_up_now() == ProfileResult(ADA)

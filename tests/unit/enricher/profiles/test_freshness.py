@@ -1,4 +1,4 @@
-"""A name is fresh for a day, a picture until shortly before its address expires; a refresh takes nothing away."""
+"""A profile is fresh for a day, a picture until shortly before its URL expires. A refresh deletes nothing."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -11,13 +11,13 @@ from shared.contracts import Profile
 from tests.builders import NOON
 
 
-def address(at: datetime, person: str = "1") -> str:
+def picture_url(at: datetime, person: str = "1") -> str:
     return f"https://scontent.example/v/t1/{person}.jpg?_nc_cat=1&oh=00_AY&oe={int(at.timestamp()):X}&_nc_sid=cf"
 
 
-def test_an_address_says_when_it_expires() -> None:
-    assert expires_at(address(NOON)) == NOON
-    assert expires_at(address(NOON).lower()) == NOON
+def test_a_picture_url_says_when_it_expires() -> None:
+    assert expires_at(picture_url(NOON)) == NOON
+    assert expires_at(picture_url(NOON).lower()) == NOON
 
 
 @pytest.mark.parametrize(
@@ -36,25 +36,25 @@ def test_an_address_says_when_it_expires() -> None:
         "https://cdn.example/?" + "a=1&" * 200 + "oe=65000000",
     ],
 )
-def test_any_other_address_does_not(text: str | None) -> None:
+def test_any_other_url_does_not(text: str | None) -> None:
     assert expires_at(text) is None
 
 
 @given(st.text(max_size=40).map("https://cdn.example/?oe={}".format))
-def test_no_address_is_an_error(text: str) -> None:
+def test_no_url_causes_an_error(text: str) -> None:
     fresh_until(Profile(name="Ada", profile_pic=text, fetched_at=NOON))
 
 
 @pytest.mark.parametrize("days", [2, 30])
-def test_a_profile_whose_picture_lasts_is_fresh_for_a_day(days: int) -> None:
-    profile = Profile(name="Ada", profile_pic=address(NOON + timedelta(days=days)), fetched_at=NOON)
+def test_a_profile_whose_picture_stays_valid_is_fresh_for_a_day(days: int) -> None:
+    profile = Profile(name="Ada", profile_pic=picture_url(NOON + timedelta(days=days)), fetched_at=NOON)
 
     assert fresh_until(profile) == NOON + FRESH_FOR
 
 
-def test_a_picture_is_renewed_before_it_expires_and_not_all_at_once() -> None:
+def test_pictures_are_refreshed_before_they_expire_at_spread_times() -> None:
     expiry = NOON + timedelta(hours=20)
-    pictures = [address(expiry, str(number)) for number in range(50)]
+    pictures = [picture_url(expiry, str(number)) for number in range(50)]
     times = {fresh_until(Profile(profile_pic=picture, fetched_at=NOON)) for picture in pictures}
 
     assert all(timedelta(hours=6) <= expiry - at <= timedelta(hours=12) for at in times)
@@ -62,13 +62,13 @@ def test_a_picture_is_renewed_before_it_expires_and_not_all_at_once() -> None:
 
 
 @pytest.mark.parametrize("expiry", [NOON - timedelta(days=9), NOON, NOON + timedelta(minutes=5)])
-def test_a_picture_that_comes_nearly_expired_is_not_asked_for_all_the_time(expiry: datetime) -> None:
-    assert fresh_until(Profile(profile_pic=address(expiry), fetched_at=NOON)) == NOON + MIN_FRESH_FOR
+def test_a_nearly_expired_picture_is_still_fresh_for_an_hour(expiry: datetime) -> None:
+    assert fresh_until(Profile(profile_pic=picture_url(expiry), fetched_at=NOON)) == NOON + MIN_FRESH_FOR
 
 
-def test_a_refresh_takes_no_name_and_no_good_picture_away() -> None:
+def test_a_refresh_deletes_no_name_and_no_valid_picture() -> None:
     later = NOON + timedelta(days=1)
-    picture = address(NOON + timedelta(days=3))
+    picture = picture_url(NOON + timedelta(days=3))
     known = Profile(name="Ada", username="ada", profile_pic=picture, fetched_at=NOON)
 
     assert with_known_values(Profile(username="ada2", fetched_at=later), known) == Profile(
