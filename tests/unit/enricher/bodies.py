@@ -1,4 +1,4 @@
-"""Webhook bodies in the shapes that platforms send; a test names only what it is about."""
+"""Webhook bodies as the platforms send them. A test states only the values that it is about."""
 
 import json
 from typing import Any

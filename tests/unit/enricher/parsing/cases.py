@@ -1,4 +1,4 @@
-"""A case: a webhook's body, and what its only item becomes."""
+"""A case: a webhook's body with one item, and what the item is parsed to."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -11,13 +11,13 @@ from shared.contracts import Item, MessageItem, RawItem, RecordItem, RecordKind
 from tests.unit.enricher.bodies import CUSTOMER, PAGE, event, page
 
 AT = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
-"""What the platforms' times in the bodies mean."""
+"""The time of the timestamps in the bodies."""
 ITEM_ID = "<the item's own id>"
 _ANY_BODY = msgspec.Raw(b"null")
 
 
 class Case(NamedTuple):
-    """What `body` must become: ids may be `ITEM_ID`; what records and raw items keep of the body is checked apart."""
+    """A body and its expected item. `ITEM_ID` stands for the item's own ID; stored bodies are checked separately."""
 
     name: str
     body: Any
@@ -26,17 +26,17 @@ class Case(NamedTuple):
     aliases: Sequence[str] = ()
 
 
-def direct(name: str, item: Item, *, participant_id: str | None = CUSTOMER, kind: str = "page", **changes: Any) -> Case:
-    """Return a case of a messaging item that is no message, unless `changes` say so."""
+def case(name: str, item: Item, *, participant_id: str | None = CUSTOMER, kind: str = "page", **changes: Any) -> Case:
+    """Return a case of a messaging item. It is not a message unless `changes` contain one."""
     return Case(name, page(event(**{"message": None, **changes}), kind=kind), item, participant_id)
 
 
-def under(name: str, value: Any) -> dict[str, Any]:
-    """Return the arguments of `direct` for a kind whose name is no Python name, or a variable."""
+def key(name: str, value: Any) -> dict[str, Any]:
+    """Return the argument of `case` for a kind whose name is not an identifier, or is in a variable."""
     return {name: value}
 
 
-def said(**changes: Any) -> MessageItem:
+def received(**changes: Any) -> MessageItem:
     """Return a message of the customer."""
     default: dict[str, Any] = {
         "message_id": "m_1",
@@ -50,23 +50,23 @@ def said(**changes: Any) -> MessageItem:
 
 def sent(**changes: Any) -> MessageItem:
     """Return a message of the business."""
-    return said(**{"direction": "outgoing", "sender_id": PAGE, **changes})
+    return received(**{"direction": "outgoing", "sender_id": PAGE, **changes})
 
 
 def record(
     kind: RecordKind, record_id: str = ITEM_ID, actor_id: str | None = None, text: str | None = None
 ) -> RecordItem:
-    """Return a record, whatever its body."""
+    """Return a record with any body."""
     return RecordItem(record=kind, record_id=record_id, actor_id=actor_id, text=text, body=_ANY_BODY)
 
 
 def raw(label: str) -> RawItem:
-    """Return a raw item, whatever its body."""
+    """Return a raw item with any body."""
     return RawItem(label=label, body=_ANY_BODY)
 
 
-def plain(found: ParsedItem) -> Item:
-    """Return the item of `found` in the form that cases have; check the body that it keeps."""
+def normalized(found: ParsedItem) -> Item:
+    """Return the item of `found` in the form that cases have, after checking the body that it stores."""
     item = found.item
     if isinstance(item, RecordItem | RawItem):
         assert msgspec.json.decode(bytes(item.body)) == found.split.body

@@ -1,10 +1,10 @@
-"""Changes of pages and Instagram accounts, and what they become."""
+"""Changes of pages and Instagram accounts, and what they are parsed to."""
 
 from typing import Any
 
 from shared.contracts import EditItem, ReactionItem, ReceiptItem
 from tests.unit.enricher.bodies import CUSTOMER, PAGE, TIME, page
-from tests.unit.enricher.parsing.cases import AT, Case, raw, record, said
+from tests.unit.enricher.parsing.cases import AT, Case, raw, received, record
 
 
 def change(
@@ -13,7 +13,7 @@ def change(
     return Case(name, page({"field": field, "value": value}, channel="changes", kind=kind), item, participant_id)
 
 
-SIDES = {"sender": {"id": CUSTOMER}, "recipient": {"id": PAGE}, "timestamp": str(TIME // 1000)}
+PARTIES = {"sender": {"id": CUSTOMER}, "recipient": {"id": PAGE}, "timestamp": str(TIME // 1000)}
 FEED = {"item": "comment", "verb": "add", "comment_id": "c_1", "post_id": "p_1", "from": {"id": "5"}, "message": "Nice"}
 CASES = [
     change(
@@ -70,25 +70,25 @@ CASES = [
     ),
     change("a lead", record("lead", "4"), "leadgen", {"leadgen_id": 4, "form_id": "1"}),
     change(
-        "a story's numbers",
+        "a story's metrics",
         record("story_insights", "9"),
         "story_insights",
         {"media_id": "9", "reach": 5},
         kind="instagram",
     ),
-    change("a comment without anything", record("comment"), "comments", {}),
+    change("an empty comment", record("comment"), "comments", {}),
     change(
         "a test message",
-        said(message_id="random_mid", content="random_text"),
+        received(message_id="random_mid", content="random_text"),
         "messages",
-        {**SIDES, "message": {"mid": "random_mid", "text": "random_text"}},
+        {**PARTIES, "message": {"mid": "random_mid", "text": "random_text"}},
         participant_id=CUSTOMER,
     ),
     change(
         "an edit in a change",
         EditItem(message_id="m_1", revision=1, edited_at=AT, content="x"),
         "message_edit",
-        {**SIDES, "message_edit": {"mid": "m_1", "text": "x", "num_edit": 1}},
+        {**PARTIES, "message_edit": {"mid": "m_1", "text": "x", "num_edit": 1}},
         kind="instagram",
         participant_id=CUSTOMER,
     ),
@@ -96,12 +96,12 @@ CASES = [
         "a reaction in a change",
         ReactionItem(message_id="m_1", actor_id=CUSTOMER, emoji="x", reacted_at=AT),
         "message_reactions",
-        {**SIDES, "reaction": {"mid": "m_1", "emoji": "x"}},
+        {**PARTIES, "reaction": {"mid": "m_1", "emoji": "x"}},
         kind="instagram",
         participant_id=CUSTOMER,
     ),
     change(
-        "a read in a change, by nobody",
+        "a read in a change without sender",
         ReceiptItem(status="read", at=AT, message_ids=("m_1",), covers_earlier=True),
         "messaging_seen",
         {"read": {"mid": "m_1"}},
@@ -109,12 +109,12 @@ CASES = [
     ),
     change(
         "a postback in a change",
-        said(message_kind="postback", content="Go"),
+        received(message_kind="postback", content="Go"),
         "messaging_postbacks",
-        {**SIDES, "recipient": None, "postback": {"mid": "m_1", "title": "Go"}},
+        {**PARTIES, "recipient": None, "postback": {"mid": "m_1", "title": "Go"}},
         participant_id=CUSTOMER,
     ),
-    change("a test without anything", raw("changes.messages"), "messages", {"page_id": "5"}),
+    change("a test without an item", raw("changes.messages"), "messages", {"page_id": "5"}),
     change("an unknown change", raw("changes.other"), "surprise", {"x": 1}),
     Case("an unknown entry", {"object": "page", "entry": [{"id": PAGE, "time": TIME, "x": 1}]}, raw("entry"), None),
 ]

@@ -1,4 +1,4 @@
-"""All cases of all platforms."""
+"""The cases of all platforms."""
 
 from tests.unit.enricher.parsing import (
     change_cases,

@@ -1,4 +1,4 @@
-"""Messages, echoes and attachments of Messenger and Instagram, and what they become."""
+"""Messages, echoes and attachments of Messenger and Instagram, and what they are parsed to."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -6,49 +6,67 @@ from typing import Any
 from shared.contracts import MessageItem
 from shared.contracts.inbox import Attachment, Coordinates, Referral, ReplyTo
 from tests.unit.enricher.bodies import CUSTOMER, PAGE
-from tests.unit.enricher.parsing.cases import Case, direct, raw, record, said, sent
+from tests.unit.enricher.parsing.cases import Case, case, raw, received, record, sent
 
 CDN = "https://cdn.example/1.png"
 AD = {"ad_title": "Shoes", "photo_url": CDN, "video_url": None, "post_id": "5", "product_id": "sku-1"}
 
 
 def message(name: str, item: MessageItem, *, kind: str = "page", **message: Any) -> Case:
-    return direct(name, item, kind=kind, message={"mid": "m_1", **message})
+    return case(name, item, kind=kind, message={"mid": "m_1", **message})
 
 
 def attached(name: str, *found: Attachment, kind: str = "page", given: list[Any]) -> Case:
-    return message(name, said(attachments=found), kind=kind, attachments=given)
+    return message(name, received(attachments=found), kind=kind, attachments=given)
 
 
 def echoed(name: str, via: str, **more: Any) -> Case:
     given = {"mid": "m_1", "text": "hi", "is_echo": True, **more}
-    return direct(
-        name, sent(content="hi", sent_via=via), sender={"id": PAGE}, recipient={"id": CUSTOMER}, message=given
+    return case(
+        name,
+        sent(content="hi", sent_via=via),
+        sender={"id": PAGE},
+        recipient={"id": CUSTOMER},
+        message=given,
     )
 
 
 MESSAGES = [
     message(
-        "text", said(content="hello"), text="hello", seq=5, nlp={"entities": {}}, commands=[{"name": "x"}], tags=[]
+        "text",
+        received(content="hello"),
+        text="hello",
+        seq=5,
+        nlp={"entities": {}},
+        commands=[{"name": "x"}],
+        tags=[],
     ),
-    message("no text", said()),
-    message("an empty text", said(), text=""),
-    message("a number as text", said(content="5"), text=5),
-    message("a quick reply", said(content="Yes", payload="YES"), text="Yes", quick_reply={"payload": "YES"}),
-    message("a reply", said(content="this", reply_to=ReplyTo(message_id="m_0")), text="this", reply_to={"mid": "m_0"}),
+    message("no text", received()),
+    message("an empty text", received(), text=""),
+    message("a number as text", received(content="5"), text=5),
+    message("a quick reply", received(content="Yes", payload="YES"), text="Yes", quick_reply={"payload": "YES"}),
+    message(
+        "a reply",
+        received(content="this", reply_to=ReplyTo(message_id="m_0")),
+        text="this",
+        reply_to={"mid": "m_0"},
+    ),
     message(
         "a reply to a story",
-        said(content="nice", reply_to=ReplyTo(story={"id": "17", "url": CDN})),
+        received(content="nice", reply_to=ReplyTo(story={"id": "17", "url": CDN})),
         kind="instagram",
         text="nice",
         reply_to={"story": {"id": 17, "url": CDN}},
     ),
     message(
-        "a product", said(content="x", referral=Referral(product_id="9")), text="x", referral={"product": {"id": 9}}
+        "a product",
+        received(content="x", referral=Referral(product_id="9")),
+        text="x",
+        referral={"product": {"id": 9}},
     ),
     message(
         "an ad",
-        said(
+        received(
             content="x",
             referral=Referral(
                 source="ADS", type="OPEN_THREAD", ref="r", ad_id="7", title="Shoes", url=CDN, product_id="sku-1"
@@ -57,29 +75,38 @@ MESSAGES = [
         text="x",
         referral={"source": "ADS", "type": "OPEN_THREAD", "ref": "r", "ad_id": 7, "ads_context_data": AD},
     ),
-    message("a referral that says nothing", said(content="x"), text="x", referral={"ads_context_data": None}),
-    message("not handed out", said(attachments=(Attachment(type="unsupported"),)), is_unsupported=True),
-    direct("a message merged from a guest", said(content="x"), message={"mid": "m_1", "text": "x"}, prior_message={}),
-    direct(
-        "what the account writes to itself",
+    message("an empty referral", received(content="x"), text="x", referral={"ads_context_data": None}),
+    message("an unsupported message", received(attachments=(Attachment(type="unsupported"),)), is_unsupported=True),
+    case(
+        "a message merged from a guest",
+        received(content="x"),
+        message={"mid": "m_1", "text": "x"},
+        prior_message={},
+    ),
+    case(
+        "a message of the account to itself",
         sent(content="note", sent_via="native_app"),
         participant_id=PAGE,
         kind="instagram",
         sender={"id": PAGE},
         message={"mid": "m_1", "text": "note", "is_echo": True, "is_self": True},
     ),
-    direct(
+    case(
         "a visitor's text",
         record("optin", "m_1", "r-1", "hi"),
         participant_id=None,
         sender={"user_ref": "r-1"},
         message={"mid": "m_1", "text": "hi"},
     ),
-    direct(
-        "nobody's text", raw("messaging.message"), participant_id=None, sender={}, message={"mid": "m", "text": "x"}
+    case(
+        "a text without a sender",
+        raw("messaging.message"),
+        participant_id=None,
+        sender={},
+        message={"mid": "m", "text": "x"},
     ),
-    direct("nothing at all", raw("messaging.message"), message={"seq": 1}),
-    direct("a message that is no object", raw("messaging.message"), message="hello"),
+    case("an empty message", raw("messaging.message"), message={"seq": 1}),
+    case("a message that is not an object", raw("messaging.message"), message="hello"),
 ]
 
 ECHOES = [
@@ -87,8 +114,8 @@ ECHOES = [
     echoed("an echo of Meta's inbox", "page_inbox", app_id=263902037430900),
     echoed("an echo of our own app", "own_app", app_id="4242", metadata="x"),
     echoed("an echo of another tool", "other_app", app_id=5555),
-    echoed("an echo of who knows what", "other_app", app_id={}),
-    direct(
+    echoed("an echo with an invalid app ID", "other_app", app_id={}),
+    case(
         "an empty echo",
         sent(sent_via="other_app"),
         sender={"id": PAGE},
@@ -108,7 +135,7 @@ ATTACHMENTS = [
         ],
     ),
     attached(
-        "an address escaped too often",
+        "a URL escaped twice",
         Attachment(type="image", url=CDN),
         given=[{"type": "image", "payload": {"url": CDN.replace("/", "\\/")}}],
     ),
@@ -134,7 +161,7 @@ ATTACHMENTS = [
         given=[{"type": "hologram", "payload": {"x": 1}}],
     ),
     attached(
-        "a type that is not handed out",
+        "an unsupported type",
         Attachment(type="unsupported", url=CDN),
         given=[{"type": "unsupported_type", "payload": {"url": CDN}}],
     ),
@@ -150,22 +177,22 @@ ATTACHMENTS = [
         ],
     ),
     attached(
-        "a place",
+        "a location",
         Attachment(type="location", title="Here", coordinates=Coordinates(latitude=1.5, longitude=-2.0)),
         given=[{"type": "location", "title": "Here", "payload": {"coordinates": {"lat": 1.5, "long": -2}}}],
     ),
     attached(
-        "a place nowhere",
+        "invalid coordinates",
         Attachment(type="location"),
         given=[{"type": "location", "payload": {"coordinates": {"lat": 91, "long": "x"}}}],
     ),
     attached(
-        "a thumb",
+        "a thumbs-up sticker",
         Attachment(type="image", url=CDN, media_id="369239263222822"),
         given=[{"type": "image", "payload": {"url": CDN, "sticker_id": 369239263222822}}],
     ),
     attached(
-        "a sticker told twice",
+        "a sticker sent as two types",
         Attachment(type="sticker", url=CDN, media_id="9"),
         given=[
             {"type": "image", "payload": {"url": CDN, "sticker_id": 9}},
@@ -173,7 +200,7 @@ ATTACHMENTS = [
         ],
     ),
     attached(
-        "a post told twice, and another one",
+        "a post sent as two types, and another one",
         Attachment(type="ig_post", url=CDN, title="Post", media_id="5"),
         Attachment(type="share", url="https://cdn.example/2"),
         kind="instagram",
@@ -224,9 +251,9 @@ ATTACHMENTS = [
         for name, title, payload in (
             ("buttons", "What next?", {"template_type": "button", "text": "What next?", "buttons": [{"title": "Go"}]}),
             ("elements", "Soup", {"template_type": "generic", "elements": [{"title": "Soup"}, {"title": "Cake"}]}),
-            ("elements further in", "Tea", {"generic": {"elements": [{"subtitle": "hot"}, {"title": "Tea"}]}}),
+            ("nested elements", "Tea", {"generic": {"elements": [{"subtitle": "hot"}, {"title": "Tea"}]}}),
             ("products", "Shoes", {"product": {"elements": [{"id": "1", "title": "Shoes"}]}}),
-            ("nothing to say", None, {"template_type": "media", "elements": [5]}),
+            ("no text", None, {"template_type": "media", "elements": [5]}),
         )
     ),
 ]

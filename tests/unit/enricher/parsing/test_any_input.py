@@ -1,4 +1,4 @@
-"""No input of any shape raises anything but a typed error, and whatever becomes an item can be stored and sent."""
+"""Any input is split, or is an `UnreadableBody`. Every item can be published, and released again."""
 
 import json
 from typing import Any
@@ -81,8 +81,8 @@ anything = st.recursive(
 
 
 @st.composite
-def disturbed(draw: st.DrawFn) -> Any:
-    """A body of a known shape with one value somewhere replaced, removed or doubled."""
+def changed(draw: st.DrawFn) -> Any:
+    """Return a body of a known shape with some values replaced or inserted."""
     body = json.loads(json.dumps(draw(st.sampled_from(SAMPLES))))
     for _ in range(draw(st.integers(1, 4))):
         node: Any = body
@@ -101,7 +101,7 @@ def disturbed(draw: st.DrawFn) -> Any:
     return body
 
 
-def survives(body: bytes, platform: Any) -> None:
+def check(body: bytes, platform: Any) -> None:
     webhook = webhook_received(platform=platform, body=body)
     try:
         splits = split_webhook(webhook)
@@ -115,50 +115,50 @@ def survives(body: bytes, platform: Any) -> None:
             assert [type(again) for again in split_webhook(original)] == [BadItem]
             encode(parked)
         else:
-            _can_be_sent_and_released(webhook, split)
+            _check_item(webhook, split)
 
 
-def _can_be_sent_and_released(webhook: Any, split: SplitItem) -> None:
+def _check_item(webhook: Any, split: SplitItem) -> None:
     item = parse_item(split, received_at=webhook.received_at)
-    sent = inbox_enriched(webhook, item, "u", now=NOON)
-    wire = encode(sent)
+    enriched = inbox_enriched(webhook, item, "u", now=NOON)
+    wire = encode(enriched)
     assert b"\\u0000" not in wire
-    assert decode("application/json", wire) == msgspec.json.decode(wire, type=type(sent))
-    waiting = webhook_unclaimed(webhook, item, now=NOON)
-    assert decode(waiting.wire, encode(waiting)) == waiting
-    released = webhook_released(platform=split.platform, entry=waiting.entry, item_index=split.index)
+    assert decode("application/json", wire) == msgspec.json.decode(wire, type=type(enriched))
+    unclaimed = webhook_unclaimed(webhook, item, now=NOON)
+    assert decode(unclaimed.wire, encode(unclaimed)) == unclaimed
+    released = webhook_released(platform=split.platform, entry=unclaimed.entry, item_index=split.index)
     [again] = split_webhook(released)
     assert isinstance(again, SplitItem)
     assert parse_item(again, received_at=webhook.received_at).id == item.id
 
 
 @given(anything, st.sampled_from(PLATFORMS))
-def test_any_json_is_split_or_refused(value: Any, platform: str) -> None:
-    survives(json.dumps(value).encode(), platform)
+def test_any_json_is_split_or_unreadable(value: Any, platform: str) -> None:
+    check(json.dumps(value).encode(), platform)
 
 
-@given(disturbed(), st.sampled_from(PLATFORMS))
-def test_a_disturbed_body_is_split_or_refused(value: Any, platform: str) -> None:
-    survives(json.dumps(value).encode(), platform)
+@given(changed(), st.sampled_from(PLATFORMS))
+def test_a_changed_body_is_split_or_unreadable(value: Any, platform: str) -> None:
+    check(json.dumps(value).encode(), platform)
 
 
 @given(st.sampled_from(SAMPLES), st.data())
-def test_damaged_bytes_are_split_or_refused(value: Any, data: st.DataObject) -> None:
+def test_damaged_bytes_are_split_or_unreadable(value: Any, data: st.DataObject) -> None:
     body = bytearray(json.dumps(value).encode())
     for _ in range(data.draw(st.integers(1, 5))):
         body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
-    survives(bytes(body), "facebook")
+    check(bytes(body), "facebook")
 
 
 @given(st.binary(max_size=200))
 @example(b"\xff\xfe[\x00]\x00")
 @example(b'{"object":"page","entry":[' * 300)
-def test_any_bytes_are_split_or_refused(body: bytes) -> None:
-    survives(body, "facebook")
+def test_any_bytes_are_split_or_unreadable(body: bytes) -> None:
+    check(body, "facebook")
 
 
 @given(anything, st.sampled_from(["facebook", "instagram"]), st.sampled_from([200, 302, 400, 403, 429, 500]))
-def test_any_answer_of_the_graph_api_is_a_profile_or_a_typed_error(value: Any, platform: Any, status: int) -> None:
+def test_any_response_of_the_graph_api_is_a_profile_or_a_typed_error(value: Any, platform: Any, status: int) -> None:
     known = (GraphCallRejected, GraphUnavailable, PermissionMissing, ProfileInaccessible, RateLimited, TokenRefused)
     try:
         profile = parse_profile(platform, status, json.dumps(value).encode(), now=NOON)

@@ -1,4 +1,4 @@
-"""Items of every kind, damaged: nothing breaks, and their neighbours are what they would be without them."""
+"""Damaged items of every kind: they raise nothing and do not affect the other items."""
 
 import copy
 import json
@@ -46,7 +46,7 @@ VALUES: list[Any] = [
     *([], {}, [[]], [{}], {"id": {}}, {"mid": []}, {"url": "http://["}, {"\x00": "\x00"}),
 ]
 NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-"""In JSON, and no escaped backslash before it."""
+"""Not after an escaped backslash."""
 NAMES = ["id", "mid", "text", "type", "payload", "message", "from", "user_id", "errors", "timestamp", "value", "\x00"]
 
 
@@ -65,7 +65,7 @@ def paths(value: Any, path: Path = ()) -> Iterator[Path]:
 
 @st.composite
 def mutated(draw: st.DrawFn, value: Any) -> Any:
-    """Return `value` with one to four values somewhere in it removed, doubled, replaced, renamed or put deeper."""
+    """Return `value` with one to four of its values removed, replaced, nested, listed or encoded."""
     value = copy.deepcopy(value)
     for _ in range(draw(st.integers(1, 4))):
         found = [path for path in paths(value) if path]
@@ -99,16 +99,16 @@ def _mutate(draw: st.DrawFn, parent: Any, name: Any) -> None:
                 parent.insert(0, added)
 
 
-def found_in(body: Any, platform: Platform = "facebook") -> list[ParsedItem | BadItem]:
-    """Return what comes out of `body`; everything that does can be sent."""
+def items_of(body: Any, platform: Platform = "facebook") -> list[ParsedItem | BadItem]:
+    """Return the items of `body`, after checking that each can be published."""
     webhook = webhook_received(platform=platform, body=json.dumps(body).encode())
     splits = split_body(platform, webhook.body)
     manifest = webhook_split(webhook, splits, now=NOON)
     assert sum(page.items for page in manifest.pages) == len(splits)
-    return [_sendable(webhook, split) for split in splits]
+    return [_checked(webhook, split) for split in splits]
 
 
-def _sendable(webhook: Any, split: SplitItem | BadItem) -> ParsedItem | BadItem:
+def _checked(webhook: Any, split: SplitItem | BadItem) -> ParsedItem | BadItem:
     if isinstance(split, BadItem):
         encode(item_parked(webhook, split, handler="h", now=NOON))
         return split
@@ -120,19 +120,19 @@ def _sendable(webhook: Any, split: SplitItem | BadItem) -> ParsedItem | BadItem:
     assert isinstance(received, InboxEnrichedV1)
     assert (received.item.__struct_config__.tag, received.id) == (item.item.__struct_config__.tag, item.id)
     assert (item.aliases == ()) if item.participant_id is None else (item.participant_id not in item.aliases)
-    waiting = webhook_unclaimed(webhook, item, now=NOON)
-    [again] = split_webhook(_released(waiting))
+    unclaimed = webhook_unclaimed(webhook, item, now=NOON)
+    [again] = split_webhook(_released(unclaimed))
     assert isinstance(again, SplitItem)
-    assert shown(parse_item(again, received_at=webhook.received_at)) == shown(item)
+    assert published(parse_item(again, received_at=webhook.received_at)) == published(item)
     return item
 
 
-def _released(waiting: Any) -> Any:
-    return webhook_released(platform=waiting.platform, entry=waiting.entry, item_index=waiting.item_index)
+def _released(unclaimed: Any) -> Any:
+    return webhook_released(platform=unclaimed.platform, entry=unclaimed.entry, item_index=unclaimed.item_index)
 
 
-def shown(item: ParsedItem | BadItem) -> Any:
-    """Return what somebody gets of an item, wherever in its webhook it stood."""
+def published(item: ParsedItem | BadItem) -> Any:
+    """Return what is published about an item, without its position in the webhook."""
     if isinstance(item, BadItem):
         return item.reason
     found = (item.id, item.label, item.item, item.participant_id, item.aliases, item.occurred_at, item.profile)
@@ -140,9 +140,9 @@ def shown(item: ParsedItem | BadItem) -> Any:
 
 
 @given(st.sampled_from(CASES).flatmap(lambda case: mutated(case.body)), st.sampled_from(["facebook", "whatsapp"]))
-def test_a_damaged_body_is_understood_as_far_as_it_can_be(body: Any, platform: Platform) -> None:
+def test_a_damaged_body_is_parsed_or_unreadable(body: Any, platform: Platform) -> None:
     try:
-        found_in(body, platform)
+        items_of(body, platform)
     except UnreadableBody:
         return
 
@@ -163,30 +163,30 @@ LEFT, RIGHT = (
 
 
 @given(st.sampled_from(_elements("messaging", "page")).flatmap(mutated), st.sampled_from(["messaging", "standby"]))
-def test_a_damaged_messaging_item_costs_its_neighbours_nothing(item: Any, channel: str) -> None:
+def test_a_damaged_messaging_item_does_not_affect_others(item: Any, channel: str) -> None:
     def around(*between: Any) -> list[ParsedItem | BadItem]:
-        return found_in({"object": "page", "entry": [{"id": PAGE, "time": 1, channel: [LEFT, *between, RIGHT]}]})
+        return items_of({"object": "page", "entry": [{"id": PAGE, "time": 1, channel: [LEFT, *between, RIGHT]}]})
 
     left, *_, right = around(item)
 
-    assert [shown(left), shown(right)] == [shown(one) for one in around()]
+    assert [published(left), published(right)] == [published(one) for one in around()]
 
 
 @given(st.sampled_from(_elements("changes", "whatsapp_business_account")).flatmap(mutated))
-def test_a_damaged_whatsapp_change_costs_its_neighbours_nothing(change: Any) -> None:
+def test_a_damaged_whatsapp_change_does_not_affect_others(change: Any) -> None:
     good = {
         "field": "messages",
         "value": {"metadata": {"phone_number_id": PAGE}, "contacts": [contact()], "messages": [whatsapp_text()]},
     }
 
     def around(*between: Any) -> list[ParsedItem | BadItem]:
-        return found_in(
+        return items_of(
             {"object": "whatsapp_business_account", "entry": [{"id": "9", "changes": [good, *between, good]}]}
         )
 
     left, *_, right = around(change)
 
-    assert [shown(left), shown(right)] == [shown(one) for one in around()]
+    assert [published(left), published(right)] == [published(one) for one in around()]
 
 
 MESSAGES = [
@@ -197,7 +197,7 @@ MESSAGES = [
 
 
 @given(st.sampled_from(MESSAGES).flatmap(mutated))
-def test_a_damaged_whatsapp_message_costs_its_neighbours_nothing(message: Any) -> None:
+def test_a_damaged_whatsapp_message_does_not_affect_others(message: Any) -> None:
     left_one, right_one = whatsapp_text(id="left"), whatsapp_text(id="right", **{"from": "4915550003"})
 
     def around(*between: Any) -> list[ParsedItem | BadItem]:
@@ -207,8 +207,8 @@ def test_a_damaged_whatsapp_message_costs_its_neighbours_nothing(message: Any) -
             "messages": [left_one, *between, right_one],
         }
         change = {"field": "messages", "value": value}
-        return found_in({"object": "whatsapp_business_account", "entry": [{"id": "9", "changes": [change]}]})
+        return items_of({"object": "whatsapp_business_account", "entry": [{"id": "9", "changes": [change]}]})
 
     left, *_, right = around(message)
 
-    assert [shown(left), shown(right)] == [shown(one) for one in around()]
+    assert [published(left), published(right)] == [published(one) for one in around()]

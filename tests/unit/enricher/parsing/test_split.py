@@ -1,4 +1,4 @@
-"""A body becomes items; a bad one costs nobody else anything."""
+"""Bodies are split into items. A bad item does not affect the others."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def items(body: Any, platform: Platform = "facebook") -> list[SplitItem]:
     return [item for item in found if isinstance(item, SplitItem)]
 
 
-def test_every_item_of_every_entry_and_channel_is_found_in_order() -> None:
+def test_items_of_all_entries_and_channels_are_found_in_order() -> None:
     body = {
         "object": "page",
         "entry": [
@@ -55,7 +55,7 @@ def test_every_item_of_every_entry_and_channel_is_found_in_order() -> None:
     ]
 
 
-def test_a_whatsapp_value_gives_one_item_a_message_status_and_echo() -> None:
+def test_each_message_status_and_echo_of_a_whatsapp_change_is_an_item() -> None:
     status = {"id": "wamid.0", "status": "read", "recipient_id": "4915550002"}
     body = whatsapp(
         messages=[whatsapp_text(), whatsapp_text(id="wamid.2", **{"from": "4915550003"})],
@@ -80,7 +80,7 @@ def test_a_whatsapp_value_gives_one_item_a_message_status_and_echo() -> None:
     ]
 
 
-def test_a_whatsapp_change_without_lists_is_one_item_of_the_account() -> None:
+def test_a_whatsapp_change_without_lists_is_one_item() -> None:
     change = {"field": "phone_number_quality_update", "value": {"event": "FLAGGED"}}
 
     [item] = items({"object": "whatsapp_business_account", "entry": [{"id": "900", "changes": [change]}]})
@@ -88,7 +88,7 @@ def test_a_whatsapp_change_without_lists_is_one_item_of_the_account() -> None:
     assert (item.page_id, item.body) == ("900", change)
 
 
-def test_the_only_contact_of_the_only_message_is_its_author_however_the_number_is_written() -> None:
+def test_the_only_contact_is_the_author_of_the_only_message() -> None:
     [item] = items(
         whatsapp(messages=[whatsapp_text(**{"from": "5521999990000"})], contacts=[contact(wa_id="552199990000")])
     )
@@ -104,12 +104,10 @@ def test_the_only_contact_of_the_only_message_is_its_author_however_the_number_i
         pytest.param(whatsapp(messages=[whatsapp_text()]), "facebook", "whatsapp", id="whatsapp"),
         pytest.param(page(event(), kind="something"), "instagram", "instagram", id="unknown"),
         pytest.param({"entry": page(event())["entry"]}, "instagram", "instagram", id="absent"),
-        pytest.param({"object": ["page"], "entry": page(event())["entry"]}, "instagram", "instagram", id="no text"),
+        pytest.param({"object": ["page"], "entry": page(event())["entry"]}, "instagram", "instagram", id="not text"),
     ],
 )
-def test_the_platform_is_what_the_body_says_else_where_it_was_posted(
-    body: Any, posted_to: Platform, platform: Platform
-) -> None:
+def test_the_platform_is_the_bodys_object_or_else_the_url(body: Any, posted_to: Platform, platform: Platform) -> None:
     assert [item.platform for item in items(body, posted_to)] == [platform]
 
 
@@ -124,10 +122,10 @@ def test_a_list_of_bodies_is_split_like_one() -> None:
     [
         pytest.param(PAGE, event(), PAGE, id="the entry"),
         pytest.param(int(PAGE), event(), PAGE, id="the entry, as an integer"),
-        pytest.param("55", event(), "55", id="the entry, even where the item says otherwise"),
-        pytest.param("0", event(), PAGE, id="a test webhook: the recipient"),
-        pytest.param(None, event(), PAGE, id="an entry without id: the recipient"),
-        pytest.param(None, echo(), PAGE, id="an entry without id: the sender of an echo"),
+        pytest.param("55", event(), "55", id="the entry, not the item"),
+        pytest.param("0", event(), PAGE, id="test webhook, recipient"),
+        pytest.param(None, event(), PAGE, id="entry without ID, recipient"),
+        pytest.param(None, echo(), PAGE, id="entry without ID, sender of an echo"),
     ],
 )
 def test_the_page_is_found(entry_id: Any, item: Any, page_id: str) -> None:
@@ -146,17 +144,17 @@ def test_a_messaging_shaped_change_is_a_messaging_item() -> None:
     "value",
     [
         pytest.param({"id": "c", "text": "x", "from": {"id": "5"}, "message": {"x": 1}}, id="a comment"),
-        pytest.param({"sender": {"id": "5"}, "item": "status", "message": "x"}, id="a post by somebody"),
-        pytest.param({"page_id": "5"}, id="nothing of a message"),
+        pytest.param({"sender": {"id": "5"}, "item": "status", "message": "x"}, id="a post with a sender"),
+        pytest.param({"page_id": "5"}, id="no parties"),
     ],
 )
-def test_what_has_neither_sides_nor_a_kind_is_no_messaging_item(value: Any) -> None:
+def test_a_change_without_parties_or_kind_is_not_a_messaging_item(value: Any) -> None:
     [item] = items(page({"field": "feed", "value": value}, channel="changes"))
 
     assert item.shape == "change"
 
 
-def test_errors_belong_to_the_only_item_or_to_none() -> None:
+def test_errors_belong_to_the_only_item_or_are_items() -> None:
     error = {"code": 131000}
 
     [item] = items(whatsapp(messages=[whatsapp_text()], errors=[error]))
@@ -166,7 +164,7 @@ def test_errors_belong_to_the_only_item_or_to_none() -> None:
     assert [(one.part, one.errors) for one in found] == [("messages", ()), ("messages", ()), ("errors", ())]
 
 
-def test_an_entry_with_nothing_known_inside_is_kept_as_an_item() -> None:
+def test_an_entry_without_known_content_is_one_item() -> None:
     [item] = items({"object": "page", "entry": [{"id": PAGE, "time": TIME, "changed_fields": ["feed"]}]})
 
     assert (item.shape, item.page_id) == ("entry", PAGE)
@@ -174,7 +172,7 @@ def test_an_entry_with_nothing_known_inside_is_kept_as_an_item() -> None:
 
 @pytest.mark.parametrize("bad", [None, 5, "text", [], [[event()]]])
 @pytest.mark.parametrize("channel", ["messaging", "standby", "changes"])
-def test_an_item_that_is_no_object_costs_its_neighbours_nothing(bad: Any, channel: str) -> None:
+def test_an_item_that_is_not_an_object_does_not_affect_others(bad: Any, channel: str) -> None:
     neighbours = [event(), echo()]
     if channel == "changes":
         neighbours = [{"field": "messages", "value": value} for value in neighbours]
@@ -187,7 +185,7 @@ def test_an_item_that_is_no_object_costs_its_neighbours_nothing(bad: Any, channe
     assert decode_body(found[1].body) == page(bad, channel=channel)
 
 
-def test_a_bad_part_of_a_whatsapp_value_is_parked_without_its_neighbours() -> None:
+def test_a_bad_item_of_a_whatsapp_change_is_parked_alone() -> None:
     body = whatsapp(messages=[whatsapp_text(), 7], contacts=[contact()])
 
     good, bad = split_body("whatsapp", encoded(body))
@@ -200,20 +198,22 @@ def test_a_bad_part_of_a_whatsapp_value_is_parked_without_its_neighbours() -> No
 @pytest.mark.parametrize(
     "body",
     [
-        pytest.param({"object": "page", "entry": [5]}, id="an entry that is no object"),
-        pytest.param({"object": "page", "entry": [{"messaging": [{"message": {}}]}]}, id="no page anywhere"),
-        pytest.param({"object": "page", "entry": [{"id": "a/../b", "messaging": [{}]}]}, id="no page id could look so"),
-        pytest.param({"object": "page", "entry": [{"id": "..", "changes": [{}]}]}, id="a path is no page id"),
-        pytest.param({"object": "page", "entry": [{"id": 1.5, "messaging": [{}]}]}, id="a float is no id"),
-        pytest.param({"object": "page", "entry": [{"id": True, "messaging": [{}]}]}, id="true is no id"),
-        pytest.param({"object": "page", "entry": [{"id": "9" * 129, "messaging": [{}]}]}, id="too long for an id"),
-        pytest.param({"object": "page", "entry": [{"about": "nobody"}]}, id="an unknown entry of nobody"),
+        pytest.param({"object": "page", "entry": [5]}, id="an entry that is not an object"),
+        pytest.param({"object": "page", "entry": [{"messaging": [{"message": {}}]}]}, id="no page"),
+        pytest.param({"object": "page", "entry": [{"id": "a/../b", "messaging": [{}]}]}, id="a page ID with slashes"),
+        pytest.param({"object": "page", "entry": [{"id": "..", "changes": [{}]}]}, id="a page ID that is a path"),
+        pytest.param({"object": "page", "entry": [{"id": 1.5, "messaging": [{}]}]}, id="a float as page ID"),
+        pytest.param({"object": "page", "entry": [{"id": True, "messaging": [{}]}]}, id="true as page ID"),
+        pytest.param(
+            {"object": "page", "entry": [{"id": "9" * 129, "messaging": [{}]}]}, id="a page ID that is too long"
+        ),
+        pytest.param({"object": "page", "entry": [{"about": "nobody"}]}, id="an unknown entry without page"),
         pytest.param({"object": "whatsapp_business_account", "entry": [{"changes": [{"value": {}}]}]}, id="no number"),
         pytest.param([[]], id="a list in a list"),
         pytest.param([{"object": "user"}], id="an unknown object in a list"),
     ],
 )
-def test_what_belongs_to_nobody_is_bad_and_stays_bad_when_replayed(body: Any) -> None:
+def test_an_item_without_a_page_is_bad_and_stays_bad_when_replayed(body: Any) -> None:
     [bad] = split_body("facebook", encoded(body))
     assert isinstance(bad, BadItem)
 
@@ -232,7 +232,7 @@ def test_what_belongs_to_nobody_is_bad_and_stays_bad_when_replayed(body: Any) ->
         pytest.param({}, id="an empty object"),
         pytest.param({"object": "user", "entry": []}, id="an unknown object without entries"),
         pytest.param({"object": "page"}, id="no entries"),
-        pytest.param({"object": "page", "entry": "x"}, id="entries that are none"),
+        pytest.param({"object": "page", "entry": "x"}, id="entries that are text"),
     ],
 )
 def test_a_body_with_nothing_to_split_is_unreadable(body: Any) -> None:
@@ -240,12 +240,12 @@ def test_a_body_with_nothing_to_split_is_unreadable(body: Any) -> None:
         split_body("facebook", encoded(body))
 
 
-def test_a_page_without_entries_brings_nothing_and_is_no_error() -> None:
+def test_an_empty_list_of_entries_has_no_items() -> None:
     assert split_body("facebook", encoded({"object": "page", "entry": []})) == []
     assert split_body("facebook", encoded(page())) == []
 
 
-def test_more_items_than_any_platform_sends_are_refused_as_a_whole() -> None:
+def test_a_body_with_too_many_items_is_unreadable() -> None:
     assert len(split_body("facebook", encoded(page(*[{}] * MAX_ITEMS)))) == MAX_ITEMS
     with pytest.raises(UnreadableBody, match="more than"):
         split_body("facebook", encoded(page(*[{}] * (MAX_ITEMS + 1))))
@@ -269,10 +269,11 @@ def test_more_items_than_any_platform_sends_are_refused_as_a_whole() -> None:
         pytest.param(whatsapp(field="account_update", event="X"), id="a whole whatsapp change"),
         pytest.param(whatsapp(messages=[whatsapp_text()], errors=[{"code": 1}, 5]), id="a message and its errors"),
         pytest.param(whatsapp(messages=[whatsapp_text()] * 2, errors=[{"code": 1}]), id="messages and an error"),
-        pytest.param(whatsapp(errors=[{"code": 1}, {"code": 2}]), id="errors alone"),
+        pytest.param(whatsapp(errors=[{"code": 1}, {"code": 2}]), id="errors only"),
         pytest.param(whatsapp("user_id_update", user_id_update=[{"wa_id": "1"}], contacts=[contact()]), id="a new id"),
         pytest.param(
-            page({"field": "messaging_seen", "value": {"read": {"mid": "m"}}}, channel="changes"), id="a read of nobody"
+            page({"field": "messaging_seen", "value": {"read": {"mid": "m"}}}, channel="changes"),
+            id="a read without sender",
         ),
     ],
 )
@@ -286,7 +287,7 @@ def test_an_item_split_from_its_minimal_entry_is_the_same_item(body: Any) -> Non
         assert [getattr(again, key) for key in keys] == [getattr(item, key) for key in keys]
 
 
-def test_a_minimal_entry_tells_nothing_of_its_neighbours() -> None:
+def test_a_minimal_entry_contains_nothing_of_other_items() -> None:
     body = whatsapp(
         messages=[whatsapp_text(), whatsapp_text(**{"from": "4915550003", "text": {"body": "secret"}})],
         contacts=[contact(), contact("Grace Hopper", "4915550003")],

@@ -1,4 +1,4 @@
-"""What WhatsApp says about messages, people and accounts, and what it becomes."""
+"""WhatsApp items that are not incoming messages, and what they are parsed to."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from tests.unit.enricher.parsing.whatsapp_message_cases import (
     PHONE,
     SENTENCE,
     USER,
-    held,
+    attached,
     incoming,
     message,
     of_type,
@@ -43,7 +43,7 @@ def receipt(step: MessageStatus, error: str | None = None) -> ReceiptItem:
     return ReceiptItem(status=step, at=AT, message_ids=("wamid.1",), error=error)
 
 
-FACTS = [
+ANNOTATIONS = [
     of_type(
         "whatsapp reaction",
         "reaction",
@@ -51,12 +51,12 @@ FACTS = [
         ReactionItem(message_id="wamid.0", actor_id=PHONE, emoji="\U0001f44d", reacted_at=AT),
     ),
     of_type(
-        "whatsapp reaction taken back",
+        "whatsapp removed reaction",
         "reaction",
         {"message_id": "wamid.0", "emoji": ""},
         ReactionItem(message_id="wamid.0", actor_id=PHONE, emoji=None, reacted_at=AT),
     ),
-    of_type("whatsapp reaction to nothing", "reaction", {"emoji": "x"}, raw("whatsapp.messages.reaction")),
+    of_type("whatsapp reaction without message ID", "reaction", {"emoji": "x"}, raw("whatsapp.messages.reaction")),
     of_type(
         "whatsapp edit",
         "edit",
@@ -75,21 +75,21 @@ FACTS = [
         {"original_message_id": "wamid.0", "message": {"text": {"body": "new"}}},
         EditItem(message_id="wamid.0", revision=0, edited_at=AT, content="new"),
     ),
-    of_type("whatsapp edit of nothing", "edit", {"message": {}}, raw("whatsapp.messages.edit")),
+    of_type("whatsapp edit without message ID", "edit", {"message": {}}, raw("whatsapp.messages.edit")),
     of_type(
         "whatsapp unsend",
         "revoke",
         {"original_message_id": "wamid.0"},
         UnsendItem(message_id="wamid.0", unsent_at=AT),
     ),
-    of_type("whatsapp unsend of nothing", "revoke", {}, raw("whatsapp.messages.revoke")),
+    of_type("whatsapp unsend without message ID", "revoke", {}, raw("whatsapp.messages.revoke")),
 ]
 
 ECHOES = [
     outgoing("whatsapp echo", echo(content="hello"), text={"body": "hello"}),
     outgoing(
         "whatsapp echo of a template",
-        echo(attachments=held("template", details={"name": "welcome"})),
+        echo(attachments=attached("template", details={"name": "welcome"})),
         type="template",
         text=None,
         template={"name": "welcome"},
@@ -131,12 +131,12 @@ STATUSES = [
     status("whatsapp warning", record("status", "wamid.1:warning", PHONE, "warning"), status="warning"),
     status("whatsapp ringing", record("status", "wamid.1:RINGING", PHONE, "RINGING"), status="RINGING", type="call"),
     status("whatsapp payment", record("status", "wamid.1:failed", PHONE, "failed"), status="failed", type="payment"),
-    status("whatsapp status of nothing", record("status", ITEM_ID, PHONE, "read"), status="read", id=None),
-    status("whatsapp status of an odd type", receipt("read"), status="read", type={}),
-    status("whatsapp status that says nothing", record("status", ITEM_ID, PHONE), status={}),
+    status("whatsapp status without message ID", record("status", ITEM_ID, PHONE, "read"), status="read", id=None),
+    status("whatsapp status of an invalid type", receipt("read"), status="read", type={}),
+    status("whatsapp status without status", record("status", ITEM_ID, PHONE), status={}),
 ]
 
-PEOPLE = [
+CUSTOMERS = [
     incoming(
         "whatsapp new number",
         record("system", "wamid.1", PHONE, "Ada changed"),
@@ -195,7 +195,7 @@ PEOPLE = [
         (USER,),
     ),
     Case(
-        "whatsapp user id update without a phone",
+        "whatsapp user id update without phone",
         whatsapp(
             "user_id_update",
             user_id_update=[{"user_id": {"previous": USER, "current": NEW_USER}, "timestamp": "1767355200"}],
@@ -219,14 +219,14 @@ PEOPLE = [
         (USER,),
     ),
     Case(
-        "whatsapp number written in two ways",
+        "whatsapp number with two spellings",
         whatsapp(messages=[whatsapp_text()], contacts=[contact(wa_id="15550002", user_id=USER)]),
         message(content="hello"),
         PHONE,
         ("15550002", USER),
     ),
     Case(
-        "whatsapp echo beside somebody else",
+        "whatsapp echo with another contact",
         whatsapp(message_echoes=[whatsapp_text(to=PHONE)], contacts=[contact(wa_id="15550002", user_id=USER)]),
         echo(content="hello"),
         PHONE,
@@ -263,11 +263,11 @@ NOTICES = [
     Case(
         "whatsapp error of the only message",
         whatsapp(messages=[whatsapp_text(type="interactive", text=None)], errors=[ERROR, 5]),
-        message(attachments=held("interactive"), error=SENTENCE),
+        message(attachments=attached("interactive"), error=SENTENCE),
         PHONE,
     ),
     Case(
-        "whatsapp error of nothing",
+        "whatsapp error without message",
         whatsapp(errors=[{**ERROR, "timestamp": "1767355200"}]),
         record("platform_notice", text=SENTENCE),
         None,
@@ -284,8 +284,8 @@ NOTICES = [
         event="APPROVED",
     ),
     whole("whatsapp history", raw("whatsapp.history"), "history", history=[{"threads": []}]),
-    whole("whatsapp nothing", raw("whatsapp.messages"), "messages"),
+    whole("whatsapp change without items", raw("whatsapp.messages"), "messages"),
     whole("whatsapp unknown change", raw("whatsapp.other"), "surprise"),
 ]
 
-CASES = [*FACTS, *ECHOES, *STATUSES, *PEOPLE, *NOTICES]
+CASES = [*ANNOTATIONS, *ECHOES, *STATUSES, *CUSTOMERS, *NOTICES]

@@ -1,11 +1,11 @@
-"""WhatsApp messages, and what they become."""
+"""WhatsApp messages, and what they are parsed to."""
 
 from typing import Any
 
 from shared.contracts import Item, MessageItem
 from shared.contracts.inbox import Attachment, Coordinates, Referral, ReplyTo
 from tests.unit.enricher.bodies import whatsapp, whatsapp_text
-from tests.unit.enricher.parsing.cases import AT, ITEM_ID, Case, raw, said
+from tests.unit.enricher.parsing.cases import AT, ITEM_ID, Case, raw, received
 
 PHONE, USER = "4915550002", "US.1"
 MEDIA = {"id": "55", "mime_type": "image/webp", "sha256": "ab"}
@@ -22,10 +22,10 @@ def of_type(name: str, kind: str, given: Any, item: Item, **more: Any) -> Case:
 
 
 def message(**changes: Any) -> MessageItem:
-    return said(**{"message_id": "wamid.1", "sender_id": PHONE, **changes})
+    return received(**{"message_id": "wamid.1", "sender_id": PHONE, **changes})
 
 
-def held(kind: str, **changes: Any) -> tuple[Attachment, ...]:
+def attached(kind: str, **changes: Any) -> tuple[Attachment, ...]:
     return (Attachment(type=kind, **changes),)
 
 
@@ -54,7 +54,7 @@ MESSAGES = [
             {**MEDIA, "caption": "look", "filename": "a.pdf", "url": "https://cdn.example/1", "file_size": 5},
             message(
                 content="look",
-                attachments=held(
+                attachments=attached(
                     kind,
                     url="https://cdn.example/1",
                     title="a.pdf",
@@ -71,31 +71,31 @@ MESSAGES = [
         "whatsapp voice",
         "audio",
         {"id": 55, "voice": True},
-        message(attachments=held("audio", media_id="55", details={"voice": True})),
+        message(attachments=attached("audio", media_id="55", details={"voice": True})),
     ),
     of_type(
-        "whatsapp media of a type escaped too often",
+        "whatsapp media with a type escaped twice",
         "audio",
         {"id": "55", "mime_type": "audio\\/ogg; codecs=opus"},
-        message(attachments=held("audio", media_id="55", mime_type="audio/ogg; codecs=opus")),
+        message(attachments=attached("audio", media_id="55", mime_type="audio/ogg; codecs=opus")),
     ),
     of_type(
-        "whatsapp media behind an address that expires",
+        "whatsapp media with an expiring URL",
         "image",
         {"id": "55", "url": "https://cdn.example/?mid=1&ext=1767355200&hash=A"},
         message(
-            attachments=held(
+            attachments=attached(
                 "image", media_id="55", url="https://cdn.example/?mid=1&ext=1767355200&hash=A", expires_at=AT
             )
         ),
     ),
-    of_type("whatsapp media without media", "image", None, message(attachments=held("image"))),
+    of_type("whatsapp image without object", "image", None, message(attachments=attached("image"))),
     of_type(
-        "whatsapp place",
+        "whatsapp location",
         "location",
         {"latitude": 0.0, "longitude": 1, "name": "Cafe", "address": "Road 1", "url": "https://cafe.example"},
         message(
-            attachments=held(
+            attachments=attached(
                 "location",
                 url="https://cafe.example",
                 title="Cafe",
@@ -108,13 +108,13 @@ MESSAGES = [
         "whatsapp contacts",
         "contacts",
         CARDS,
-        message(attachments=held("contacts", title="Grace", details={"contacts": CARDS})),
+        message(attachments=attached("contacts", title="Grace", details={"contacts": CARDS})),
     ),
     of_type(
         "whatsapp contact without a name",
         "contacts",
         NAMELESS,
-        message(attachments=held("contacts", title="+49 1", details={"contacts": NAMELESS})),
+        message(attachments=attached("contacts", title="+49 1", details={"contacts": NAMELESS})),
     ),
     of_type(
         "whatsapp button reply",
@@ -134,15 +134,25 @@ MESSAGES = [
         {"type": "nfm_reply", "nfm_reply": FORM},
         message(content="Sent", payload='{"a":1}'),
     ),
-    of_type("whatsapp answer without inner", "interactive", None, message(attachments=held("interactive"))),
-    of_type("whatsapp other answer", "interactive", SHARE, message(attachments=held("interactive", details=SHARE))),
+    of_type(
+        "whatsapp interactive reply without object",
+        "interactive",
+        None,
+        message(attachments=attached("interactive")),
+    ),
+    of_type(
+        "whatsapp other interactive reply",
+        "interactive",
+        SHARE,
+        message(attachments=attached("interactive", details=SHARE)),
+    ),
     of_type("whatsapp button", "button", {"text": "Yes", "payload": "b"}, message(content="Yes", payload="b")),
-    of_type("whatsapp order", "order", ORDER, message(content="Please", attachments=held("order", details=ORDER))),
+    of_type("whatsapp order", "order", ORDER, message(content="Please", attachments=attached("order", details=ORDER))),
     of_type(
         "whatsapp unsupported",
         "unsupported",
         {"type": "poll"},
-        message(attachments=held("unsupported", details={"type": "poll"}), error=SENTENCE),
+        message(attachments=attached("unsupported", details={"type": "poll"}), error=SENTENCE),
         errors=[ERROR],
     ),
     incoming(
@@ -169,32 +179,35 @@ MESSAGES = [
         "image",
         MEDIA,
         message(
-            attachments=held(
+            attachments=attached(
                 "image", mime_type="image/webp", media_id="55", details={"sha256": "ab", "forwarded": True}
             )
         ),
         context={"forwarded": True},
     ),
     of_type(
-        "whatsapp unknown type", "poll", {"name": "Tea?"}, message(attachments=held("poll", details={"name": "Tea?"}))
+        "whatsapp unknown type",
+        "poll",
+        {"name": "Tea?"},
+        message(attachments=attached("poll", details={"name": "Tea?"})),
     ),
-    incoming("whatsapp unknown type without anything", message(attachments=held("surprise")), type="surprise"),
-    incoming("whatsapp no type at all", message(attachments=held("unsupported")), type=None),
+    incoming("whatsapp unknown type without object", message(attachments=attached("surprise")), type="surprise"),
+    incoming("whatsapp without type", message(attachments=attached("unsupported")), type=None),
     incoming(
         "whatsapp type unknown to the platform",
-        message(attachments=held("unsupported"), error=SENTENCE),
+        message(attachments=attached("unsupported"), error=SENTENCE),
         type="unknown",
         errors=[ERROR],
     ),
     incoming(
-        "whatsapp nobody's unknown type",
+        "whatsapp unknown type without sender",
         raw("whatsapp.messages.other"),
         participant_id=None,
         type="surprise",
         **{"from": None},
     ),
     incoming(
-        "whatsapp nobody's text",
+        "whatsapp text without sender",
         raw("whatsapp.messages.text"),
         participant_id=None,
         text={"body": "hello"},

@@ -1,4 +1,4 @@
-"""Names that WhatsApp webhooks bring: whose they are, and how old."""
+"""Profiles in WhatsApp webhooks: whose they are, and when they were fetched."""
 
 from datetime import timedelta
 from typing import Any
@@ -19,13 +19,13 @@ def profile_in(body: Any) -> Profile | None:
     return parse_item(split, received_at=AT + timedelta(seconds=3)).profile
 
 
-def test_whoever_writes_is_the_only_contact_though_the_number_is_written_otherwise() -> None:
+def test_the_only_contact_is_the_author_despite_another_spelling_of_the_number() -> None:
     body = whatsapp(contacts=[contact("Ada", wa_id="15550002")], messages=[whatsapp_text()])
 
     assert profile_in(body) == Profile(name="Ada", fetched_at=AT)
 
 
-def test_a_contact_beside_what_the_business_sent_names_the_customer_only_by_id() -> None:
+def test_a_contact_of_an_outgoing_item_counts_only_if_its_id_matches() -> None:
     shop, customer = [contact("The shop", wa_id=SHOP)], [contact("Ada", wa_id=CUSTOMER)]
     echoes = [whatsapp_text(to=CUSTOMER)]
     statuses = [{"id": "wamid.1", "status": "read", "recipient_id": CUSTOMER, "timestamp": "1767355200"}]
@@ -35,7 +35,7 @@ def test_a_contact_beside_what_the_business_sent_names_the_customer_only_by_id()
     assert profile_in(whatsapp(contacts=customer, message_echoes=echoes)) == Profile(name="Ada", fetched_at=AT)
 
 
-def test_a_name_is_as_old_as_its_item_in_whichever_order_they_come() -> None:
+def test_a_profile_is_fetched_at_the_time_of_its_item() -> None:
     def named(name: str, timestamp: str) -> Profile | None:
         return profile_in(whatsapp(messages=[whatsapp_text(timestamp=timestamp)], contacts=[contact(name)]))
 
