@@ -71,6 +71,9 @@ test-python: install
 test-javascript: install $(PACKAGES:%=%/node_modules/.package-lock.json)
 	for package in $(PACKAGES); do (cd $$package && npm run --silent build && npm run --silent test) || exit 1; done
 
+coverage: install ## Branch coverage of the pure code by the unit tests; 95 % is needed
+	$(BIN)/python -m tests.core_coverage -n $(WORKERS)
+
 property: install ## Any order, any repetition: thousands of examples (SWITCHBOARD_PROPERTY_EXAMPLES=2000)
 	$(BIN)/switchboard provision
 	$(BIN)/pytest -m property --timeout 3600 -s tests/convergence
