@@ -1,7 +1,7 @@
-"""Measures the branch coverage of the pure code by the unit tests: `python -m tests.core_coverage`, or `make coverage`.
+"""Measures the branch coverage of the pure code by the unit tests: `make coverage`.
 
-The import contract `core-is-pure` in pyproject.toml lists the pure modules. Each of them must reach the limit by itself,
-so that a well tested module cannot hide another one.
+The import contract `core-is-pure` in pyproject.toml lists the pure modules. Each must reach the limit by itself, so
+that a well tested module cannot hide another one.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Two ways of sending: as many at once as allowed, and at a rate whatever happens."""
+"""Two ways to send: with a fixed number in flight (closed loop), and at a fixed rate (open loop)."""
 
 import asyncio
 import time
@@ -9,42 +9,42 @@ import msgspec
 from bench.pipeline_load.webhooks import Sender
 
 _OK = 200
-_TRIES = 20
-_PAUSE_SECONDS = 0.05
+_MAX_ATTEMPTS = 20
+_RETRY_SECONDS = 0.05
 
 
 class Sent(msgspec.Struct):
-    """What one phase sent. All times are `time.perf_counter()`, seconds."""
+    """What one phase sent. Times are `time.perf_counter()`, in seconds."""
 
     intended: dict[int, float] = msgspec.field(default_factory=dict)
-    """When a webhook was meant to be sent, by its index."""
+    """When a webhook was due, by index."""
     begun: dict[int, float] = msgspec.field(default_factory=dict)
-    """When it was sent first."""
+    """When it was first sent."""
     accepted: dict[int, float] = msgspec.field(default_factory=dict)
-    """When it was answered 200."""
+    """When it got a 200."""
     refused: int = 0
-    """Answers other than 200; those webhooks were sent again, a bounded number of times."""
+    """Responses other than 200; those webhooks were retried, a limited number of times."""
     started: float = 0.0
     ended: float = 0.0
-    """When the time was over, or the webhooks used up; not when the last answer came."""
+    """When the time was over or no webhooks were left; not the time of the last response."""
     cpu_seconds: float = 0.0
-    """Processor time of this process meanwhile."""
+    """CPU time that this process used."""
     ran_out: bool = False
-    """The webhooks were used up before the time was over."""
+    """No webhooks were left before the time was over."""
 
 
 async def _deliver(sender: Sender, index: int, sent: Sent) -> None:
     sent.begun[index] = time.perf_counter()
-    for _ in range(_TRIES):
+    for _ in range(_MAX_ATTEMPTS):
         if await sender.post(index) == _OK:
             sent.accepted[index] = time.perf_counter()
             return
         sent.refused += 1
-        await asyncio.sleep(_PAUSE_SECONDS)
+        await asyncio.sleep(_RETRY_SECONDS)
 
 
 async def closed_loop(sender: Sender, indices: Iterator[int], *, in_flight: int, seconds: float) -> Sent:
-    """Keep `in_flight` webhooks under way for `seconds`, or until `indices` are used up; then let them end."""
+    """Keep `in_flight` webhooks in flight for `seconds` or until `indices` end; then wait for the last ones."""
     now = time.perf_counter()
     until = now + seconds
     sent = Sent(started=now, ended=until)
@@ -65,20 +65,20 @@ async def closed_loop(sender: Sender, indices: Iterator[int], *, in_flight: int,
 
 
 async def open_loop(sender: Sender, indices: Iterator[int], *, rate: float, seconds: float) -> Sent:
-    """Send one webhook every 1/`rate` seconds, however long the answers take."""
+    """Send one webhook every 1/`rate` seconds, however long responses take."""
     sent = Sent(started=time.perf_counter() + 0.1)
-    under_way: set[asyncio.Task[None]] = set()
+    in_flight: set[asyncio.Task[None]] = set()
     for number in range(int(rate * seconds)):
         index = next(indices)
         due = sent.intended[index] = sent.started + number / rate
-        # Timers have a resolution of a millisecond; the remainder is spent in rounds of the loop, so that nothing is
-        # sent early and little late.
+        # Timers have a resolution of a millisecond. The rest is spent in iterations of the loop, so that nothing is
+        # sent early, and little late.
         while (left := due - time.perf_counter()) > 0:  # noqa: ASYNC110 - waits for a time, not for an event
             await asyncio.sleep(left)
         task = asyncio.create_task(_deliver(sender, index, sent))
-        under_way.add(task)
-        task.add_done_callback(under_way.discard)
+        in_flight.add(task)
+        task.add_done_callback(in_flight.discard)
     sent.ended = time.perf_counter()
-    if under_way:
-        await asyncio.wait(under_way)
+    if in_flight:
+        await asyncio.wait(in_flight)
     return sent

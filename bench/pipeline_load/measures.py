@@ -1,4 +1,4 @@
-"""Numbers out of what was sent and what came: pure."""
+"""Metrics of what was sent and what arrived. Pure."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,11 +9,11 @@ import msgspec
 from bench.pipeline_load.loops import Sent
 from bench.pipeline_load.recording import Recording
 
-_NAMED = 5
+_MAX_LISTED = 5
 
 
 class Percentiles(msgspec.Struct):
-    """Of latencies, milliseconds; nothing when there were none."""
+    """Latencies in milliseconds; None without values."""
 
     p50: float | None
     p99: float | None
@@ -21,7 +21,7 @@ class Percentiles(msgspec.Struct):
 
 
 class Phase(msgspec.Struct):
-    """What one phase measured."""
+    """The metrics of one phase."""
 
     name: str
     seconds: float
@@ -29,22 +29,22 @@ class Phase(msgspec.Struct):
     refused: int
     webhooks_per_second: float
     frames_per_second: float
-    """New messages on the sockets while the phase lasted, a second."""
+    """New messages on the sockets per second of the phase."""
     sustained_per_second: float
-    """All of its messages, over the time from its start to the last one's arrival."""
+    """All messages of the phase, per second from its start to the last arrival."""
     answer_ms: Percentiles
-    """From the intended moment to the 200."""
+    """From the due time to the 200."""
     frame_ms: Percentiles
-    """From the intended moment to the frame."""
+    """From the due time to the frame."""
     late_ms: Percentiles
-    """From the intended moment to the sending: the generator's own fault."""
+    """From the due time to the sending: the delay caused by this load generator."""
     generator_cpu_share: float
-    """Processor time of the sending process over the time; near 1 it measured itself."""
+    """CPU time of the load generator divided by the duration; near 1 it has measured itself."""
     ran_out: bool
 
 
 class Verdict(msgspec.Struct):
-    """Whether every promise was kept; `problems` says each time one was not."""
+    """Whether anything was lost, repeated or misdelivered; each case is a sentence in `problems`."""
 
     accepted: int
     arrived: int
@@ -53,7 +53,7 @@ class Verdict(msgspec.Struct):
 
 
 def percentiles(seconds: Sequence[float]) -> Percentiles:
-    """Return the nearest-rank percentiles of `seconds`, as milliseconds."""
+    """Return the nearest-rank percentiles of `seconds`, in milliseconds."""
     if not seconds:
         return Percentiles(None, None, None)
     ordered = sorted(seconds)
@@ -65,7 +65,7 @@ def percentiles(seconds: Sequence[float]) -> Percentiles:
 
 
 def arrivals(recordings: Sequence[Recording]) -> dict[int, float]:
-    """Return when each message came first, by the index of its webhook."""
+    """Return the first arrival of each message, by the index of its webhook."""
     first: dict[int, float] = {}
     for recording in recordings:
         for index, at in zip(recording.indices, recording.times, strict=True):
@@ -75,7 +75,7 @@ def arrivals(recordings: Sequence[Recording]) -> dict[int, float]:
 
 
 def phase(name: str, sent: Sent, arrived: Mapping[int, float]) -> Phase:
-    """Return the numbers of one phase."""
+    """Return the metrics of one phase."""
     seconds = max(sent.ended - sent.started, 1e-9)
     own = {index: arrived[index] for index in sent.intended if index in arrived}
     last = max(own.values(), default=sent.started)
@@ -96,9 +96,9 @@ def phase(name: str, sent: Sent, arrived: Mapping[int, float]) -> Phase:
 
 
 def verdict(accepted: set[int], attempted: set[int], recordings: Sequence[Recording]) -> Verdict:
-    """Return whether each webhook answered 200 came exactly once, on its user's socket, in a `seq` without holes.
+    """Return whether each accepted webhook arrived exactly once, on its user's socket, in a `seq` without holes.
 
-    Webhook i belongs to user i modulo users. One that was attempted and never answered 200 may have come, once.
+    Webhook i belongs to user i modulo users. A webhook that was sent but never got a 200 may have arrived once.
     """
     problems = []
     counts: Counter[int] = Counter()
@@ -107,11 +107,11 @@ def verdict(accepted: set[int], attempted: set[int], recordings: Sequence[Record
         problems += _holes(recording)
         own = [index for index in recording.indices if index >= 0]
         foreign = [index for index in own if index % len(recordings) != number]
-        problems += _named(f"{recording.user_id} got messages of other users", foreign)
+        problems += _sentence(f"{recording.user_id} got messages of other users", foreign)
         counts.update(own)
-    problems += _named("answered 200 and never came", sorted(accepted - counts.keys()))
-    problems += _named("came more than once", sorted(index for index, times in counts.items() if times > 1))
-    problems += _named("came and were never sent", sorted(counts.keys() - attempted))
+    problems += _sentence("got a 200 and never arrived", sorted(accepted - counts.keys()))
+    problems += _sentence("arrived more than once", sorted(index for index, times in counts.items() if times > 1))
+    problems += _sentence("arrived and were never sent", sorted(counts.keys() - attempted))
     frames = sum(len(recording.seqs) for recording in recordings)
     return Verdict(accepted=len(accepted), arrived=len(accepted & counts.keys()), frames=frames, problems=problems)
 
@@ -120,14 +120,14 @@ def _holes(recording: Recording) -> list[str]:
     expected = recording.after + 1
     for seq in recording.seqs:
         if seq != expected:
-            return [f"{recording.user_id}: seq {seq} came where {expected} was due"]
+            return [f"{recording.user_id}: seq {seq} arrived instead of {expected}"]
         expected += 1
     return []
 
 
-def _named(what: str, indices: Sequence[int]) -> list[str]:
-    """Return one sentence about `indices`, or nothing when there are none."""
+def _sentence(what: str, indices: Sequence[int]) -> list[str]:
+    """Return one sentence about `indices`, or nothing if there are none."""
     if not indices:
         return []
-    more = " …" if len(indices) > _NAMED else ""
-    return [f"{len(indices)} {what}: {', '.join(map(str, indices[:_NAMED]))}{more}"]
+    more = " …" if len(indices) > _MAX_LISTED else ""
+    return [f"{len(indices)} {what}: {', '.join(map(str, indices[:_MAX_LISTED]))}{more}"]

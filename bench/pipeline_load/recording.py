@@ -1,4 +1,4 @@
-"""What came on the users' sockets, and when."""
+"""Records what arrives on the users' sockets, and when."""
 
 import asyncio
 import time
@@ -8,8 +8,8 @@ from typing import Self
 import aiohttp
 import msgspec
 
-from bench.pipeline_load.audience import Listener
-from bench.pipeline_load.target import Unusable
+from bench.pipeline_load.target import CannotMeasure
+from bench.pipeline_load.users import BenchUser
 from bench.pipeline_load.webhooks import index_in
 
 _OPEN_SECONDS = 15.0
@@ -17,16 +17,16 @@ _NOT_OURS = -1
 
 
 class Recording(msgspec.Struct):
-    """Everything with a `seq` that came on one user's socket, in order."""
+    """Every frame with a `seq` that arrived on one user's socket, in order."""
 
     user_id: str
     after: int = 0
-    """The `seq` that `hello` named: the next one is one more."""
+    """The `seq` of `hello`; the next frame has the next number."""
     seqs: list[int] = msgspec.field(default_factory=list)
     indices: list[int] = msgspec.field(default_factory=list)
-    """Which webhook each frame brought; -1 for frames that are no new message of this run."""
+    """Index of the webhook of each frame; -1 if the frame is not a new message of this run."""
     times: list[float] = msgspec.field(default_factory=list)
-    """`time.perf_counter()` at arrival: one clock for all processes of a Linux machine."""
+    """`time.perf_counter()` at arrival, which is one clock for all processes of a Linux machine."""
     problems: list[str] = msgspec.field(default_factory=list)
 
 
@@ -49,12 +49,12 @@ _frames = msgspec.json.Decoder(_Frame)
 
 
 class Recorder:
-    """One socket a user, in this process. Used as a context."""
+    """One socket per user, in this process. Use it as a context."""
 
-    def __init__(self, ws_url: str, listeners: Sequence[Listener], prefix: str) -> None:
-        self.recordings = [Recording(listener.user_id) for listener in listeners]
+    def __init__(self, ws_url: str, users: Sequence[BenchUser], prefix: str) -> None:
+        self.recordings = [Recording(listener.user_id) for listener in users]
         self._ws_url = ws_url
-        self._listeners = listeners
+        self._listeners = users
         self._prefix = prefix
         self._seen: set[int] = set()
         self._tasks: list[asyncio.Task[None]] = []
@@ -67,8 +67,8 @@ class Recorder:
                     await self._open(listener, recording)
         except (aiohttp.ClientError, TimeoutError) as error:
             await self.__aexit__()
-            raise Unusable(f"a WebSocket to {self._ws_url} cannot be opened: {error!r}") from error
-        except Unusable:
+            raise CannotMeasure(f"cannot open a WebSocket to {self._ws_url}: {error!r}") from error
+        except CannotMeasure:
             await self.__aexit__()
             raise
         return self
@@ -80,19 +80,19 @@ class Recorder:
         await self._http.close()
 
     async def count(self) -> int:
-        """Return how many different messages of this run have come."""
+        """Return the number of distinct messages of this run that have arrived."""
         return len(self._seen)
 
     async def collected(self) -> list[Recording]:
-        """Return everything that has come."""
+        """Return everything that has arrived."""
         return self.recordings
 
-    async def _open(self, listener: Listener, recording: Recording) -> None:
+    async def _open(self, listener: BenchUser, recording: Recording) -> None:
         url = f"{self._ws_url}/{listener.user_id}"
         socket = await self._http.ws_connect(url, params={"token": listener.token}, max_msg_size=0, compress=0)
         first = await socket.receive()
         if first.type is not aiohttp.WSMsgType.TEXT:
-            raise Unusable(f"the socket of {listener.user_id} was closed: {first.data} {first.extra}")
+            raise CannotMeasure(f"the socket of {listener.user_id} was closed: {first.data} {first.extra}")
         hello = _frames.decode(first.data)
         recording.after = (hello.data.seq if hello.data else hello.seq) or 0
         self._tasks.append(asyncio.create_task(self._record(socket, recording)))
@@ -104,7 +104,7 @@ class Recorder:
                 continue
             frame = _frames.decode(message.data)
             if frame.type == "reset":
-                recording.problems.append("reset: the log did not reach back")
+                recording.problems.append("reset: the log no longer reaches back to the position")
             if frame.seq is None:
                 continue
             index = None

@@ -1,6 +1,6 @@
-"""The same sockets in a process of their own, so that reading frames takes no time from sending webhooks.
+"""Records sockets in another process, so that reading frames does not slow down sending webhooks.
 
-Parent and child speak msgpack with a length before it, over the child's stdin and stdout.
+Parent and child exchange length-prefixed MessagePack over the child's stdin and stdout.
 """
 
 import asyncio
@@ -14,26 +14,26 @@ from typing import Any, Self, TypeVar
 import msgspec
 import uvloop
 
-from bench.pipeline_load.audience import Listener
 from bench.pipeline_load.recording import Recorder, Recording
-from bench.pipeline_load.target import Unusable
+from bench.pipeline_load.target import CannotMeasure
+from bench.pipeline_load.users import BenchUser
 
-_ANSWER_SECONDS = 60.0
+_RESPONSE_SECONDS = 60.0
 T = TypeVar("T")
 _LENGTH = struct.Struct(">I")
 
 
-class _Order(msgspec.Struct):
+class _Setup(msgspec.Struct):
     ws_url: str
-    listeners: list[Listener]
+    users: list[BenchUser]
     prefix: str
 
 
 class RecorderProcess:
-    """What `Recorder` is, in another process. Used as a context."""
+    """A `Recorder` in another process. Use it as a context."""
 
-    def __init__(self, ws_url: str, listeners: Sequence[Listener], prefix: str) -> None:
-        self._order = _Order(ws_url, list(listeners), prefix)
+    def __init__(self, ws_url: str, users: Sequence[BenchUser], prefix: str) -> None:
+        self._setup = _Setup(ws_url, list(users), prefix)
 
     async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(
@@ -42,15 +42,15 @@ class RecorderProcess:
             stdout=asyncio.subprocess.PIPE,
             cwd=Path(__file__).parents[2],
         )
-        problem = await self._ask(self._order, str)
+        problem = await self._request(self._setup, str)
         if problem:
             await self.__aexit__()
-            raise Unusable(problem)
+            raise CannotMeasure(problem)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.close()  # it ends when there is nothing more to read
+        self._process.stdin.close()  # the child ends at the end of its input
         try:
             await asyncio.wait_for(self._process.wait(), 10)
         except TimeoutError:
@@ -58,20 +58,20 @@ class RecorderProcess:
             await self._process.wait()
 
     async def count(self) -> int:
-        """Return how many different messages of this run have come."""
-        return await self._ask("count", int)
+        """Return the number of distinct messages of this run that have arrived."""
+        return await self._request("count", int)
 
     async def collected(self) -> list[Recording]:
-        """Return everything that has come."""
-        return await self._ask("collected", list[Recording])
+        """Return everything that has arrived."""
+        return await self._request("collected", list[Recording])
 
-    async def _ask(self, question: Any, answer_type: type[T]) -> T:
+    async def _request(self, request: Any, response_type: type[T]) -> T:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        _write(self._process.stdin, question)
-        async with asyncio.timeout(_ANSWER_SECONDS):
+        _write(self._process.stdin, request)
+        async with asyncio.timeout(_RESPONSE_SECONDS):
             await self._process.stdin.drain()
-            return msgspec.msgpack.decode(await _read(self._process.stdout), type=answer_type)
+            return msgspec.msgpack.decode(await _read(self._process.stdout), type=response_type)
 
 
 def _write(stream: asyncio.StreamWriter, content: Any) -> None:
@@ -90,19 +90,19 @@ async def _serve() -> None:
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, sys.stdout)
     writer = asyncio.StreamWriter(transport, protocol, None, loop)
-    order = msgspec.msgpack.decode(await _read(reader), type=_Order)
+    setup = msgspec.msgpack.decode(await _read(reader), type=_Setup)
     try:
-        async with Recorder(order.ws_url, order.listeners, order.prefix) as recorder:
+        async with Recorder(setup.ws_url, setup.users, setup.prefix) as recorder:
             _write(writer, "")
             while True:
-                question = msgspec.msgpack.decode(await _read(reader))
-                _write(writer, await recorder.count() if question == "count" else await recorder.collected())
+                request = msgspec.msgpack.decode(await _read(reader))
+                _write(writer, await recorder.count() if request == "count" else await recorder.collected())
                 await writer.drain()
-    except Unusable as problem:
+    except CannotMeasure as problem:
         _write(writer, str(problem))
         await writer.drain()
     except asyncio.IncompleteReadError:
-        return  # the parent has closed its end
+        return  # the parent has closed the pipe
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The result, for people and for machines."""
+"""The result, for people and for programs."""
 
 from collections.abc import Sequence
 
@@ -8,21 +8,21 @@ from bench.pipeline_load.measures import Percentiles, Phase, Verdict
 
 
 class Report(msgspec.Struct):
-    """Everything that was measured."""
+    """All results of a run."""
 
     phases: list[Phase]
     verdict: Verdict
     drain_seconds: float
-    """From the end of the last phase to the arrival of all, or to the end of patience."""
+    """From the end of the last phase to the last arrival, or to the end of the drain time."""
 
 
 def as_json(report: Report) -> str:
-    """Return one line."""
+    """Return one line of JSON."""
     return msgspec.json.encode(report).decode()
 
 
 def as_table(report: Report) -> str:
-    """Return a small table and the verdict in sentences."""
+    """Return a table, and the verdict as sentences."""
     head = (
         "",
         "200s/s",
@@ -37,7 +37,9 @@ def as_table(report: Report) -> str:
     rows = [head, *(_row(phase) for phase in report.phases)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    lines += [f"{phase.name}: the prepared webhooks were used up early." for phase in report.phases if phase.ran_out]
+    lines += [
+        f"{phase.name}: there were too few prepared webhooks (--prebuilt)." for phase in report.phases if phase.ran_out
+    ]
     lines += ["", _summary(report)]
     lines += _sentences(report.verdict.problems)
     return "\n".join(lines)
@@ -46,8 +48,8 @@ def as_table(report: Report) -> str:
 def _summary(report: Report) -> str:
     verdict = report.verdict
     return (
-        f"{verdict.arrived} of {verdict.accepted} webhooks answered 200 came, warm-up included; "
-        f"{verdict.frames} frames in all; {report.drain_seconds:.1f} s to drain."
+        f"{verdict.arrived} of {verdict.accepted} accepted webhooks arrived, warm-up included; "
+        f"{verdict.frames} frames in total; {report.drain_seconds:.1f} s to drain."
     )
 
 
@@ -73,5 +75,5 @@ def _cell(values: Percentiles) -> str:
 
 def _sentences(problems: Sequence[str]) -> list[str]:
     if not problems:
-        return ["Each came exactly once, on its user's socket, in a seq without holes."]
+        return ["Each arrived exactly once, on its user's socket, in a seq without holes."]
     return [f"BROKEN: {problem}" for problem in problems]

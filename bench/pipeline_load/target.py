@@ -1,4 +1,4 @@
-"""The system that is measured: where it is, and starting one."""
+"""The system to measure: its addresses, and how to start one."""
 
 import asyncio
 import tempfile
@@ -14,12 +14,12 @@ _START_SECONDS = 180.0
 _STOP_SECONDS = 30.0
 
 
-class Unusable(Exception):
-    """The load must not or cannot be sent there; the text says why."""
+class CannotMeasure(Exception):
+    """The load cannot or must not be sent; the text says why."""
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """Addresses and secrets, as `switchboard up --json` prints them; other keys are ignored."""
+    """Addresses and secrets, as printed by `switchboard up --json`; other keys are ignored."""
 
     webhooks: str
     api: str
@@ -28,39 +28,39 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     admin_token: str
 
 
-def on_this_machine(target: Target) -> Target:
-    """Return `target` with URLs that end without a slash.
+def require_loopback(target: Target) -> Target:
+    """Return `target` with URLs without a trailing slash.
 
     Raises:
-        Unusable: a host is not loopback: load is for one's own machine.
+        CannotMeasure: a host is not a loopback address. Load is only sent to this machine.
     """
     for url in (target.webhooks, target.api, target.ws):
         host = urlsplit(url).hostname or ""
         if host != "localhost" and not _is_loopback(host):
-            raise Unusable(f"{url!r} is not on this machine: only loopback addresses are put under load")
+            raise CannotMeasure(f"{url!r} is not on this machine: load is only sent to loopback addresses")
     return msgspec.structs.replace(
         target, webhooks=target.webhooks.rstrip("/"), api=target.api.rstrip("/"), ws=target.ws.rstrip("/")
     )
 
 
-def from_line(line: bytes | str) -> Target:
-    """Return the target that a line of `switchboard up --json` describes.
+def parse_target(line: bytes | str) -> Target:
+    """Return the target of a line printed by `switchboard up --json`.
 
     Raises:
-        Unusable: it is no such line.
+        CannotMeasure: it is not such a line.
     """
     try:
-        return on_this_machine(msgspec.json.decode(line, type=Target))
+        return require_loopback(msgspec.json.decode(line, type=Target))
     except msgspec.MsgspecError as error:
-        raise Unusable(f"not a line of `switchboard up --json`: {error}") from error
+        raise CannotMeasure(f"not a line of `switchboard up --json`: {error}") from error
 
 
 @asynccontextmanager
-async def started(command: Path) -> AsyncIterator[Target]:
-    """Run `switchboard up --processes` on free ports with data of its own; stopped and removed when the context ends.
+async def start_system(command: Path) -> AsyncIterator[Target]:
+    """Run `switchboard up --processes` on free ports and a temporary data folder while the context lasts.
 
     Raises:
-        Unusable: it did not get ready.
+        CannotMeasure: it does not become ready.
     """
     with tempfile.TemporaryDirectory(prefix="switchboard-bench-") as folder:
         log_path = Path(folder) / "stderr.log"
@@ -76,25 +76,25 @@ async def started(command: Path) -> AsyncIterator[Target]:
             assert process.stdout is not None
             line = await asyncio.wait_for(process.stdout.readline(), _START_SECONDS)
             if not line:
-                raise Unusable(f"{command} did not start:\n{log_path.read_text(errors='replace')[-2000:]}")
-            target = from_line(line)
+                raise CannotMeasure(f"{command} did not start:\n{log_path.read_text(errors='replace')[-2000:]}")
+            target = parse_target(line)
             drain = asyncio.create_task(_drain(process.stdout))
             yield target
         except TimeoutError as error:
-            raise Unusable(f"{command} was not ready within {_START_SECONDS:.0f} s") from error
+            raise CannotMeasure(f"{command} was not ready within {_START_SECONDS:.0f} s") from error
         finally:
-            await _stopped(process)
+            await _stop(process)
             if drain is not None:
                 drain.cancel()
 
 
 async def _drain(stream: asyncio.StreamReader) -> None:
-    """Read what else it prints, so that a full pipe never stops it."""
+    """Read further output, so that a full pipe never blocks the process."""
     while await stream.read(65536):
         pass
 
 
-async def _stopped(process: asyncio.subprocess.Process) -> None:
+async def _stop(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         process.terminate()
     try:

@@ -1,4 +1,4 @@
-"""Signed webhooks, whole HTTP requests built before the clock starts, and a client that costs next to nothing."""
+"""Signed webhooks as complete HTTP requests, built before the measurement, and a minimal HTTP client."""
 
 import asyncio
 import time
@@ -15,26 +15,26 @@ from simulator.languages import load_languages
 from simulator.pages import Page
 
 _ID_DIGITS = 9
-_PAD = "x" * 60  # real message ids are about as long
+_PAD = "x" * 60  # makes message IDs about as long as real ones
 _STALE_SECONDS = 15.0
 
 
 def message_prefix(run: str) -> str:
-    """Return what the message ids of this run begin with."""
+    """Return the prefix of this run's message IDs."""
     return f"bench-{run}-"
 
 
 def index_in(message_id: str, prefix: str) -> int | None:
-    """Return which webhook of the run wrote the message; None when none did."""
+    """Return the index of the message's webhook; None if the message is not of this run."""
     if not message_id.startswith(prefix):
         return None
     return int(message_id[len(prefix) : len(prefix) + _ID_DIGITS])
 
 
-def built(target: Target, run: str, of_pages: Sequence[Page], *, customers: int, number: int) -> list[bytes]:
+def build_requests(target: Target, run: str, of_pages: Sequence[Page], *, customers: int, number: int) -> list[bytes]:
     """Return `number` HTTP requests, each a signed webhook with one new text message.
 
-    Webhook i goes to page i modulo pages; a page's `customers` write in turn.
+    Webhook i goes to page i modulo pages; the `customers` of a page take turns.
     """
     url = urlsplit(target.webhooks)
     secret = SecretStr(target.app_secret)
@@ -60,16 +60,16 @@ def built(target: Target, run: str, of_pages: Sequence[Page], *, customers: int,
 
 
 class _Connection(asyncio.Protocol):
-    """One keep-alive HTTP/1.1 connection with one request at a time; reads as much of an answer as it must."""
+    """A keep-alive HTTP/1.1 connection for one request at a time; parses only what it needs of a response."""
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
         self.since = 0.0
-        self._answer: asyncio.Future[int] | None = None
+        self._response: asyncio.Future[int] | None = None
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)  # uvloop's is one without saying so
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's transport does not inherit from it
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
@@ -77,16 +77,16 @@ class _Connection(asyncio.Protocol):
         self._end(0)
 
     def post(self, request: bytes) -> asyncio.Future[int]:
-        """Send; the future is the status, 0 when the connection was lost."""
+        """Send a request; the future returns the status, 0 if the connection is lost."""
         assert self.transport is not None
-        self._answer = asyncio.get_running_loop().create_future()
+        self._response = asyncio.get_running_loop().create_future()
         self.since = time.perf_counter()
         self.transport.write(request)
-        return self._answer
+        return self._response
 
     def abort_when_stale(self) -> None:
-        """Give up an answer that has been waited for too long."""
-        if self.transport and self._answer and time.perf_counter() - self.since > _STALE_SECONDS:
+        """Abort the connection if its response is overdue."""
+        if self.transport and self._response and time.perf_counter() - self.since > _STALE_SECONDS:
             self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -106,13 +106,13 @@ class _Connection(asyncio.Protocol):
         self._end(int(head[9:12]))
 
     def _end(self, status: int) -> None:
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result(status)
-        self._answer = None
+        if self._response is not None and not self._response.done():
+            self._response.set_result(status)
+        self._response = None
 
 
 class Sender:
-    """Connections to the webhooks' host. Used as a context; at most `connections` requests are under way at once."""
+    """A pool of `connections` connections, which limits concurrent requests. Use it as a context."""
 
     def __init__(self, target: Target, requests: Sequence[bytes], *, connections: int) -> None:
         self._url = urlsplit(target.webhooks)
@@ -131,10 +131,10 @@ class Sender:
         for connection in self._all:
             if connection.transport:
                 connection.transport.abort()
-        await asyncio.sleep(0)  # a transport closes in the loop's next round
+        await asyncio.sleep(0)  # a transport closes in the next iteration of the loop
 
     async def post(self, index: int) -> int:
-        """Send webhook `index`; return the status, 0 when there was no answer."""
+        """Send webhook `index`; return the status, 0 without a response."""
         connection = await self._idle.get()
         try:
             if connection.transport is None:

@@ -7,11 +7,11 @@ import msgspec
 import pytest
 from pydantic import SecretStr
 
-from bench.pipeline_load import audience, measures, webhooks
+from bench.pipeline_load import measures, users, webhooks
 from bench.pipeline_load.command import run
 from bench.pipeline_load.loops import closed_loop, open_loop
 from bench.pipeline_load.recording import Recording
-from bench.pipeline_load.target import Target, Unusable, from_line, on_this_machine
+from bench.pipeline_load.target import CannotMeasure, Target, parse_target, require_loopback
 from simulator.signing import signature
 
 RUN = "0123456789"
@@ -36,21 +36,21 @@ def problems(accepted: set[int], *recordings: Recording, attempted: set[int] | N
     return measures.verdict(accepted, attempted or accepted, recordings).problems
 
 
-def test_nothing_is_wrong_when_each_came_once_in_order_whatever_came_between() -> None:
+def test_messages_that_arrive_once_and_in_order_are_no_problem() -> None:
     assert problems({0, 1, 2, 3}, recording(0, -1, 2), recording(1, -1, -1, 3)) == []
 
 
-def test_what_was_answered_200_and_never_came_is_a_problem() -> None:
-    assert problems({0, 1, 2}, recording(0, 2)) == ["1 answered 200 and never came: 1"]
+def test_an_accepted_webhook_that_never_arrives_is_a_problem() -> None:
+    assert problems({0, 1, 2}, recording(0, 2)) == ["1 got a 200 and never arrived: 1"]
 
 
-def test_what_came_twice_is_a_problem() -> None:
-    assert problems({0, 1}, recording(0, 1, 1)) == ["1 came more than once: 1"]
+def test_a_message_that_arrives_twice_is_a_problem() -> None:
+    assert problems({0, 1}, recording(0, 1, 1)) == ["1 arrived more than once: 1"]
 
 
 def test_a_hole_in_seq_is_a_problem_and_so_is_a_repetition() -> None:
-    assert problems({0, 1}, recording(0, 1, seqs=[1, 3])) == ["ada: seq 3 came where 2 was due"]
-    assert problems({0}, recording(0, -1, seqs=[1, 1])) == ["ada: seq 1 came where 2 was due"]
+    assert problems({0, 1}, recording(0, 1, seqs=[1, 3])) == ["ada: seq 3 arrived instead of 2"]
+    assert problems({0}, recording(0, -1, seqs=[1, 1])) == ["ada: seq 1 arrived instead of 2"]
 
 
 def test_another_users_message_is_a_problem() -> None:
@@ -59,9 +59,9 @@ def test_another_users_message_is_a_problem() -> None:
     assert "other users" in problem
 
 
-def test_what_was_never_answered_200_may_come_once_and_what_was_never_sent_may_not() -> None:
+def test_a_webhook_without_a_200_may_arrive_once_and_an_unsent_one_must_not() -> None:
     assert problems({0}, recording(0, 1), attempted={0, 1}) == []
-    assert problems({0}, recording(0, 1), attempted={0}) == ["1 came and were never sent: 1"]
+    assert problems({0}, recording(0, 1), attempted={0}) == ["1 arrived and were never sent: 1"]
 
 
 def test_a_closed_socket_is_a_problem() -> None:
@@ -71,30 +71,30 @@ def test_a_closed_socket_is_a_problem() -> None:
     assert problems({0}, closed) == ["ada: the socket was closed with 4008"]
 
 
-def test_percentiles_are_values_that_were_measured() -> None:
+def test_percentiles_are_measured_values() -> None:
     assert measures.percentiles([value / 1000 for value in range(1, 101)]) == measures.Percentiles(50, 99, 100)
     assert measures.percentiles([0.001]) == measures.Percentiles(1, 1, 1)
     assert measures.percentiles([]) == measures.Percentiles(None, None, None)
 
 
 @pytest.mark.parametrize("host", ["example.com", "10.0.0.1", "0.0.0.0", "127.0.0.1.example.com"])  # noqa: S104 - refused
-def test_only_this_machine_is_put_under_load(host: str) -> None:
-    with pytest.raises(Unusable, match="not on this machine"):
-        on_this_machine(msgspec.structs.replace(target(), ws=f"ws://{host}/ws"))
+def test_load_is_only_sent_to_this_machine(host: str) -> None:
+    with pytest.raises(CannotMeasure, match="not on this machine"):
+        require_loopback(msgspec.structs.replace(target(), ws=f"ws://{host}/ws"))
 
 
-def test_a_line_of_switchboard_up_is_understood_and_another_line_refused() -> None:
+def test_a_line_of_switchboard_up_is_parsed_and_another_line_is_refused() -> None:
     line = msgspec.json.encode(
         {**msgspec.structs.asdict(target()), "pids": [1], "webhooks": "http://[::1]:1/webhooks/"}
     )
 
-    assert from_line(line).webhooks == "http://[::1]:1/webhooks"
-    with pytest.raises(Unusable, match="switchboard up"):
-        from_line("listening on 8080")
+    assert parse_target(line).webhooks == "http://[::1]:1/webhooks"
+    with pytest.raises(CannotMeasure, match="switchboard up"):
+        parse_target("listening on 8080")
 
 
-def test_requests_are_signed_and_their_messages_say_which_webhook_they_came_in() -> None:
-    requests = webhooks.built(target(), RUN, audience.pages(RUN, 3), customers=2, number=7)
+def test_requests_are_signed_and_message_ids_encode_the_webhook() -> None:
+    requests = webhooks.build_requests(target(), RUN, users.pages(RUN, 3), customers=2, number=7)
 
     prefix = webhooks.message_prefix(RUN)
     for index, request in enumerate(requests):
@@ -135,9 +135,9 @@ async def answering(decide: Callable[[int], int | None]) -> AsyncIterator[Target
     await asyncio.wait_for(asyncio.gather(*filter(None, connections)), timeout=2)
 
 
-async def test_the_closed_loop_sends_again_what_was_refused_or_lost() -> None:
+async def test_the_closed_loop_retries_refused_and_lost_webhooks() -> None:
     async with answering(lambda number: {3: 503, 5: None}.get(number, 200)) as system:
-        requests = webhooks.built(system, RUN, audience.pages(RUN, 1), customers=1, number=20)
+        requests = webhooks.build_requests(system, RUN, users.pages(RUN, 1), customers=1, number=20)
         async with webhooks.Sender(system, requests, connections=4) as sender:
             sent = await closed_loop(sender, iter(range(20)), in_flight=4, seconds=30)
 
@@ -146,9 +146,9 @@ async def test_the_closed_loop_sends_again_what_was_refused_or_lost() -> None:
     assert sent.ended - sent.started < 30
 
 
-async def test_the_open_loop_counts_a_stall_from_the_moment_a_webhook_was_meant_to_be_sent() -> None:
+async def test_the_open_loop_measures_a_stall_from_the_due_time() -> None:
     async with answering(lambda _: 200) as system:
-        requests = webhooks.built(system, RUN, audience.pages(RUN, 1), customers=1, number=20)
+        requests = webhooks.build_requests(system, RUN, users.pages(RUN, 1), customers=1, number=20)
         async with webhooks.Sender(system, requests, connections=1) as sender:
             asyncio.get_running_loop().call_later(0.15, _stall, 0.1)
             sent = await open_loop(sender, iter(range(20)), rate=100, seconds=0.2)
@@ -164,6 +164,6 @@ def _stall(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def test_without_a_system_the_command_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_target_the_command_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
     assert run([], description=None) == 2
     assert "--app-secret" in capsys.readouterr().err
