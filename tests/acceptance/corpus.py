@@ -1,4 +1,4 @@
-"""A corpus of webhook bodies as it lies in a folder: INDEX.json with a row a body, and the bodies. See README.md."""
+"""Reads a corpus from a folder: INDEX.json with one row per body, and the bodies. See README.md."""
 
 import json
 from collections.abc import Iterator
@@ -17,18 +17,18 @@ _SECONDS_BELOW = 10**11
 
 
 class CorpusProblem(Exception):
-    """The folder is no corpus."""
+    """The folder is not a corpus."""
 
 
 class Postback(msgspec.Struct, frozen=True, kw_only=True):
-    """What a pressed button says."""
+    """Title and payload of a pressed button."""
 
     title: str | None = None
     payload: str | None = None
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """What an item of a body must become. A field that is None or absent says nothing, unless README.md says more."""
+    """What an item of a body must become. A field that is None or absent is not checked, except as README.md says."""
 
     event_type: str
     direction: Literal["incoming", "outgoing", "none"]
@@ -64,12 +64,12 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def at(self) -> datetime | None:
-        """When it happened; None where the timestamp tells no time."""
-        return moment(self.timestamp)
+        """When it happened; None if the timestamp is not a time."""
+        return parse_timestamp(self.timestamp)
 
 
 class Expected(msgspec.Struct, frozen=True, kw_only=True):
-    """How many events there are, and what the first one is."""
+    """The number of events, and fields of the first one."""
 
     n_events: int
     direction: str | None = None
@@ -95,19 +95,19 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Case:
-    """A row with its body, byte for byte."""
+    """A row with the exact bytes of its body."""
 
     row: Row
     body: bytes
 
     @property
     def platform(self) -> Platform:
-        """As Switchboard names it."""
+        """The platform, by Switchboard's name."""
         return _PLATFORMS[self.row.platform]
 
     @property
     def is_strict(self) -> bool:
-        """Whether everything that the row says must hold."""
+        """Whether everything in the row must match."""
         return self.row.oracle == "strict"
 
 
@@ -115,17 +115,17 @@ def read_corpus(folder: Path) -> list[Case]:
     """Return the cases of `folder`, in the order of its index.
 
     Raises:
-        CorpusProblem: no index, one that does not fit, or a body that is missing.
+        CorpusProblem: the index is missing or invalid, or a body is missing.
     """
     try:
         rows = msgspec.json.decode((folder / "INDEX.json").read_bytes(), type=list[Row])
         return [Case(row, (folder / row.file).read_bytes()) for row in rows]
     except (OSError, msgspec.MsgspecError) as error:
-        raise CorpusProblem(f"{folder} is no corpus: {error}") from error
+        raise CorpusProblem(f"{folder} is not a corpus: {error}") from error
 
 
-def moment(value: str | int | None) -> datetime | None:
-    """Return the time that a platform's number means, in seconds or milliseconds; None when it means none."""
+def parse_timestamp(value: str | int | None) -> datetime | None:
+    """Return the time of a platform's timestamp, in seconds or milliseconds; None if it is not a time."""
     digits = str(value) if value is not None else ""
     if not digits.isascii() or not digits.isdigit() or int(digits) == 0:
         return None
@@ -135,21 +135,21 @@ def moment(value: str | int | None) -> datetime | None:
     )
 
 
-def parsed(body: bytes) -> Any:
-    """Return the JSON value of `body`; None when it is no JSON."""
+def parse_json(body: bytes) -> Any:
+    """Return the JSON value of `body`; None if it is not JSON."""
     try:
         return json.loads(body)
     except ValueError:
         return None
 
 
-def found(value: Any, name: str) -> Iterator[Any]:
-    """Yield whatever stands under `name`, at any depth of `value`, outermost first."""
+def find_all(value: Any, name: str) -> Iterator[Any]:
+    """Yield every value of the key `name`, at any depth of `value`, outermost first."""
     if isinstance(value, dict):
         if name in value:
             yield value[name]
         for child in value.values():
-            yield from found(child, name)
+            yield from find_all(child, name)
     elif isinstance(value, list):
         for child in value:
-            yield from found(child, name)
+            yield from find_all(child, name)

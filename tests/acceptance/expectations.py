@@ -1,7 +1,7 @@
-"""What a corpus' events say of messages and records: one dict of checkable fields a message or record. Pure.
+"""What a corpus expects of messages and records: one dict of fields per message or record. Pure.
 
-A value may be `ANYTHING` (there has to be something) or `OneOf` several; a field that an event says nothing about is
-left out, and so is not checked.
+A value may be `ANYTHING` (any value except None) or `OneOf` several. A field that the event does not determine is left
+out and not checked.
 """
 
 import re
@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from shared.contracts import Platform
-from tests.acceptance.corpus import Event, found, moment
+from tests.acceptance.corpus import Event, find_all, parse_timestamp
 
 Fields = dict[str, Any]
 
@@ -52,7 +52,7 @@ _RECORD_KINDS: Mapping[str, str] = {
 
 
 class _Anything:
-    """Equal to whatever is not absent."""
+    """Matches everything except None."""
 
     def __repr__(self) -> str:
         return "something"
@@ -63,7 +63,7 @@ ANYTHING = _Anything()
 
 @dataclass(frozen=True)
 class OneOf:
-    """Equal to any of `values`."""
+    """Matches any of `values`."""
 
     values: tuple[Any, ...]
 
@@ -71,15 +71,15 @@ class OneOf:
         return " or ".join(map(repr, self.values))
 
 
-def fits(expected: Any, got: Any) -> bool:
-    """Tell whether `got` is what is expected."""
+def matches(expected: Any, got: Any) -> bool:
+    """Return whether `got` matches the expected value."""
     if expected is ANYTHING:
         return got is not None
     return got in expected.values if isinstance(expected, OneOf) else bool(expected == got)
 
 
 def message_expected(event: Event, platform: Platform, *, entry_time: datetime | None) -> Fields:
-    """Return what a `new_message` event says of its message."""
+    """Return the expected fields of the message of a `new_message` event."""
     fields: Fields = {
         "kind": "postback" if event.postback else "message",
         "direction": event.direction,
@@ -127,9 +127,9 @@ def _references(event: Event) -> Fields:
         fields["payload"] = payload
     if event.has_referral or event.event_type.endswith("with_referral"):
         fields["has_referral"] = True
-    answered = event.reply_to_mid or event.context_id
-    if answered is not None and answered != event.message_id:  # some bodies answer themselves, which means nothing
-        fields["reply_to"] = answered
+    replied_to = event.reply_to_mid or event.context_id
+    if replied_to is not None and replied_to != event.message_id:  # some bodies reply to themselves
+        fields["reply_to"] = replied_to
     if event.reply_to_story_id is not None:
         fields["story"] = event.reply_to_story_id
     return fields
@@ -144,12 +144,12 @@ def _sent_via(event: Event) -> Any:
 
 
 def base_expected(base: Mapping[str, Any], event: Event, body: Any, *, entry_time: datetime | None) -> Fields:
-    """Return what a message is like after `event`, which is about it. `base`: what it was like before."""
+    """Return the fields of a message after `event`, which refers to it; `base` are the fields before."""
     at = event.at or watermark_of(event) or entry_time or ANYTHING
     if event.effect == "reaction":
         actor = event.participant_id if event.actor != "business" else event.page_or_account_id
-        taken_back = event.action == "unreact"
-        return {**base, "reactions": [] if taken_back else [(actor, _character(event.emoji))]}
+        is_removed = event.action == "unreact"
+        return {**base, "reactions": [] if is_removed else [(actor, _character(event.emoji))]}
     if event.effect == "receipt":
         return {**base, **_receipt(event, at)}
     if event.event_type.rpartition(".")[2] in ("edit", "message_edit"):
@@ -161,13 +161,13 @@ def base_expected(base: Mapping[str, Any], event: Event, body: Any, *, entry_tim
 
 
 def _character(emoji: str | None) -> str | None:
-    r"""Return an emoji that a sender has written as `\u{2764}\u{FE0F}` as the character that it stands for."""
+    r"""Return the emoji, decoded if it is written as `\u{2764}\u{FE0F}`."""
     codes = None if emoji is None else re.fullmatch(r"(\\u\{[0-9A-Fa-f]{1,6}\})+", emoji)
     return emoji if codes is None else "".join(chr(int(code, 16)) for code in re.findall(r"\{(\w+)\}", codes[0]))
 
 
 def _edited_texts(body: Any) -> list[str]:
-    return [text for edit in found(body, "edit") for text in found(edit, "body") if isinstance(text, str)]
+    return [text for edit in find_all(body, "edit") for text in find_all(edit, "body") if isinstance(text, str)]
 
 
 def _receipt(event: Event, at: Any) -> Fields:
@@ -182,7 +182,7 @@ def _receipt(event: Event, at: Any) -> Fields:
 
 
 def receipt_status(event: Event) -> str | None:
-    """Return the status that a receipt tells of messages; None when it tells none, as that of a call."""
+    """Return the message status of a receipt; None if it is not about a message, such as the status of a call."""
     if event.event_type in ("read", "delivery"):
         return "read" if event.event_type == "read" else "delivered"
     status = event.event_type.rpartition(".")[2]
@@ -190,7 +190,7 @@ def receipt_status(event: Event) -> str | None:
 
 
 def record_kind(event: Event) -> str | None:
-    """Return the kind of record that the event becomes; None where it is only kept raw, or is no record."""
+    """Return the kind of record that the event becomes; None if it is stored raw or is not a record."""
     if event.effect == "receipt":
         return None if receipt_status(event) else "status"
     if event.effect not in ("signal", "control", "ignore"):
@@ -202,8 +202,10 @@ def record_kind(event: Event) -> str | None:
 
 
 def is_ignored(event: Event) -> bool:
-    """Tell whether the event changes nothing: of an unknown kind, an edit without a text (Instagram), or "sent", which
-    every outgoing message is.
+    """Return whether the event changes nothing.
+
+    That is true for an unknown type, an edit without a text (Instagram), and the status "sent", which every outgoing
+    message has.
     """
     if event.event_type == "message_edit":
         return event.text is None and str(event.num_edit or 0) == "0"
@@ -213,7 +215,7 @@ def is_ignored(event: Event) -> bool:
 
 
 def record_expected(event: Event, kind: str) -> Fields:
-    """Return what an event says of its record. People of comments are no participants: they are actors."""
+    """Return the expected fields of the event's record. Authors of comments are actors, not participants."""
     fields: Fields = {"kind": kind, "page_id": event.page_or_account_id or ANYTHING}
     if event.participant_id is not None or event.comment_text is not None:
         fields["participant_id"] = event.participant_id
@@ -225,5 +227,5 @@ def record_expected(event: Event, kind: str) -> Fields:
 
 
 def watermark_of(event: Event) -> datetime | None:
-    """Return up to when a receipt covers messages that it does not name."""
-    return moment(event.watermark)
+    """Return the time up to which a receipt covers messages that it does not name."""
+    return parse_timestamp(event.watermark)

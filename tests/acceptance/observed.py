@@ -1,4 +1,4 @@
-"""What a user sees over REST, in the words in which a corpus is checked."""
+"""What a user sees over REST, in the vocabulary of `expectations`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 
 Object = Mapping[str, Any]
-_BOUND_TO_ARRIVAL = frozenset({"id", "seq", "last_seq", "conversation_id", "unread_count", "last_message", "linked"})
+_ARRIVAL_FIELDS = frozenset({"id", "seq", "last_seq", "conversation_id", "unread_count", "last_message", "linked"})
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """What the ledger says of some pages: how many items, by what became of them."""
+    """The ledger's counts of some pages: items by what became of them."""
 
     received: int = 0
     stored: int = 0
@@ -23,11 +23,11 @@ class Ledger:
 
     @property
     def accounted(self) -> int:
-        """Items of which it is known what became of them."""
+        """Number of items that are accounted for."""
         return self.stored + self.duplicate + self.parked + self.waiting + sum(self.ignored.values())
 
     def since(self, before: "Ledger") -> "Ledger":
-        """Return what has been added to `before`."""
+        """Return the difference to `before`."""
         labels = self.ignored.keys() | before.ignored.keys()
         added = {label: self.ignored.get(label, 0) - before.ignored.get(label, 0) for label in labels}
         return Ledger(
@@ -43,23 +43,25 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Inbox:
-    """Everything of one user: objects as REST gives them, without the probe's."""
+    """All objects of one user as REST returns them, without those of the probe."""
 
     conversations: tuple[Object, ...] = ()
     messages: tuple[Object, ...] = ()
     records: tuple[Object, ...] = ()
 
     def without_arrival(self) -> "Inbox":
-        """Return it without what depends on when things came and whose they are: comparable between users."""
-        return Inbox(*(tuple(map(_timeless, objects)) for objects in (self.conversations, self.messages, self.records)))
+        """Return it without fields that depend on arrival or user: comparable between users."""
+        return Inbox(
+            *(tuple(map(_without_arrival, objects)) for objects in (self.conversations, self.messages, self.records))
+        )
 
 
-def _timeless(thing: Object) -> Object:
-    return {name: value for name, value in thing.items() if name not in _BOUND_TO_ARRIVAL}
+def _without_arrival(thing: Object) -> Object:
+    return {name: value for name, value in thing.items() if name not in _ARRIVAL_FIELDS}
 
 
 def message_seen(message: Object, conversations: Sequence[Object]) -> dict[str, Any]:
-    """Return a message in the words of `expectations`."""
+    """Return a message in the vocabulary of `expectations`."""
     conversation = next((each for each in conversations if each["conversation_id"] == message["conversation_id"]), {})
     reply_to = message.get("reply_to") or {}
     attachments = message.get("attachments") or []
@@ -91,7 +93,7 @@ def message_seen(message: Object, conversations: Sequence[Object]) -> dict[str, 
 
 
 def record_seen(record: Object) -> dict[str, Any]:
-    """Return a record in the words of `expectations`."""
+    """Return a record in the vocabulary of `expectations`."""
     return {name: record.get(name) for name in ("kind", "page_id", "participant_id", "actor_id", "text")}
 
 

@@ -1,4 +1,4 @@
-"""Webhook bodies in the platforms' shapes, with what each must become."""
+"""Webhook bodies in the platforms' formats, with the expected message of each."""
 
 import json
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Case:
-    """One body, and the message that must come of it."""
+    """A body and the message that it must become."""
 
     name: str
     platform: str
@@ -114,7 +114,7 @@ HARMLESS = [
     json.dumps(_whatsapp("messages", {"statuses": [{"id": "wamid.2", "status": "read", "recipient_id": "16505551234",
                                                     "timestamp": "1767355300"}]})).encode(),
 ]  # fmt: skip
-"""Signed bodies of other kinds, or of no kind: each is answered 200, kept, and does no harm."""
+"""Signed bodies of other or unknown types: each gets a 200, is stored, and does no harm."""
 
 
 def numbered(page_id: str, number: int, *, customers: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Starting the whole system as a user does, and the two ends that a test holds: webhooks in, frames and REST out."""
+"""Starts the whole system as a user does, and connects to both ends: webhooks in, frames and REST out."""
 
 import asyncio
 import hmac
@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 START_TIMEOUT_SECONDS = 90.0
 WAIT_SECONDS = 30.0
-"""Far more than anything takes: a machine that does something else meanwhile makes no test fail."""
+"""Generous, so that a busy machine fails no test."""
 COMMAND = Path(sys.executable).with_name("switchboard")
 
 
@@ -32,7 +32,7 @@ class System:
     process: asyncio.subprocess.Process
     http: httpx.AsyncClient
     user: str = "agent"
-    """Whom a test is about."""
+    """The user of the test."""
     page_id: str = "1001"
     """The user's page."""
 
@@ -40,35 +40,35 @@ class System:
         return int(json.loads((self.data_dir / "pids.json").read_text())[service])
 
     async def connect_page(self, platform: str, page_id: str, user_id: str, **more: Any) -> None:
-        answer = await self.http.put(
+        response = await self.http.put(
             f"{self.urls['api']}/accounts/{platform}/{page_id}",
             json={"user_id": user_id, **more},
             headers={"Authorization": f"Bearer {self.urls['admin_token']}"},
         )
-        assert answer.is_success, answer.text
+        assert response.is_success, response.text
 
     async def token(self, user_id: str, ttl_seconds: int = 3600) -> str:
-        answer = await self.http.post(
+        response = await self.http.post(
             f"{self.urls['api']}/tokens",
             json={"user_id": user_id, "ttl_seconds": ttl_seconds},
             headers={"Authorization": f"Bearer {self.urls['admin_token']}"},
         )
-        assert answer.is_success, answer.text
-        return str(answer.json()["token"])
+        assert response.is_success, response.text
+        return str(response.json()["token"])
 
     async def post(self, platform: str, body: bytes | dict[str, Any]) -> int:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         digest = hmac.new(self.urls["app_secret"].encode(), raw, sha256).hexdigest()
         headers = {"X-Hub-Signature-256": f"sha256={digest}", "Content-Type": "application/json"}
-        answer = await self.http.post(f"{self.urls['webhooks']}/{platform}", content=raw, headers=headers)
-        return answer.status_code
+        response = await self.http.post(f"{self.urls['webhooks']}/{platform}", content=raw, headers=headers)
+        return response.status_code
 
     async def get(self, path: str, token: str, **query: Any) -> Any:
-        answer = await self.http.get(
+        response = await self.http.get(
             f"{self.urls['api']}{path}", params=query, headers={"Authorization": f"Bearer {token}"}
         )
-        assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text}"
-        return answer.json()
+        assert response.status_code == 200, f"{path}: {response.status_code} {response.text}"
+        return response.json()
 
     def socket_url(self, user_id: str, token: str, **query: Any) -> str:
         more = "".join(f"&{name}={value}" for name, value in query.items() if value is not None)
@@ -83,8 +83,8 @@ async def running_system(
 
     Args:
         data_dir: the folder.
-        arguments: more of the command line.
-        environment: instead of the servers and settings that the test's own environment names.
+        arguments: additional arguments of the command line.
+        environment: replaces the servers and settings of our own environment.
     """
     clean = {name: value for name, value in os.environ.items() if not is_ours(name)}
     with (data_dir / "up.log").open("ab") as log:
@@ -111,12 +111,12 @@ async def running_system(
 
 
 def is_ours(name: str) -> bool:
-    """Tell whether a variable would change what `switchboard up` does."""
+    """Return whether a variable affects `switchboard up`."""
     return name.startswith("SWITCHBOARD_") or name in ("AMQP_URL", "DATABASE_URL")
 
 
 async def eventually(condition: Callable[[], Any], *, within_seconds: float = WAIT_SECONDS, what: str = "") -> None:
-    """Return once `condition` holds (it may be a coroutine function); fail when it does not in time."""
+    """Return once `condition` (which may be a coroutine function) is true; fail after `within_seconds`."""
     deadline = asyncio.get_running_loop().time() + within_seconds
     while True:
         result = condition()
@@ -129,7 +129,7 @@ async def eventually(condition: Callable[[], Any], *, within_seconds: float = WA
 
 
 class Client:
-    """What a browser does: connects, keeps every frame, reconnects with `after` and `epoch` when it is cut off."""
+    """A client that keeps every frame, and reconnects with `after` and `epoch`."""
 
     def __init__(self, system: System, user_id: str, token: str, *, after: int | None = None) -> None:
         self._system = system
@@ -151,7 +151,7 @@ class Client:
         return [frame["data"]["message"] for frame in self.frames if frame["type"] == "new_message"]
 
     async def run(self) -> None:
-        """Listen for ever; cancelled by whoever started it."""
+        """Receive frames until cancelled."""
         while True:
             url = self._system.socket_url(self._user_id, self._token, after=self.after, epoch=self.epoch)
             try:
@@ -180,8 +180,8 @@ class Client:
 
 
 @asynccontextmanager
-async def listening(system: System, user_id: str, *, after: int | None = None) -> AsyncIterator[Client]:
-    """Connect a client for `user_id` and return once it has been greeted."""
+async def connected_client(system: System, user_id: str, *, after: int | None = None) -> AsyncIterator[Client]:
+    """Connect a client for `user_id`; yields it once it has received `hello`."""
     client = Client(system, user_id, await system.token(user_id), after=after)
     task = asyncio.create_task(client.run())
     try:

@@ -1,4 +1,4 @@
-"""Finding a secret in text, also where it was encoded on the way."""
+"""Finds secrets in text, even if they are encoded."""
 
 import json
 from base64 import b64encode, urlsafe_b64encode
@@ -7,7 +7,7 @@ from urllib.parse import quote, quote_plus
 
 
 def forms(secret: str) -> set[bytes]:
-    """Return how `secret` may stand in a text: as it is, escaped, percent-encoded, in hex, and inside base64."""
+    """Return the encodings of `secret` to look for: plain, escaped, percent-encoded, hex, and inside base64."""
     raw = secret.encode()
     texts = {secret, quote(secret, safe=""), quote(secret), quote_plus(secret), json.dumps(secret)[1:-1], raw.hex()}
     texts |= {text.lower() for text in (quote(secret, safe=""), quote(secret)) if "%" in text}
@@ -16,7 +16,7 @@ def forms(secret: str) -> set[bytes]:
 
 
 def found(secrets: Mapping[str, str], texts: Mapping[str, bytes]) -> list[str]:
-    """Return which of `secrets` stand in which of `texts`, by their names and never by their values."""
+    """Return which of `secrets` occur in which of `texts`, by name and never by value."""
     return sorted(
         f"{name} in {place}"
         for name, secret in secrets.items()
@@ -26,11 +26,11 @@ def found(secrets: Mapping[str, str], texts: Mapping[str, bytes]) -> list[str]:
 
 
 def _inside_base64(raw: bytes) -> list[bytes]:
-    """Return what of the base64 of a longer text is sure, wherever in it `raw` begins."""
-    sure: list[bytes] = []
+    """Return the parts of base64 that do not depend on the text around `raw`, for every offset."""
+    parts: list[bytes] = []
     for encode in (b64encode, urlsafe_b64encode):
         for offset in range(3):
             text = encode(b"\0" * offset + raw)
             first, end = (0, 2, 3)[offset], len(text) - (4 if (offset + len(raw)) % 3 else 0)
-            sure.append(text[first:end])
-    return sure
+            parts.append(text[first:end])
+    return parts

@@ -1,4 +1,4 @@
-"""Our own corpus of webhook bodies through the real system: every kind that the platforms send, in both orders."""
+"""Plays our own corpus of webhook bodies through the real system, in both orders."""
 
 import time
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.corpus import read_corpus
-from tests.acceptance.playing import Player
-from tests.acceptance.reporting import report
+from tests.acceptance.player import Player
+from tests.acceptance.report import report
 from tests.system.running import running_system
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
@@ -19,7 +19,7 @@ CORPUS = Path(__file__).parents[1] / "acceptance" / "corpus"
     "arguments",
     [pytest.param((), id="one process"), pytest.param(("--processes",), id="four processes", marks=pytest.mark.soak)],
 )
-async def test_our_corpus_becomes_what_its_index_says(
+async def test_our_corpus_matches_its_index(
     arguments: tuple[str, ...], tmp_path: Path, environment: dict[str, str]
 ) -> None:
     cases = read_corpus(CORPUS)

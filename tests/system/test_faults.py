@@ -1,4 +1,4 @@
-"""What the whole system does while a part it stands on is away: nothing is lost, nothing is parked."""
+"""While Postgres or RabbitMQ is unavailable, nothing is lost and nothing is parked."""
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
@@ -12,7 +12,7 @@ from switchboard.provision.postgres import EmbeddedPostgres
 from switchboard.provision.rabbitmq import RabbitServer
 from tests.system.bodies import numbered
 from tests.system.ledger import assert_balanced
-from tests.system.running import System, eventually, listening, running_system
+from tests.system.running import System, connected_client, eventually, running_system
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 
@@ -39,28 +39,28 @@ def sending(system: System) -> AbstractAsyncContextManager[WebhookSender]:
 
 
 async def parked(system: System) -> list[object]:
-    answer = await system.http.get(
+    response = await system.http.get(
         f"{system.urls['api']}/parked", headers={"Authorization": f"Bearer {system.urls['admin_token']}"}
     )
-    assert answer.status_code == 200, answer.text
-    return list(answer.json())
+    assert response.status_code == 200, response.text
+    return list(response.json())
 
 
-async def test_postgres_away_in_four_processes_takes_nothing_and_parks_nothing(
+async def test_an_unavailable_postgres_loses_and_parks_nothing_in_four_processes(
     tmp_path: Path, own_postgres: EmbeddedPostgres, amqp_url: str
 ) -> None:
     environment = {"DATABASE_URL": own_postgres.url, "AMQP_URL": amqp_url}
     async with running_system(tmp_path, "--processes", *ARGUMENTS, environment=environment) as system:
         await system.connect_page("facebook", PAGE, USER)
-        async with listening(system, USER, after=0) as client, sending(system) as sender:
+        async with connected_client(system, USER, after=0) as client, sending(system) as sender:
             await send(sender, range(100))
             await eventually(lambda: len(client.messages) == 100, what="the first hundred")
             own_postgres.stop("kill")
             await send(sender, range(100, 300))
             assert sender.stats.attempts == 300, "ingest needs no Postgres"
-            await asyncio.sleep(3)  # it stays away for a while: what is held is tried again and again meanwhile
+            await asyncio.sleep(3)  # long enough for several retries of the held deliveries
             own_postgres.start()
-            await eventually(lambda: len(client.messages) == 300, within_seconds=30, what="what was held")
+            await eventually(lambda: len(client.messages) == 300, within_seconds=30, what="the held messages")
         assert await parked(system) == []
         await assert_balanced(system, received=300)
 
@@ -68,13 +68,13 @@ async def test_postgres_away_in_four_processes_takes_nothing_and_parks_nothing(
     assert client.seqs == list(range(1, len(client.seqs) + 1))
 
 
-async def test_postgres_restarting_in_one_process_refuses_for_a_moment_and_loses_nothing(
+async def test_a_restarting_postgres_loses_nothing_in_one_process(
     tmp_path: Path, own_postgres: EmbeddedPostgres
 ) -> None:
     environment = {"DATABASE_URL": own_postgres.url}
     async with running_system(tmp_path, *ARGUMENTS, environment=environment) as system:
         await system.connect_page("facebook", PAGE, USER)
-        async with listening(system, USER, after=0) as client, sending(system) as sender:
+        async with connected_client(system, USER, after=0) as client, sending(system) as sender:
             async with asyncio.TaskGroup() as group:
                 group.create_task(send(sender, range(300)))
                 await eventually(lambda: len(client.messages) > 50, what="load")
@@ -86,13 +86,13 @@ async def test_postgres_restarting_in_one_process_refuses_for_a_moment_and_loses
 
 
 @pytest.mark.parametrize("fault", ["freeze", "kill"])
-async def test_a_broker_that_fails_under_load_makes_webhooks_wait_and_loses_none(
+async def test_a_broker_that_fails_under_load_delays_webhooks_and_loses_none(
     tmp_path: Path, fragile_rabbitmq: RabbitServer, fault: str
 ) -> None:
     environment = {"AMQP_URL": fragile_rabbitmq.url}
     async with running_system(tmp_path, "--processes", *ARGUMENTS, environment=environment) as system:
         await system.connect_page("facebook", PAGE, USER)
-        async with listening(system, USER, after=0) as client, sending(system) as sender:
+        async with connected_client(system, USER, after=0) as client, sending(system) as sender:
             async with asyncio.TaskGroup() as group:
                 group.create_task(send(sender, range(1500)))
                 await eventually(lambda: len(client.messages) > 200, what="load")
@@ -104,7 +104,7 @@ async def test_a_broker_that_fails_under_load_makes_webhooks_wait_and_loses_none
                     await asyncio.to_thread(fragile_rabbitmq.kill)
                     await asyncio.to_thread(fragile_rabbitmq.start)
             await eventually(lambda: len(client.messages) == 1500, within_seconds=60, what="all of them")
-        assert sender.stats.responses[503] > 0, "the fault was not felt"
+        assert sender.stats.responses[503] > 0, "the fault had no effect"
         assert await parked(system) == []
         await assert_balanced(system, received=1500)
 
@@ -112,7 +112,9 @@ async def test_a_broker_that_fails_under_load_makes_webhooks_wait_and_loses_none
     assert client.seqs == list(range(1, len(client.seqs) + 1))
 
 
-async def test_a_broker_that_is_away_at_the_start_is_waited_for(tmp_path: Path, fragile_rabbitmq: RabbitServer) -> None:
+async def test_a_system_waits_for_a_broker_that_is_unavailable_at_the_start(
+    tmp_path: Path, fragile_rabbitmq: RabbitServer
+) -> None:
     await asyncio.to_thread(fragile_rabbitmq.kill)
     starting = asyncio.create_task(_first_message(tmp_path, fragile_rabbitmq.url))
     await asyncio.sleep(4)
@@ -125,7 +127,7 @@ async def test_a_broker_that_is_away_at_the_start_is_waited_for(tmp_path: Path, 
 async def _first_message(data_dir: Path, amqp_url: str) -> str:
     async with running_system(data_dir, "--processes", *ARGUMENTS, environment={"AMQP_URL": amqp_url}) as system:
         await system.connect_page("facebook", PAGE, USER)
-        async with listening(system, USER, after=0) as client:
+        async with connected_client(system, USER, after=0) as client:
             assert await system.post("facebook", numbered(PAGE, 0, customers=7)) == 200
             await eventually(lambda: client.messages, what="the message")
         await assert_balanced(system, received=1)

@@ -1,4 +1,4 @@
-"""A Graph API that is silent, broken, closed or refuses a token costs names for a while; it never costs a message."""
+"""A Graph API that is silent, failing, limited or refuses a token delays names, and never affects messages."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ from simulator.faults import FaultKind, Faults, FaultSwitch
 from simulator.graph import Access, graph_app
 from simulator.languages import load_languages
 from simulator.pages import Page
-from tests.system.running import Client, System, eventually, listening, running_system
+from tests.system.running import Client, System, connected_client, eventually, running_system
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
@@ -35,9 +35,9 @@ SETTINGS = {
     "SWITCHBOARD_GRAPH_BREAKER_SECONDS": "1",
     "SWITCHBOARD_GRAPH_LIMIT_HOLD_SECONDS": "1",
 }
-"""Shorter than in life, so that a recovery can be waited for; the budget of a message is the one it has."""
+"""Shorter than in production, so that tests can wait for a recovery. The time budget of a message is the real one."""
 NEARLY_ALL_WAIT_SECONDS, ALL_WAIT_SECONDS = 0.4, 1.0
-"""The budget is 0.3 s; two processor cores that others use too may be late by so much."""
+"""The budget is 0.3 s; a busy machine with two cores may exceed it by this much."""
 NAMES_WITHIN_SECONDS = 60.0
 PATIENT = Retries(immediate=1, delayed=300, first_delay_seconds=0.1, max_delay_seconds=0.5)
 GOOD, DEAD = "good", "dead"
@@ -45,7 +45,7 @@ GOOD, DEAD = "good", "dead"
 
 @dataclass(frozen=True)
 class Load:
-    """Messages of people to the pages of one user, while `kind` is wrong with the Graph API."""
+    """Messages from people to the pages of one user, while the Graph API has the fault `kind`."""
 
     name: str
     messages: int
@@ -93,7 +93,7 @@ def loads(**sizes: tuple[int, int]) -> list[Load]:
 
 @dataclass
 class Graph:
-    """The stand-in: knows everybody, takes good tokens only, and remembers when it was called for which page."""
+    """A Graph API that knows everybody, accepts only the good token, and records the time and page of each call."""
 
     customers: list[Customer]
     url: str = ""
@@ -117,7 +117,7 @@ class Graph:
             yield
 
     def assert_within_budget(self) -> None:
-        """No window of any length saw more calls than the ceiling lets through: a burst, and the rate."""
+        """Assert that no window of time has more calls than the limits allow: a burst plus the rate."""
         of_pages: dict[str, list[float]] = {}
         for at, page_id in self.calls:
             of_pages.setdefault(page_id, []).append(at)
@@ -125,9 +125,9 @@ class Graph:
             (sorted(at for at, _ in self.calls), APP_RATE)
         ]:
             for seconds in (1.0, 5.0):
-                most = max(bisect_left(times, at + seconds) - index for index, at in enumerate(times))
-                # Calls that left in time may arrive together: a tenth of a window's length in between.
-                assert most <= rate + rate * seconds * 1.1 + 2, f"{most} calls within {seconds} s"
+                calls = max(bisect_left(times, at + seconds) - index for index, at in enumerate(times))
+                # Calls that left in time may arrive together: allow 10 % of the window.
+                assert calls <= rate + rate * seconds * 1.1 + 2, f"{calls} calls within {seconds} s"
 
 
 async def connect(system: System, load: Load, token: str) -> None:
@@ -154,7 +154,7 @@ async def send(system: System, load: Load) -> None:
 
 
 async def waits(system: System) -> dict[float, float]:
-    """How many messages have waited for a name, by the upper bound in seconds of how long."""
+    """Number of messages that waited for a name, by upper bound of the wait in seconds."""
     metrics = (await system.http.get(f"{system.urls['operations']['enricher']}/metrics")).text
     found = re.findall(
         r'^switchboard_enricher_profile_wait_seconds_bucket\{le="([^"]+)"\} (\S+)$', metrics, re.MULTILINE
@@ -166,7 +166,7 @@ async def waits(system: System) -> dict[float, float]:
 def assert_short(before: dict[float, float], after: dict[float, float]) -> None:
     waited = {bound: after[bound] - before[bound] for bound in after}
     number = waited[float("inf")]
-    assert number > 0, "nobody had to wait: the fault was not felt"
+    assert number > 0, "no message waited: the fault had no effect"
     assert waited[ALL_WAIT_SECONDS] == number, waited
     assert waited[NEARLY_ALL_WAIT_SECONDS] >= 0.98 * number, waited
 
@@ -175,16 +175,16 @@ async def conversations(system: System, token: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     url: str | None = f"{system.urls['api']}/conversations?limit=200"
     while url is not None:
-        answer = await system.http.get(url, headers={"Authorization": f"Bearer {token}"})
-        assert answer.status_code == 200, answer.text
-        rows += answer.json()
-        following = answer.links.get("next")
-        url = None if following is None else str(answer.url.join(following["url"]))
+        response = await system.http.get(url, headers={"Authorization": f"Bearer {token}"})
+        assert response.status_code == 200, response.text
+        rows += response.json()
+        following = response.links.get("next")
+        url = None if following is None else str(response.url.join(following["url"]))
     return rows
 
 
 async def assert_named(system: System, load: Load) -> None:
-    """Wait until everybody has their own name."""
+    """Wait until every customer has their name."""
     token = await system.token(load.name)
     expected = {customer.customer_id: customer.name for customer in load.customers}
 
@@ -195,25 +195,25 @@ async def assert_named(system: System, load: Load) -> None:
     await eventually(all_named, within_seconds=NAMES_WITHIN_SECONDS, what=f"the names of {load.name}")
 
 
-def told_of(client: Client) -> list[tuple[str, str]]:
+def account_updates(client: Client) -> list[tuple[str, str]]:
     accounts = [frame["data"]["account"] for frame in client.frames if frame["type"] == "account_updated"]
     return [(account["page_id"], account["status"]) for account in accounts]
 
 
-async def suffer(system: System, graph: Graph, load: Load) -> None:
-    """Send everything while the fault lasts; then mend it and wait for the names."""
+async def send_during_fault(system: System, graph: Graph, load: Load) -> None:
+    """Send all messages while the fault lasts; then end it and wait for the names."""
     await connect(system, load, load.token)
     graph.switch.set(Faults(kind=load.kind, regain_minutes=0))
     before = await waits(system)
-    async with listening(system, load.name, after=0) as client:
+    async with connected_client(system, load.name, after=0) as client:
         await send(system, load)
         await eventually(lambda: len(client.messages) == load.messages, within_seconds=60, what="all messages")
         assert_short(before, await waits(system))
         if load.token == DEAD:
             needing = sorted((page.page_id, "needs_reauthorization") for page in load.pages)
             await eventually(
-                lambda: sorted(one for one in told_of(client) if one[1] != "connected") == needing,
-                what="one frame a page that says that its token is refused",
+                lambda: sorted(one for one in account_updates(client) if one[1] != "connected") == needing,
+                what="one frame per page with its refused token",
             )
             calls = len(graph.calls)
             await connect(system, load, GOOD)
@@ -222,7 +222,7 @@ async def suffer(system: System, graph: Graph, load: Load) -> None:
         await assert_named(system, load)
         ids = [message["message_id"] for message in client.messages]
         assert sorted(ids) == sorted(f"{load.name}-m-{number}" for number in range(load.messages))
-        assert len([one for one in told_of(client) if one[1] == "needs_reauthorization"]) == (
+        assert len([one for one in account_updates(client) if one[1] == "needs_reauthorization"]) == (
             PAGES if load.token == DEAD else 0
         )
 
@@ -241,11 +241,11 @@ async def run(data_dir: Path, environment: dict[str, str], loads: list[Load]) ->
         ) as system,
     ):
         for load in loads:
-            await suffer(system, graph, load)
+            await send_during_fault(system, graph, load)
     graph.assert_within_budget()
 
 
-async def test_a_failing_graph_api_costs_names_for_a_while_and_never_a_message(
+async def test_a_failing_graph_api_delays_names_and_never_affects_messages(
     tmp_path: Path, database_url: str, amqp_url: str
 ) -> None:
     sizes = loads(silent=(5000, 500), failing=(600, 60), limited=(600, 60), refusing=(600, 60))
@@ -254,7 +254,7 @@ async def test_a_failing_graph_api_costs_names_for_a_while_and_never_a_message(
 
 
 @pytest.mark.soak
-async def test_a_failing_graph_api_under_load_in_every_way(tmp_path: Path, database_url: str, amqp_url: str) -> None:
+async def test_a_graph_api_that_fails_in_every_way_under_load(tmp_path: Path, database_url: str, amqp_url: str) -> None:
     sizes = loads(silent=(5000, 500), failing=(5000, 500), limited=(5000, 500), refusing=(5000, 500))
 
     await run(tmp_path, {"DATABASE_URL": database_url, "AMQP_URL": amqp_url}, sizes)

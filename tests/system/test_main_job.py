@@ -1,4 +1,4 @@
-"""A signed webhook in, a frame on the right user's WebSocket and a row over REST out, in both ways of running it."""
+"""A signed webhook becomes a frame on its user's WebSocket and a row over REST, in one process and in four."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ from tests.fixtures.postgres import NewDatabases
 from tests.fixtures.systems import given_broker
 from tests.system.bodies import CASES, HARMLESS, Case
 from tests.system.ledger import assert_balanced
-from tests.system.running import System, eventually, listening, running_system
+from tests.system.running import System, connected_client, eventually, running_system
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
 
@@ -36,7 +36,7 @@ async def system(
 async def test_a_webhook_becomes_a_frame_and_a_row_of_its_user_only(system: System, case: Case) -> None:
     user, other = f"user of {case.name}".replace(" ", "-"), "somebody-else"
     await system.connect_page(case.platform, case.page_id, user)
-    async with listening(system, user) as client, listening(system, other) as bystander:
+    async with connected_client(system, user) as client, connected_client(system, other) as bystander:
         assert await system.post(case.platform, case.body) == 200
         await eventually(lambda: client.messages, what="the frame")
 
@@ -59,11 +59,11 @@ async def test_a_webhook_becomes_a_frame_and_a_row_of_its_user_only(system: Syst
     assert await system.get(f"/conversations/{conversation}/messages", token) == [message]
 
 
-async def test_the_same_webhook_again_changes_nothing(system: System) -> None:
+async def test_a_repeated_webhook_changes_nothing(system: System) -> None:
     case = CASES[0]
     await system.connect_page(case.platform, "page-of-repeats", "repeats")
     body = case.body.replace(case.page_id.encode(), b"page-of-repeats")
-    async with listening(system, "repeats") as client:
+    async with connected_client(system, "repeats") as client:
         for _ in range(3):
             assert await system.post(case.platform, body) == 200
         assert await system.post(case.platform, body.replace(b"m_1", b"m_last")) == 200
@@ -73,23 +73,23 @@ async def test_the_same_webhook_again_changes_nothing(system: System) -> None:
     assert client.seqs == sorted(set(client.seqs))
 
 
-async def test_bodies_of_other_kinds_are_taken_and_do_no_harm(system: System) -> None:
+async def test_bodies_of_other_types_are_accepted_and_do_no_harm(system: System) -> None:
     await system.connect_page("facebook", "743424235760659", "harmless")
     await system.connect_page("whatsapp", "106540352242922", "harmless")
-    async with listening(system, "harmless") as client:
+    async with connected_client(system, "harmless") as client:
         assert {await system.post("facebook", body) for body in HARMLESS} == {200}
         assert await system.post("facebook", CASES[0].body) == 200
-        await eventually(lambda: client.messages, what="the message behind them")
+        await eventually(lambda: client.messages, what="the message after them")
 
     assert [message["content"] for message in client.messages] == [CASES[0].text]
 
 
-async def test_what_came_before_its_page_was_connected_arrives_when_it_is(system: System) -> None:
+async def test_a_message_of_an_unclaimed_page_arrives_once_the_page_is_connected(system: System) -> None:
     case = CASES[0]
     body = case.body.replace(case.page_id.encode(), b"page-of-nobody")
-    async with listening(system, "late-owner") as client:
+    async with connected_client(system, "late-owner") as client:
         assert await system.post("facebook", body) == 200
-        await asyncio.sleep(0.3)  # long enough to be found without an owner, which nothing outside shows
+        await asyncio.sleep(0.3)  # until it is stored as unclaimed, which cannot be observed from outside
         await system.connect_page("facebook", "page-of-nobody", "late-owner")
         await eventually(lambda: client.messages, what="the message that waited")
 
@@ -100,7 +100,7 @@ async def test_what_came_before_its_page_was_connected_arrives_when_it_is(system
     ("path_user", "token", "code"),
     [("me", "garbage", 4001), ("me", "expired", 4001), ("somebody-else", "good", 4003)],
 )
-async def test_a_socket_without_a_right_to_it_is_closed_with_its_code(
+async def test_an_unauthorized_socket_is_closed_with_the_right_code(
     system: System, path_user: str, token: str, code: int
 ) -> None:
     if token == "expired":
@@ -117,23 +117,23 @@ async def test_a_socket_without_a_right_to_it_is_closed_with_its_code(
 async def test_another_users_inbox_is_refused_over_rest(system: System) -> None:
     token = await system.token("me")
 
-    answer = await system.http.get(
+    response = await system.http.get(
         f"{system.urls['api']}/conversations?user_id=somebody-else", headers={"Authorization": f"Bearer {token}"}
     )
 
-    assert answer.status_code == 403
-    assert answer.headers["content-type"] == "application/problem+json"
+    assert response.status_code == 403
+    assert response.headers["content-type"] == "application/problem+json"
 
 
 async def test_a_forged_webhook_is_refused(system: System) -> None:
-    answer = await system.http.post(
+    response = await system.http.post(
         f"{system.urls['webhooks']}/facebook",
         content=CASES[0].body,
         headers={"X-Hub-Signature-256": "sha256=" + "0" * 64},
     )
 
-    assert answer.status_code == 401
+    assert response.status_code == 401
 
 
-async def test_after_all_of_this_every_item_is_accounted_for(system: System) -> None:
+async def test_every_item_of_these_tests_is_accounted_for(system: System) -> None:
     await assert_balanced(system)

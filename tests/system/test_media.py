@@ -1,4 +1,4 @@
-"""A WhatsApp photo, from the webhook to whoever may see it: through the front door, with the user's token alone."""
+"""A WhatsApp photo, from the webhook to the browser: through the proxy, with only the user's token."""
 
 from pathlib import Path
 from random import Random
@@ -16,7 +16,7 @@ USER, OTHER = "reader", "somebody-else"
 
 
 async def photographed(system: System) -> tuple[str, str]:
-    """Let Ada send a photo; return the platform's id of it and where it is fetched."""
+    """Let Ada send a photo; return its media ID and the URL to fetch it from."""
     medium = media_id(Random(4), "image")
     assert await system.post("whatsapp", sent("image", medium)) == 200
     token = await system.token(USER)
@@ -36,7 +36,7 @@ async def account_status(system: System) -> str:
     return str(account["status"])
 
 
-async def test_a_photo_is_fetched_by_its_user_and_by_nobody_else_and_a_refused_token_is_told(
+async def test_only_its_user_fetches_a_photo_and_a_refused_token_marks_the_account(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
     async with running_system(tmp_path, environment=environment) as system:
@@ -65,6 +65,6 @@ async def test_a_photo_is_fetched_by_its_user_and_by_nobody_else_and_a_refused_t
 
         await eventually(is_marked)
         await system.http.post(faults, json={})
-        assert (await fetched(system, url)).status_code == 409, "a refused token is not tried again"
+        assert (await fetched(system, url)).status_code == 409, "a refused token is not used again"
         await system.connect_page("whatsapp", NUMBER.page_id, USER, access_token="a-new-token")
         assert (await fetched(system, url)).status_code == 200

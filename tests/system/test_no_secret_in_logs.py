@@ -26,7 +26,7 @@ from websockets.typing import Subprotocol
 
 from shared.security.user_tokens import mint
 from tests.system.repeating_graph import Graph
-from tests.system.running import System, eventually, listening, running_system
+from tests.system.running import System, connected_client, eventually, running_system
 from tests.system.secrets_in_text import forms, found
 from tests.system.whatsapp_media import NUMBER, sent
 
@@ -91,8 +91,8 @@ async def use_webhooks(system: System, secrets: Secrets) -> None:
     body = json.dumps(message("person-0", 0)).encode()
     signature = secrets.keep("wrong signature", hmac.new(wrong.encode(), body, sha256).hexdigest())
     for header in (f"sha256={signature}", wrong):
-        answer = await system.http.post(url, content=body, headers={"X-Hub-Signature-256": header})
-        assert answer.status_code in (401, 403), answer.text
+        response = await system.http.post(url, content=body, headers={"X-Hub-Signature-256": header})
+        assert response.status_code in (401, 403), response.text
     for token, status in ((secrets.values["verify token"], 200), (secrets.new("wrong verify token"), 403)):
         query = {"hub.mode": "subscribe", "hub.verify_token": token, "hub.challenge": "17"}
         assert (await system.http.get(url, params=query)).status_code == status
@@ -105,9 +105,9 @@ async def use_rest(system: System, secrets: Secrets, user_token: str) -> None:
     page = f"{api}/accounts/facebook/{PAGE}"
     for path in ("/conversations", "/accounts", "/search?q=x", "/parked", "/ledger", "/no-such-thing"):
         for token in (user_token, refused, admin, secrets.values["forged user token"]):
-            answer = await http.get(f"{api}{path}", headers={"Authorization": f"Bearer {token}"})
-            assert answer.status_code in (200, 401, 403, 404, 422), answer.text
-            assert token not in answer.text
+            response = await http.get(f"{api}{path}", headers={"Authorization": f"Bearer {token}"})
+            assert response.status_code in (200, 401, 403, 404, 422), response.text
+            assert token not in response.text
         await http.get(f"{api}{path}", params={"token": user_token, "access_token": refused})
         await http.get(f"{api}{path}", auth=("somebody", refused))
     page_token = secrets.new("access token in a bad body")
@@ -119,9 +119,9 @@ async def use_rest(system: System, secrets: Secrets, user_token: str) -> None:
         json.dumps({"user_id": USER, "access_token": page_token, page_token: 1}),
         f'{{"user_id": "{USER}", "access_token": "{page_token}',
     ):
-        answer = await http.put(page, content=body, headers=headers | {"Content-Type": "application/json"})
-        assert answer.status_code in (400, 413, 422), answer.text
-        assert "access_token" not in body or answer.headers["Content-Type"] == "application/problem+json"
+        response = await http.put(page, content=body, headers=headers | {"Content-Type": "application/json"})
+        assert response.status_code in (400, 413, 422), response.text
+        assert "access_token" not in body or response.headers["Content-Type"] == "application/problem+json"
     internal = {"Authorization": f"Bearer {secrets.values['service token']}"}
     assert (await http.post(f"{api.removesuffix('/api')}/internal/tops", headers=internal)).status_code in (404, 405)
 
@@ -145,7 +145,7 @@ async def use_sockets(system: System, secrets: Secrets, good: str) -> None:
 
 
 async def converse(uri: str, text: str, **more: Any) -> None:
-    """Connect, say `text`, and wait for an answer or the end."""
+    """Connect, say `text`, and wait for an response or the end."""
     with suppress(ConnectionClosed):
         async with connect(uri, open_timeout=WAIT_SECONDS, proxy=None, **more) as socket, asyncio.timeout(WAIT_SECONDS):
             await socket.send(text)
@@ -181,16 +181,16 @@ async def use_event_streams(system: System, secrets: Secrets, good: str) -> None
     refused = [value for name, value in secrets.values.items() if name.endswith("user token") and value != good]
     for token in [good, *refused]:
         for query, headers in (({"token": token}, {}), ({}, {"Authorization": f"Bearer {token}"})):
-            async with system.http.stream("GET", url, params=query, headers=headers) as answer:
-                assert answer.status_code == (200 if token == good else 401)
+            async with system.http.stream("GET", url, params=query, headers=headers) as response:
+                assert response.status_code == (200 if token == good else 401)
                 if token == good:
-                    assert "hello" in [line.removeprefix("event: ") async for line in _until_hello(answer)]
+                    assert "hello" in [line.removeprefix("event: ") async for line in _until_hello(response)]
         more = {"Last-Event-ID": token}
         assert (await system.http.get(url, params={"token": token}, headers=more)).status_code in (400, 401)
 
 
-async def _until_hello(answer: httpx.Response) -> AsyncIterator[str]:
-    async for line in answer.aiter_lines():
+async def _until_hello(response: httpx.Response) -> AsyncIterator[str]:
+    async for line in response.aiter_lines():
         yield line
         if line == "event: hello":
             return
@@ -199,7 +199,7 @@ async def _until_hello(answer: httpx.Response) -> AsyncIterator[str]:
 async def look_up_names(system: System, graph: Graph, access_token: str) -> None:
     """Let every look-up fail, one way a person, until the token itself is refused."""
     await system.connect_page("facebook", PAGE, USER, access_token=access_token)
-    async with listening(system, USER, after=0) as client:
+    async with connected_client(system, USER, after=0) as client:
         for number in range(5):
             assert await system.post("facebook", message(f"person-{number}", number)) == 200
             await eventually(lambda wanted=number + 1: len(client.messages) >= wanted)  # type: ignore[misc]  # a default
@@ -212,7 +212,7 @@ async def fetch_media(system: System, graph: Graph, secrets: Secrets, good: str)
     """Fetch a photo that comes, and one that is refused in every way, with tokens that are right and wrong."""
     access_token = secrets.new("access token of the number")
     await system.connect_page("whatsapp", NUMBER.page_id, USER, access_token=access_token)
-    async with listening(system, USER) as client:
+    async with connected_client(system, USER) as client:
         assert await system.post("whatsapp", sent("image", "a-medium")) == 200
         await eventually(lambda: client.messages)
     [photo] = client.messages
@@ -221,15 +221,15 @@ async def fetch_media(system: System, graph: Graph, secrets: Secrets, good: str)
     expected = {"/200": 200, "/302": 502, "/401": 502, "/404": 410, "/500": 503, "@elsewhere.example/200": 502}
     for path, status in expected.items():
         graph.medium = f"{path}?hash={quote(signed)}"
-        answer = await system.http.get(url, headers={"Authorization": f"Bearer {good}"})
-        assert answer.status_code == status, (path, answer.text)
-        assert access_token not in answer.text + str(answer.headers)
+        response = await system.http.get(url, headers={"Authorization": f"Bearer {good}"})
+        assert response.status_code == status, (path, response.text)
+        assert access_token not in response.text + str(response.headers)
     assert access_token in graph.seen
     for name, token in list(secrets.values.items()):
         if name.endswith("user token") and token != good:
-            answer = await system.http.get(url, params={"token": token}, headers={"Authorization": f"Bearer {token}"})
-            assert answer.status_code == 401
-            assert token not in answer.text
+            response = await system.http.get(url, params={"token": token}, headers={"Authorization": f"Bearer {token}"})
+            assert response.status_code == 401
+            assert token not in response.text
 
 
 async def lose_the_store(system: System) -> None:

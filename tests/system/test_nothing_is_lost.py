@@ -1,4 +1,4 @@
-"""Whatever is killed whenever: what was answered 200 is stored once and shown once, in order and without holes."""
+"""Whichever service is killed: every accepted webhook is stored and delivered once, in order and without holes."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from simulator.delivery import Retries, webhook_sender
 from tests.system.bodies import numbered
 from tests.system.ledger import assert_balanced
-from tests.system.running import Client, System, eventually, listening, running_system
+from tests.system.running import Client, System, connected_client, eventually, running_system
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(420)]
 
@@ -41,7 +41,7 @@ async def system(tmp_path: Path, environment_with_broker: dict[str, str]) -> Asy
 
 
 async def send_all(system: System, number: int) -> int:
-    """Send every body until it is answered 200, as the platform does; return how many tries that took."""
+    """Send every body until it is accepted, as the platform does; return the number of attempts."""
     patient = Retries(immediate=2, delayed=200, first_delay_seconds=0.1, max_delay_seconds=1.0)
     async with webhook_sender(
         webhooks_url=system.urls["webhooks"],
@@ -62,7 +62,7 @@ async def send_all(system: System, number: int) -> int:
 
 
 async def kill_in_turn(system: System, progress: Client, total: int, rounds: int) -> None:
-    """Kill each service with SIGKILL, one after the other, as messages go through; wait until it is back."""
+    """Kill each service in turn with SIGKILL while messages flow; wait until it is back."""
     for step, service in enumerate(SERVICES * rounds, start=1):
         enough = total * step // (len(SERVICES) * rounds + 2)
         await eventually(partial(has_frames, progress, enough), within_seconds=90, what=f"{enough} messages")
@@ -79,25 +79,25 @@ def has_other_pid(system: System, service: str, pid: int) -> bool:
     return system.pid(service) != pid
 
 
-async def test_every_service_killed_under_load_loses_and_repeats_nothing(system: System) -> None:
+async def test_killing_every_service_under_load_loses_and_repeats_nothing(system: System) -> None:
     await send_kill_and_account(system, MESSAGES, rounds=1)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
-async def test_services_killed_again_and_again_lose_and_repeat_nothing(system: System) -> None:
+async def test_killing_services_repeatedly_loses_and_repeats_nothing(system: System) -> None:
     await send_kill_and_account(system, SOAK_MESSAGES, rounds=SOAK_ROUNDS)
 
 
 async def send_kill_and_account(system: System, number: int, *, rounds: int) -> None:
     await system.connect_page("facebook", PAGE, USER)
-    async with listening(system, USER, after=0) as client:
+    async with connected_client(system, USER, after=0) as client:
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(send_all(system, number))
             group.create_task(kill_in_turn(system, client, number, rounds))
         await eventually(partial(has_frames, client, number), within_seconds=120, what="every message on the socket")
 
-    assert sending.result() > number, "no try failed: nothing was killed while it was needed"
+    assert sending.result() > number, "no attempt failed: no service was killed while it was needed"
     expected = {f"m_{one}" for one in range(number)}
     shown = [message["message_id"] for message in client.messages]
     assert set(shown) == expected
@@ -111,15 +111,15 @@ async def send_kill_and_account(system: System, number: int, *, rounds: int) -> 
 
 
 async def stored_message_ids(system: System) -> list[str]:
-    """Page through everything over REST."""
+    """Return all message IDs, page by page over REST."""
     token = await system.token(USER)
     ids: list[str] = []
     for conversation in await system.get("/conversations", token, limit=200):
         path: str | None = f"{system.urls['api']}/conversations/{conversation['conversation_id']}/messages?limit=200"
         while path:
-            answer = await system.http.get(path, headers={"Authorization": f"Bearer {token}"})
-            assert answer.status_code == 200, answer.text
-            ids += [message["message_id"] for message in answer.json()]
-            following = answer.links.get("next")
-            path = str(answer.url.join(following["url"])) if following else None
+            response = await system.http.get(path, headers={"Authorization": f"Bearer {token}"})
+            assert response.status_code == 200, response.text
+            ids += [message["message_id"] for message in response.json()]
+            following = response.links.get("next")
+            path = str(response.url.join(following["url"])) if following else None
     return ids

@@ -1,4 +1,4 @@
-"""What a real session sends, of every kind, is as the published schemas say."""
+"""Every kind of frame of a real session matches the published schemas."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from switchboard.contracts.frames import SERVER_FRAMES
 from tests.acceptance.corpus import read_corpus
-from tests.acceptance.planning import pages_of
+from tests.acceptance.plan import pages_of
 from tests.contract.documents import complaints
 from tests.system.running import System, eventually, running_system
 
@@ -22,7 +22,7 @@ CORPUS = Path(__file__).parents[1] / "acceptance" / "corpus"
 
 
 class Session:
-    """One device, and every frame that it gets."""
+    """A device and every frame that it receives."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
@@ -35,13 +35,13 @@ class Session:
         async for text in self.socket:
             self.frames.append(json.loads(text))
 
-    async def say(self, **frame: Any) -> None:
+    async def send(self, **frame: Any) -> None:
         assert complaints("client-frame", frame) == []
         await self.socket.send(json.dumps(frame))
 
 
 async def play(system: System, session: Session) -> None:
-    """Send everything that the platforms send, to pages of this user."""
+    """Play our corpus to pages of this user."""
     cases = read_corpus(CORPUS)
     for platform, page_id in sorted({(case.platform, page) for case in cases for page in pages_of(case)}):
         await system.connect_page(platform, page_id, USER)
@@ -51,18 +51,18 @@ async def play(system: System, session: Session) -> None:
 
 
 async def talk(token: str, one: Session, other: Session) -> None:
-    """Use every frame that a client may send."""
+    """Send every kind of client frame."""
     conversation_id = next(frame["data"]["conversation_id"] for frame in one.frames if frame["type"] == "new_message")
-    await one.say(type="auth", token=token)
-    await one.say(type="typing", conversation_id=conversation_id)
-    await one.say(type="viewing", conversation_id=conversation_id)
-    await one.say(type="read", conversation_id=conversation_id, up_to_seq=2**53)
+    await one.send(type="auth", token=token)
+    await one.send(type="typing", conversation_id=conversation_id)
+    await one.send(type="viewing", conversation_id=conversation_id)
+    await one.send(type="read", conversation_id=conversation_id, up_to_seq=2**53)
     await one.socket.send("ping")
     wanted = [(one, "pong"), (other, "typing"), (other, "presence"), (one, "conversation_updated"), (one, "heartbeat")]
     await eventually(lambda: all(session.count(kind) for session, kind in wanted), what="all kinds of frames")
 
 
-async def test_every_frame_of_a_session_follows_its_schema(tmp_path: Path, environment: dict[str, str]) -> None:
+async def test_every_frame_of_a_session_matches_its_schema(tmp_path: Path, environment: dict[str, str]) -> None:
     async with running_system(
         tmp_path,
         "--no-simulator",
@@ -83,6 +83,6 @@ async def test_every_frame_of_a_session_follows_its_schema(tmp_path: Path, envir
         await asyncio.gather(*tasks)
 
     frames = one.frames + other.frames
-    told = {(frame["type"], complaint) for frame in frames for complaint in complaints("server-frame", frame)}
-    assert told == set()
+    found = {(frame["type"], complaint) for frame in frames for complaint in complaints("server-frame", frame)}
+    assert found == set()
     assert set(Counter(frame["type"] for frame in frames)) == set(SERVER_FRAMES)

@@ -1,4 +1,4 @@
-"""Stopping: in good order, in time, with status 0, whenever it is asked for."""
+"""Stopping: graceful, in time, with status 0, at any moment."""
 
 import asyncio
 import json
@@ -24,8 +24,8 @@ def is_running(pid: int) -> bool:
 
 
 @pytest.fixture
-def surroundings(arguments: list[str], request: pytest.FixtureRequest) -> dict[str, str]:
-    """Variables of a system with these arguments: one process needs no broker."""
+def chosen_environment(arguments: list[str], request: pytest.FixtureRequest) -> dict[str, str]:
+    """The environment of a system with these arguments: one process needs no broker."""
     found: dict[str, str] = request.getfixturevalue("environment_with_broker" if arguments else "environment")
     return found
 
@@ -35,23 +35,23 @@ async def test_a_running_system_stops_within_ten_seconds(tmp_path: Path, argumen
     async with running_system(tmp_path, "--no-simulator", *arguments) as system:
         pids = [system.pid(name) for name in ("switchboard", "postgres")]
         await assert_balanced(system, received=0)
-        began = time.monotonic()
+        started = time.monotonic()
         system.process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(system.process.wait(), 15) == 0
-        took = time.monotonic() - began
+        duration = time.monotonic() - started
 
-    assert took < 10
-    assert not any(is_running(pid) for pid in pids), "a server was left behind"
+    assert duration < 10
+    assert not any(is_running(pid) for pid in pids), "a server is still running"
     assert not (tmp_path / "pids.json").exists()
 
 
 @pytest.mark.parametrize("arguments", [[], ["--processes"]], ids=["one process", "four processes"])
-async def test_every_client_hears_through_the_front_door_when_to_come_back(
-    tmp_path: Path, surroundings: dict[str, str], arguments: list[str]
+async def test_every_client_learns_through_the_proxy_when_to_reconnect(
+    tmp_path: Path, chosen_environment: dict[str, str], arguments: list[str]
 ) -> None:
-    """Also beside one that never reads, and so never answers."""
+    """Also while another client never reads, and so never responds."""
     async with (
-        running_system(tmp_path, "--no-simulator", *arguments, environment=surroundings) as system,
+        running_system(tmp_path, "--no-simulator", *arguments, environment=chosen_environment) as system,
         AsyncExitStack() as clients,
     ):
         front = urlsplit(system.urls["inbox"]).netloc
@@ -70,28 +70,28 @@ async def test_every_client_hears_through_the_front_door_when_to_come_back(
             if line == "event: hello":
                 break
         clients.callback((await _sent(front, _upgrade(f"/ws/ada?token={token}"))).close)
-        began = time.monotonic()
+        started = time.monotonic()
         system.process.send_signal(signal.SIGTERM)
 
         for socket in sockets:
             await asyncio.wait_for(socket.wait_closed(), 10)
             assert socket.close_code == 1012
             assert (socket.close_reason or "").startswith("retry_after_ms=")
-        told = [line async for line in lines if line.startswith("data: ")]
-        assert json.loads(told[-1].removeprefix("data: "))["code"] == 1012
+        events = [line async for line in lines if line.startswith("data: ")]
+        assert json.loads(events[-1].removeprefix("data: "))["code"] == 1012
         assert await asyncio.wait_for(system.process.wait(), 15) == 0
-        took = time.monotonic() - began
+        duration = time.monotonic() - started
 
-    assert took < 10
+    assert duration < 10
 
 
 @pytest.mark.parametrize("arguments", [[], ["--processes"]], ids=["one process", "four processes"])
-async def test_clients_that_never_end_what_they_began_do_not_delay_the_end(
-    tmp_path: Path, surroundings: dict[str, str], arguments: list[str]
+async def test_unfinished_requests_do_not_delay_stopping(
+    tmp_path: Path, chosen_environment: dict[str, str], arguments: list[str]
 ) -> None:
-    """Requests without their bodies, and a socket that never answers."""
+    """Requests without their bodies, and a socket that never responds."""
     async with (
-        running_system(tmp_path, "--no-simulator", *arguments, environment=surroundings) as system,
+        running_system(tmp_path, "--no-simulator", *arguments, environment=chosen_environment) as system,
         AsyncExitStack() as clients,
     ):
         front = urlsplit(system.urls["inbox"]).netloc
@@ -101,16 +101,16 @@ async def test_clients_that_never_end_what_they_began_do_not_delay_the_end(
             clients.callback((await _sent(front, head + "the beginning")).close)
         clients.callback((await _sent(front, _upgrade(f"/ws/ada?token={token}"))).close)
         await _is_open(system)
-        began = time.monotonic()
+        started = time.monotonic()
         system.process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(system.process.wait(), 20) == 0
-        took = time.monotonic() - began
+        duration = time.monotonic() - started
 
-    assert took < 10
+    assert duration < 10
 
 
 async def _is_open(system: System) -> None:
-    """Return once the gateway has a socket; what was sent through the front door before is on its way."""
+    """Return once the gateway has a socket; earlier requests through the proxy are then on their way."""
 
     async def has_one() -> bool:
         metrics = await system.http.get(f"{system.urls['operations']['push-gateway']}/metrics")
@@ -125,7 +125,7 @@ def _upgrade(path: str) -> str:
 
 
 async def _sent(netloc: str, text: str) -> sockets_of_the_system.socket:
-    """Connect, say `text`, and never read."""
+    """Connect, send `text`, and never read."""
     host, _, port = netloc.partition(":")
     raw = sockets_of_the_system.socket()
     raw.settimeout(0)
@@ -135,7 +135,7 @@ async def _sent(netloc: str, text: str) -> sockets_of_the_system.socket:
     return raw
 
 
-async def test_a_start_that_is_interrupted_leaves_nothing_running(tmp_path: Path) -> None:
+async def test_an_interrupted_start_leaves_nothing_running(tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(
         COMMAND, "up", "--port", "0", "--no-simulator", "--data-dir", str(tmp_path), stderr=asyncio.subprocess.DEVNULL
     )
@@ -151,8 +151,8 @@ async def test_the_simulator_refuses_to_run_beside_real_credentials(tmp_path: Pa
         COMMAND, "up", "--port", "0", "--data-dir", str(tmp_path),
         env={**os.environ, "SWITCHBOARD_APP_SECRETS": "a-real-one"}, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    _, said = await asyncio.wait_for(process.communicate(), 30)
+    _, output = await asyncio.wait_for(process.communicate(), 30)
 
     assert process.returncode == 1
-    assert b"--no-simulator" in said
-    assert b"a-real-one" not in said
+    assert b"--no-simulator" in output
+    assert b"a-real-one" not in output

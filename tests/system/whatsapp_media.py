@@ -1,4 +1,4 @@
-"""What a customer of a WhatsApp number sends, as the platform tells of it."""
+"""Webhooks of WhatsApp messages with media."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -11,8 +11,10 @@ ADA = whatsapp.Contact("Ada Lovelace", "16505551234")
 
 
 def sent(kind: MediaKind, medium: str, **more: Any) -> dict[str, Any]:
-    """Return the webhook of a message of Ada's that is the medium with this id."""
-    said = {"id": medium, "mime_type": MIME_TYPES[kind], **more}
-    value = whatsapp.message(NUMBER, ADA, at=datetime.now(UTC), message_id=f"wamid.{medium}", kind=kind, content=said)
+    """Return the webhook of a message from Ada with this media ID."""
+    content = {"id": medium, "mime_type": MIME_TYPES[kind], **more}
+    value = whatsapp.message(
+        NUMBER, ADA, at=datetime.now(UTC), message_id=f"wamid.{medium}", kind=kind, content=content
+    )
     entry = {"id": NUMBER.entry_id, "changes": [{"field": "messages", "value": value}]}
     return {"object": "whatsapp_business_account", "entry": [entry]}

@@ -1,4 +1,4 @@
-"""What a row of a corpus means, and how it is compared with what is there."""
+"""What a row of a corpus expects, and how it is compared with what is stored."""
 
 import json
 from datetime import UTC, datetime
@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.acceptance.comparing import inbox_differences, ledger_differences, loose_differences, repeat_differences
+from tests.acceptance.comparison import inbox_differences, ledger_differences, loose_differences, repeat_differences
 from tests.acceptance.corpus import Case, CorpusProblem, Row, read_corpus
 from tests.acceptance.expectations import record_kind
 from tests.acceptance.observed import Inbox, Ledger
-from tests.acceptance.planning import ledger_pages_of, outcome_of, pages_of
-from tests.acceptance.reporting import report
+from tests.acceptance.plan import ledger_pages_of, outcome_of, pages_of
+from tests.acceptance.report import report
 
 AT = "1767355200000"
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -72,7 +72,7 @@ def fields_of(differences: Any) -> list[str]:
     return [difference.field for difference in differences]
 
 
-def test_a_message_that_is_as_the_row_says_has_no_differences() -> None:
+def test_a_message_that_matches_its_row_has_no_differences() -> None:
     played = case(event())
 
     assert list(inbox_differences(played, outcome_of(played), inbox(message()))) == []
@@ -91,13 +91,13 @@ def test_a_message_that_is_as_the_row_says_has_no_differences() -> None:
         ({"message_id": "m_2"}, "messages"),
     ],
 )
-def test_every_field_that_is_not_as_it_must_be_is_named(changes: dict[str, Any], field: str) -> None:
+def test_every_wrong_field_is_reported(changes: dict[str, Any], field: str) -> None:
     played = case(event())
 
     assert fields_of(inbox_differences(played, outcome_of(played), inbox(message(**changes)))) == [field]
 
 
-def test_what_nobody_said_must_not_be_there() -> None:
+def test_unexpected_objects_are_reported() -> None:
     played = case(event(effect="signal", event_type="optin", direction="none", text=None, message_id=None))
     record = {"kind": "optin", "page_id": "1", "participant_id": "9"}
     shown = inbox(message(), records=[record, {"kind": "referral"}])
@@ -111,7 +111,7 @@ def test_what_nobody_said_must_not_be_there() -> None:
     ]
 
 
-def test_a_message_without_an_id_is_the_one_that_is_there() -> None:
+def test_a_message_without_an_id_matches_the_only_one() -> None:
     played = case(event(message_id=None, event_type="postback", text=None, postback={"title": "Go", "payload": "GO"}))
     shown = message(message_id="made-up", kind="postback", content="Go", payload="GO")
 
@@ -122,7 +122,7 @@ def test_a_message_without_an_id_is_the_one_that_is_there() -> None:
     ]
 
 
-def test_a_watermark_covers_what_was_sent_before_it_and_nothing_else() -> None:
+def test_a_watermark_covers_only_messages_before_it() -> None:
     played = case(event(event_type="read", effect="receipt", direction="none", message_id=None, watermark=AT))
 
     outcome = outcome_of(played)
@@ -131,14 +131,14 @@ def test_a_watermark_covers_what_was_sent_before_it_and_nothing_else() -> None:
     assert [fields["status"] for fields in outcome.messages.values()] == ["read", "sent"]
 
 
-def test_a_watermark_covers_messages_of_the_same_body_too() -> None:
+def test_a_watermark_covers_messages_of_the_same_body() -> None:
     read = event(event_type="read", effect="receipt", direction="none", message_id=None, watermark=AT)
     sent = event(event_type="message_echo.text", direction="outgoing", message_id="m_2")
 
     assert outcome_of(case(read, sent)).messages["m_2"]["status"] == "read"
 
 
-def test_a_read_message_of_instagram_covers_those_before_it() -> None:
+def test_an_instagram_read_receipt_covers_earlier_messages() -> None:
     played = case(
         event(event_type="read", effect="receipt", direction="none", message_id_role="target"), platform="instagram"
     )
@@ -166,13 +166,13 @@ def test_a_read_message_of_instagram_covers_those_before_it() -> None:
         ),
     ],
 )
-def test_what_happens_to_a_message_shows_on_it(changes: dict[str, Any], expected: dict[str, Any]) -> None:
+def test_an_event_changes_its_message(changes: dict[str, Any], expected: dict[str, Any]) -> None:
     fields = outcome_of(case(event(**{"effect": "update_message", "direction": "none", **changes}))).messages["m_1"]
 
     assert {name: fields[name] for name in expected} == expected
 
 
-def test_the_target_of_a_whatsapp_edit_stands_in_the_body() -> None:
+def test_the_target_of_a_whatsapp_edit_is_in_the_body() -> None:
     body = {"edit": {"original_message_id": "w_0", "message": {"type": "text", "text": {"body": "New"}}}}
     played = case(
         event(event_type="wa.message_echo.edit", effect="update_message", actor="business", text=None),
@@ -202,7 +202,7 @@ def test_the_kind_of_a_record_follows_from_the_event_type(event_type: str, effec
     assert record_kind(found) == kind
 
 
-def test_a_strict_row_needs_its_pages_and_a_loose_one_all_that_its_body_names() -> None:
+def test_a_strict_row_needs_its_pages_and_a_loose_one_those_of_its_body() -> None:
     body = {"entry": [{"id": 3, "messaging": []}]}
 
     assert pages_of(case(event(), body=body)) == ["1"]
@@ -212,7 +212,7 @@ def test_a_strict_row_needs_its_pages_and_a_loose_one_all_that_its_body_names() 
     assert ledger_pages_of(case(event(), body=body)) == ["1"]
 
 
-def test_a_loose_row_is_held_to_what_it_says_can_be_asserted() -> None:
+def test_only_assertable_fields_of_a_loose_row_are_checked() -> None:
     expected = {"n_events": 1, "direction": "incoming", "text": "Hi", "message_id": "m_1", "participant_id": "9"}
     played = case(event(), oracle="loose", expected=expected, assertable=["text", "message_id"])
 
@@ -221,7 +221,7 @@ def test_a_loose_row_is_held_to_what_it_says_can_be_asserted() -> None:
     assert fields_of(loose_differences(played, inbox())) == ["message"]
 
 
-def test_the_ledger_must_have_every_item_and_know_what_became_of_it() -> None:
+def test_the_ledger_must_account_for_every_item() -> None:
     played = case(event())
 
     assert list(ledger_differences(played, Ledger(received=1, stored=1))) == []
@@ -233,7 +233,7 @@ def test_the_ledger_must_have_every_item_and_know_what_became_of_it() -> None:
     assert fields_of(ledger_differences(played, Ledger(received=1, ignored={"other": 1}))) == ["ledger.ignored"]
 
 
-def test_inboxes_are_compared_between_users_without_what_depends_on_arrival() -> None:
+def test_inboxes_of_users_are_compared_without_arrival_fields() -> None:
     one, other = message(id=1, seq=3, conversation_id="a"), message(id=2, seq=2, conversation_id="b")
     first, second = inbox(one).without_arrival(), inbox(other).without_arrival()
 
@@ -241,7 +241,7 @@ def test_inboxes_are_compared_between_users_without_what_depends_on_arrival() ->
     assert fields_of(repeat_differences(case(event()), "again", inbox(one), inbox(other))) == ["again: messages"]
 
 
-def test_a_report_has_a_line_a_difference_and_a_summary() -> None:
+def test_a_report_has_a_line_per_difference_and_a_summary() -> None:
     played = case(event())
     differences = list(inbox_differences(played, outcome_of(played), inbox(message(content="Ho"))))
 
@@ -251,12 +251,12 @@ def test_a_report_has_a_line_a_difference_and_a_summary() -> None:
     ]
 
 
-def test_a_folder_without_an_index_is_no_corpus(tmp_path: Path) -> None:
-    with pytest.raises(CorpusProblem, match="is no corpus"):
+def test_a_folder_without_an_index_is_not_a_corpus(tmp_path: Path) -> None:
+    with pytest.raises(CorpusProblem, match="is not a corpus"):
         read_corpus(tmp_path)
 
 
-def test_our_own_corpus_can_be_read_and_every_strict_row_has_an_outcome() -> None:
+def test_our_corpus_can_be_read_and_every_strict_row_has_an_outcome() -> None:
     cases = read_corpus(Path(__file__).parents[2] / "acceptance" / "corpus")
 
     assert {each.platform for each in cases} == {"facebook", "instagram", "whatsapp"}

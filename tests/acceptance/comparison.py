@@ -1,18 +1,18 @@
-"""What is there against what must be there. Pure."""
+"""Compares what is stored with what the corpus expects. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tests.acceptance.corpus import Case, Event
-from tests.acceptance.expectations import Fields, fits, is_ignored
+from tests.acceptance.expectations import Fields, is_ignored, matches
 from tests.acceptance.observed import Inbox, Ledger, message_seen, record_seen
-from tests.acceptance.planning import Outcome
+from tests.acceptance.plan import Outcome
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that is not as it must be."""
+    """One mismatch."""
 
     file: str
     field: str
@@ -24,7 +24,7 @@ class Difference:
 
 
 def inbox_differences(case: Case, outcome: Outcome, inbox: Inbox) -> Iterator[Difference]:
-    """Yield how the inbox differs from what a strict case must lead to: nothing less, nothing more."""
+    """Yield the mismatches of a strict case: whatever is missing, wrong or superfluous."""
     file = case.row.file
     seen = {message["message_id"]: message_seen(message, inbox.conversations) for message in inbox.messages}
     expected = dict(outcome.messages)
@@ -61,12 +61,12 @@ def _record_differences(file: str, outcome: Outcome, inbox: Inbox) -> Iterator[D
 
 def _field_differences(file: str, prefix: str, expected: Fields, got: Mapping[str, Any]) -> Iterator[Difference]:
     for name, value in expected.items():
-        if not fits(value, got.get(name)):
-            yield Difference(file, prefix + name, _said(value), _said(got.get(name)))
+        if not matches(value, got.get(name)):
+            yield Difference(file, prefix + name, _formatted(value), _formatted(got.get(name)))
 
 
 def ledger_differences(case: Case, added: Ledger) -> Iterator[Difference]:
-    """Yield what the ledger has not accounted for; `added`: what the case's first delivery added to its pages."""
+    """Yield the mismatches of the ledger; `added` is what the first delivery of the case added to it."""
     file, expected = case.row.file, case.row.expected.n_events
     if (case.is_strict or "n_events" in case.row.assertable) and added.received != expected:
         yield Difference(file, "n_events", expected, added.received)
@@ -83,35 +83,37 @@ def ledger_differences(case: Case, added: Ledger) -> Iterator[Difference]:
 
 
 def loose_differences(case: Case, inbox: Inbox) -> Iterator[Difference]:
-    """Yield how the inbox differs from those fields of a loose case that can be asserted."""
+    """Yield the mismatches of the assertable fields of a loose case."""
     row = case.row
-    said = {name: getattr(row.expected, name) for name in row.assertable if name != "n_events"}
-    if not row.events or not said:
+    claims = {name: getattr(row.expected, name) for name in row.assertable if name != "n_events"}
+    if not row.events or not claims:
         return
     event = row.events[0]
     if event.effect != "new_message":
-        if said.get("direction") == "none" and inbox.messages:
+        if claims.get("direction") == "none" and inbox.messages:
             yield Difference(row.file, "messages", "none", [message["message_id"] for message in inbox.messages])
         return
-    if said.get("message_id") is None and said.get("text") is None:
+    if claims.get("message_id") is None and claims.get("text") is None:
         return
-    yield from _loose_message_differences(row.file, event, said, inbox)
+    yield from _loose_message_differences(row.file, event, claims, inbox)
 
 
-def _loose_message_differences(file: str, event: Event, said: Mapping[str, Any], inbox: Inbox) -> Iterator[Difference]:
+def _loose_message_differences(
+    file: str, event: Event, claims: Mapping[str, Any], inbox: Inbox
+) -> Iterator[Difference]:
     seen = {message["message_id"]: message_seen(message, inbox.conversations) for message in inbox.messages}
-    message_id = said.get("message_id") or next(iter(seen), None)
+    message_id = claims.get("message_id") or next(iter(seen), None)
     if message_id not in seen:
-        if event.participant_id and event.page_or_account_id:  # else it has no thread or no owner
+        if event.participant_id and event.page_or_account_id:  # otherwise it has no conversation or no owner
             yield Difference(file, "message", message_id, sorted(seen))
         return
     names = {"direction": "direction", "page_or_account_id": "page", "participant_id": "participant", "text": "text"}
-    checked = {ours: said[theirs] for theirs, ours in names.items() if said.get(theirs) is not None}
+    checked = {ours: claims[theirs] for theirs, ours in names.items() if claims.get(theirs) is not None}
     yield from _field_differences(file, "", checked, seen[message_id])
 
 
 def repeat_differences(case: Case, what: str, before: Inbox, after: Inbox) -> Iterator[Difference]:
-    """Yield in what `after` differs from `before`, which should be equal."""
+    """Yield the differences between two inboxes that should be equal."""
     for name in ("conversations", "messages", "records"):
         first, second = getattr(before, name), getattr(after, name)
         if first != second:
@@ -119,7 +121,7 @@ def repeat_differences(case: Case, what: str, before: Inbox, after: Inbox) -> It
 
 
 def _parts(first: tuple[Mapping[str, Any], ...], second: tuple[Mapping[str, Any], ...]) -> tuple[Any, Any]:
-    """Return the smallest parts of both that tell them apart."""
+    """Return the smallest parts that differ."""
     if len(first) != len(second):
         return len(first), len(second)
     one, other = next((one, other) for one, other in zip(first, second, strict=True) if one != other)
@@ -127,5 +129,5 @@ def _parts(first: tuple[Mapping[str, Any], ...], second: tuple[Mapping[str, Any]
     return {name: one.get(name) for name in names}, {name: other.get(name) for name in names}
 
 
-def _said(value: Any) -> str:
+def _formatted(value: Any) -> str:
     return value.isoformat() if hasattr(value, "isoformat") else repr(value)

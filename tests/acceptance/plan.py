@@ -1,4 +1,4 @@
-"""How a case is played: which pages it needs, which messages its effects need, and what must come of it. Pure."""
+"""How to play a case: the pages and messages that it needs, and the expected outcome. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from shared.contracts import Platform
 from simulator import bodies
 from simulator.bodies import Webhook
 from simulator.pages import Page
-from tests.acceptance.corpus import Case, Event, found, moment, parsed
+from tests.acceptance.corpus import Case, Event, find_all, parse_json, parse_timestamp
 from tests.acceptance.expectations import (
     Fields,
     base_expected,
@@ -20,10 +20,10 @@ from tests.acceptance.expectations import (
     watermark_of,
 )
 
-NOBODYS_PAGE = "acceptance-nobodys-page"
-"""Is connected for the probe of a body that names no page."""
+UNNAMED_PAGE = "acceptance-nobodys-page"
+"""Is connected for the probe if a body names no page."""
 PROBE = "acceptance-probe"
-"""The customer who shows that messages still go through."""
+"""The customer whose messages prove that the pipeline still works."""
 _PROBE_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 _WITHOUT_TIME = datetime(2020, 1, 1, tzinfo=UTC)
 _APART = timedelta(seconds=10)
@@ -31,7 +31,7 @@ _APART = timedelta(seconds=10)
 
 @dataclass(frozen=True)
 class Base:
-    """A message that an event of the body is about, and that the body does not bring itself."""
+    """A message that an event of the body refers to and that the body does not contain."""
 
     message_id: str
     page_id: str
@@ -42,7 +42,7 @@ class Base:
     text: str = "What all this is about"
 
     def fields(self, platform: Platform) -> Fields:
-        """Return what it is like before anything happens to it."""
+        """Return its fields before any event applies to it."""
         return {
             "direction": "outgoing" if self.is_outgoing else "incoming",
             "page": self.page_id,
@@ -59,7 +59,7 @@ class Base:
         }
 
     def webhook(self, platform: Platform) -> Webhook:
-        """Return the webhook that brings it."""
+        """Return the webhook with this message."""
         page = Page(platform, self.page_id, "Acceptance")
         content: dict[str, Any] = {"at": self.at, "message_id": self.message_id, "content": self.text}
         if self.is_outgoing:
@@ -69,37 +69,37 @@ class Base:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What must be there when a case has been played."""
+    """What must be stored after a case was played."""
 
     messages: Mapping[str | None, Fields]
-    """By message id; None: the one message whose id nobody says."""
+    """By message ID; None: the one message whose ID is unknown."""
     records: Sequence[Fields]
     items: int
-    """How many items the ledger must know of."""
+    """The number of items that the ledger must count."""
     bases: Sequence[Base] = field(default=())
 
 
 def pages_of(case: Case) -> list[str]:
-    """Return the pages that have to be connected, sorted; none where the body is nobody's.
+    """Return the pages to connect, sorted; none if the body names no page.
 
-    They are those that the row names, and where that settles nothing all others that the body names.
+    These are the pages of the row, and if they are incomplete also those that the body names.
     """
     named = [event.page_or_account_id for event in case.row.events]
-    value = parsed(case.body)
+    value = parse_json(case.body)
     if not case.is_strict or None in named:
-        named += [each.get("id") for entries in found(value, "entry") for each in _objects(entries)]
-        named += list(found(value, "phone_number_id"))
+        named += [each.get("id") for entries in find_all(value, "entry") for each in _objects(entries)]
+        named += list(find_all(value, "phone_number_id"))
     return sorted({str(page) for page in named if page is not None})
 
 
 def ledger_pages_of(case: Case) -> list[str]:
-    """Return under which pages the ledger may have the items of the body: the empty one stands for nobody's."""
-    pages = pages_of(case) or [NOBODYS_PAGE]
+    """Return the pages under which the ledger may count the body's items; an empty string means no page."""
+    pages = pages_of(case) or [UNNAMED_PAGE]
     return pages if case.is_strict and case.row.events else ["", *pages]
 
 
 def probe(case: Case, page_id: str, number: int) -> tuple[str, Webhook]:
-    """Return id and webhook of a message that has nothing to do with the case; a later number is a later message."""
+    """Return ID and webhook of a message unrelated to the case; a higher number is a later message."""
     message_id = f"probe-{case.row.file}-{number}"
     at = _PROBE_TIME + timedelta(seconds=number)
     page = Page(case.platform, page_id, "Acceptance")
@@ -108,8 +108,8 @@ def probe(case: Case, page_id: str, number: int) -> tuple[str, Webhook]:
 
 
 def outcome_of(case: Case) -> Outcome:
-    """Return what must come of a strict case."""
-    value = parsed(case.body)
+    """Return the expected outcome of a strict case."""
+    value = parse_json(case.body)
     entry_time = _entry_time(value)
     messages: dict[str | None, Fields] = {
         event.message_id: message_expected(event, case.platform, entry_time=entry_time)
@@ -132,7 +132,7 @@ def outcome_of(case: Case) -> Outcome:
 
 
 def _bases(platform: Platform, event: Event, body: Any, entry_time: datetime | None) -> Iterator[Base]:
-    """Yield the messages that `event` needs: those that it names, one that it covers and one that it does not."""
+    """Yield the messages that `event` needs: those it names, one that it covers, and one that it does not cover."""
     page, participant = event.page_or_account_id, event.participant_id
     if page is None or participant is None or event.effect not in ("update_message", "receipt", "reaction"):
         return
@@ -142,16 +142,16 @@ def _bases(platform: Platform, event: Event, body: Any, entry_time: datetime | N
     at = watermark_of(event) or event.at or entry_time or _WITHOUT_TIME
     is_outgoing = is_receipt or (event.effect == "reaction") == (event.actor != "business")
     name = event.profile_name or "Somebody"
-    wanted = dict.fromkeys(targets(event, body), at - _APART)
+    needed = dict.fromkeys(targets(event, body), at - _APART)
     if is_receipt and platform != "whatsapp":
         named = "-".join(targets(event, body)) or str(event.watermark)
-        wanted |= {f"{named}-covered": at - 2 * _APART, f"{named}-later": at + _APART}
-    for message_id, base_at in wanted.items():
+        needed |= {f"{named}-covered": at - 2 * _APART, f"{named}-later": at + _APART}
+    for message_id, base_at in needed.items():
         yield Base(message_id, page, participant, is_outgoing, base_at, name)
 
 
 def _affected(event: Event, body: Any, messages: Mapping[str | None, Fields]) -> list[str | None]:
-    """Return which of `messages` look different after `event`: those that it names, and those that a receipt covers."""
+    """Return the IDs of `messages` that `event` changes: those it names, and those that a receipt covers."""
     if event.effect not in ("update_message", "receipt", "reaction"):
         return []
     named: list[str | None] = [target for target in targets(event, body) if target in messages]
@@ -169,26 +169,26 @@ def _affected(event: Event, body: Any, messages: Mapping[str | None, Fields]) ->
 
 
 def _covered_until(event: Event, named: Sequence[str | None], messages: Mapping[str | None, Fields]) -> datetime | None:
-    """Return up to when a receipt without a watermark covers: Instagram's names the last message that was read."""
+    """Return the time up to which a receipt without a watermark covers: Instagram names the last read message."""
     times = [messages[target]["created_at"] for target in named] if event.event_type == "read" else []
     return max(times, default=None)
 
 
 def targets(event: Event, body: Any) -> list[str]:
-    """Return the ids of the messages that `event` names as those that it is about."""
+    """Return the IDs of the messages that `event` refers to."""
     if event.mids:
         return list(event.mids)
     if event.target_message_id:
         return [event.target_message_id]
     if event.message_id_role == "target" and event.message_id:
         return [event.message_id]
-    return [str(each) for each in found(body, "original_message_id")][:1] if event.effect == "update_message" else []
+    return [str(each) for each in find_all(body, "original_message_id")][:1] if event.effect == "update_message" else []
 
 
 def _entry_time(body: Any) -> datetime | None:
-    """Return the time of a body's entry, which stands in for a missing one; None where there are several."""
-    times = {each.get("time") for entries in found(body, "entry") for each in _objects(entries)}
-    return moment(next(iter(times))) if len(times) == 1 else None
+    """Return the time of the body's entry, which replaces a missing timestamp; None if there are several."""
+    times = {each.get("time") for entries in find_all(body, "entry") for each in _objects(entries)}
+    return parse_timestamp(next(iter(times))) if len(times) == 1 else None
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What a system under test is told of its surroundings: servers that the environment names, else its own."""
+"""The environment of a system under test: the servers of our own environment, if it names some."""
 
 import asyncio
 import os
@@ -13,17 +13,17 @@ from tests.fixtures.systems import given_broker
 
 
 @asynccontextmanager
-async def surroundings() -> AsyncIterator[dict[str, str]]:
-    """Yield variables for a system: of a given server, a database of its own and queues that hold nothing."""
-    told = await given_broker()
+async def system_environment() -> AsyncIterator[dict[str, str]]:
+    """Yield the variables: a new database on a given Postgres, and a given RabbitMQ with empty queues."""
+    variables = await given_broker()
     server = os.environ.get("DATABASE_URL")
     if not server:
-        yield told
+        yield variables
         return
     name = f"switchboard_system_{uuid4().hex[:12]}"
     await _execute(server, f'CREATE DATABASE "{name}"')
     try:
-        yield {**told, "DATABASE_URL": make_url(server).set(database=name).render_as_string(hide_password=False)}
+        yield {**variables, "DATABASE_URL": make_url(server).set(database=name).render_as_string(hide_password=False)}
     finally:
         await _execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
