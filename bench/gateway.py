@@ -1,7 +1,8 @@
-"""How many frames a second one gateway process delivers, on real sockets, each event to one random user.
+"""Measures how many frames per second one gateway process delivers on real sockets, each event to one random user.
 
-Run from the root: python -m bench.gateway [sockets [events]]. The whole gateway with the broker of one process: events
-are made here, so what an AMQP client costs is not in it. The clients are another process that counts bytes.
+Run from the root: python -m bench.gateway [sockets [events]]. It runs a complete gateway with the in-process broker and
+publishes the events itself, so the cost of an AMQP client is not included. The clients are another process that counts
+bytes.
 """
 
 import asyncio
@@ -26,15 +27,15 @@ from tests.integration.push_gateway.harness import gateway, token
 DEFAULT_SOCKETS, DEFAULT_EVENTS = 1_000, 100_000
 EVENTS_PER_MESSAGE = 64
 FRAME_BYTES = 450
-LONGEST_WAIT_SECONDS = 60.0
+TIMEOUT_SECONDS = 60.0
 
 
-def user_of(number: int) -> str:
+def user_id(number: int) -> str:
     return f"user-{number}"
 
 
-class Sink(asyncio.Protocol):
-    """One client: shakes hands, then counts what comes."""
+class CountingClient(asyncio.Protocol):
+    """One client: performs the handshake, then counts what it receives."""
 
     received_bytes = 0
     open_sockets = 0
@@ -44,7 +45,7 @@ class Sink(asyncio.Protocol):
         self.head: bytes | None = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        user = user_of(self.number)
+        user = user_id(self.number)
         cast("asyncio.Transport", transport).write(
             f"GET /ws/{user}?token={token(user)} HTTP/1.1\r\nHost: bench\r\n"
             "Upgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -53,30 +54,30 @@ class Sink(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self.head is None:
-            Sink.received_bytes += len(data)
+            CountingClient.received_bytes += len(data)
             return
         self.head += data
         if b'"heartbeat_seconds"' in self.head:
             self.head = None
-            Sink.open_sockets += 1
+            CountingClient.open_sockets += 1
 
 
-async def be_the_clients(port: int, sockets: int) -> None:
-    """Print the number of bytes received whenever it has changed, once all sockets are open; 0 first."""
+async def run_clients(port: int, sockets: int) -> None:
+    """Once all sockets are open, print 0, then the number of bytes received whenever it has changed."""
     loop = asyncio.get_running_loop()
     for number in range(sockets):
-        await loop.create_connection(partial(Sink, number), "127.0.0.1", port)
-    told = -1
-    async with asyncio.timeout(LONGEST_WAIT_SECONDS):
+        await loop.create_connection(partial(CountingClient, number), "127.0.0.1", port)
+    reported = -1
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         while True:
             await asyncio.sleep(0.01)
-            if Sink.open_sockets == sockets and told != Sink.received_bytes:
-                told = Sink.received_bytes
-                print(told, flush=True)
+            if CountingClient.open_sockets == sockets and reported != CountingClient.received_bytes:
+                reported = CountingClient.received_bytes
+                print(reported, flush=True)
 
 
-def made(sockets: int, count: int) -> tuple[list[list[InboxPersistedV1]], int]:
-    """Return `count` events of random users, in messages, and how many bytes the clients will get."""
+def make_events(sockets: int, count: int) -> tuple[list[list[InboxPersistedV1]], int]:
+    """Return `count` events of random users, in messages, and how many bytes the clients will receive."""
     seqs = [0] * sockets
     now = datetime.now(UTC)
     messages: list[list[InboxPersistedV1]] = []
@@ -89,7 +90,7 @@ def made(sockets: int, count: int) -> tuple[list[list[InboxPersistedV1]], int]:
             id="0" * 32,
             occurred_at=now,
             received_at=now,
-            user_id=user_of(user),
+            user_id=user_id(user),
             seq=seqs[user],
             kind="new_message",
             data=data,
@@ -102,20 +103,20 @@ def made(sockets: int, count: int) -> tuple[list[list[InboxPersistedV1]], int]:
 
 
 async def measure(sockets: int, events: int) -> None:
-    async with gateway(gateway_max_sockets=sockets + 1, heartbeat_seconds=300.0) as push:
+    async with gateway(gateway_max_sockets=sockets + 1, heartbeat_seconds=300.0) as gw:
         empty_kib = rss_kib()
         clients = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bench.gateway", "--clients", str(push.port), str(sockets), stdout=subprocess.PIPE
+            sys.executable, "-m", "bench.gateway", "--clients", str(gw.port), str(sockets), stdout=subprocess.PIPE
         )
         assert clients.stdout is not None
         try:
-            async with asyncio.timeout(LONGEST_WAIT_SECONDS):
+            async with asyncio.timeout(TIMEOUT_SECONDS):
                 await clients.stdout.readline()
                 kib_per_socket = (rss_kib() - empty_kib) / sockets
-                messages, expected_bytes = made(sockets, events)
+                messages, expected_bytes = make_events(sockets, events)
                 began, cpu_began = time.perf_counter(), time.process_time()
                 for message in messages:
-                    await push.broker.publish(message)
+                    await gw.broker.publish(message)
                     await asyncio.sleep(0)
                 while int(await clients.stdout.readline()) < expected_bytes:
                     pass
@@ -129,7 +130,7 @@ async def measure(sockets: int, events: int) -> None:
             "delivered_per_second": round(events / took),
             "cpu_microseconds_per_frame": round(cpu / events * 1e6, 1),
             "kib_per_socket": round(kib_per_socket, 1),
-            "log_queries": len(push.store.queries),
+            "log_queries": len(gw.store.queries),
         }
         print(json.dumps(result))
 
@@ -144,7 +145,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 65_536)), hard))
     arguments = sys.argv[1:]
     if arguments[:1] == ["--clients"]:
-        uvloop.run(be_the_clients(int(arguments[1]), int(arguments[2])))
+        uvloop.run(run_clients(int(arguments[1]), int(arguments[2])))
     else:
         sockets = int(arguments[0]) if arguments else DEFAULT_SOCKETS
         uvloop.run(measure(sockets, int(arguments[1]) if len(arguments) > 1 else DEFAULT_EVENTS))

@@ -1,7 +1,7 @@
-"""Very many clients of one gateway, one user a socket, in processes of their own. They do as little as clients can.
+"""Many minimal clients of one gateway, one user per socket, in processes of their own.
 
-They keep the rules of docs/protocol.md: a growing, random pause before each attempt, and they come back with their
-position. What a client should never be sent is counted and not raised: its connection would go, and the fault with it.
+They follow the rules of docs/protocol.md: they back off with jitter before each attempt and resume from their position.
+What a client must never receive is counted, not raised: an error would close the connection and hide the fault.
 """
 
 import asyncio
@@ -19,35 +19,35 @@ import uvloop
 from tests.integration.push_gateway.harness import token, until
 
 CLIENT_PROCESSES = 2
-OPENING_AT_ONCE = 100
-"""In one client process, the first time; after the crash each comes when its pause is over."""
+MAX_HANDSHAKES = 100
+"""Per client process, at first; after a crash each client connects when its backoff is over."""
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 30.0
 _PING, _CLOSE = 0x89, 0x88
 _FILES_BESIDE_SOCKETS = 500
 
 
 def allow_sockets(count: int) -> None:
-    """Let this process, and those that it starts, have `count` sockets open.
+    """Allow this process and its children to open `count` sockets.
 
     Raises:
-        RuntimeError: the system does not let it.
+        RuntimeError: The hard limit of the system is lower.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = count + _FILES_BESIDE_SOCKETS
     if needed > hard:
-        raise RuntimeError(f"{count} sockets need {needed} open files a process, and {hard} are allowed (ulimit -Hn)")
+        raise RuntimeError(f"{count} sockets need {needed} open files per process, but {hard} are allowed (ulimit -Hn)")
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, needed), hard))
 
 
-def user_of(number: int) -> str:
+def user_id(number: int) -> str:
     return f"user-{number}"
 
 
 class Client(asyncio.Protocol):
-    """One client: shakes hands, follows the log, answers pings; `gone` is set when its connection is lost."""
+    """One client: performs the handshake, follows the log, and answers pings."""
 
     def __init__(self, number: int) -> None:
-        self.user = user_of(number)
+        self.user = user_id(number)
         self.token = token(self.user, seconds=3600)
         self.position: int | None = None
         self.transport: asyncio.Transport | None = None
@@ -55,12 +55,12 @@ class Client(asyncio.Protocol):
         self.attempts = 0
         self.failures = 0
         self.faults = 0
-        """What must never come: a hole, a repetition, a reset."""
+        """Gaps, duplicates and resets, none of which may occur."""
         self.buffer = b""
         self.is_upgraded = False
-        self.settled = asyncio.Event()
-        """Whether `hello` came, or the connection was lost before."""
-        self.gone = asyncio.Event()
+        self.handshake_done = asyncio.Event()
+        """Set when `hello` has arrived or the connection is lost."""
+        self.disconnected = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -75,8 +75,8 @@ class Client(asyncio.Protocol):
         del exc
         self.is_open = self.is_upgraded = False
         self.buffer = b""
-        self.settled.set()
-        self.gone.set()
+        self.handshake_done.set()
+        self.disconnected.set()
 
     def data_received(self, data: bytes) -> None:
         assert self.transport is not None
@@ -89,10 +89,10 @@ class Client(asyncio.Protocol):
                 self.transport.abort()
                 return
             self.is_upgraded, self.buffer = True, rest
-        while (frame := self._frame()) is not None:
+        while (frame := self._next_frame()) is not None:
             self._receive(*frame)
 
-    def _frame(self) -> tuple[int, bytes] | None:
+    def _next_frame(self) -> tuple[int, bytes] | None:
         if len(self.buffer) < 2:
             return None
         size, start = self.buffer[1], 2
@@ -112,13 +112,13 @@ class Client(asyncio.Protocol):
         elif opcode == _CLOSE:
             self.transport.close()
         else:
-            self._take(json.loads(payload))
+            self._on_message(json.loads(payload))
 
-    def _take(self, message: dict[str, Any]) -> None:
+    def _on_message(self, message: dict[str, Any]) -> None:
         if message["type"] == "hello":
             self.is_open, self.failures = True, 0
             self.position = message["data"]["seq"] if self.position is None else self.position
-            self.settled.set()
+            self.handshake_done.set()
         elif message["type"] == "reset":
             self.faults += 1
         elif "seq" in message:
@@ -130,32 +130,32 @@ async def keep_connected(client: Client, port: int, opening: asyncio.Semaphore) 
     loop = asyncio.get_running_loop()
     paced: AbstractAsyncContextManager[Any] = opening
     while True:
-        client.settled.clear()
-        client.gone.clear()
+        client.handshake_done.clear()
+        client.disconnected.clear()
         client.transport = None
         async with paced:
             client.attempts += 1
             try:
                 async with asyncio.timeout(15):
                     await loop.create_connection(lambda: client, "127.0.0.1", port)
-                    await client.settled.wait()
+                    await client.handshake_done.wait()
             except TimeoutError:
                 if client.transport is None:
-                    client.gone.set()
+                    client.disconnected.set()
                 else:
                     client.transport.abort()
             except OSError:
-                client.gone.set()
-        await client.gone.wait()
+                client.disconnected.set()
+        await client.disconnected.wait()
         paced = nullcontext()
         pause = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**client.failures)
         client.failures += 1
         await asyncio.sleep(pause * random.uniform(0.5, 1.0))
 
 
-async def be_clients(port: int, first: int, count: int) -> None:
-    """Say four times a second how things stand, as a line of JSON; ends by itself when nobody reads that any more."""
-    opening = asyncio.Semaphore(OPENING_AT_ONCE)
+async def run_clients(port: int, first: int, count: int) -> None:
+    """Report the state four times per second as a line of JSON, until nobody reads it."""
+    opening = asyncio.Semaphore(MAX_HANDSHAKES)
     clients = [Client(number) for number in range(first, first + count)]
     tasks = [asyncio.create_task(keep_connected(client, port, opening)) for client in clients]
     while True:
@@ -168,14 +168,14 @@ async def be_clients(port: int, first: int, count: int) -> None:
             "attempts": sum(client.attempts for client in clients),
             "faults": sum(client.faults for client in clients),
         }
-        print(json.dumps(state), flush=True)  # noqa: T201 - the process that has started this one reads it
+        print(json.dumps(state), flush=True)  # noqa: T201 - the parent process reads it
         for task in tasks:
             if task.done():
                 task.result()
 
 
 class ClientProcess:
-    """What a process of clients has last said."""
+    """A process of clients, with its last report."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
@@ -187,22 +187,22 @@ class ClientProcess:
             self.state = json.loads(line)
 
 
-class Crowd:
-    """Every process of clients."""
+class ClientPool:
+    """All processes of clients."""
 
     def __init__(self, processes: Sequence[ClientProcess], sockets: int) -> None:
         self._processes = processes
         self._sockets = sockets
 
     def total(self, name: str) -> int:
-        """Return the sum of what the processes say of `name`."""
+        """Return the sum of `name` over all processes."""
         return sum(process.state[name] for process in self._processes)
 
-    async def until_the_first(self, seconds: float) -> None:
+    async def wait_for_first(self, seconds: float) -> None:
         await until(lambda: self.total("open"), seconds)
 
-    async def until_all_are_at(self, position: int, seconds: float) -> None:
-        """Return once every client is connected and has everything up to `position`, and nothing else."""
+    async def wait_until_all_at(self, position: int, seconds: float) -> None:
+        """Wait until every client is connected and has received exactly the changes up to `position`."""
 
         def is_so() -> bool:
             assert all(process.process.returncode is None for process in self._processes), "clients have died"
@@ -214,11 +214,11 @@ class Crowd:
             await until(is_so, seconds)
         except TimeoutError as error:
             states = [process.state for process in self._processes]
-            raise AssertionError(f"not everybody is there after {seconds:g} s: {states}") from error
+            raise AssertionError(f"not every client is there after {seconds:g} s: {states}") from error
 
 
 @asynccontextmanager
-async def crowd(port: int, sockets: int) -> AsyncIterator[Crowd]:
+async def connected_clients(port: int, sockets: int) -> AsyncIterator[ClientPool]:
     """Keep `sockets` clients connected while the context lasts."""
     shares = [sockets // CLIENT_PROCESSES + (number < sockets % CLIENT_PROCESSES) for number in range(CLIENT_PROCESSES)]
     processes: list[ClientProcess] = []
@@ -235,7 +235,7 @@ async def crowd(port: int, sockets: int) -> AsyncIterator[Crowd]:
             )
             processes.append(ClientProcess(process))
             following.append(asyncio.create_task(processes[-1].follow()))
-        yield Crowd(processes, sockets)
+        yield ClientPool(processes, sockets)
     finally:
         for client in processes:
             if client.process.returncode is None:
@@ -245,4 +245,4 @@ async def crowd(port: int, sockets: int) -> AsyncIterator[Crowd]:
 
 
 if __name__ == "__main__":
-    uvloop.run(be_clients(*map(int, sys.argv[1:])))
+    uvloop.run(run_clients(*map(int, sys.argv[1:])))

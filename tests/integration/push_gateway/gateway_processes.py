@@ -1,7 +1,7 @@
-"""Gateways as processes of their own, to be measured, stopped and killed. The test is their store and their broker.
+"""Gateways in processes of their own, to be measured, stopped and killed. The test is their store and broker.
 
-A gateway reads batches of events from its standard input, as it would from a queue of its own: what is published while
-it is not there never reaches it. It ends with whoever has started it.
+A gateway reads batches of events from its standard input, as it would from its own queue: what is published while it is
+down never reaches it. It exits together with its parent process.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ _LONGEST_LINE_BYTES = 16 * 1024 * 1024
 
 
 class GatewayProcess:
-    """One gateway; `start` after `stop` or `kill` begins a new one on the same ports."""
+    """One gateway; `start` after `stop` or `kill` starts a new process on the same ports."""
 
     def __init__(self, store_url: str, changes: dict[str, Any]) -> None:
         self._changes = {"store_internal_url": store_url, **changes}
@@ -71,7 +71,7 @@ class GatewayProcess:
         self.ports = json.loads(line)
 
     def publish(self, events: Sequence[Event]) -> None:
-        """Send `events`, if it is there."""
+        """Send `events`, if the process runs."""
         process = self._process
         if process is not None and process.returncode is None and process.stdin is not None:
             process.stdin.write(join(Wire.JSON, [encode(event) for event in events]) + b"\n")
@@ -90,7 +90,7 @@ class GatewayProcess:
 
     @property
     def cpu_seconds(self) -> float:
-        """What it has used of the processor since it was started."""
+        """CPU time since the process was started."""
         fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -114,19 +114,19 @@ async def gateway_processes(count: int, store: FakeStore, **changes: Any) -> Asy
             await gateway.kill()
 
 
-async def _be_a_gateway(changes: dict[str, Any]) -> None:
+async def _run_gateway(changes: dict[str, Any]) -> None:
     stopping = asyncio.create_task(stop_signal())
     fixed = {"service_tokens": SERVICE_TOKEN, "jwt_secret": JWT_SECRET}
     free = {"gateway_port": 0, "gateway_sse_port": 0, "gateway_operations_port": 0}
     settings = Settings(**{**fixed, **free, **changes})
     async with LocalBroker() as broker, running(settings, broker, registry=CollectorRegistry()) as ports:
         print(json.dumps(ports), flush=True)  # noqa: T201 - this is how the test learns the ports
-        publishing = asyncio.create_task(_publish_what_comes(broker))
+        publishing = asyncio.create_task(_publish_from_stdin(broker))
         await asyncio.wait((stopping, publishing), return_when=asyncio.FIRST_COMPLETED)
         publishing.cancel()
 
 
-async def _publish_what_comes(broker: LocalBroker) -> None:
+async def _publish_from_stdin(broker: LocalBroker) -> None:
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=_LONGEST_LINE_BYTES)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(0, "rb", buffering=0))
@@ -135,4 +135,4 @@ async def _publish_what_comes(broker: LocalBroker) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(_be_a_gateway(json.loads(sys.argv[1])))
+    uvloop.run(_run_gateway(json.loads(sys.argv[1])))

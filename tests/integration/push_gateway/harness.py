@@ -1,4 +1,4 @@
-"""The whole gateway on real sockets, with a store that can be away and the broker of one process."""
+"""A complete gateway on real sockets, with the in-process broker and a fake store that can be unavailable."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ def token(user_id: str, seconds: float = 7200.0, secret: str = JWT_SECRET) -> st
 
 
 async def until(condition: Callable[[], object], seconds: float = WAIT_SECONDS) -> None:
-    """Return when `condition` holds; it is the state of another task, so there is nothing to be woken by."""
+    """Wait until `condition` holds. It is the state of another task, which notifies nobody."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - see above
             await asyncio.sleep(0.005)
@@ -55,7 +55,7 @@ class Gateway:
             self.url(user_id, token=token(user_id, seconds), **query), compression=None, proxy=None, open_timeout=5
         )
 
-    async def push(self, user_id: str, count: int = 1, text: str = "") -> None:
+    async def push_changes(self, user_id: str, count: int = 1, text: str = "") -> None:
         """Commit `count` changes and publish them."""
         await self.broker.publish([self.store.append(user_id, text) for _ in range(count)])
 
@@ -89,7 +89,7 @@ async def gateway(
 
 
 async def receive(socket: ClientConnection, seconds: float = WAIT_SECONDS, *, presence: bool = False) -> Any:
-    """Return the next frame; who comes and goes only where that is asked for."""
+    """Return the next frame, skipping presence frames unless `presence` is set."""
     while True:
         message = json.loads(await asyncio.wait_for(socket.recv(), seconds))
         if presence or message["type"] != "presence":
@@ -107,7 +107,7 @@ async def receive_seqs(socket: ClientConnection, count: int) -> list[int]:
     return seqs
 
 
-async def close_of(socket: ClientConnection) -> tuple[int | None, str | None]:
-    """Return close code and reason, once the server has closed."""
+async def wait_closed(socket: ClientConnection) -> tuple[int | None, str | None]:
+    """Wait until the server has closed the socket and return code and reason."""
     await asyncio.wait_for(socket.wait_closed(), WAIT_SECONDS)
     return socket.close_code, socket.close_reason

@@ -1,20 +1,20 @@
-"""What a crowd costs one gateway process: opening, being idle, and coming back after the gateway was killed."""
+"""Measures what many clients cost one gateway process: connecting, idling, and resuming after it was killed."""
 
 import asyncio
 import time
 from dataclasses import dataclass
 
-from tests.integration.push_gateway.client_processes import Crowd, allow_sockets, crowd, user_of
+from tests.integration.push_gateway.client_processes import ClientPool, allow_sockets, connected_clients, user_id
 from tests.integration.push_gateway.gateway_processes import GatewayProcess, gateway_processes
 from tests.integration.push_gateway.store import FakeStore, fake_store
 
-MISSED = 3
-"""Changes of each user while the gateway was dead."""
+MISSED_CHANGES = 3
+"""Changes per user while the gateway is dead."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Crowded:
-    """The cost of having them."""
+class ConnectionCost:
+    """Connecting and idling."""
 
     seconds_until_the_first: float
     opened_per_second: float
@@ -26,8 +26,8 @@ class Crowded:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Resumed:
-    """The cost of losing them all, from SIGKILL until each has everything."""
+class ReconnectCost:
+    """From SIGKILL until every client has received everything."""
 
     gateway_cpu_seconds: float
     restart_seconds: float
@@ -36,39 +36,44 @@ class Resumed:
     attempts_per_socket: float
     turned_away: int
     faults: int
-    """Holes, repetitions and resets that the clients saw, from the first moment on."""
+    """Gaps, duplicates and resets that clients received at any time."""
     tops_queries: int
     log_queries: int
     users_read: int
-    """In all log queries together."""
+    """Sum over all log queries."""
 
 
-async def crowded_then_resumed(
-    sockets: int, *, idle_seconds: float, longest_wait_seconds: float
-) -> tuple[Crowded, Resumed]:
-    """Open `sockets`, let them be idle, kill the gateway, commit changes of every user, and start it again.
+async def measure_reconnect_storm(
+    sockets: int, *, idle_seconds: float, timeout_seconds: float
+) -> tuple[ConnectionCost, ReconnectCost]:
+    """Connect clients, let them idle, kill the gateway, commit changes for every user, and start it again.
+
+    Args:
+        sockets: Number of clients, each of another user.
+        idle_seconds: How long to measure idle clients.
+        timeout_seconds: How long connecting, and resuming, may take.
 
     Raises:
-        RuntimeError: the system does not allow that many.
-        AssertionError: somebody did not get everything within `longest_wait_seconds`.
+        RuntimeError: The system allows fewer open files.
+        AssertionError: A client did not receive everything in time.
     """
     allow_sockets(sockets)
     async with (
         fake_store() as store,
-        # The store that everybody waits for is on the same machine: were it given up on, it would be asked twice.
+        # The store runs on the same busy machine: a timeout would make the gateway query it twice.
         gateway_processes(
             1, store, gateway_max_sockets=sockets + 100, log_level="warning", store_timeout_seconds=60
         ) as [gateway],
     ):
         empty_kib, began = gateway.rss_kib, time.perf_counter()
-        async with crowd(gateway.ports["gateway"], sockets) as clients:
-            await clients.until_the_first(longest_wait_seconds)
+        async with connected_clients(gateway.ports["gateway"], sockets) as clients:
+            await clients.wait_for_first(timeout_seconds)
             first_at, cpu_at_first = time.perf_counter(), gateway.cpu_seconds
-            await clients.until_all_are_at(0, longest_wait_seconds)
+            await clients.wait_until_all_at(0, timeout_seconds)
             open_at, cpu_when_open = time.perf_counter(), gateway.cpu_seconds
             queries = len(store.queries) + len(store.tops_queries)
             await asyncio.sleep(idle_seconds)
-            crowded = Crowded(
+            connection_cost = ConnectionCost(
                 seconds_until_the_first=round(first_at - began, 2),
                 opened_per_second=round(sockets / (open_at - first_at)),
                 gateway_cpu_milliseconds_per_opening=round((cpu_when_open - cpu_at_first) / sockets * 1000, 2),
@@ -77,25 +82,25 @@ async def crowded_then_resumed(
                 rss_mib=round(gateway.rss_kib / 1024, 1),
                 rss_kib_per_socket=round((gateway.rss_kib - empty_kib) / sockets, 1),
             )
-            return crowded, await _resumed(gateway, store, clients, sockets, longest_wait_seconds)
+            return connection_cost, await _resumed(gateway, store, clients, sockets, timeout_seconds)
 
 
 async def _resumed(
-    gateway: GatewayProcess, store: FakeStore, clients: Crowd, sockets: int, longest_wait_seconds: float
-) -> Resumed:
+    gateway: GatewayProcess, store: FakeStore, clients: ClientPool, sockets: int, timeout_seconds: float
+) -> ReconnectCost:
     await gateway.kill()
     killed_at, attempts = time.perf_counter(), clients.total("attempts")
     for number in range(sockets):
-        for _ in range(MISSED):
-            store.append(user_of(number), "x" * 300)
+        for _ in range(MISSED_CHANGES):
+            store.append(user_id(number), "x" * 300)
     store.queries.clear()
     store.tops_queries.clear()
     await gateway.start()
     listening_at = time.perf_counter()
-    await clients.until_all_are_at(MISSED, longest_wait_seconds)
+    await clients.wait_until_all_at(MISSED_CHANGES, timeout_seconds)
     resumed_at = time.perf_counter()
     users = [len(query.positions) for query in store.queries]
-    return Resumed(
+    return ReconnectCost(
         gateway_cpu_seconds=round(gateway.cpu_seconds, 1),
         restart_seconds=round(listening_at - killed_at, 2),
         seconds_from_kill=round(resumed_at - killed_at, 2),

@@ -1,4 +1,4 @@
-"""A client of server-sent events, as the HTML standard reads them."""
+"""A client of server-sent events that parses them as the HTML standard says."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ class Event:
 
 @dataclass
 class EventStream:
-    """`last_event_id` and `retry_ms` are what a browser would keep."""
+    """A stream, with the `last_event_id` and `retry_ms` that a browser would keep."""
 
     response: httpx.Response
     last_event_id: str = ""
@@ -32,7 +32,7 @@ class EventStream:
         self._lines = self.response.aiter_lines()
 
     async def next(self, seconds: float = WAIT_SECONDS) -> Event:
-        """Return the next event; raises StopAsyncIteration where the server has ended the stream."""
+        """Return the next event; raises StopAsyncIteration when the server has ended the stream."""
         event, data = Event(), ""
         async with asyncio.timeout(seconds):
             while True:
@@ -72,20 +72,20 @@ class EventStream:
         return seqs
 
 
-def stream_url(push: Gateway, user_id: str, **query: object) -> str:
+def stream_url(gw: Gateway, user_id: str, **query: object) -> str:
     asked = "&".join(f"{name}={quote(str(value))}" for name, value in query.items())
-    return f"http://127.0.0.1:{push.sse_port}/sse/{quote(user_id, safe='')}?{asked}"
+    return f"http://127.0.0.1:{gw.sse_port}/sse/{quote(user_id, safe='')}?{asked}"
 
 
 @asynccontextmanager
 async def stream(
-    push: Gateway, user_id: str, *, seconds: float = 600.0, last_event_id: str | None = None, **query: object
+    gw: Gateway, user_id: str, *, seconds: float = 600.0, last_event_id: str | None = None, **query: object
 ) -> AsyncIterator[EventStream]:
     headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
     async with (
         httpx.AsyncClient(timeout=WAIT_SECONDS, trust_env=False) as client,
         client.stream(
-            "GET", stream_url(push, user_id, token=token(user_id, seconds), **query), headers=headers
+            "GET", stream_url(gw, user_id, token=token(user_id, seconds), **query), headers=headers
         ) as response,
     ):
         assert response.status_code == 200, await response.aread()

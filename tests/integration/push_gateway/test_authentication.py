@@ -1,4 +1,4 @@
-"""Every way a token can come, times everything that can be wrong with it."""
+"""Every place a token can be in, times everything that can be wrong with it."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,12 +11,12 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from tests.integration.push_gateway.harness import JWT_SECRET, Gateway, close_of, gateway, receive, token
+from tests.integration.push_gateway.harness import JWT_SECRET, Gateway, gateway, receive, token, wait_closed
 
 OTHER_SECRET = "another-secret-of-thirty-two-bytes!"
 
 
-def made(secret: str = JWT_SECRET, algorithm: str = "HS256", **claims: Any) -> str:
+def make_events(secret: str = JWT_SECRET, algorithm: str = "HS256", **claims: Any) -> str:
     return jwt.encode(claims, secret, algorithm=algorithm)
 
 
@@ -28,76 +28,76 @@ TOKENS: dict[str, tuple[Callable[[], str], int]] = {
     "nonsense": (lambda: "nonsense", 4001),
     "forged": (lambda: token("ada", secret=OTHER_SECRET), 4001),
     "expired": (lambda: token("ada", seconds=-5), 4001),
-    "unsigned": (lambda: made("", "none", sub="ada", exp=soon()), 4001),
-    "with another algorithm": (lambda: made(JWT_SECRET * 2, "HS512", sub="ada", exp=soon()), 4001),
-    "without an end": (lambda: made(sub="ada"), 4001),
-    "of nobody": (lambda: made(exp=soon()), 4001),
-    "of an empty name": (lambda: made(sub="", exp=soon()), 4001),
-    "not valid yet": (lambda: made(sub="ada", exp=soon(), nbf=soon()), 4001),
+    "unsigned": (lambda: make_events("", "none", sub="ada", exp=soon()), 4001),
+    "with another algorithm": (lambda: make_events(JWT_SECRET * 2, "HS512", sub="ada", exp=soon()), 4001),
+    "without an end": (lambda: make_events(sub="ada"), 4001),
+    "of nobody": (lambda: make_events(exp=soon()), 4001),
+    "of an empty name": (lambda: make_events(sub="", exp=soon()), 4001),
+    "not valid yet": (lambda: make_events(sub="ada", exp=soon(), nbf=soon()), 4001),
     "another user's": (lambda: token("bob"), 4003),
     "of the user in other letters": (lambda: token("ADA"), 4003),
 }
 WAYS: dict[str, Callable[[Gateway, str], connect]] = {
-    "query": lambda push, given: connect(push.url("ada", token=given), proxy=None),
-    "header": lambda push, given: connect(
-        push.url("ada"), proxy=None, additional_headers={"Authorization": f"Bearer {given}"}
+    "query": lambda gw, given: connect(gw.url("ada", token=given), proxy=None),
+    "header": lambda gw, given: connect(
+        gw.url("ada"), proxy=None, additional_headers={"Authorization": f"Bearer {given}"}
     ),
-    "subprotocol": lambda push, given: connect(
-        push.url("ada"), proxy=None, subprotocols=[Subprotocol("bearer"), Subprotocol(given)]
+    "subprotocol": lambda gw, given: connect(
+        gw.url("ada"), proxy=None, subprotocols=[Subprotocol("bearer"), Subprotocol(given)]
     ),
 }
 
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_bad_token_gets_a_close_code_and_nothing_before_it(way: str) -> None:
-    async with gateway() as push:
+    async with gateway() as gw:
         for name, (make, code) in TOKENS.items():
-            async with WAYS[way](push, make()) as socket:
+            async with WAYS[way](gw, make()) as socket:
                 with pytest.raises(ConnectionClosed) as closed:
                     await asyncio.wait_for(socket.recv(), 5)
                 assert closed.value.rcvd is not None
                 assert closed.value.rcvd.code == code, name
-        assert push.metric("frames_sent_total") == 0
-        assert push.metric("sockets") == 0
-        assert push.store.queries == []
-        assert push.store.tops_queries == []
+        assert gw.metric("frames_sent_total") == 0
+        assert gw.metric("sockets") == 0
+        assert gw.store.queries == []
+        assert gw.store.tops_queries == []
 
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_good_token_is_accepted_in_every_place(way: str) -> None:
-    async with gateway() as push, WAYS[way](push, token("ada")) as socket:
+    async with gateway() as gw, WAYS[way](gw, token("ada")) as socket:
         assert (await receive(socket))["type"] == "hello"
 
 
 async def test_a_bad_token_in_the_header_is_not_overridden_by_a_good_one_in_the_query() -> None:
-    """The first way that is there counts: a proxy's header is not to be got round."""
+    """The first place that has a token counts: a client must not get around a header that a proxy sets."""
     async with (
-        gateway() as push,
+        gateway() as gw,
         connect(
-            push.url("ada", token=token("ada")),
+            gw.url("ada", token=token("ada")),
             proxy=None,
             additional_headers={"Authorization": f"Bearer {token('bob')}"},
         ) as socket,
     ):
-        assert (await close_of(socket))[0] == 4003
+        assert (await wait_closed(socket))[0] == 4003
 
 
 async def test_a_numeric_subject_is_a_user_id() -> None:
-    async with gateway() as push, connect(push.url("42", token=made(sub=42, exp=soon())), proxy=None) as socket:
+    async with gateway() as gw, connect(gw.url("42", token=make_events(sub=42, exp=soon())), proxy=None) as socket:
         assert (await receive(socket))["type"] == "hello"
 
 
 @pytest.mark.parametrize("name", TOKENS)
 async def test_a_bad_token_in_an_auth_frame_closes_the_socket(name: str) -> None:
     make, code = TOKENS[name]
-    async with gateway() as push, push.connect("ada") as socket:
+    async with gateway() as gw, gw.connect("ada") as socket:
         await receive(socket)
         await socket.send(f'{{"type":"auth","token":"{make()}"}}')
-        assert (await close_of(socket))[0] == code
+        assert (await wait_closed(socket))[0] == code
 
 
 async def test_a_token_in_an_auth_frame_may_expire_sooner() -> None:
-    async with gateway() as push, push.connect("ada") as socket:
+    async with gateway() as gw, gw.connect("ada") as socket:
         await receive(socket)
         await socket.send(f'{{"type":"auth","token":"{token("ada", seconds=1.5)}"}}')
-        assert await close_of(socket) == (4001, "token expired")
+        assert await wait_closed(socket) == (4001, "token expired")

@@ -1,4 +1,4 @@
-"""Who may open a socket, and what those who may not are told."""
+"""Who may open a socket, and how others are refused."""
 
 import http
 import logging
@@ -12,7 +12,7 @@ from websockets.typing import Origin, Subprotocol
 
 from shared.contracts import Event
 from shared.messaging.local import LocalBroker
-from tests.integration.push_gateway.harness import close_of, gateway, receive, receive_seqs, token, until
+from tests.integration.push_gateway.harness import gateway, receive, receive_seqs, token, until, wait_closed
 from tests.integration.push_gateway.store import SERVICE_TOKEN
 
 
@@ -27,33 +27,33 @@ from tests.integration.push_gateway.store import SERVICE_TOKEN
     ],
 )
 async def test_a_refused_socket_is_accepted_and_then_closed_with_a_code(given: str, code: int) -> None:
-    async with gateway() as push, connect(push.url("ada", token=given), proxy=None) as socket:
-        assert (await close_of(socket))[0] == code
-        assert push.metric("sockets") == 0
-        assert push.metric("closes_total", code=str(code)) == 1
+    async with gateway() as gw, connect(gw.url("ada", token=given), proxy=None) as socket:
+        assert (await wait_closed(socket))[0] == code
+        assert gw.metric("sockets") == 0
+        assert gw.metric("closes_total", code=str(code)) == 1
 
 
 async def test_a_token_comes_as_a_header_as_a_subprotocol_or_in_the_url() -> None:
-    async with gateway() as push:
+    async with gateway() as gw:
         async with connect(
-            push.url("ada"), proxy=None, additional_headers={"Authorization": f"Bearer {token('ada')}"}
+            gw.url("ada"), proxy=None, additional_headers={"Authorization": f"Bearer {token('ada')}"}
         ) as socket:
             assert (await receive(socket))["type"] == "hello"
         async with connect(
-            push.url("ada"), proxy=None, subprotocols=[Subprotocol("bearer"), Subprotocol(token("ada"))]
+            gw.url("ada"), proxy=None, subprotocols=[Subprotocol("bearer"), Subprotocol(token("ada"))]
         ) as socket:
             assert socket.subprotocol == "bearer"
             assert (await receive(socket))["type"] == "hello"
 
 
 async def test_a_user_id_is_percent_decoded() -> None:
-    async with gateway() as push, push.connect("a|b@c.example") as socket:
+    async with gateway() as gw, gw.connect("a|b@c.example") as socket:
         assert (await receive(socket))["data"]["seq"] == 0
 
 
 async def test_an_invalid_position_is_a_protocol_error() -> None:
-    async with gateway() as push, push.connect("ada", after="minus") as socket:
-        assert (await close_of(socket))[0] == 4400
+    async with gateway() as gw, gw.connect("ada", after="minus") as socket:
+        assert (await wait_closed(socket))[0] == 4400
 
 
 @pytest.mark.parametrize(
@@ -67,9 +67,9 @@ async def test_an_invalid_position_is_a_protocol_error() -> None:
     ],
 )
 async def test_only_pages_of_allowed_origins_may_open_sockets(origin: str, allowed: str, status: int) -> None:
-    async with gateway(allowed_origins=allowed) as push:
+    async with gateway(allowed_origins=allowed) as gw:
         try:
-            async with connect(push.url("ada", token=token("ada")), proxy=None, origin=Origin(origin)) as socket:
+            async with connect(gw.url("ada", token=token("ada")), proxy=None, origin=Origin(origin)) as socket:
                 assert (await receive(socket))["type"] == "hello"
                 answered = http.HTTPStatus.SWITCHING_PROTOCOLS
         except InvalidStatus as refused:
@@ -79,44 +79,44 @@ async def test_only_pages_of_allowed_origins_may_open_sockets(origin: str, allow
 
 @pytest.mark.parametrize("name", ["Origin", "Authorization", "Host"])
 async def test_a_repeated_header_is_a_bad_request(name: str) -> None:
-    async with gateway() as push:
+    async with gateway() as gw:
         twice = [(name, "https://inbox.example"), (name, "https://evil.example")]
         with pytest.raises(InvalidStatus) as refused:
-            await connect(push.url("ada", token=token("ada")), proxy=None, additional_headers=twice)
+            await connect(gw.url("ada", token=token("ada")), proxy=None, additional_headers=twice)
     assert refused.value.response.status_code == http.HTTPStatus.BAD_REQUEST
 
 
 async def test_other_paths_are_not_found() -> None:
-    async with gateway() as push, httpx.AsyncClient() as http_client:
+    async with gateway() as gw, httpx.AsyncClient() as http_client:
         for path in ("/", "/ws/", "/ws/a/b", "/metrics"):
-            response = await http_client.get(f"http://127.0.0.1:{push.port}{path}")
+            response = await http_client.get(f"http://127.0.0.1:{gw.port}{path}")
             assert response.status_code == 404, path
 
 
 async def test_a_user_has_a_limit_of_sockets_and_so_has_the_process() -> None:
     async with (
-        gateway(gateway_max_sockets_per_user=1, gateway_max_sockets=2) as push,
-        push.connect("ada") as first,
+        gateway(gateway_max_sockets_per_user=1, gateway_max_sockets=2) as gw,
+        gw.connect("ada") as first,
     ):
         await receive(first)
-        async with push.connect("ada") as second:
-            assert (await close_of(second))[0] == 4009
-        await until(lambda: push.metric("sockets") == 1)
-        async with push.connect("bob") as other, push.connect("eve") as third:
+        async with gw.connect("ada") as second:
+            assert (await wait_closed(second))[0] == 4009
+        await until(lambda: gw.metric("sockets") == 1)
+        async with gw.connect("bob") as other, gw.connect("eve") as third:
             assert (await receive(other))["type"] == "hello"
-            assert (await close_of(third))[0] == 4009
+            assert (await wait_closed(third))[0] == 4009
 
 
 async def test_a_token_is_in_no_log(caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) -> None:
     given = token("ada")
     with caplog.at_level(logging.DEBUG, logger="websockets.server"):
-        async with gateway() as push:
-            async with connect(push.url("ada", token=given), proxy=None, logger=logging.getLogger("client")) as socket:
+        async with gateway() as gw:
+            async with connect(gw.url("ada", token=given), proxy=None, logger=logging.getLogger("client")) as socket:
                 await receive(socket)
-            async with connect(push.url("bob", token=given), proxy=None, logger=logging.getLogger("client")) as socket:
-                await close_of(socket)
+            async with connect(gw.url("bob", token=given), proxy=None, logger=logging.getLogger("client")) as socket:
+                await wait_closed(socket)
             async with httpx.AsyncClient() as http_client:
-                await http_client.get(f"http://127.0.0.1:{push.port}/other?token={given}")
+                await http_client.get(f"http://127.0.0.1:{gw.port}/other?token={given}")
 
     server_side = [record.getMessage() for record in caplog.records if record.name != "client"]
     assert given not in "\n".join(message for message in server_side if "HTTP Request" not in message)
@@ -124,9 +124,9 @@ async def test_a_token_is_in_no_log(caplog: pytest.LogCaptureFixture, capsys: py
 
 
 async def test_readiness_names_an_unavailable_dependency() -> None:
-    async with gateway() as push, httpx.AsyncClient(base_url=f"http://127.0.0.1:{push.operations_port}") as operations:
+    async with gateway() as gw, httpx.AsyncClient(base_url=f"http://127.0.0.1:{gw.operations_port}") as operations:
         assert (await operations.get("/readyz")).status_code == 200
-        push.store.is_away = True
+        gw.store.is_away = True
         refused = await operations.get("/readyz")
         assert refused.status_code == 503
         assert "The store does not answer" in refused.text
@@ -134,44 +134,44 @@ async def test_readiness_names_an_unavailable_dependency() -> None:
 
 
 async def test_readiness_says_how_to_fix_a_refusal_and_sockets_wait_for_it() -> None:
-    async with gateway() as push, httpx.AsyncClient(base_url=f"http://127.0.0.1:{push.operations_port}") as operations:
-        push.store.append("ada")
-        push.store.service_token = "another"
-        async with push.connect("ada", after=0) as socket:
-            await until(lambda: push.metric("store_calls_total", call="log", outcome="refused"))
+    async with gateway() as gw, httpx.AsyncClient(base_url=f"http://127.0.0.1:{gw.operations_port}") as operations:
+        gw.store.append("ada")
+        gw.store.service_token = "another"
+        async with gw.connect("ada", after=0) as socket:
+            await until(lambda: gw.metric("store_calls_total", call="log", outcome="refused"))
             refused = await operations.get("/readyz")
             assert refused.status_code == 503
             assert "The store refuses our service token" in refused.text
             assert "SWITCHBOARD_SERVICE_TOKENS" in refused.text
 
-            push.store.service_token = SERVICE_TOKEN
+            gw.store.service_token = SERVICE_TOKEN
             assert (await receive(socket))["type"] == "hello"
             assert await receive_seqs(socket, 1) == [1]
         assert (await operations.get("/readyz")).status_code == 200
 
 
 async def test_readiness_rechecks_a_refused_log_that_nobody_requests_any_more() -> None:
-    async with gateway() as push, httpx.AsyncClient(base_url=f"http://127.0.0.1:{push.operations_port}") as operations:
-        push.store.append("ada")
-        push.store.knows_the_log = False
-        async with push.connect("ada", after=0):
-            await until(lambda: push.metric("store_calls_total", call="log", outcome="refused"))
+    async with gateway() as gw, httpx.AsyncClient(base_url=f"http://127.0.0.1:{gw.operations_port}") as operations:
+        gw.store.append("ada")
+        gw.store.knows_the_log = False
+        async with gw.connect("ada", after=0):
+            await until(lambda: gw.metric("store_calls_total", call="log", outcome="refused"))
         refused = await operations.get("/readyz")
         assert refused.status_code == 503
         assert "The store does not know /internal/log" in refused.text
 
-        push.store.knows_the_log = True
+        gw.store.knows_the_log = True
         assert (await operations.get("/readyz")).status_code == 200
 
 
 async def test_readiness_names_a_background_task_that_ended() -> None:
     async with (
-        gateway(broker=BrokenBroker()) as push,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{push.operations_port}") as operations,
-        push.connect("ada") as socket,
+        gateway(broker=BrokenBroker()) as gw,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{gw.operations_port}") as operations,
+        gw.connect("ada") as socket,
     ):
         await receive(socket)
-        await until(lambda: push.metric("background_ended_total", task="signals to other gateways") == 1)
+        await until(lambda: gw.metric("background_ended_total", task="signals to other gateways") == 1)
         refused = await operations.get("/readyz")
 
     assert refused.status_code == 503
@@ -179,7 +179,7 @@ async def test_readiness_names_a_background_task_that_ended() -> None:
 
 
 class BrokenBroker(LocalBroker):
-    """Publishes nothing, and does not say that it is away."""
+    """Publishes nothing, and reports itself ready."""
 
     async def publish(self, events: Sequence[Event]) -> None:
         raise LookupError(f"a bug with {len(events)} events")

@@ -1,6 +1,6 @@
-"""Several gateways under load, stopped in turn and killed: every client gets everything, in order, once.
+"""Gateways under load are restarted in turn and killed: every client gets every change once, in order.
 
-Each user has several devices, which are on whichever gateway they came to; some of them listen to event streams.
+Each user has several devices on different gateways; some use server-sent events.
 """
 
 import asyncio
@@ -27,13 +27,13 @@ GATEWAYS = 3
 USERS = 60
 STREAMS = 20
 CLIENTS = 180
-"""More than fifty a gateway: so many are not sent away all at once."""
+"""More than 50 per gateway, so that their closes are spread."""
 PAUSE_SECONDS = 0.01
 
 
 @dataclass(eq=False)
 class Client:
-    """Keeps the protocol's rules for clients, and what it was sent."""
+    """Follows the protocol's rules for clients and records what it receives."""
 
     user: str
     gateways: list[GatewayProcess]
@@ -42,13 +42,13 @@ class Client:
     retry_after_ms: list[int] = field(default_factory=list)
     position: int | None = None
     last_event_id: str = ""
-    """Of an event stream: what a browser sends of itself when it reconnects."""
+    """For an event stream: a browser sends it when it reconnects by itself."""
     resumed: int = 0
     connected: int = 0
     resets: int = 0
 
     async def run(self, listen: Callable[["Client", GatewayProcess], Awaitable[int | None]]) -> None:
-        """Connect to one gateway after the other with `listen`, which returns when to come back, if it was told."""
+        """Connect to one gateway after the other with `listen`, which returns when to reconnect, if the server said so."""
         turn = self.rng.randrange(GATEWAYS)
         while True:
             turn += 1
@@ -59,7 +59,7 @@ class Client:
                 wait_seconds = retry_after_ms / 1000
             await asyncio.sleep(wait_seconds)
 
-    def take(self, message: Any) -> None:
+    def receive(self, message: Any) -> None:
         match message["type"]:
             case "hello":
                 self.connected += 1
@@ -73,13 +73,13 @@ class Client:
                 self.position = message["seq"]
 
 
-async def on_a_socket(client: Client, gateway: GatewayProcess) -> int | None:
+async def listen_on_websocket(client: Client, gateway: GatewayProcess) -> int | None:
     after = "" if client.position is None else f"&after={client.position}&epoch=e1"
     url = gateway.ws_url(client.user, token(client.user), after)
     try:
         async with connect(url, proxy=None, open_timeout=5, close_timeout=1) as socket:
             while True:
-                client.take(json.loads(await socket.recv()))
+                client.receive(json.loads(await socket.recv()))
     except ConnectionClosed as closed:
         if closed.rcvd is not None and closed.rcvd.code == 1012:
             return int(closed.rcvd.reason.removeprefix("retry_after_ms="))
@@ -88,7 +88,7 @@ async def on_a_socket(client: Client, gateway: GatewayProcess) -> int | None:
     return None
 
 
-async def on_a_stream(http: httpx.AsyncClient, client: Client, gateway: GatewayProcess) -> int | None:
+async def listen_on_event_stream(http: httpx.AsyncClient, client: Client, gateway: GatewayProcess) -> int | None:
     headers = {"Last-Event-ID": client.last_event_id} if client.last_event_id else {}
     url = gateway.sse_url(client.user, token(client.user))
     try:
@@ -97,7 +97,7 @@ async def on_a_stream(http: httpx.AsyncClient, client: Client, gateway: GatewayP
                 return None
             events = EventStream(response)
             while (event := await events.next(60)).type != "close":
-                client.take(event.data)
+                client.receive(event.data)
                 client.last_event_id = events.last_event_id
             return int(event.data["retry_after_ms"]) if event.data["code"] == CloseCode.RESTARTING else None
     except (httpx.HTTPError, TimeoutError, StopAsyncIteration):
@@ -115,7 +115,9 @@ async def test_nothing_is_missed_when_gateways_are_restarted_in_turn_and_one_is_
         clients = [Client(f"user-{number % USERS}", gateways, rng) for number in range(CLIENTS)]
         streaming = clients[:STREAMS]
         running = [
-            asyncio.create_task(client.run(partial(on_a_stream, http) if client in streaming else on_a_socket))
+            asyncio.create_task(
+                client.run(partial(listen_on_event_stream, http) if client in streaming else listen_on_websocket)
+            )
             for client in clients
         ]
         await until(lambda: all(client.connected for client in clients), 60)
@@ -139,18 +141,18 @@ async def test_nothing_is_missed_when_gateways_are_restarted_in_turn_and_one_is_
         assert client.seqs == list(range(1, len(store.logs[client.user]) + 1)), client.user
         assert client.resets == 0
     waits = [wait for client in clients for wait in client.retry_after_ms]
-    assert len(waits) > CLIENTS * 0.8, "they were told when to come back"
+    assert len(waits) > CLIENTS * 0.8, "they were told when to reconnect"
     assert max(waits) - min(waits) > 1_000
     assert len(set(waits)) > len(waits) * 0.3, "and not all at once"
 
 
 async def _load(store: FakeStore, gateways: list[GatewayProcess], rng: random.Random) -> None:
-    """Commit changes of random users; each gateway hears most of them, some late and some twice."""
+    """Commit changes of random users; each gateway receives most of them, some late and some twice."""
     while True:
         events = [store.append(f"user-{rng.randrange(USERS)}") for _ in range(4)]
         for gateway in gateways:
-            heard = [event for event in events if rng.random() > 0.02]
+            received = [event for event in events if rng.random() > 0.02]
             if rng.random() < 0.1:
-                rng.shuffle(heard)
-            gateway.publish(heard + heard[:1])
+                rng.shuffle(received)
+            gateway.publish(received + received[:1])
         await asyncio.sleep(PAUSE_SECONDS)

@@ -1,4 +1,4 @@
-"""Two hundred clients that never read: the others are served in time, and the process does not grow."""
+"""Two hundred clients never read: the others are served in time, and memory stays bounded."""
 
 import asyncio
 import socket as sockets
@@ -11,12 +11,12 @@ from tests.integration.push_gateway.harness import receive, receive_seqs, token
 from tests.integration.push_gateway.store import FakeStore, fake_store
 
 USERS = [f"user-{number}" for number in range(4)]
-DEAD_PER_USER = 50
+UNREAD_PER_USER = 50
 TEXT = "x" * 16 * 1024
-BUDGET_BYTES = 64 * 1024
-IN_TIME_SECONDS = 1.0
+WRITE_BUFFER_BYTES = 64 * 1024
+MAX_DELAY_SECONDS = 1.0
 GROWTH_KIB = 8 * 1024
-"""Less than the budgets of half of them, and a tenth of what they are sent while it is measured."""
+"""Less than the write buffers of half of them, and a tenth of what they are sent during the measurement."""
 
 
 async def test_unread_sockets_delay_nobody_and_cost_bounded_memory() -> None:
@@ -26,31 +26,31 @@ async def test_unread_sockets_delay_nobody_and_cost_bounded_memory() -> None:
             1,
             store,
             gateway_max_sockets_per_user=60,
-            gateway_write_budget_bytes=BUDGET_BYTES,
+            gateway_write_budget_bytes=WRITE_BUFFER_BYTES,
             gateway_lagging_seconds=300,
         ) as [gateway],
     ):
-        dead = [await _never_reading(gateway, user) for user in USERS for _ in range(DEAD_PER_USER)]
+        unread = [await _connect_unread(gateway, user) for user in USERS for _ in range(UNREAD_PER_USER)]
         readers = {user: await connect(gateway.ws_url(user, token(user)), proxy=None) for user in USERS}
         for reader in readers.values():
             assert (await receive(reader))["type"] == "hello"
 
         slowest = 0.0
         async with asyncio.timeout(60):
-            while await gateway.metric("lagging_total") < len(dead):
+            while await gateway.metric("lagging_total") < len(unread):
                 slowest = max(slowest, await _push_to_all(gateway, store, readers, 20))
         full_kib = gateway.rss_kib
         for _ in range(10):
             slowest = max(slowest, await _push_to_all(gateway, store, readers, 10))
         grown_kib = gateway.rss_kib - full_kib
 
-        assert slowest < IN_TIME_SECONDS
+        assert slowest < MAX_DELAY_SECONDS
         assert grown_kib < GROWTH_KIB, f"{full_kib} KiB, then {grown_kib} KiB more"
-        assert await gateway.metric("sockets") == len(dead) + len(readers)
-        assert await gateway.metric("buffered_bytes") < len(dead) * (BUDGET_BYTES + 2 * len(TEXT))
+        assert await gateway.metric("sockets") == len(unread) + len(readers)
+        assert await gateway.metric("buffered_bytes") < len(unread) * (WRITE_BUFFER_BYTES + 2 * len(TEXT))
         for reader in readers.values():
             await reader.close()
-        for client in dead:
+        for client in unread:
             client.close()
 
 
@@ -61,28 +61,28 @@ async def test_unread_sockets_are_closed_and_their_memory_is_released() -> None:
             1,
             store,
             gateway_max_sockets_per_user=60,
-            gateway_write_budget_bytes=BUDGET_BYTES,
+            gateway_write_budget_bytes=WRITE_BUFFER_BYTES,
             gateway_lagging_seconds=1.0,
         ) as [gateway],
     ):
-        dead = [await _never_reading(gateway, user) for user in USERS for _ in range(DEAD_PER_USER)]
+        unread = [await _connect_unread(gateway, user) for user in USERS for _ in range(UNREAD_PER_USER)]
         readers = {user: await connect(gateway.ws_url(user, token(user)), proxy=None) for user in USERS}
         for reader in readers.values():
             assert (await receive(reader))["type"] == "hello"
 
         slowest = 0.0
         async with asyncio.timeout(60):
-            while await gateway.metric("closes_total", 'code="4008"') < len(dead):
+            while await gateway.metric("closes_total", 'code="4008"') < len(unread):
                 slowest = max(slowest, await _push_to_all(gateway, store, readers, 10))
             while await gateway.metric("sockets") > len(readers):
                 slowest = max(slowest, await _push_to_all(gateway, store, readers, 1))
 
-        assert slowest < IN_TIME_SECONDS
-        assert await gateway.metric("closes_total") == len(dead), "nobody else"
-        assert await gateway.metric("buffered_bytes") < len(readers) * (BUDGET_BYTES + 2 * len(TEXT))
+        assert slowest < MAX_DELAY_SECONDS
+        assert await gateway.metric("closes_total") == len(unread), "nobody else"
+        assert await gateway.metric("buffered_bytes") < len(readers) * (WRITE_BUFFER_BYTES + 2 * len(TEXT))
         for reader in readers.values():
             await reader.close()
-        for client in dead:
+        for client in unread:
             client.close()
 
 
@@ -100,7 +100,7 @@ async def _push_to_all(
     return slowest
 
 
-async def _never_reading(gateway: GatewayProcess, user: str) -> sockets.socket:
+async def _connect_unread(gateway: GatewayProcess, user: str) -> sockets.socket:
     raw = sockets.socket()
     raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
     raw.settimeout(0)
