@@ -1,6 +1,6 @@
 """Measures many sockets on one gateway process: how fast they open, what idle ones cost, how all resume after a crash.
 
-Run from the root: python -m bench.sockets [--sockets N]. The gateway is a process of its own with the in-process broker.
+Run from the root: python -m bench.sockets [--sockets N]. The gateway is its own process with the in-process broker.
 This process is its store, and two others are the clients, one user per socket.
 """
 

@@ -48,7 +48,7 @@ class Client:
     resets: int = 0
 
     async def run(self, listen: Callable[["Client", GatewayProcess], Awaitable[int | None]]) -> None:
-        """Connect to one gateway after the other with `listen`, which returns when to reconnect, if the server said so."""
+        """Connect to gateways in turn with `listen`, which returns when to reconnect if the server said so."""
         turn = self.rng.randrange(GATEWAYS)
         while True:
             turn += 1

@@ -1,4 +1,4 @@
-"""What is around a gateway in `test_delivery_model`: a database with its log, and what a tab shows of it."""
+"""What surrounds the gateway in `test_delivery_model`: a database with its log, and what a tab shows of it."""
 
 import json
 from collections.abc import Sequence
@@ -11,21 +11,21 @@ from push_gateway.core import frames
 from push_gateway.core.frames import SequencedFrame
 
 Row = tuple[int, str]
-"""`seq` of its last change, and what that wrote."""
+"""The `seq` of its last change, and the value that it wrote."""
 
 
 @dataclass
 class Database:
     """Rows, and a log of references to them."""
 
-    life: int = 1
+    epoch_number: int = 1
     floor: int = 0
     changes: list[tuple[int, str]] = field(default_factory=list)
-    """By `seq` - 1: which row was changed, and into what."""
+    """By `seq` - 1: the changed row and its new value."""
 
     @property
     def epoch(self) -> str:
-        return f"e{self.life}"
+        return f"e{self.epoch_number}"
 
     @property
     def top(self) -> int:
@@ -42,12 +42,12 @@ class Database:
     def restore(self, top: int) -> None:
         del self.changes[top:]
         self.floor = min(self.floor, top)
-        self.life += 1
+        self.epoch_number += 1
 
     def data(self, seq: int, *, by: str) -> bytes:
-        """Render a change as the store does: the whole row, as it is now."""
+        """Render a change as the store does: the whole row in its current version."""
         row = self.changes[seq - 1][0]
-        return json.dumps({"row": row, "is": self.rows[row], "by": by, "life": self.life}).encode()
+        return json.dumps({"row": row, "is": self.rows[row], "by": by, "epoch": self.epoch_number}).encode()
 
     def frames(self, after: int, top: int, limit: int) -> Sequence[SequencedFrame]:
         if after < self.floor:
@@ -58,7 +58,7 @@ class Database:
 
 @dataclass
 class Screen:
-    """What a tab shows; it survives its connections, and keeps the rules of docs/protocol.md."""
+    """What a tab shows. It outlives its connections and follows the rules of docs/protocol.md."""
 
     database: Database
     position: int | None = None
@@ -71,20 +71,22 @@ class Screen:
             case "hello" if self.position is None:
                 self.load(data)
             case "reset":
-                self.assert_needed(data["reason"])
+                self.assert_reset_needed(data["reason"])
                 self.load(data)
             case "heartbeat":
                 assert data["seq"] == self.position
             case "message_updated":
                 assert self.position is not None, "a change before hello"
-                assert message["seq"] == self.position + 1, "a hole, or a repetition"
-                life = int((self.epoch or "e0")[1:])
-                # An event may be newer than what the gateway knows of the database; it is noticed within a heartbeat.
-                assert data["life"] == life or (data["by"] == "event" and data["life"] > life), "of another life"
+                assert message["seq"] == self.position + 1, "a gap or a duplicate"
+                epoch_number = int((self.epoch or "e0")[1:])
+                # An event may be of a newer epoch than the gateway knows; it notices within a heartbeat.
+                assert data["epoch"] == epoch_number or (data["by"] == "event" and data["epoch"] > epoch_number), (
+                    "of another epoch"
+                )
                 self.position += 1
-                self.show(data["row"], (data["is"][0], data["is"][1]))
+                self.upsert(data["row"], (data["is"][0], data["is"][1]))
 
-    def assert_needed(self, reason: str) -> None:
+    def assert_reset_needed(self, reason: str) -> None:
         assert self.position is not None
         match reason:
             case "log_pruned":
@@ -92,14 +94,14 @@ class Screen:
             case "epoch_changed":
                 assert self.epoch != self.database.epoch
             case _:
-                raise AssertionError(f"{reason}: this position was the server's own")
+                raise AssertionError(f"{reason}: the server itself sent this position")
 
     def load(self, data: Any) -> None:
         """Load everything over REST."""
         self.position, self.epoch = data["seq"], data["epoch"]
         self.rows = dict(self.database.rows)
 
-    def show(self, row: int, what: Row) -> None:
-        """Of two versions of the same object the one with the higher `seq` is the newer one."""
+    def upsert(self, row: int, what: Row) -> None:
+        """Keep the version with the higher `seq`."""
         if row not in self.rows or self.rows[row][0] <= what[0]:
             self.rows[row] = what

@@ -1,9 +1,9 @@
-"""A whole gateway with several tabs of a user, and everything that can happen to it: every tab shows the database.
+"""Whatever fails, every tab of a user ends up showing the database.
 
-Beside `test_session_machine_model`: there one session and its socket, here what sessions share (the hub, the newest
-frames in memory, pages read for one another), clients that fold what they get, and everything that can be lost between
-the store and a client's screen: events, the broker, the gateway, the store, the older part of the log, and the database
-itself, of which an earlier state is restored.
+`test_session_machine_model` tests one session and its socket. This tests what sessions share (the hub, the replay
+buffer, pages read for each other), clients that apply what they receive, and every loss between the store and a screen:
+of events, the broker, the gateway, the store, the older part of the log, and the database, which is restored from a
+backup.
 """
 
 import json
@@ -35,20 +35,20 @@ LIMITS = SessionLimits(reorder_frames=3, reorder_bytes=300, drained_capacity_byt
 
 @dataclass
 class Tab:
-    """A connection: a listener of the hub, and what is on its way to the screen."""
+    """A connection: a subscriber of the hub, and the messages in transit to the screen."""
 
     machine: "Gateway"
     screen: Screen
     session: SessionMachine
-    asked_epoch: str | None
+    requested_epoch: str | None
     device_id: str = "tab"
-    on_its_way: list[Any] = field(default_factory=list)
+    in_transit: list[Any] = field(default_factory=list)
 
-    def deliver(self, one: SequencedFrame) -> bool:
-        if self.session.take_if_next(one.seq):
-            self.apply([Send(one.wire)])
+    def deliver(self, frame: SequencedFrame) -> bool:
+        if self.session.take_if_next(frame.seq):
+            self.apply([Send(frame.wire)])
             return True
-        self.apply(self.session.on_event(one, self.machine.now, CAPACITY))
+        self.apply(self.session.on_event(frame, self.machine.now, CAPACITY))
         return False
 
     def on_log_page(self, page: LogPage) -> None:
@@ -60,28 +60,28 @@ class Tab:
     def heartbeat(self) -> None:
         self.apply(self.session.heartbeat(self.machine.now, CAPACITY))
 
-    def send_ephemeral(self, notice: UnsequencedFrame) -> None:
-        raise AssertionError(notice)
+    def send_ephemeral(self, frame: UnsequencedFrame) -> None:
+        raise AssertionError(frame)
 
     def tick(self) -> None:
         if self.machine.now >= self.session.wake_at:
             self.apply(self.session.tick(self.machine.now, CAPACITY))
 
-    def arrive(self, count: int) -> None:
-        for message in self.on_its_way[:count]:
+    def receive(self, count: int) -> None:
+        for message in self.in_transit[:count]:
             self.screen.receive(message)
-        del self.on_its_way[:count]
+        del self.in_transit[:count]
 
     def apply(self, effects: list[Effect]) -> None:
         waiting = list(effects)
         while waiting:
             match waiting.pop(0):
                 case Send(wire=wire):
-                    self.on_its_way += [json.loads(payload) for payload in payloads(wire)]
+                    self.in_transit += [json.loads(payload) for payload in payloads(wire)]
                 case FetchLog(after=after):
-                    page = self.machine.replayed_page(after, self.asked_epoch)
+                    page = self.machine.replayed_page(after, self.requested_epoch)
                     if page is None:
-                        self.machine.wanted.append(after)
+                        self.machine.requested.append(after)
                     else:
                         waiting += self.session.on_log_page(page, self.machine.now, CAPACITY)
 
@@ -92,14 +92,14 @@ class Gateway(RuleBasedStateMachine):
         self.database = Database()
         self.now = 0.0
         self.in_flight: list[InboxPersistedV1] = []
-        self.is_broker_there = True
-        self.is_loss_noticed = False
-        self.is_store_there = True
+        self.is_broker_up = True
+        self.is_gap_noticed = False
+        self.is_store_up = True
         self.screens = [Screen(self.database) for _ in range(TABS)]
 
     @initialize()
     def start(self) -> None:
-        """A process begins, knowing nothing: a restart after a crash, too."""
+        """Start a process without any state, also after a crash."""
         self.hub = Hub(
             Metrics(CollectorRegistry()),
             lambda: datetime(2026, 1, 2, tzinfo=UTC),
@@ -110,7 +110,7 @@ class Gateway(RuleBasedStateMachine):
             replay_bytes=10_000,
         )
         self.tabs: dict[int, tuple[UserChannel, Tab]] = {}
-        self.wanted: list[int | None] = []
+        self.requested: list[int | None] = []
         self.in_flight.clear()
         for number in range(TABS):
             self.connect(number)
@@ -122,14 +122,14 @@ class Gateway(RuleBasedStateMachine):
         )
         tab = Tab(self, screen, session, screen.epoch)
         channel, _ = self.hub.join(USER, tab)
-        channel.is_bound = (self.is_broker_there and not self.is_loss_noticed) or channel.is_bound
+        channel.is_bound = (self.is_broker_up and not self.is_gap_noticed) or channel.is_bound
         self.tabs[number] = (channel, tab)
         tab.apply(session.start())
 
-    def replayed_page(self, after: int | None, asked_epoch: str | None) -> LogPage | None:
-        """What the shell does before it asks the store."""
+    def replayed_page(self, after: int | None, requested_epoch: str | None) -> LogPage | None:
+        """Do what `Session` does before it requests the log."""
         [channel] = self.hub.channels
-        is_usable = asked_epoch in (None, channel.replay_buffer.epoch) and not self.is_loss_noticed
+        is_usable = requested_epoch in (None, channel.replay_buffer.epoch) and not self.is_gap_noticed
         return channel.replay_buffer.page_after(after) if is_usable else None
 
     def deliver(self, index: int) -> None:
@@ -140,7 +140,7 @@ class Gateway(RuleBasedStateMachine):
         for row in rows:
             seq = self.database.commit(row)
             data = msgspec.Raw(self.database.data(seq, by="event"))
-            if self.is_broker_there:
+            if self.is_broker_up:
                 self.in_flight.append(inbox_persisted(user_id=USER, seq=seq, kind="message_updated", data=data))
 
     @precondition(lambda self: self.in_flight)
@@ -162,67 +162,67 @@ class Gateway(RuleBasedStateMachine):
         self.in_flight.pop(data.draw(st.integers(0, len(self.in_flight) - 1)))
 
     @rule()
-    def the_broker_is_lost(self) -> None:
-        """With the queue and what was in it; nobody knows yet."""
-        self.is_broker_there = False
+    def broker_fails(self) -> None:
+        """Its queue and the events in it are lost, and nobody knows yet."""
+        self.is_broker_up = False
         self.in_flight.clear()
 
-    @precondition(lambda self: not self.is_broker_there)
+    @precondition(lambda self: not self.is_broker_up)
     @rule()
-    def the_loss_is_noticed(self) -> None:
-        self.is_loss_noticed = True
+    def gap_is_noticed(self) -> None:
+        self.is_gap_noticed = True
 
-    @precondition(lambda self: not self.is_broker_there)
+    @precondition(lambda self: not self.is_broker_up)
     @rule()
-    def the_broker_is_back(self) -> None:
-        self.is_broker_there = True
-        self.is_loss_noticed = False
+    def broker_recovers(self) -> None:
+        self.is_broker_up = True
+        self.is_gap_noticed = False
         self.hub.on_gap()
-        if self.is_store_there:
+        if self.is_store_up:
             self.tops_are_checked()
 
-    @rule(is_there=st.booleans())
-    def the_store_goes_or_comes(self, is_there: bool) -> None:  # noqa: FBT001 - drawn
-        self.is_store_there = is_there
+    @rule(is_up=st.booleans())
+    def store_fails_or_recovers(self, is_up: bool) -> None:  # noqa: FBT001 - drawn
+        self.is_store_up = is_up
 
-    @rule(kept=st.integers(0, 5))
-    def the_log_is_pruned(self, kept: int) -> None:
-        self.database.floor = max(self.database.floor, self.database.top - kept)
+    @rule(retained=st.integers(0, 5))
+    def log_is_pruned(self, retained: int) -> None:
+        self.database.floor = max(self.database.floor, self.database.top - retained)
 
     @rule(lost=st.integers(0, 6))
-    def an_earlier_database_is_restored(self, lost: int) -> None:
-        """It takes minutes: of the events of its former life none is on its way any more."""
+    def backup_is_restored(self, lost: int) -> None:
+        """It takes minutes, so no event of the earlier epoch is still in flight."""
         self.in_flight.clear()
         self.database.restore(max(0, self.database.top - lost))
 
-    @precondition(lambda self: self.wanted and self.is_store_there)
+    @precondition(lambda self: self.requested and self.is_store_up)
     @rule(lost=st.integers(0, 6), rows=st.lists(st.integers(1, ROWS), min_size=1, max_size=4))
-    def a_restored_database_is_read_before_anybody_knows(self, lost: int, rows: list[int]) -> None:
-        self.an_earlier_database_is_restored(lost)
+    def restored_database_is_read_first(self, lost: int, rows: list[int]) -> None:
+        self.backup_is_restored(lost)
         self.publish(rows)
-        self.the_store_answers(limit=3, late=0)
+        self.store_answers(limit=3, late=0)
 
     @rule()
-    def the_gateway_crashes(self) -> None:
-        """What was on its way to the screens is lost; they all come back."""
+    def gateway_crashes(self) -> None:
+        """What is in transit to the screens is lost; all clients reconnect."""
         self.start()
 
-    @rule(number=st.integers(0, TABS - 1), arrived=st.integers(0, 3))
-    def a_connection_breaks(self, number: int, arrived: int) -> None:
+    @rule(number=st.integers(0, TABS - 1), received=st.integers(0, 3))
+    def connection_breaks(self, number: int, received: int) -> None:
         channel, tab = self.tabs[number]
-        tab.arrive(arrived)
+        tab.receive(received)
         self.hub.leave(channel, tab, self.now)
         self.connect(number)
 
     @rule(number=st.integers(0, TABS - 1), count=st.integers(1, 5))
-    def the_network_delivers(self, number: int, count: int) -> None:
-        self.tabs[number][1].arrive(count)
+    def network_delivers(self, number: int, count: int) -> None:
+        self.tabs[number][1].receive(count)
 
-    @precondition(lambda self: self.wanted and self.is_store_there)
+    @precondition(lambda self: self.requested and self.is_store_up)
     @rule(limit=st.integers(1, 3), late=st.integers(0, 2))
-    def the_store_answers(self, limit: int, late: int) -> None:
-        """With what was committed when it read, which may be a little less than there is now."""
-        after, database = self.wanted.pop(0), self.database
+    def store_answers(self, limit: int, late: int) -> None:
+        """The page holds what was committed when the store read it, which may be less than now."""
+        after, database = self.requested.pop(0), self.database
         top = max(database.top - late, database.floor, min(after or 0, database.top))
         start = top if after is None else after
         self.hub.on_log_page(
@@ -236,7 +236,7 @@ class Gateway(RuleBasedStateMachine):
             ),
         )
 
-    @precondition(lambda self: self.is_store_there)
+    @precondition(lambda self: self.is_store_up)
     @rule()
     def tops_are_checked(self) -> None:
         self.hub.on_tops(self.database.epoch, {USER: self.database.top})
@@ -253,18 +253,18 @@ class Gateway(RuleBasedStateMachine):
             tab.tick()
 
     @rule()
-    def everything_is_well_for_a_while(self) -> None:
-        """Then every screen shows everything, and nothing else."""
-        self.is_store_there = True
-        if not self.is_broker_there:
-            self.the_broker_is_back()
+    def everything_recovers(self) -> None:
+        """When everything works again, every screen shows the database."""
+        self.is_store_up = True
+        if not self.is_broker_up:
+            self.broker_recovers()
         for _ in range(self.database.top * 4 + 20):
             self.tops_are_checked()
-            while self.wanted:
-                self.the_store_answers(limit=3, late=0)
+            while self.requested:
+                self.store_answers(limit=3, late=0)
             self.time_passes(1.0)
         for number, screen in enumerate(self.screens):
-            self.the_network_delivers(number, 10_000)
+            self.network_delivers(number, 10_000)
             assert (screen.position, screen.epoch) == (self.database.top, self.database.epoch)
             assert screen.rows == self.database.rows
 
@@ -275,7 +275,7 @@ class Gateway(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "tabs"):
-            self.everything_is_well_for_a_while()
+            self.everything_recovers()
 
 
 Gateway.TestCase.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)

@@ -40,7 +40,7 @@ class RecordingSubscriber:
         self.ephemeral.append(frame)
 
     def heartbeat(self) -> None:
-        raise AssertionError("nobody asked for one")
+        raise AssertionError("no heartbeat is due")
 
 
 def hub(metrics: CollectorRegistry | None = None, **changes: Any) -> Hub:

@@ -9,7 +9,7 @@ from shared.contracts import shard_of
 from shared.contracts.internal import LogResponse, TopsResponse
 from shared.errors import DependencyUnavailable
 from tests.unit.push_gateway.test_hub import RecordingSubscriber, hub
-from tests.unit.push_gateway.test_shard_bindings import FakeSubscription, settled
+from tests.unit.push_gateway.test_shard_bindings import FakeSubscription, run_pending_tasks
 
 
 class FakeTops:
@@ -61,7 +61,7 @@ async def test_the_search_for_lost_events_is_retried_until_the_store_answers() -
         maintenance.on_gap()
         for _ in range(3):
             assert await log.asked.get() == ["ada"]
-        await settled()
+        await run_pending_tasks()
 
     assert ada.tops == [("e1", 7)]
     assert background.ended == ()

@@ -1,4 +1,4 @@
-"""Presence: a pure core, against a model that is slow and plain."""
+"""The presence tracker, compared with a slow and simple model."""
 
 from dataclasses import dataclass, field
 
@@ -49,7 +49,7 @@ def test_a_device_that_moves_to_another_gateway_stays_online() -> None:
     assert tracker.update_remote("g2", who("laptop"), online=True, viewing=None, now=2.0) == ([], True)
     assert tracker.expire(6.0) == []
     assert tracker.local_changes(6.0) == [PresenceFrame(who=who("laptop"), online=False, viewing=None)], (
-        "not from here any more"
+        "it is no longer on this gateway"
     )
     assert [frame.online for frame in tracker.expire(52.0)] == [False]
 
@@ -65,19 +65,19 @@ def test_a_device_with_several_sessions_views_what_it_opened_last() -> None:
 
 @dataclass
 class Model:
-    """Every fact with its time, and no state in between."""
+    """Keeps every fact with its time and computes the rest."""
 
     sessions: dict[int, tuple[str, float | None]] = field(default_factory=dict)
     remote: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def online(self, now: float) -> set[str]:
         here = {device for device, went in self.sessions.values() if went is None or now < went + LIMITS.grace_seconds}
-        there = {device for (_, device), said in self.remote.items() if now < said + LIMITS.remote_seconds}
+        there = {device for (_, device), announced in self.remote.items() if now < announced + LIMITS.remote_seconds}
         return here | there
 
 
 class Presence(RuleBasedStateMachine):
-    """What the others were told is always what is so, however sessions and gateways come and go."""
+    """What others received is always current, however sessions and gateways come and go."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -85,40 +85,40 @@ class Presence(RuleBasedStateMachine):
         self.model = Model()
         self.now = 0.0
         self.numbers = 0
-        self.told: dict[str, PresenceFrame] = {}
-        self.said: dict[str, PresenceFrame] = {}
+        self.received_frames: dict[str, PresenceFrame] = {}
+        self.announced: dict[str, PresenceFrame] = {}
 
-    def tell(self, changes: list[PresenceFrame]) -> None:
+    def receive(self, changes: list[PresenceFrame]) -> None:
         for change in changes:
-            known = self.told.get(change.who.id)
-            assert change != known, "nothing is said twice"
-            assert change.online or known is not None, "nobody goes who was not there"
+            known = self.received_frames.get(change.who.id)
+            assert change != known, "nothing is sent twice"
+            assert change.online or known is not None, "only a device that was online goes offline"
             if change.online:
-                self.told[change.who.id] = change
+                self.received_frames[change.who.id] = change
             else:
-                del self.told[change.who.id]
+                del self.received_frames[change.who.id]
         for news in self.tracker.local_changes(self.now):
             if news.online:
-                self.said[news.who.id] = news
+                self.announced[news.who.id] = news
             else:
-                del self.said[news.who.id]
+                del self.announced[news.who.id]
 
     @rule(device=DEVICES)
-    def come(self, device: str) -> None:
+    def join(self, device: str) -> None:
         for number, (known, went) in list(self.model.sessions.items()):
             if known == device and went is not None:
-                del self.model.sessions[number]  # taken up
+                del self.model.sessions[number]  # taken over
         self.numbers += 1
         self.model.sessions[self.numbers] = (device, None)
-        self.tell(self.tracker.join(self.numbers, who(device), self.now))
+        self.receive(self.tracker.join(self.numbers, who(device), self.now))
 
     @rule(data=st.data(), viewing=CONVERSATIONS)
-    def look(self, data: st.DataObject, viewing: str | None) -> None:
+    def view(self, data: st.DataObject, viewing: str | None) -> None:
         number = data.draw(st.integers(0, self.numbers))
-        self.tell(self.tracker.set_viewing(number, viewing, self.now))
+        self.receive(self.tracker.set_viewing(number, viewing, self.now))
 
     @rule(data=st.data())
-    def go(self, data: st.DataObject) -> None:
+    def leave(self, data: st.DataObject) -> None:
         number = data.draw(st.integers(0, self.numbers))
         device, went = self.model.sessions.get(number, ("", 0.0))
         if went is None:
@@ -126,30 +126,30 @@ class Presence(RuleBasedStateMachine):
             self.tracker.leave(number, self.now)
 
     @rule(gateway=GATEWAYS, device=DEVICES, online=st.booleans(), viewing=CONVERSATIONS)
-    def hear(self, gateway: str, device: str, online: bool, viewing: str | None) -> None:  # noqa: FBT001 - drawn
+    def receive_remote(self, gateway: str, device: str, online: bool, viewing: str | None) -> None:  # noqa: FBT001 - drawn
         if online:
             self.model.remote[gateway, device] = self.now
         else:
             self.model.remote.pop((gateway, device), None)
         changes, _ = self.tracker.update_remote(gateway, who(device), online=online, viewing=viewing, now=self.now)
-        self.tell(changes)
+        self.receive(changes)
 
     @rule(seconds=st.sampled_from([0.5, 4.0, 30.0]))
     def wait(self, seconds: float) -> None:
         self.now += seconds
-        self.tell(self.tracker.expire(self.now))
+        self.receive(self.tracker.expire(self.now))
 
     @invariant()
-    def what_was_told_is_so(self) -> None:
-        assert set(self.told) == self.model.online(self.now)
-        assert {frame.who.id for frame in self.tracker.others("nobody")} == set(self.told)
+    def received_is_current(self) -> None:
+        assert set(self.received_frames) == self.model.online(self.now)
+        assert {frame.who.id for frame in self.tracker.others("nobody")} == set(self.received_frames)
 
     @invariant()
-    def what_other_gateways_were_told_is_so(self) -> None:
-        assert self.said == {frame.who.id: frame for frame in self.tracker.local(self.now)}
+    def announced_is_current(self) -> None:
+        assert self.announced == {frame.who.id: frame for frame in self.tracker.local(self.now)}
 
     @invariant()
-    def it_holds_no_more_than_there_is(self) -> None:
+    def size_is_bounded(self) -> None:
         live = sum(went is None for _, went in self.model.sessions.values())
         assert len(self.tracker) <= live + LIMITS.max_devices + LIMITS.max_remote_entries
 

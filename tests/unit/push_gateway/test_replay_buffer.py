@@ -3,10 +3,10 @@ from tests.unit.push_gateway.wire import frame, page
 
 
 def replay_buffer(limit_bytes: int = 10_000, budget: SharedBudget | None = None) -> ReplayBuffer:
-    kept = ReplayBuffer(limit_bytes, budget or SharedBudget(1_000_000))
-    kept.update_top("e1", 5)
-    kept.is_current = True
-    return kept
+    buffer = ReplayBuffer(limit_bytes, budget or SharedBudget(1_000_000))
+    buffer.update_top("e1", 5)
+    buffer.is_current = True
+    return buffer
 
 
 def seqs(found: LogPage | None) -> list[int] | None:
@@ -14,34 +14,34 @@ def seqs(found: LogPage | None) -> list[int] | None:
 
 
 def test_a_page_holds_everything_after_the_position() -> None:
-    kept = replay_buffer()
+    buffer = replay_buffer()
     for seq in (6, 8, 7):
-        kept.add(frame(seq))
+        buffer.add(frame(seq))
 
-    assert seqs(kept.page_after(6)) == [7, 8]
-    assert seqs(kept.page_after(8)) == []
-    assert seqs(kept.page_after(None)) == []
+    assert seqs(buffer.page_after(6)) == [7, 8]
+    assert seqs(buffer.page_after(8)) == []
+    assert seqs(buffer.page_after(None)) == []
 
 
 def test_there_is_no_page_if_something_may_be_missing() -> None:
-    kept = replay_buffer()
-    kept.add(frame(7))
+    buffer = replay_buffer()
+    buffer.add(frame(7))
 
-    assert kept.page_after(5) is None, "6 is not there"
-    assert kept.page_after(9) is None, "a position that is not known"
-    kept.is_current = False
-    assert kept.page_after(6) is None, "something newer may be missing"
+    assert buffer.page_after(5) is None, "6 is not there"
+    assert buffer.page_after(9) is None, "a position that is not known"
+    buffer.is_current = False
+    assert buffer.page_after(6) is None, "something newer may be missing"
 
 
 def test_the_oldest_frames_are_dropped_beyond_the_limit() -> None:
     budget = SharedBudget(1_000_000)
-    kept = replay_buffer(limit_bytes=3 * len(frame(11).wire), budget=budget)
+    buffer = replay_buffer(limit_bytes=3 * len(frame(11).wire), budget=budget)
     for seq in range(6, 20):
-        kept.add(frame(seq))
-        kept.add(frame(seq))
+        buffer.add(frame(seq))
+        buffer.add(frame(seq))
 
-    assert seqs(kept.page_after(16)) == [17, 18, 19]
-    assert kept.page_after(15) is None
+    assert seqs(buffer.page_after(16)) == [17, 18, 19]
+    assert buffer.page_after(15) is None
     assert budget.used_bytes == 3 * len(frame(11).wire)
 
 
@@ -57,31 +57,31 @@ def test_a_user_keeps_nothing_when_the_shared_budget_is_spent() -> None:
 
 
 def test_merging_a_page_fills_gaps() -> None:
-    kept = replay_buffer()
-    kept.add(frame(6))
-    kept.add(frame(8))
+    buffer = replay_buffer()
+    buffer.add(frame(6))
+    buffer.add(frame(8))
 
-    kept.merge(page(6, 7, 8))
+    buffer.merge(page(6, 7, 8))
 
-    assert seqs(kept.page_after(5)) == [6, 7, 8]
+    assert seqs(buffer.page_after(5)) == [6, 7, 8]
 
 
 def test_a_new_epoch_drops_everything() -> None:
-    kept = replay_buffer()
-    kept.add(frame(6))
+    buffer = replay_buffer()
+    buffer.add(frame(6))
 
-    kept.update_top("e2", 3)
+    buffer.update_top("e2", 3)
 
-    assert kept.top_seq == 3
-    assert kept.page_after(5) is None
+    assert buffer.top_seq == 3
+    assert buffer.page_after(5) is None
 
 
 def test_frames_from_before_the_epoch_was_known_are_dropped() -> None:
-    kept = ReplayBuffer(10_000, SharedBudget(10_000))
-    kept.add(frame(8))
+    buffer = ReplayBuffer(10_000, SharedBudget(10_000))
+    buffer.add(frame(8))
 
-    kept.merge(page(6, 7))
-    kept.is_current = True
+    buffer.merge(page(6, 7))
+    buffer.is_current = True
 
-    assert kept.top_seq == 7
-    assert seqs(kept.page_after(6)) == [7]
+    assert buffer.top_seq == 7
+    assert seqs(buffer.page_after(6)) == [7]

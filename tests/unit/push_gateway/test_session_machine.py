@@ -117,12 +117,12 @@ def test_a_position_above_the_top_is_reset() -> None:
 
 
 def test_the_next_event_takes_the_fast_path() -> None:
-    at_five = live(5)
+    session_at_5 = live(5)
 
-    assert at_five.take_if_next(6)
-    assert at_five.sent_seq == 6
-    assert not at_five.take_if_next(6)
-    assert not at_five.take_if_next(8)
+    assert session_at_5.take_if_next(6)
+    assert session_at_5.sent_seq == 6
+    assert not session_at_5.take_if_next(6)
+    assert not session_at_5.take_if_next(8)
 
 
 def test_a_duplicate_is_dropped() -> None:
@@ -130,141 +130,141 @@ def test_a_duplicate_is_dropped() -> None:
 
 
 def test_events_out_of_order_are_reordered_without_a_query() -> None:
-    at_five = live(5)
+    session_at_5 = live(5)
 
-    assert at_five.on_event(frame(7), 0.0, CAPACITY) == []
-    assert at_five.wake_at == LIMITS.gap_wait_seconds
-    assert seqs(at_five.on_event(frame(6), 0.01, CAPACITY)) == [6, 7]
-    assert at_five.tick(0.05, CAPACITY) == []
+    assert session_at_5.on_event(frame(7), 0.0, CAPACITY) == []
+    assert session_at_5.wake_at == LIMITS.gap_wait_seconds
+    assert seqs(session_at_5.on_event(frame(6), 0.01, CAPACITY)) == [6, 7]
+    assert session_at_5.tick(0.05, CAPACITY) == []
 
 
 def test_a_gap_is_read_from_the_log_once() -> None:
-    at_five = live(5)
-    at_five.on_event(frame(7), 0.0, CAPACITY)
+    session_at_5 = live(5)
+    session_at_5.on_event(frame(7), 0.0, CAPACITY)
 
-    assert at_five.tick(0.01, CAPACITY) == []
-    assert at_five.tick(0.03, CAPACITY) == [Count(CountedEvent.GAP), FetchLog(5)]
-    assert at_five.on_event(frame(8), 0.04, CAPACITY) == []
-    assert at_five.tick(9.0, CAPACITY) == []
-    assert seqs(at_five.on_log_page(page(5, 6, 7), 9.1, CAPACITY)) == [6, 7, 8]
+    assert session_at_5.tick(0.01, CAPACITY) == []
+    assert session_at_5.tick(0.03, CAPACITY) == [Count(CountedEvent.GAP), FetchLog(5)]
+    assert session_at_5.on_event(frame(8), 0.04, CAPACITY) == []
+    assert session_at_5.tick(9.0, CAPACITY) == []
+    assert seqs(session_at_5.on_log_page(page(5, 6, 7), 9.1, CAPACITY)) == [6, 7, 8]
 
 
 def test_the_reorder_buffer_is_bounded_and_no_event_is_skipped() -> None:
-    at_five = live(5)
+    session_at_5 = live(5)
     for seq in range(7, 20):
-        at_five.on_event(frame(seq), 0.0, CAPACITY)
-    at_five.tick(0.03, CAPACITY)
+        session_at_5.on_event(frame(seq), 0.0, CAPACITY)
+    session_at_5.tick(0.03, CAPACITY)
 
-    assert len(at_five._reorder_buffer) == LIMITS.reorder_frames
-    effects = at_five.on_log_page(page(5, 6, top=19), 60.0, CAPACITY)
+    assert len(session_at_5._reorder_buffer) == LIMITS.reorder_frames
+    effects = session_at_5.on_log_page(page(5, 6, top=19), 60.0, CAPACITY)
 
     assert seqs(effects) == [6, 7, 8, 9, 10]
     assert fetches(effects) == [10]
 
 
 def test_a_page_that_starts_after_the_position_is_ignored() -> None:
-    at_five = live(5)
-    at_five.on_event(frame(9), 0.0, CAPACITY)
+    session_at_5 = live(5)
+    session_at_5.on_event(frame(9), 0.0, CAPACITY)
 
-    assert at_five.on_log_page(page(7, 8, 9), 0.0, CAPACITY) == []
+    assert session_at_5.on_log_page(page(7, 8, 9), 0.0, CAPACITY) == []
 
 
 def test_a_missing_event_is_fetched_with_growing_delays_and_then_given_up() -> None:
-    at_five = live(5)
-    at_five.on_event(frame(7), 0.0, CAPACITY)
+    session_at_5 = live(5)
+    session_at_5.on_event(frame(7), 0.0, CAPACITY)
     now, asked = 0.0, 0
-    while asked < 50 and at_five.wake_at < 1e6:
-        now = at_five.wake_at
-        if fetches(at_five.tick(now, CAPACITY)):
+    while asked < 50 and session_at_5.wake_at < 1e6:
+        now = session_at_5.wake_at
+        if fetches(session_at_5.tick(now, CAPACITY)):
             asked += 1
-            at_five.on_log_page(page(5), now, CAPACITY)
+            session_at_5.on_log_page(page(5), now, CAPACITY)
 
     assert asked == LIMITS.max_empty_fetches + 1
-    assert at_five.sent_seq == 5
+    assert session_at_5.sent_seq == 5
 
 
 def test_the_top_reveals_the_loss_of_the_last_event() -> None:
-    at_five = live(5)
+    session_at_5 = live(5)
 
-    assert at_five.on_top("e1", 6, 100.0) == []
-    assert at_five.tick(100.03, CAPACITY) == [Count(CountedEvent.GAP), FetchLog(5)]
+    assert session_at_5.on_top("e1", 6, 100.0) == []
+    assert session_at_5.tick(100.03, CAPACITY) == [Count(CountedEvent.GAP), FetchLog(5)]
 
 
 def test_an_event_that_arrives_just_after_the_top_costs_no_query() -> None:
-    at_five = live(5)
-    at_five.on_top("e1", 6, 100.0)
+    session_at_5 = live(5)
+    session_at_5.on_top("e1", 6, 100.0)
 
-    assert seqs(at_five.on_event(frame(6), 100.01, CAPACITY)) == [6]
-    assert at_five.tick(100.03, CAPACITY) == []
+    assert seqs(session_at_5.on_event(frame(6), 100.01, CAPACITY)) == [6]
+    assert session_at_5.tick(100.03, CAPACITY) == []
 
 
 def test_a_restored_database_resets_live_sessions() -> None:
-    at_five = live(5)
-    at_five.on_event(frame(9), 0.0, CAPACITY)
+    session_at_5 = live(5)
+    session_at_5.on_event(frame(9), 0.0, CAPACITY)
 
-    [reset] = sent(at_five.on_top("e2", 3, 0.0))
+    [reset] = sent(session_at_5.on_top("e2", 3, 0.0))
 
     assert reset["data"] == {"seq": 3, "epoch": "e2", "reason": "epoch_changed"}
-    assert at_five.take_if_next(4)
+    assert session_at_5.take_if_next(4)
 
 
 def test_a_heartbeat_carries_the_last_seq_that_was_sent() -> None:
-    at_five = live(5)
-    at_five.on_event(frame(9), 0.0, CAPACITY)
+    session_at_5 = live(5)
+    session_at_5.on_event(frame(9), 0.0, CAPACITY)
 
-    assert sent(at_five.heartbeat(0.0, CAPACITY)) == [{"type": "heartbeat", "data": {"seq": 5}}]
+    assert sent(session_at_5.heartbeat(0.0, CAPACITY)) == [{"type": "heartbeat", "data": {"seq": 5}}]
     assert session(5).heartbeat(0.0, CAPACITY) == []
 
 
 def test_a_session_with_a_full_write_buffer_pauses_and_continues_from_the_log() -> None:
-    at_five = live(5)
+    session_at_5 = live(5)
 
-    assert at_five.on_event(frame(6), 0.0, 0) == [Count(CountedEvent.LAGGING)]
-    assert at_five.on_event(frame(7), 0.0, CAPACITY) == []
-    assert not at_five.take_if_next(6)
-    assert len(at_five._reorder_buffer) == 0, "a socket that does not read holds no memory but its write buffer"
-    assert at_five.on_drained(10.0) == [FetchLog(5)]
-    assert seqs(at_five.on_log_page(page(5, 6, 7), 10.0, CAPACITY)) == [6, 7]
+    assert session_at_5.on_event(frame(6), 0.0, 0) == [Count(CountedEvent.LAGGING)]
+    assert session_at_5.on_event(frame(7), 0.0, CAPACITY) == []
+    assert not session_at_5.take_if_next(6)
+    assert len(session_at_5._reorder_buffer) == 0, "a paused session buffers nothing but what is in its write buffer"
+    assert session_at_5.on_drained(10.0) == [FetchLog(5)]
+    assert seqs(session_at_5.on_log_page(page(5, 6, 7), 10.0, CAPACITY)) == [6, 7]
 
 
 def test_a_page_is_sent_as_far_as_the_write_buffer_allows() -> None:
-    at_five = live(5)
-    at_five.on_top("e1", 8, 0.0)
+    session_at_5 = live(5)
+    session_at_5.on_top("e1", 8, 0.0)
 
-    effects = at_five.on_log_page(page(5, 6, 7, 8), 0.0, 1)
+    effects = session_at_5.on_log_page(page(5, 6, 7, 8), 0.0, 1)
 
     assert seqs(effects) == [6]
     assert effects[-1] == Count(CountedEvent.LAGGING)
-    assert at_five.on_drained(1.0) == [FetchLog(6)]
+    assert session_at_5.on_drained(1.0) == [FetchLog(6)]
 
 
 def test_a_session_that_does_not_drain_is_closed() -> None:
-    at_five = live(5)
-    at_five.heartbeat(0.0, 0)
+    session_at_5 = live(5)
+    session_at_5.heartbeat(0.0, 0)
 
     now = 0.0
-    while not (effects := at_five.tick(now, 0)):
-        now = max(at_five.wake_at, now + 0.001)
+    while not (effects := session_at_5.tick(now, 0)):
+        now = max(session_at_5.wake_at, now + 0.001)
 
     assert effects == [Close(CloseCode.TOO_SLOW, "too slow: resume after the last frame")]
     assert now == LIMITS.lagging_seconds
 
 
 def test_a_session_notices_by_itself_that_it_has_drained() -> None:
-    at_five = live(5)
-    at_five.on_event(frame(6), 0.0, 0)
+    session_at_5 = live(5)
+    session_at_5.on_event(frame(6), 0.0, 0)
 
-    assert at_five.tick(at_five.wake_at, CAPACITY) == [FetchLog(5)]
+    assert session_at_5.tick(session_at_5.wake_at, CAPACITY) == [FetchLog(5)]
 
 
 def test_a_session_has_drained_when_most_of_its_write_buffer_is_free() -> None:
-    at_five = live(5)
-    assert not at_five.has_drained(CAPACITY)
+    session_at_5 = live(5)
+    assert not session_at_5.has_drained(CAPACITY)
 
-    at_five.on_event(frame(6), 0.0, 0)
+    session_at_5.on_event(frame(6), 0.0, 0)
 
-    assert not at_five.has_drained(CAPACITY // 2 - 1)
-    assert at_five.has_drained(CAPACITY // 2)
+    assert not session_at_5.has_drained(CAPACITY // 2 - 1)
+    assert session_at_5.has_drained(CAPACITY // 2)
 
 
 def test_an_expired_token_closes_the_session() -> None:
@@ -299,11 +299,11 @@ def test_a_session_closed_before_its_start_fetches_nothing() -> None:
 
 
 def test_an_unknown_frame_closes_the_socket() -> None:
-    at_five = live()
+    session_at_5 = live()
 
-    assert at_five.on_message("nonsense", CAPACITY) == [Close(CloseCode.BAD_FRAME, "not a known frame")]
-    assert at_five.on_event(frame(6), 0.0, CAPACITY) == []
-    assert not at_five.take_if_next(6)
+    assert session_at_5.on_message("nonsense", CAPACITY) == [Close(CloseCode.BAD_FRAME, "not a known frame")]
+    assert session_at_5.on_event(frame(6), 0.0, CAPACITY) == []
+    assert not session_at_5.take_if_next(6)
 
 
 def test_pages_for_a_tab_far_behind_do_not_count_as_empty_fetches() -> None:
@@ -311,7 +311,7 @@ def test_pages_for_a_tab_far_behind_do_not_count_as_empty_fetches() -> None:
     ahead.on_top("e1", 501, 0.0)
 
     for start in range(LIMITS.max_empty_fetches * 3):
-        assert fetches(ahead.tick(ahead.wake_at, CAPACITY)) == [500], "it goes on asking, without growing pauses"
+        assert fetches(ahead.tick(ahead.wake_at, CAPACITY)) == [500], "it keeps fetching, without growing delays"
         ahead.on_log_page(page(start, start + 1, top=501), float(start), CAPACITY)
         assert ahead.wake_at == start + LIMITS.gap_wait_seconds
     assert seqs(ahead.on_log_page(page(500, 501), 100.0, CAPACITY)) == [501]

@@ -1,4 +1,4 @@
-"""Whatever is lost, repeated, reordered or away: a client sees the log, in order, without holes or repeats."""
+"""Whatever is lost, duplicated, reordered or unavailable, a client receives the log once and in order."""
 
 import json
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ EPOCH = "e1"
 
 @dataclass
 class Client:
-    """What a client knows: everything up to `position`. It refuses what it should never be sent."""
+    """A client that has everything up to `position`, and rejects what it must never receive."""
 
     position: int | None = None
     contents: dict[int, Any] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class Client:
                 self.position = data["seq"] if self.position is None else self.position
             case "reset":
                 assert self.position is not None
-                assert self.position < floor, "a reset without need"
+                assert self.position < floor, "an unnecessary reset"
                 self.position = data["seq"]
             case "heartbeat":
                 assert data["seq"] == self.position
@@ -59,7 +59,7 @@ class Delivery(RuleBasedStateMachine):
     def connect(self) -> None:
         self.buffered_bytes = 0
         self.is_closed = False
-        self.wanted: list[int | None] = []
+        self.requested: list[int | None] = []
         self.session = SessionMachine(
             after=self.client.position, epoch=EPOCH, expires_at=1e9, heartbeat_seconds=20.0, limits=LIMITS
         )
@@ -76,15 +76,15 @@ class Delivery(RuleBasedStateMachine):
                     for payload in payloads(wire):
                         self.client.receive(json.loads(payload), self.floor)
                 case FetchLog(after=after):
-                    self.wanted.append(after)
+                    self.requested.append(after)
                 case Close():
                     self.is_closed = True
 
-    def offer(self, one: SequencedFrame) -> None:
-        if self.capacity() > 0 and self.session.take_if_next(one.seq):
-            self.apply([Send(one.wire)])
+    def offer(self, frame: SequencedFrame) -> None:
+        if self.capacity() > 0 and self.session.take_if_next(frame.seq):
+            self.apply([Send(frame.wire)])
         else:
-            self.apply(self.session.on_event(one, self.now, self.capacity()))
+            self.apply(self.session.on_event(frame, self.now, self.capacity()))
 
     def read_page(self, after: int, limit: int) -> LogPage:
         start = max(after, self.floor)
@@ -116,14 +116,14 @@ class Delivery(RuleBasedStateMachine):
     @precondition(lambda self: self.log)
     @rule(data=st.data())
     def repeat(self, data: st.DataObject) -> None:
-        one = data.draw(st.sampled_from(self.log))
-        if one not in self.in_flight:
-            self.offer(one)
+        frame = data.draw(st.sampled_from(self.log))
+        if frame not in self.in_flight:
+            self.offer(frame)
 
-    @precondition(lambda self: self.wanted)
+    @precondition(lambda self: self.requested)
     @rule(limit=st.integers(1, 3), earlier=st.integers(0, 3))
-    def the_store_answers(self, limit: int, earlier: int) -> None:
-        after = self.wanted.pop(0)
+    def store_answers(self, limit: int, earlier: int) -> None:
+        after = self.requested.pop(0)
         if after is None:
             page = LogPage(after=self.top, epoch=EPOCH, top_seq=self.top, floor_seq=0, frames=())
         else:
@@ -131,7 +131,7 @@ class Delivery(RuleBasedStateMachine):
         self.apply(self.session.on_log_page(page, self.now, self.capacity()))
 
     @rule(after=st.integers(0, 30), limit=st.integers(0, 3))
-    def a_page_for_another_session_comes_by(self, after: int, limit: int) -> None:
+    def page_for_another_session_arrives(self, after: int, limit: int) -> None:
         self.apply(self.session.on_log_page(self.read_page(min(after, self.top), limit), self.now, self.capacity()))
 
     @rule(seconds=st.sampled_from([0.001, 0.03, 0.5, 2.0, 31.0]))
@@ -149,35 +149,35 @@ class Delivery(RuleBasedStateMachine):
         self.apply(self.session.on_top(EPOCH, self.top, self.now))
 
     @rule()
-    def the_socket_drains(self) -> None:
+    def socket_drains(self) -> None:
         self.buffered_bytes = 0
         self.apply(self.session.on_drained(self.now))
 
     @rule()
-    def the_client_comes_back(self) -> None:
+    def client_reconnects(self) -> None:
         self.connect()
 
-    @rule(kept=st.integers(0, 5))
-    def the_log_is_pruned(self, kept: int) -> None:
-        self.floor = max(self.floor, self.top - kept)
+    @rule(retained=st.integers(0, 5))
+    def log_is_pruned(self, retained: int) -> None:
+        self.floor = max(self.floor, self.top - retained)
 
     @invariant()
-    def what_was_received_is_what_was_written(self) -> None:
+    def received_is_what_was_written(self) -> None:
         assert all(seq == content for seq, content in self.client.contents.items())
         assert len(self.session._reorder_buffer) <= LIMITS.reorder_frames + 1
 
     @invariant()
-    def a_closed_session_was_too_slow(self) -> None:
+    def closed_session_reconnects(self) -> None:
         if self.is_closed:
             self.connect()
 
     def teardown(self) -> None:
-        """When everything is back, the client has everything."""
+        """When everything works again, the client has received everything."""
         for _ in range(self.top * 4 + 20):
-            self.the_socket_drains()
+            self.socket_drains()
             self.tops_are_checked()
-            while self.wanted:
-                self.the_store_answers(limit=3, earlier=0)
+            while self.requested:
+                self.store_answers(limit=3, earlier=0)
             self.time_passes(1.0)
         assert self.client.position == self.top
 

@@ -1,4 +1,4 @@
-"""Reads what the gateway writes: WebSocket frames, as a client would."""
+"""Builds and reads the gateway's WebSocket frames."""
 
 import json
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from push_gateway.core.frames import SequencedFrame
 def payloads(wire: bytes) -> list[bytes]:
     found = []
     while wire:
-        assert wire[0] == 0x81, "one unfragmented text frame after the other"
+        assert wire[0] == 0x81, "every frame is an unfragmented text frame"
         size, start = wire[1], 2
         if size in (126, 127):
             start = 4 if size == 126 else 10
@@ -33,7 +33,7 @@ def page(after: int, *seqs: int, top: int | None = None, floor: int = 0, epoch: 
 
 
 def sent(effects: Sequence[Effect]) -> list[Any]:
-    """Return every frame that `effects` write, decoded."""
+    """Return all frames that `effects` send, decoded."""
     wires = [effect.wire for effect in effects if isinstance(effect, Send)]
     return [json.loads(payload) for wire in wires for payload in payloads(wire)]
 
