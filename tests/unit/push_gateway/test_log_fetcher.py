@@ -7,9 +7,9 @@ import pytest
 
 from push_gateway.core import LogPage
 from push_gateway.delivery.log_fetcher import LogFetcher
-from push_gateway.store_api import REFUSED_PAUSE_SECONDS, StoreRefused
 from shared.contracts.internal import LogFrame, LogResponse, TopsResponse, UserLog
 from shared.errors import DependencyUnavailable
+from shared.store_client.errors import REFUSED_RETRY_SECONDS, StoreRefused
 
 
 class FakeLog:
@@ -175,7 +175,7 @@ async def test_requests_survive_a_refusal_and_are_retried_slowly() -> None:
     reading.request("bob", 0)
 
     await pages.wait_for(2, seconds=8)
-    assert time.monotonic() - refused_at > REFUSED_PAUSE_SECONDS - 0.1
+    assert time.monotonic() - refused_at > REFUSED_RETRY_SECONDS - 0.1
     assert log.asked == [{"ada": 0}, {"ada": 0, "bob": 0}]
     await reading.close()
 
@@ -191,7 +191,7 @@ async def test_a_response_ends_the_delay_after_a_refusal() -> None:
     await log.wait_for(2)
     log.open.set()
 
-    await pages.wait_for(2, seconds=REFUSED_PAUSE_SECONDS / 2)
+    await pages.wait_for(2, seconds=REFUSED_RETRY_SECONDS / 2)
     assert log.asked == [{"ada": 0}, {"bob": 0}, {"ada": 0}]
     await reading.close()
 

@@ -3,11 +3,11 @@ from collections.abc import Mapping, Sequence
 
 from push_gateway.delivery.maintenance import Maintenance
 from push_gateway.delivery.shard_bindings import ShardBindings
-from push_gateway.store_api import StoreRefused
 from shared.aio.background import BackgroundTasks
 from shared.contracts import shard_of
 from shared.contracts.internal import LogResponse, TopsResponse
 from shared.errors import DependencyUnavailable
+from shared.store_client.errors import StoreRefused
 from tests.unit.push_gateway.test_hub import RecordingSubscriber, hub
 from tests.unit.push_gateway.test_shard_bindings import FakeSubscription, run_pending_tasks
 

@@ -3,12 +3,12 @@ import asyncio
 import pytest
 from prometheus_client import CollectorRegistry
 
-from push_gateway.delivery.read_marks import ReadMarks, ReadRefused
+from push_gateway.delivery.read_marks import ReadMarks
 from push_gateway.metrics import Metrics
-from push_gateway.store_api import REFUSED_PAUSE_SECONDS, StoreRefused
 from shared.aio.background import BackgroundTasks
-from shared.contracts.internal import ReadRequest
+from shared.contracts.internal import ReadRequest, ReadResponse
 from shared.errors import DependencyUnavailable
+from shared.store_client.errors import REFUSED_RETRY_SECONDS, NoSuchConversation, StoreRefused
 
 
 class FakePositions:
@@ -19,11 +19,12 @@ class FakePositions:
         self.told: asyncio.Queue[ReadRequest] = asyncio.Queue()
         self.called_at: list[float] = []
 
-    async def advance(self, query: ReadRequest) -> None:
+    async def mark_read(self, request: ReadRequest) -> ReadResponse:
         self.called_at.append(asyncio.get_running_loop().time())
         if self.errors:
             raise self.errors.pop(0)
-        self.told.put_nowait(query)
+        self.told.put_nowait(request)
+        return ReadResponse(seq=request.up_to_seq)
 
 
 def marks(positions: FakePositions) -> ReadMarks:
@@ -41,7 +42,7 @@ async def test_only_the_highest_mark_of_a_conversation_is_sent() -> None:
 
 
 async def test_a_mark_is_retried_after_an_outage_and_dropped_after_a_refusal() -> None:
-    positions = FakePositions(DependencyUnavailable("away"), ReadRefused("404"))
+    positions = FakePositions(DependencyUnavailable("away"), NoSuchConversation("404"))
     reading = marks(positions)
     async with reading.running(BackgroundTasks()), asyncio.timeout(5):
         reading.mark("ada", "c1", 1)
@@ -55,7 +56,7 @@ async def test_a_mark_is_retried_after_an_outage_and_dropped_after_a_refusal() -
     ("error", "pause_seconds"),
     [
         pytest.param(DependencyUnavailable("away"), 0.2, id="away"),
-        pytest.param(StoreRefused("mend the token", status=401), REFUSED_PAUSE_SECONDS, id="refused"),
+        pytest.param(StoreRefused("mend the token", status=401), REFUSED_RETRY_SECONDS, id="refused"),
     ],
 )
 async def test_no_worker_calls_the_store_before_the_delay_is_over(error: Exception, pause_seconds: float) -> None:
@@ -80,9 +81,9 @@ async def test_concurrent_failures_count_as_one_for_the_backoff() -> None:
     """Four workers that fail together have found out one thing."""
 
     class Slow(FakePositions):
-        async def advance(self, query: ReadRequest) -> None:
+        async def mark_read(self, request: ReadRequest) -> ReadResponse:
             await asyncio.sleep(0.01)  # so that all four ask before the first one has failed
-            await super().advance(query)
+            return await super().mark_read(request)
 
     positions = Slow(*(DependencyUnavailable("away") for _ in range(8)))
     reading = marks(positions)
@@ -99,18 +100,19 @@ async def test_a_stored_mark_ends_the_delay() -> None:
     """One of several stores may refuse us while the others do not."""
 
     class OneOfTwo(FakePositions):
-        async def advance(self, query: ReadRequest) -> None:
-            if query.user_id == "ada" and not self.called_at:
+        async def mark_read(self, request: ReadRequest) -> ReadResponse:
+            if request.user_id == "ada" and not self.called_at:
                 self.called_at.append(asyncio.get_running_loop().time())
                 raise StoreRefused("mend the token", status=401)
             await asyncio.sleep(0.01)
-            self.told.put_nowait(query)
+            self.told.put_nowait(request)
+            return ReadResponse(seq=request.up_to_seq)
 
     positions = OneOfTwo()
     reading = marks(positions)
     reading.mark("bob", "c1", 1)
     reading.mark("ada", "c1", 1)
-    async with reading.running(BackgroundTasks()), asyncio.timeout(REFUSED_PAUSE_SECONDS / 2):
+    async with reading.running(BackgroundTasks()), asyncio.timeout(REFUSED_RETRY_SECONDS / 2):
         assert {(await positions.told.get()).user_id for _ in range(2)} == {"ada", "bob"}
 
 

@@ -30,7 +30,7 @@ from enricher.profiles.directory import ProfileDirectory
 from enricher.profiles.lookup_worker import LookupWorker
 from enricher.refused_tokens import RefusedTokens
 from enricher.settings import Settings
-from enricher.store import StoreClient
+from enricher.store import StoreProfiles
 from shared.aio.backoff import Backoff
 from shared.clock import utc_now
 from shared.errors import DependencyUnavailable
@@ -41,10 +41,12 @@ from shared.messaging.ports import Broker, Subscription
 from shared.messaging.topology import ENRICHER_ACCOUNTS, ENRICHER_WEBHOOKS
 from shared.security.cipher import TokenCipher
 from shared.security.user_tokens import verifier
+from shared.store_client.client import StoreClient
 
 log = structlog.get_logger(__name__)
 
 STORE_CONNECTIONS = 32
+READY_SECONDS = 0.8
 BREAKER_FAILURES = 5
 GRAPH_RETRY = Backoff(first_seconds=0.1)
 """The pause before the second call to the Graph API: 50 to 100 ms."""
@@ -83,8 +85,14 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
         media = _media(settings, parts, metrics, store_http=media_store_http, media_http=media_http)
 
         async def problems() -> Sequence[str]:
-            broker_problem = None if broker.is_ready else "The broker is away: webhooks wait there."
-            return [problem for problem in (broker_problem, parts.store.problem, parts.worker.problem) if problem]
+            try:
+                async with asyncio.timeout(READY_SECONDS):
+                    await parts.store.recheck()
+            except (DependencyUnavailable, TimeoutError):
+                pass  # it is among the store's problems
+            broker_problems = [] if broker.is_ready else ["The broker is away: webhooks wait there."]
+            worker_problems = [parts.worker.problem] if parts.worker.problem else []
+            return [*broker_problems, *parts.store.problems, *worker_problems]
 
         readiness = Readiness(problems)
         route = media.route(allowed_origins=settings.allowed_origins)
@@ -154,7 +162,7 @@ def _assemble(
     policy = _policy(settings, limiter, refused_tokens, metrics)
     accounts = AccountCache(store, monotonic=monotonic, metrics=metrics)
     profiles = ProfileDirectory(
-        store, source=graph, policy=policy, monotonic=monotonic, utc_now=utc_now, metrics=metrics
+        StoreProfiles(store), source=graph, policy=policy, monotonic=monotonic, utc_now=utc_now, metrics=metrics
     )
     handler = WebhookHandler(
         accounts=accounts,

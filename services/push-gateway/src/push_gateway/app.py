@@ -11,24 +11,26 @@ from push_gateway.delivery.hub import Hub
 from push_gateway.delivery.log_fetcher import LogFetcher
 from push_gateway.delivery.maintenance import Maintenance
 from push_gateway.delivery.presence import Presence
-from push_gateway.delivery.read_marks import ReadMarks, StoreReadPositions
+from push_gateway.delivery.read_marks import ReadMarks
 from push_gateway.delivery.session_lifecycle import SessionLifecycle
 from push_gateway.delivery.shard_bindings import ShardBindings
 from push_gateway.delivery.signal_publisher import SignalPublisher
-from push_gateway.log_reader import StoreLogReader
 from push_gateway.metrics import Metrics
 from push_gateway.readiness import problems
 from push_gateway.settings import Settings
-from push_gateway.store_api import StoreApi, store_client
 from push_gateway.transport.admission import Admission
 from push_gateway.transport.listeners import listening
 from shared.aio.background import BackgroundTasks
 from shared.clock import utc_now
+from shared.http.client import http_client
 from shared.http.operations import Readiness, operations_routes
 from shared.http.server import serving
 from shared.messaging.ports import Broker
 from shared.messaging.topology import GATEWAY_INBOX, GATEWAY_SIGNALS
 from shared.security.user_tokens import verifier
+from shared.store_client.client import StoreClient
+
+_STORE_CONNECTIONS = 16
 
 
 @asynccontextmanager
@@ -43,17 +45,16 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
     async with AsyncExitStack() as stack:
         store = await _store(stack, settings, metrics)
         background = BackgroundTasks(on_ended=lambda name: metrics.background_ended.labels(name).inc())
-        log_reader = StoreLogReader(store)
-        log_fetcher = LogFetcher(log_reader, hub.on_log_page)
+        log_fetcher = LogFetcher(store, hub.on_log_page)
         stack.push_async_callback(log_fetcher.close)
-        maintenance = Maintenance(hub, log_reader, heartbeat_seconds=settings.heartbeat_seconds)
+        maintenance = Maintenance(hub, store, heartbeat_seconds=settings.heartbeat_seconds)
         presence = _presence(settings, broker, hub, metrics)
         await stack.enter_async_context(presence.running(background))
         shards = await _subscribe(stack, broker, hub, maintenance, presence)
         await stack.enter_async_context(maintenance.running(shards, background))
-        read_marks = ReadMarks(StoreReadPositions(store), metrics)
+        read_marks = ReadMarks(store, metrics)
         await stack.enter_async_context(read_marks.running(background))
-        readiness = Readiness(lambda: problems(broker, store, log_reader, background))
+        readiness = Readiness(lambda: problems(broker, store, background))
         operations = Starlette(routes=operations_routes(readiness, registry))
         operations_port = await stack.enter_async_context(
             serving(operations, host=settings.bind_host, port=settings.gateway_operations_port, grace_seconds=1)
@@ -76,10 +77,15 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
         yield {**ports, "gateway_operations": operations_port}
 
 
-async def _store(stack: AsyncExitStack, settings: Settings, metrics: Metrics) -> StoreApi:
-    url, token = str(settings.store_internal_url), settings.service_tokens[0]
-    client = store_client(url, token, timeout_seconds=settings.store_timeout_seconds)
-    return StoreApi(await stack.enter_async_context(client), metrics)
+async def _store(stack: AsyncExitStack, settings: Settings, metrics: Metrics) -> StoreClient:
+    seconds = settings.store_timeout_seconds
+    return StoreClient(
+        await stack.enter_async_context(http_client(total_seconds=seconds, connections=_STORE_CONNECTIONS)),
+        url=str(settings.store_internal_url),
+        token=settings.service_tokens[0],
+        timeout_seconds=seconds,
+        on_call=lambda path, outcome: metrics.store_calls.labels(path.rpartition("/")[2], outcome).inc(),
+    )
 
 
 def _hub(settings: Settings, metrics: Metrics) -> Hub:

@@ -61,7 +61,14 @@ def http_client(*, total_seconds: float, connections: int) -> httpx.AsyncClient:
 
 
 async def call(
-    http: httpx.AsyncClient, method: str, url: str, *, total_seconds: float, headers: dict[str, str], **options: Any
+    http: httpx.AsyncClient,
+    method: str,
+    url: str,
+    *,
+    total_seconds: float,
+    headers: dict[str, str],
+    max_bytes: int | None = MAX_RESPONSE_BYTES,
+    **options: Any,
 ) -> HttpResponse:
     """Make a call and return the complete response, whatever its status.
 
@@ -71,11 +78,12 @@ async def call(
         url: absolute.
         total_seconds: from the first byte of the request to the last of the response.
         headers: of the request.
+        max_bytes: of the response's body; None where the peer is trusted to bound it.
         options: passed to `httpx.AsyncClient.stream`.
 
     Raises:
         CallTimedOut: it took longer than `total_seconds`.
-        CallFailed: the response has more than `MAX_RESPONSE_BYTES`, or the connection failed.
+        CallFailed: the response has more than `max_bytes`, or the connection failed.
     """
     try:
         async with (
@@ -85,8 +93,8 @@ async def call(
             body = bytearray()
             async for chunk in response.aiter_bytes():
                 body += chunk
-                if len(body) > MAX_RESPONSE_BYTES:
-                    raise CallFailed(f"a response of more than {MAX_RESPONSE_BYTES} bytes")
+                if max_bytes is not None and len(body) > max_bytes:
+                    raise CallFailed(f"a response of more than {max_bytes} bytes")
             return HttpResponse(response.status_code, bytes(body), response.headers)
     except CALL_ERRORS as error:
         if is_timeout(error):

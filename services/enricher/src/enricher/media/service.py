@@ -8,7 +8,6 @@ from typing import NamedTuple, Protocol
 
 from pydantic import SecretStr
 
-from enricher.errors import StoreRefuses
 from enricher.graph.client import GraphClient
 from enricher.graph.errors import CallsOnHold, GraphTimeout, GraphUnavailable, MediaGone, TokenRefused
 from enricher.graph.policy import GraphPolicy
@@ -22,6 +21,7 @@ from shared.contracts.inbox import Attachment
 from shared.contracts.internal import Media, MediaRequest, PageKey
 from shared.errors import DependencyUnavailable, SwitchboardError
 from shared.http.problems import ProblemRaised
+from shared.store_client.errors import StoreRefused
 
 _RETRY_AFTER_SECONDS = 2.0
 _RECONNECT = "Connect the account again: it has no access token, or the platform refuses it."
@@ -31,7 +31,7 @@ _PROBLEMS: dict[type[SwitchboardError], tuple[str, str]] = {
     MediaGone: ("media-gone", "The platform keeps media for a few weeks only."),
     MediaTooLarge: ("media-too-large", ""),
     GraphTimeout: ("platform-silent", _RETRY),
-    StoreRefuses: ("internal-error", ""),
+    StoreRefused: ("internal-error", ""),
 }
 """Name and detail of the problem by type of error."""
 
@@ -43,7 +43,7 @@ class AttachmentSource(Protocol):
         """Return an attachment and what is needed to fetch it; None if the user has no such attachment.
 
         Raises:
-            StoreRefuses, DependencyUnavailable: the source rejects the query, or cannot be reached.
+            DependencyUnavailable: the source cannot be reached; as `StoreRefused`, not until an operator acts.
         """
 
 

@@ -21,6 +21,8 @@ from enricher.profiles.lookups import (
 from shared.contracts.internal import Lookup, Owner, PageKey, PageOwners
 from shared.errors import DependencyUnavailable, TransientError
 from shared.messaging.ports import Publisher
+from shared.store_client.errors import REFUSED_RETRY_SECONDS, StoreRefused
+from shared.store_client.paths import MAX_EXCEPT_PAGES
 
 log = structlog.get_logger(__name__)
 
@@ -29,8 +31,6 @@ LOOKUPS_PER_CLAIM = 20
 LEASE_SECONDS = 60.0
 """Longer than a run may take, so that no other replica makes the same calls."""
 MAX_RUN_SECONDS = 45.0
-MAX_EXCLUDED_PAGES = 1_000
-"""Pages that one claim excludes. Lookups of further ones are claimed and deferred again."""
 REAUTHORIZATION_HOLD_SECONDS = 60.0
 
 
@@ -96,14 +96,17 @@ class LookupWorker:
 
     async def _run(self) -> NoReturn:
         while True:
+            pause_seconds = INTERVAL_SECONDS
             try:
                 async with asyncio.timeout(MAX_RUN_SECONDS):
                     claimed = await self.run_once()
+            except StoreRefused:
+                claimed, pause_seconds = 0, REFUSED_RETRY_SECONDS
             except (DependencyUnavailable, TransientError, TimeoutError) as error:
                 log.info("lookups interrupted", reason=f"{type(error).__name__}: {error}")
                 claimed = 0
             if claimed < LOOKUPS_PER_CLAIM:
-                await asyncio.sleep(INTERVAL_SECONDS)
+                await asyncio.sleep(pause_seconds)
 
     async def run_once(self) -> int:
         """Make the lookups that are due now; return how many.
@@ -117,7 +120,7 @@ class LookupWorker:
         lookups = await self._queue.claim_lookups(
             limit,
             lease_seconds=LEASE_SECONDS,
-            except_pages=self._profiles.pages_without_capacity(calls=LOOKUPS_PER_CLAIM, limit=MAX_EXCLUDED_PAGES),
+            except_pages=self._profiles.pages_without_capacity(calls=LOOKUPS_PER_CLAIM, limit=MAX_EXCEPT_PAGES),
         )
         if not lookups:
             return 0

@@ -9,9 +9,9 @@ import structlog
 
 from push_gateway.core import LogPage, frames
 from push_gateway.log_reader import LogReader
-from push_gateway.store_api import REFUSED_PAUSE_SECONDS, StoreRefused
 from shared.contracts.internal import UserLog
 from shared.errors import DependencyUnavailable
+from shared.store_client.errors import REFUSED_RETRY_SECONDS, StoreRefused
 
 log = structlog.get_logger(__name__)
 
@@ -151,13 +151,13 @@ class LogFetcher:
         """Read what `batch` wishes for; whoever's page has come is in it no more."""
         try:
             pages = await self._read(dict(batch))
+        except StoreRefused:
+            self._rest(REFUSED_RETRY_SECONDS)
+            log.warning("sockets wait until the store does not refuse us", users=len(batch))
+            return
         except DependencyUnavailable as error:
             self._rest(min(max(self._pause_seconds * 2, _FIRST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS))
             log.warning("the store is away", reason=str(error), users=len(batch), again_in_seconds=self._pause_seconds)
-            return
-        except StoreRefused:
-            self._rest(REFUSED_PAUSE_SECONDS)
-            log.warning("sockets wait until the store does not refuse us", users=len(batch))
             return
         self._pause_seconds = self._rests_until = 0.0
         for user_id, page in pages.items():

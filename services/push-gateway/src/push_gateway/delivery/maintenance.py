@@ -8,10 +8,11 @@ import structlog
 
 from push_gateway.delivery.hub import Hub
 from push_gateway.delivery.shard_bindings import ShardBindings
-from push_gateway.log_reader import MAX_USERS_PER_TOPS_QUERY, LogReader
-from push_gateway.store_api import REFUSED_PAUSE_SECONDS, StoreRefused
+from push_gateway.log_reader import LogReader
 from shared.aio.background import BackgroundTasks
 from shared.errors import DependencyUnavailable
+from shared.store_client.errors import REFUSED_RETRY_SECONDS, StoreRefused
+from shared.store_client.paths import MAX_TOPS
 
 log = structlog.get_logger(__name__)
 
@@ -82,14 +83,14 @@ class Maintenance:
             self._late_shards.clear()
             try:
                 await self._check_tops(shards)
+            except StoreRefused:
+                log.warning("the store refuses us: lost events cannot be looked for")
+                await asyncio.sleep(REFUSED_RETRY_SECONDS)
+                self._check_everyone()
             except DependencyUnavailable as error:
                 log.warning("the store is away: lost events cannot be looked for", reason=str(error))
                 await asyncio.sleep(pause_seconds)
                 pause_seconds = min(pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
-                self._check_everyone()
-            except StoreRefused:
-                log.warning("the store refuses us: lost events cannot be looked for")
-                await asyncio.sleep(REFUSED_PAUSE_SECONDS)
                 self._check_everyone()
             else:
                 pause_seconds = _FIRST_PAUSE_SECONDS
@@ -97,6 +98,6 @@ class Maintenance:
     async def _check_tops(self, shards: frozenset[int] | None) -> None:
         """Check the users of `shards`; None: everyone."""
         users = [channel.user_id for channel in self._hub.channels if shards is None or channel.shard in shards]
-        for start in range(0, len(users), MAX_USERS_PER_TOPS_QUERY):
-            answer = await self._log_reader.tops(users[start : start + MAX_USERS_PER_TOPS_QUERY])
+        for start in range(0, len(users), MAX_TOPS):
+            answer = await self._log_reader.tops(users[start : start + MAX_TOPS])
             self._hub.on_tops(answer.epoch, answer.tops)

@@ -5,14 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-import msgspec
 import structlog
 
 from push_gateway.metrics import Metrics
-from push_gateway.store_api import REFUSED_PAUSE_SECONDS, StoreApi, StoreObjected, StoreRefused
 from shared.aio.background import BackgroundTasks
-from shared.contracts.internal import NO_SUCH_CONVERSATION, ReadRequest, ReadResponse
-from shared.errors import DependencyUnavailable, PermanentError
+from shared.contracts.internal import ReadRequest, ReadResponse
+from shared.errors import DependencyUnavailable
+from shared.store_client.errors import REFUSED_RETRY_SECONDS, NoSuchConversation, StoreRefused
 
 log = structlog.get_logger(__name__)
 
@@ -23,36 +22,16 @@ _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
 
 
-class ReadRefused(PermanentError):
-    """The store knows no such conversation of the user."""
-
-
 class ReadPositions(Protocol):
     """Where read positions are kept. Every call ends within a bounded time."""
 
-    async def advance(self, query: ReadRequest) -> None:
-        """Mark as read; moves no position back.
+    async def mark_read(self, request: ReadRequest) -> ReadResponse:
+        """Mark as read; never moves a mark back.
 
         Raises:
-            ReadRefused: asking again would not help.
-            DependencyUnavailable: the store did not answer.
-            StoreRefused: it will take no mark before somebody mends something.
+            NoSuchConversation: there is nothing to mark.
+            DependencyUnavailable: the store did not answer; as `StoreRefused`, it will not until an operator acts.
         """
-
-
-class StoreReadPositions:
-    """Tells the store over HTTP."""
-
-    def __init__(self, store: StoreApi) -> None:
-        self._store = store
-        self._answers = msgspec.json.Decoder(ReadResponse)
-
-    async def advance(self, query: ReadRequest) -> None:
-        """See `ReadPositions`."""
-        try:
-            await self._store.ask("/internal/read", query, self._answers, problems=[NO_SUCH_CONVERSATION])
-        except StoreObjected as error:
-            raise ReadRefused(str(error)) from error
 
 
 class ReadMarks:
@@ -101,15 +80,15 @@ class ReadMarks:
                 await self._something.wait()
                 continue
             try:
-                await self._positions.advance(query)
-            except ReadRefused as error:
+                await self._positions.mark_read(query)
+            except NoSuchConversation as error:
                 self._metrics.read_marks.labels("refused").inc()
                 log.info("a read position was refused", reason=str(error))
+            except StoreRefused:
+                self._again(query, loop.time(), REFUSED_RETRY_SECONDS)
             except DependencyUnavailable as error:
                 log.info("a read position waits for the store", reason=str(error))
                 self._again(query, loop.time(), max(self._pause_seconds * 2, _FIRST_PAUSE_SECONDS))
-            except StoreRefused:
-                self._again(query, loop.time(), REFUSED_PAUSE_SECONDS)
             else:
                 self._pause_seconds = self._rests_until = 0.0
                 self._metrics.read_marks.labels("stored").inc()

@@ -7,8 +7,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from store.routes.problems import PROBLEMS
 
 MAX_API_BODY_BYTES = 64 * 1024
-MAX_INTERNAL_BODY_BYTES = 2 * 1024 * 1024
-"""10,000 user IDs of 128 characters, the largest possible request, are 1.3 MB."""
 
 
 class BodyLimit:

@@ -34,24 +34,18 @@ from shared.contracts.internal import (
 )
 from shared.http.problems import ProblemRaised
 from shared.security.bearer import bearer_token, is_one_of
+from shared.store_client import paths
 from store.core.accounts import OwnershipInterval, page_version
 from store.core.publish_watermarks import SeqRange
 from store.repository import accounts, reading, records
 from store.repository import log as inbox_log
 from store.repository.database import Database
 from store.repository.rendering import LogRow
-from store.routes.bodies import MAX_INTERNAL_BODY_BYTES, BodyLimit
+from store.routes.bodies import BodyLimit
 from store.routes.problems import EXCEPTION_HANDLERS
 from store.routes.responses import json_response
 from store.services.read_marks import ReadMarkService
 
-MAX_PARTICIPANTS = 500
-MAX_POSITIONS = 500
-MAX_FRAMES = 1_000
-MAX_TOPS = 10_000
-MAX_LOOKUPS = 500
-MAX_EXCEPT_PAGES = 1_000
-MAX_LEASE_SECONDS = 3_600.0
 MAX_ATTACHMENTS = 1_000
 """Per message; far more than the enricher lets through."""
 _FRAMES_PER_ANSWER = 20_000
@@ -83,7 +77,7 @@ class InternalApi:
     async def participants(self, request: Request) -> Response:
         """Return the stored profiles of participants."""
         query = await _body(request, ParticipantsRequest)
-        _at_most(len(query.participants), MAX_PARTICIPANTS, "participants")
+        _at_most(len(query.participants), paths.MAX_PARTICIPANTS, "participants")
         async with self._database.reading() as connection:
             known = await records.known_participants(connection, query.participants)
         return json_response(ParticipantsResponse(participants=tuple(known)))
@@ -91,10 +85,10 @@ class InternalApi:
     async def claim_lookups(self, request: Request) -> Response:
         """Lease profile lookups that are due."""
         claim = await _body(request, LookupsClaim)
-        _at_most(len(claim.except_pages), MAX_EXCEPT_PAGES, "pages")
-        if not (1 <= claim.limit <= MAX_LOOKUPS and 0 < claim.lease_seconds <= MAX_LEASE_SECONDS):
+        _at_most(len(claim.except_pages), paths.MAX_EXCEPT_PAGES, "pages")
+        if not (1 <= claim.limit <= paths.MAX_LOOKUPS and 0 < claim.lease_seconds <= paths.MAX_LEASE_SECONDS):
             raise ProblemRaised(
-                "invalid-request", f"limit is 1 to {MAX_LOOKUPS}, a lease 0 to {MAX_LEASE_SECONDS:g} s."
+                "invalid-request", f"limit is 1 to {paths.MAX_LOOKUPS}, a lease 0 to {paths.MAX_LEASE_SECONDS:g} s."
             )
         lookups = await records.claim_lookups(
             self._database,
@@ -108,9 +102,9 @@ class InternalApi:
     async def log(self, request: Request) -> Response:
         """Return the event logs of several users after given positions."""
         query = await _body(request, LogRequest)
-        _at_most(len(query.positions), MAX_POSITIONS, "positions")
-        if not 1 <= query.limit <= MAX_FRAMES:
-            raise ProblemRaised("invalid-request", f"limit is 1 to {MAX_FRAMES}.")
+        _at_most(len(query.positions), paths.MAX_POSITIONS, "positions")
+        if not 1 <= query.limit <= paths.MAX_FRAMES:
+            raise ProblemRaised("invalid-request", f"limit is 1 to {paths.MAX_FRAMES}.")
         epoch = await self._database.epoch()
         async with self._database.reading() as connection:
             tops = await inbox_log.tops(connection, {wanted.user_id for wanted in query.positions})
@@ -139,7 +133,7 @@ class InternalApi:
     async def tops(self, request: Request) -> Response:
         """Return the highest seq of many users."""
         query = await _body(request, TopsRequest)
-        _at_most(len(query.user_ids), MAX_TOPS, "user_ids")
+        _at_most(len(query.user_ids), paths.MAX_TOPS, "user_ids")
         epoch = await self._database.epoch()
         async with self._database.reading() as connection:
             tops = await inbox_log.tops(connection, query.user_ids)
@@ -236,14 +230,14 @@ def internal_app(
 
     return Starlette(
         routes=[
-            Route("/internal/accounts/{platform}/{page_id}", guarded(api.page_owners)),
-            Route("/internal/participants", guarded(api.participants), methods=["POST"]),
-            Route("/internal/profile-lookups/claim", guarded(api.claim_lookups), methods=["POST"]),
-            Route("/internal/log", guarded(api.log), methods=["POST"]),
-            Route("/internal/media", guarded(api.media), methods=["POST"]),
-            Route("/internal/read", guarded(api.read), methods=["POST"]),
-            Route("/internal/tops", guarded(api.tops), methods=["POST"]),
+            Route(paths.PAGE_OWNERS_PATH, guarded(api.page_owners)),
+            Route(paths.PARTICIPANTS_PATH, guarded(api.participants), methods=["POST"]),
+            Route(paths.CLAIM_LOOKUPS_PATH, guarded(api.claim_lookups), methods=["POST"]),
+            Route(paths.LOG_PATH, guarded(api.log), methods=["POST"]),
+            Route(paths.MEDIA_PATH, guarded(api.media), methods=["POST"]),
+            Route(paths.READ_PATH, guarded(api.read), methods=["POST"]),
+            Route(paths.TOPS_PATH, guarded(api.tops), methods=["POST"]),
         ],
-        middleware=[Middleware(BodyLimit, max_bytes=MAX_INTERNAL_BODY_BYTES)],
+        middleware=[Middleware(BodyLimit, max_bytes=paths.MAX_BODY_BYTES)],
         exception_handlers=EXCEPTION_HANDLERS,
     )

@@ -1,0 +1,223 @@
+from collections.abc import Callable, Sequence
+
+import httpx
+import msgspec
+import pytest
+from pydantic import SecretStr
+from structlog.testing import capture_logs
+
+from shared.contracts import AnyEvent
+from shared.contracts.internal import (
+    NO_SUCH_CONVERSATION,
+    LogResponse,
+    ParticipantKey,
+    ParticipantsRequest,
+    ParticipantsResponse,
+    ReadRequest,
+    TopsResponse,
+)
+from shared.errors import DependencyUnavailable
+from shared.messaging.error_policy import apply_error_policy
+from shared.messaging.outcomes import Outcome
+from shared.store_client.client import StoreClient
+from shared.store_client.errors import NoSuchConversation, StoreRefused
+from tests.builders import webhook_received
+
+TOPS = msgspec.json.encode(TopsResponse(epoch="e1", tops={"ada": 7}))
+NO_LOG = msgspec.json.encode(LogResponse(epoch="e1", users=()))
+
+
+class Calls(list[tuple[str, str]]):
+    """How every call ended, by path."""
+
+    def __call__(self, path: str, outcome: str) -> None:
+        self.append((path, outcome))
+
+
+def client(answer: Callable[[httpx.Request], httpx.Response], calls: Calls | None = None) -> StoreClient:
+    return StoreClient(
+        httpx.AsyncClient(transport=httpx.MockTransport(answer)),
+        url="http://store/",
+        token=SecretStr("service-token"),
+        timeout_seconds=1,
+        on_call=calls if calls is not None else Calls(),
+    )
+
+
+def answering(answer: httpx.Response | Exception, calls: Calls | None = None) -> StoreClient:
+    """Return the client of a store that answers everything with `answer`."""
+
+    def answered(_: httpx.Request) -> httpx.Response:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return client(answered, calls)
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+async def test_a_store_that_cannot_answer_now_is_unavailable(status: int) -> None:
+    calls = Calls()
+    store = answering(httpx.Response(status), calls)
+    with pytest.raises(DependencyUnavailable) as raised:
+        await store.tops(["ada"])
+    assert not isinstance(raised.value, StoreRefused)
+    assert store.problems == [f"The store does not answer: HTTP {status}."]
+    assert calls == [("/internal/tops", "unavailable")]
+
+
+async def test_a_store_that_is_not_there_is_unavailable() -> None:
+    calls = Calls()
+    store = answering(httpx.ConnectError("nobody listens"), calls)
+    with pytest.raises(DependencyUnavailable):
+        await store.tops(["ada"])
+    assert store.problems == ["The store does not answer: ConnectError."]
+    assert calls == [("/internal/tops", "unavailable")]
+
+
+@pytest.mark.parametrize(
+    ("status", "remedy"),
+    [
+        (401, "SWITCHBOARD_SERVICE_TOKENS"),
+        (403, "SWITCHBOARD_STORE_INTERNAL_URL"),
+        (404, "SWITCHBOARD_STORE_INTERNAL_URL"),
+        (301, "one version"),
+        (405, "one version"),
+        (413, "one version"),
+        (422, "one version"),
+    ],
+)
+async def test_a_refusal_is_an_error_of_its_own_that_says_what_to_change(status: int, remedy: str) -> None:
+    calls = Calls()
+    store = answering(httpx.Response(status), calls)
+    with pytest.raises(StoreRefused, match=remedy) as refused:
+        await store.tops(["ada"])
+    assert refused.value.status == status
+    assert str(status) in str(refused.value)
+    assert "/internal/tops" in str(refused.value)
+    assert store.problems == [str(refused.value)]
+    assert calls == [("/internal/tops", "refused")]
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 422])
+async def test_events_are_held_while_the_store_refuses_and_never_parked(status: int) -> None:
+    """Nothing is wrong with them: they get through once an operator has set the right token."""
+    store = answering(httpx.Response(status))
+
+    async def handler(_: Sequence[AnyEvent]) -> Sequence[Outcome]:
+        await store.page_owners("facebook", "1041")
+        raise AssertionError
+
+    with pytest.raises(DependencyUnavailable):
+        await apply_error_policy(handler, [webhook_received(), webhook_received()])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"<html>welcome</html>", id="no JSON"),
+        pytest.param(b'{"epoch": 7}', id="another shape"),
+        pytest.param(msgspec.json.encode(TopsResponse(epoch="e1", tops={"bob": 7})), id="another user's"),
+    ],
+)
+async def test_an_answer_that_is_not_understood_is_a_refusal_too_and_counted_once(content: bytes) -> None:
+    calls = Calls()
+    with pytest.raises(StoreRefused, match="one version"):
+        await answering(httpx.Response(200, content=content), calls).tops(["ada"])
+    assert calls == [("/internal/tops", "refused")]
+
+
+async def test_the_log_of_other_users_is_not_taken() -> None:
+    calls = Calls()
+    with pytest.raises(StoreRefused, match="not about what was asked"):
+        await answering(httpx.Response(200, content=NO_LOG), calls).log({"ada": 1})
+    assert calls == [("/internal/log", "refused")]
+
+
+async def test_a_refusal_is_remembered_by_path_until_the_path_is_answered() -> None:
+    answers = {"/internal/log": httpx.Response(403), "/internal/tops": httpx.Response(200, content=TOPS)}
+    store = client(lambda request: answers[request.url.path])
+    with pytest.raises(StoreRefused):
+        await store.log({})
+    await store.tops(["ada"])
+    answers["/internal/log"] = httpx.Response(503)
+    with pytest.raises(DependencyUnavailable):
+        await store.recheck()
+
+    [outage, refusal] = store.problems
+    assert outage == "The store does not answer: HTTP 503."
+    assert "past every proxy" in refusal
+    answers["/internal/log"] = httpx.Response(200, content=NO_LOG)
+    await store.recheck()
+    assert store.problems == []
+
+
+async def test_readiness_can_ask_again_what_nobody_else_may_ask_for_a_long_time() -> None:
+    answers = [
+        httpx.Response(401),
+        httpx.Response(200, content=msgspec.json.encode(ParticipantsResponse(participants=()))),
+    ]
+    asked: list[bytes] = []
+
+    def answered(request: httpx.Request) -> httpx.Response:
+        asked.append(request.content)
+        return answers.pop(0)
+
+    store = client(answered)
+    await store.recheck()
+    assert asked == []
+    with pytest.raises(StoreRefused):
+        await store.participants([ParticipantKey(user_id="ada", platform="facebook", participant_id="7")])
+    await store.recheck()
+
+    assert msgspec.json.decode(asked[1], type=ParticipantsRequest).participants == ()
+    assert store.problems == []
+
+
+async def test_a_refusal_is_logged_once_however_often_it_is_met() -> None:
+    store = answering(httpx.Response(401))
+    with capture_logs() as logged:
+        for _ in range(3):
+            with pytest.raises(StoreRefused):
+                await store.tops([])
+    assert [entry["log_level"] for entry in logged] == ["error"]
+
+
+async def test_any_number_of_participants_is_asked_for_500_at_a_time() -> None:
+    asked: list[int] = []
+
+    def answered(request: httpx.Request) -> httpx.Response:
+        asked.append(len(msgspec.json.decode(request.content, type=ParticipantsRequest).participants))
+        return httpx.Response(200, content=msgspec.json.encode(ParticipantsResponse(participants=())))
+
+    keys = [ParticipantKey(user_id="ada", platform="facebook", participant_id=str(n)) for n in range(1_001)]
+    assert await client(answered).participants(keys) == []
+    assert asked == [500, 500, 1]
+
+
+def problem(status: int, kind: str) -> httpx.Response:
+    return httpx.Response(status, content=msgspec.json.encode({"type": kind, "status": status}))
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "outcome"),
+    [
+        pytest.param(problem(404, NO_SUCH_CONVERSATION), NoSuchConversation, "answered", id="no such conversation"),
+        pytest.param(problem(404, "urn:switchboard:problem:not-found"), StoreRefused, "refused", id="no such path"),
+        pytest.param(httpx.Response(404), StoreRefused, "refused", id="another server"),
+        pytest.param(problem(422, "urn:switchboard:problem:invalid-request"), StoreRefused, "refused", id="version"),
+        pytest.param(httpx.Response(401), StoreRefused, "refused", id="token"),
+        pytest.param(httpx.Response(503), DependencyUnavailable, "unavailable", id="unavailable"),
+    ],
+)
+async def test_a_mark_is_given_up_only_where_the_store_knows_no_such_conversation(
+    answer: httpx.Response, error: type[Exception], outcome: str
+) -> None:
+    """Any client may ask for one: that alarms nobody."""
+    calls = Calls()
+    store = answering(answer, calls)
+    with capture_logs() as logged, pytest.raises(error):
+        await store.mark_read(ReadRequest(user_id="ada", conversation_id="c1", up_to_seq=1))
+    assert calls == [("/internal/read", outcome)]
+    assert any(entry["log_level"] == "error" for entry in logged) is (outcome == "refused")
+    assert bool(store.refusals) is (outcome == "refused")
