@@ -1,4 +1,4 @@
-"""The Graph client over real HTTP: which host, which credentials, and which answers it does not fall for."""
+"""The Graph API client over real HTTP: host, credentials, and invalid responses."""
 
 import asyncio
 import hmac
@@ -23,17 +23,17 @@ from shared.http.server import serving
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 ACCOUNT = PageKey(platform="instagram", page_id="1041")
-WHO = "7.0_a-B"
+PERSON = "7.0_a-B"
 
 
 class Host:
-    """One host of the Graph API; answers by the token."""
+    """One host of the Graph API. The token decides about the response."""
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self.usages: list[Usage] = []
 
-    async def answer(self, request: Request) -> Response:
+    async def respond(self, request: Request) -> Response:
         self.requests.append(request)
         match request.headers["authorization"]:
             case "Bearer slow":
@@ -56,13 +56,13 @@ class Host:
 @asynccontextmanager
 async def client(*, instagram_app_secret: str | None = None) -> AsyncIterator[tuple[GraphClient, Host, Host]]:
     hosts = Host(), Host()
-    apps = [Starlette(routes=[Route("/{version}/{person}", host.answer)]) for host in hosts]
+    apps = [Starlette(routes=[Route("/{version}/{person}", host.respond)]) for host in hosts]
     async with (
         serving(apps[0], host="127.0.0.1", port=0, grace_seconds=1) as port,
         serving(apps[1], host="127.0.0.1", port=0, grace_seconds=1) as instagram_port,
         http_client(total_seconds=0.5, connections=2) as connection,
     ):
-        made = GraphClient(
+        graph = GraphClient(
             connection,
             url=f"http://127.0.0.1:{port}/",
             instagram_url=f"http://127.0.0.1:{instagram_port}",
@@ -73,18 +73,18 @@ async def client(*, instagram_app_secret: str | None = None) -> AsyncIterator[tu
             on_usage=lambda _, usage: hosts[0].usages.append(usage),
             utc_now=lambda: NOW,
         )
-        yield made, *hosts
+        yield graph, *hosts
 
 
-@pytest.mark.parametrize(("token", "is_instagrams"), [("EAAB-1", False), ("IGAA-1", True)])
-async def test_the_token_decides_about_the_host(token: str, is_instagrams: bool) -> None:  # noqa: FBT001 - a case
+@pytest.mark.parametrize(("token", "is_instagram_login"), [("EAAB-1", False), ("IGAA-1", True)])
+async def test_the_token_decides_about_the_host(token: str, is_instagram_login: bool) -> None:  # noqa: FBT001 - a case
     async with client() as (graph, facebook, instagram):
-        profile = await graph.profile(ACCOUNT, WHO, SecretStr(token))
+        profile = await graph.profile(ACCOUNT, PERSON, SecretStr(token))
 
         assert (profile.name, profile.username, profile.fetched_at) == ("Ada", "ada", NOW)
-        asked, other = (instagram, facebook) if is_instagrams else (facebook, instagram)
+        called, other = (instagram, facebook) if is_instagram_login else (facebook, instagram)
         assert other.requests == []
-        [request] = asked.requests
+        [request] = called.requests
         assert request.url.path == "/v25.0/7.0_a-B"
         assert dict(request.query_params) == {
             "fields": "name,username,profile_pic",
@@ -94,9 +94,9 @@ async def test_the_token_decides_about_the_host(token: str, is_instagrams: bool)
 
 
 @pytest.mark.parametrize(("token", "secret"), [("EAAB-1", b"app-secret"), ("IGAA-1", b"instagram-secret")])
-async def test_the_secret_of_the_tokens_own_app_signs(token: str, secret: bytes) -> None:
+async def test_calls_are_signed_with_the_secret_of_the_tokens_app(token: str, secret: bytes) -> None:
     async with client(instagram_app_secret="instagram-secret") as (graph, *hosts):
-        await graph.profile(ACCOUNT, WHO, SecretStr(token))
+        await graph.profile(ACCOUNT, PERSON, SecretStr(token))
 
         [request] = [request for host in hosts for request in host.requests]
         assert request.query_params["appsecret_proof"] == hmac.new(secret, token.encode(), sha256).hexdigest()
@@ -106,37 +106,37 @@ async def test_the_secret_of_the_tokens_own_app_signs(token: str, secret: bytes)
     ("token", "error"),
     [
         pytest.param("slow", GraphTimeout, id="slow"),
-        pytest.param("page", GraphUnavailable, id="no JSON"),
+        pytest.param("page", GraphUnavailable, id="not JSON"),
         pytest.param("moved", GraphUnavailable, id="a redirect"),
         pytest.param("dead", TokenRefused, id="an error with status 200"),
     ],
 )
-async def test_an_answer_that_is_none_is_a_typed_error(token: str, error: type[Exception]) -> None:
+async def test_an_invalid_response_is_a_typed_error(token: str, error: type[Exception]) -> None:
     async with client() as (graph, facebook, _):
         with pytest.raises(error) as raised:
-            await graph.profile(ACCOUNT, WHO, SecretStr(token))
+            await graph.profile(ACCOUNT, PERSON, SecretStr(token))
 
-        assert len(facebook.requests) == 1, "no redirect is followed, nothing is tried twice"
+        assert len(facebook.requests) == 1, "redirects are not followed, nothing is retried"
         assert token == "slow" or token not in str(raised.value).split()
 
 
-async def test_what_the_headers_of_an_error_say_of_the_limits_is_told() -> None:
+async def test_usage_headers_of_an_error_are_reported() -> None:
     async with client() as (graph, facebook, _):
         with pytest.raises(RateLimited):
-            await graph.profile(ACCOUNT, WHO, SecretStr("limited"))
-        await graph.profile(ACCOUNT, WHO, SecretStr("healthy"))
+            await graph.profile(ACCOUNT, PERSON, SecretStr("limited"))
+        await graph.profile(ACCOUNT, PERSON, SecretStr("healthy"))
 
         assert facebook.usages == [Usage(app_percent=28, page_percent=100, regain_seconds=420), Usage()]
 
 
-async def test_an_answer_that_is_too_large_is_not_read_to_its_end() -> None:
+async def test_a_response_that_is_too_large_is_not_read() -> None:
     async with client() as (graph, _, _):
         with pytest.raises(GraphUnavailable, match="more than"):
-            await graph.profile(ACCOUNT, WHO, SecretStr("large"))
+            await graph.profile(ACCOUNT, PERSON, SecretStr("large"))
 
 
 @pytest.mark.parametrize("participant_id", ["", "..", ".", "a/b", "a?b", "a b", "ä", "a\n"])
-async def test_an_id_that_is_no_path_is_refused_without_a_call(participant_id: str) -> None:
+async def test_an_invalid_id_is_rejected_without_a_call(participant_id: str) -> None:
     async with client() as (graph, facebook, instagram):
         with pytest.raises(GraphCallRejected):
             await graph.profile(ACCOUNT, participant_id, SecretStr("EAAB"))
@@ -144,9 +144,9 @@ async def test_an_id_that_is_no_path_is_refused_without_a_call(participant_id: s
         assert facebook.requests == instagram.requests == []
 
 
-async def test_whatsapp_has_no_look_up() -> None:
+async def test_whatsapp_has_no_profile_lookup() -> None:
     async with client() as (graph, facebook, _):
         with pytest.raises(GraphCallRejected):
-            await graph.profile(PageKey(platform="whatsapp", page_id="1041"), WHO, SecretStr("EAAB"))
+            await graph.profile(PageKey(platform="whatsapp", page_id="1041"), PERSON, SecretStr("EAAB"))
 
         assert facebook.requests == []

@@ -1,4 +1,4 @@
-"""The enricher over real HTTP between a store and a Graph API that do as they are told; the broker is in process."""
+"""The enricher over real HTTP, between a store and a Graph API that a test controls. The broker is in-process."""
 
 import asyncio
 import hmac
@@ -152,7 +152,7 @@ class FakeStore:
 
 @dataclass
 class FakeGraph:
-    """The Graph API: knows some people, slow or broken as told."""
+    """A Graph API that knows some people, and can be slow or broken."""
 
     people: dict[str, Any] = field(default_factory=dict)
     delays_seconds: dict[str, float] = field(default_factory=dict)
@@ -184,8 +184,8 @@ class FakeGraph:
 
 
 @dataclass
-class World:
-    """The enricher at work, with everything that it has published."""
+class EnricherHarness:
+    """A running enricher and everything that it has published."""
 
     broker: LocalBroker
     store: FakeStore
@@ -201,8 +201,8 @@ class World:
         self.published += [(at, event) for event in events]
         return [DONE] * len(events)
 
-    def calls_that_ended(self, outcome: str) -> float:
-        """Return how many calls of the Graph API ended so, as the metric tells."""
+    def calls_with_outcome(self, outcome: str) -> float:
+        """Return how many calls to the Graph API had this outcome, according to the metric."""
         return self.registry.get_sample_value("switchboard_enricher_graph_calls_total", {"outcome": outcome}) or 0
 
     @property
@@ -234,7 +234,7 @@ class World:
         return [event for _, event in self.published if isinstance(event, WebhookSplitV1)]
 
     def at(self, text: str) -> float:
-        """When the message with this text was published."""
+        """Return when the message with this text was published."""
         [at] = [
             at
             for at, event in self.published
@@ -242,8 +242,8 @@ class World:
         ]
         return at
 
-    async def lookup_is_due(self) -> None:
-        """Make the look-ups due that were requested, and wait until they have ended."""
+    async def make_lookups_due(self) -> None:
+        """Make the requested lookups due, and wait until they have ended."""
         number = len(self.resolved) + len(self.requested)
         self.store.due += [
             Lookup(
@@ -259,7 +259,7 @@ class World:
 
 
 def received(body: Any, **changes: Any) -> WebhookReceivedV1:
-    """A webhook as ingest publishes it."""
+    """Return a webhook as ingest publishes it."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     now = datetime.now(UTC)
     default: dict[str, Any] = {
@@ -278,10 +278,10 @@ def known(participant_id: str, name: str, *, hours_ago: float = 1.0) -> KnownPar
 
 
 @asynccontextmanager
-async def world(
+async def running_enricher(
     *, broker: LocalBroker | None = None, store_seconds: float = 0.0, **settings: Any
-) -> AsyncIterator[World]:
-    """Start everything; the page "1041" is connected. The store takes `store_seconds` for each batch of events."""
+) -> AsyncIterator[EnricherHarness]:
+    """Start everything. The page "1041" is connected; the store needs `store_seconds` for each batch of events."""
     store, graph, registry = FakeStore(), FakeGraph(), CollectorRegistry()
     store.connect("1041")
     async with AsyncExitStack() as stack:
@@ -298,19 +298,19 @@ async def world(
             **settings,
         }
         broker = await stack.enter_async_context(broker or LocalBroker())
-        made = World(broker, store, graph, registry, port=0, store_seconds=store_seconds)
-        await stack.enter_async_context(broker.consume(STORE_INBOX, made.record))
-        await stack.enter_async_context(broker.consume(STORE_RECORDS, made.record))
+        enricher = EnricherHarness(broker, store, graph, registry, port=0, store_seconds=store_seconds)
+        await stack.enter_async_context(broker.consume(STORE_INBOX, enricher.record))
+        await stack.enter_async_context(broker.consume(STORE_RECORDS, enricher.record))
         ports = await stack.enter_async_context(running(Settings(enricher_port=0, **values), broker, registry=registry))
-        made.port = ports["enricher"]
-        yield made
+        enricher.port = ports["enricher"]
+        yield enricher
     assert graph.problems == []
 
 
-def names(made: World) -> dict[str, str | None]:
-    """Return which name each message has got, by its text."""
+def names(enricher: EnricherHarness) -> dict[str, str | None]:
+    """Return each message's author by the message's text."""
     return {
         found.item.content or "": found.participant.name if found.participant else None
-        for found in made.inbox
+        for found in enricher.inbox
         if isinstance(found.item, MessageItem)
     }

@@ -1,4 +1,4 @@
-"""A platform that hands out media as it is told, and a browser that fetches them through the enricher."""
+"""A platform that serves media as a test says, and a browser that fetches them through the enricher."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ from shared.contracts.internal import Media
 from shared.contracts.platform import Platform
 from shared.http.server import serving
 from shared.security.user_tokens import mint
-from tests.integration.enricher.worlds import JWT_SECRET, World, world
+from tests.integration.enricher.harness import JWT_SECRET, EnricherHarness, running_enricher
 
 NUMBER = "1041"
 CONVERSATION = "2f1c7d0a9b3e4f55"
@@ -29,53 +29,53 @@ GONE = (400, {"error": {"code": 100, "error_subcode": 33, "message": "Object doe
 
 
 @dataclass
-class PlatformOfMedia:
-    """The Graph API's media and, at `/files/…`, what its addresses lead to."""
+class MediaPlatform:
+    """The Graph API's media lookups and, at `/files/…`, the files."""
 
     url: str = ""
-    """Where the file is said to be, instead of at `/files/photo`."""
+    """The file's URL in the lookup's response. Defaults to `/files/photo`."""
     mime_type: str = "image/jpeg"
     error: tuple[int, Any] | None = None
     content: bytes = PHOTO
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     cookie: str = ""
-    """What every answer sets."""
+    """The cookie that every response sets."""
     silent: str = ""
-    """What never answers: `address` or `file`."""
+    """What never responds: `address` or `file`."""
     breaks_after: int | None = None
-    """The file's connection ends after so many bytes."""
-    asked: list[httpx.URL] = field(default_factory=list)
+    """The file's connection is lost after so many bytes."""
+    lookups: list[httpx.URL] = field(default_factory=list)
     tokens: list[str | None] = field(default_factory=list)
     cookies: list[str | None] = field(default_factory=list)
-    let_go: asyncio.Event = field(default_factory=asyncio.Event)
+    release: asyncio.Event = field(default_factory=asyncio.Event)
 
     def app(self) -> Starlette:
         return Starlette(routes=[Route("/files/{name}", self._file), Route("/{version}/{id}", self._address)])
 
     async def _address(self, request: Request) -> Response:
-        self.asked.append(httpx.URL(str(request.url)))
+        self.lookups.append(httpx.URL(str(request.url)))
         self.tokens.append(request.headers.get("authorization"))
         self.cookies.append(request.headers.get("cookie"))
         if self.silent == "address":
-            await self.let_go.wait()
+            await self.release.wait()
         if self.error is not None:
             return JSONResponse(self.error[1], self.error[0])
         url = self.url or f"{request.base_url}files/photo?hash=secret"
-        told = {"url": url, "mime_type": self.mime_type, "file_size": len(self.content), "id": "7001"}
-        return JSONResponse(told, headers=self._set_cookie)
+        response = {"url": url, "mime_type": self.mime_type, "file_size": len(self.content), "id": "7001"}
+        return JSONResponse(response, headers=self._set_cookie)
 
     async def _file(self, request: Request) -> Response:
         self.tokens.append(request.headers.get("authorization"))
         self.cookies.append(request.headers.get("cookie"))
         if self.silent == "file":
-            await self.let_go.wait()
+            await self.release.wait()
         if request.path_params["name"] == "moved":
             return RedirectResponse("/files/photo")
         if self.breaks_after is not None:
-            told = {"Content-Length": str(len(self.content))}
-            return StreamingResponse(self._broken(self.breaks_after), headers=told)
-        return StreamingResponse(self._pieces(), self.status, self.headers | self._set_cookie)
+            response = {"Content-Length": str(len(self.content))}
+            return StreamingResponse(self._broken(self.breaks_after), headers=response)
+        return StreamingResponse(self._chunks(), self.status, self.headers | self._set_cookie)
 
     @property
     def _set_cookie(self) -> dict[str, str]:
@@ -85,28 +85,28 @@ class PlatformOfMedia:
         yield self.content[:after]
         raise ConnectionResetError
 
-    async def _pieces(self) -> AsyncIterator[bytes]:
+    async def _chunks(self) -> AsyncIterator[bytes]:
         for start in range(0, len(self.content), 65536):
             yield self.content[start : start + 65536]
 
 
 @dataclass
-class Scene:
-    made: World
-    platform: PlatformOfMedia
+class MediaHarness:
+    enricher: EnricherHarness
+    platform: MediaPlatform
     browser: httpx.AsyncClient
 
     def attach(
-        self, *, user: str = "user-1", platform: Platform = "whatsapp", page_id: str = NUMBER, **what: Any
+        self, *, user: str = "user-1", platform: Platform = "whatsapp", page_id: str = NUMBER, **values: Any
     ) -> None:
-        """Put an attachment into the store, as the first of message 1."""
-        owners = self.made.store.owners.get(page_id, [])
-        attachment = Attachment(**{"type": "image", "media_id": "7001", "mime_type": "image/jpeg", **what})
-        self.made.store.media[user, CONVERSATION, 1, 0] = Media(
+        """Store an attachment as the first one of message 1."""
+        owners = self.enricher.store.owners.get(page_id, [])
+        attachment = Attachment(**{"type": "image", "media_id": "7001", "mime_type": "image/jpeg", **values})
+        self.enricher.store.media[user, CONVERSATION, 1, 0] = Media(
             platform=platform,
             page_id=page_id,
             attachment=attachment,
-            version=self.made.store.versions.get(page_id, 0),
+            version=self.enricher.store.versions.get(page_id, 0),
             owner=owners[0] if owners else None,
         )
 
@@ -114,18 +114,18 @@ class Scene:
         return self.url_of(f"/api/media/{path}")
 
     def url_of(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.made.port}{path}"
+        return f"http://127.0.0.1:{self.enricher.port}{path}"
 
     async def get(self, path: str = f"{CONVERSATION}/1/0", *, user: str = "user-1", **headers: str) -> httpx.Response:
         return await self.browser.get(self.url(path), headers=as_user(user) | headers)
 
     @property
-    def passed_on_bytes(self) -> float:
-        return self.made.registry.get_sample_value("switchboard_enricher_media_bytes_total") or 0
+    def sent_bytes(self) -> float:
+        return self.enricher.registry.get_sample_value("switchboard_enricher_media_bytes_total") or 0
 
-    def ended(self, outcome: str) -> float:
+    def count(self, outcome: str) -> float:
         name = "switchboard_enricher_media_total"
-        return self.made.registry.get_sample_value(name, {"outcome": outcome}) or 0
+        return self.enricher.registry.get_sample_value(name, {"outcome": outcome}) or 0
 
 
 def as_user(user: str) -> dict[str, str]:
@@ -134,22 +134,24 @@ def as_user(user: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def scene(**settings: Any) -> AsyncIterator[Scene]:
-    """Start everything; user-1 has a photo, as the only attachment of message 1."""
-    platform = PlatformOfMedia()
+async def running_media(**settings: Any) -> AsyncIterator[MediaHarness]:
+    """Start everything. Message 1 of user-1 has one attachment, a photo."""
+    platform = MediaPlatform()
     async with (
         serving(platform.app(), host="127.0.0.1", port=0, grace_seconds=1) as port,
-        world(graph_url=HttpUrl(f"http://127.0.0.1:{port}"), graph_timeout_seconds=1, **settings) as made,
+        running_enricher(
+            graph_url=HttpUrl(f"http://127.0.0.1:{port}"), graph_timeout_seconds=1, **settings
+        ) as enricher,
         httpx.AsyncClient(timeout=20) as browser,
     ):
-        set_up = Scene(made, platform, browser)
-        set_up.attach()
-        yield set_up
-        platform.let_go.set()
+        media = MediaHarness(enricher, platform, browser)
+        media.attach()
+        yield media
+        platform.release.set()
 
 
-def kind_of(answer: httpx.Response) -> str:
-    assert answer.headers["content-type"] == "application/problem+json", answer.text
-    problem = answer.json()
-    assert problem["status"] == answer.status_code
+def problem_type(response: httpx.Response) -> str:
+    assert response.headers["content-type"] == "application/problem+json", response.text
+    problem = response.json()
+    assert problem["status"] == response.status_code
     return str(problem["type"].removeprefix("urn:switchboard:problem:"))
