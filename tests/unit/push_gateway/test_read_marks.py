@@ -28,7 +28,7 @@ class FakePositions:
 
 
 def marks(positions: FakePositions) -> ReadMarks:
-    return ReadMarks(positions, Metrics(CollectorRegistry()))
+    return ReadMarks(positions, Metrics(CollectorRegistry()), jitter=lambda: 1.0)
 
 
 async def test_only_the_highest_mark_of_a_conversation_is_sent() -> None:

@@ -1,6 +1,7 @@
 """Reading the log for everyone who waits for it: together, once per user, and again until the store answers."""
 
 import asyncio
+import random
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice
@@ -9,14 +10,14 @@ import structlog
 
 from push_gateway.core import LogPage, frames
 from push_gateway.log_reader import LogReader
+from shared.aio.backoff import Backoff
 from shared.contracts.internal import UserLog
 from shared.errors import DependencyUnavailable
 from shared.store_client.errors import REFUSED_RETRY_SECONDS, StoreRefused
 
 log = structlog.get_logger(__name__)
 
-_FIRST_PAUSE_SECONDS = 0.2
-_LONGEST_PAUSE_SECONDS = 5.0
+_BACKOFF = Backoff()
 _NEAR_FRAMES = 100
 """Positions that are no further apart are read together: a part of the log reaches from the one to the other."""
 _WISHES_PER_USER = 2
@@ -43,6 +44,7 @@ class LogFetcher:
         requests_in_flight: most requests at once.
         gather_seconds: least time from one request to the next, unless that is full. It is what a user may have to wait
             longer, and what bounds the number of requests by the clock.
+        jitter: returns a random number from 0 to 1.
     """
 
     def __init__(
@@ -53,12 +55,14 @@ class LogFetcher:
         users_per_request: int = 64,
         requests_in_flight: int = 2,
         gather_seconds: float = 0.05,
+        jitter: Callable[[], float] = random.random,
     ) -> None:
         self._log_reader = log_reader
         self._on_page = on_page
         self._users_per_request = users_per_request
         self._requests_in_flight = requests_in_flight
         self._gather_seconds = gather_seconds
+        self._jitter = jitter
         self._wanted: dict[str, list[int | None]] = {}
         self._in_flight: dict[str, _Batch] = {}
         self._requests: set[asyncio.Task[None]] = set()
@@ -67,13 +71,13 @@ class LogFetcher:
         self._pump_later: asyncio.TimerHandle | None = None
         self._gathers_until = 0.0
         self._rests_until = 0.0
-        self._pause_seconds = 0.0
+        self._failures = 0
         self._is_closed = False
 
     @property
     def is_away(self) -> bool:
         """Whether the store did not answer the last time."""
-        return self._pause_seconds > 0
+        return self._failures > 0
 
     def request(self, user_id: str, after: int | None) -> None:
         """Ask for what follows `after`; None asks for the top alone. Read after this call, never before."""
@@ -139,7 +143,7 @@ class LogFetcher:
         """Wish again for what `batch` still holds."""
         self._requests.discard(request)
         if not request.cancelled() and (error := request.exception()) is not None:
-            self._rest(_LONGEST_PAUSE_SECONDS)
+            self._rest(_BACKOFF.longest_seconds)
             log.error("reading the log failed: this is a bug", exc_info=error)
         for user_id in users:
             del self._in_flight[user_id]
@@ -156,16 +160,17 @@ class LogFetcher:
             log.warning("sockets wait until the store does not refuse us", users=len(batch))
             return
         except DependencyUnavailable as error:
-            self._rest(min(max(self._pause_seconds * 2, _FIRST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS))
-            log.warning("the store is away", reason=str(error), users=len(batch), again_in_seconds=self._pause_seconds)
+            delay_seconds = _BACKOFF.delay_seconds(self._failures + 1, jitter=self._jitter())
+            self._rest(delay_seconds)
+            log.warning("store unavailable", reason=str(error), users=len(batch), retry_in_seconds=delay_seconds)
             return
-        self._pause_seconds = self._rests_until = 0.0
+        self._failures, self._rests_until = 0, 0.0
         for user_id, page in pages.items():
             batch.pop(user_id, None)
             self._on_page(user_id, page)
 
     def _rest(self, seconds: float) -> None:
-        self._pause_seconds = seconds
+        self._failures += 1
         self._rests_until = self._loop.time() + seconds
 
     async def _read(self, batch: _Batch) -> dict[str, LogPage]:

@@ -1,7 +1,8 @@
 """What happens by the clock: heartbeats, the search for lost events, and forgetting users."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import random
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import structlog
@@ -10,6 +11,7 @@ from push_gateway.delivery.hub import Hub
 from push_gateway.delivery.shard_bindings import ShardBindings
 from push_gateway.log_reader import LogReader
 from shared.aio.background import BackgroundTasks
+from shared.aio.backoff import Backoff
 from shared.errors import DependencyUnavailable
 from shared.store_client.errors import REFUSED_RETRY_SECONDS, StoreRefused
 from shared.store_client.paths import MAX_TOPS
@@ -18,8 +20,7 @@ log = structlog.get_logger(__name__)
 
 _SOCKETS_PER_TURN = 200
 """Heartbeats written before other work gets its turn."""
-_FIRST_PAUSE_SECONDS = 0.2
-_LONGEST_PAUSE_SECONDS = 5.0
+_BACKOFF = Backoff()
 
 
 class Maintenance:
@@ -27,12 +28,21 @@ class Maintenance:
 
     Args:
         heartbeat_seconds: between two heartbeats of a socket, and between two checks of all users' tops.
+        jitter: returns a random number from 0 to 1.
     """
 
-    def __init__(self, hub: Hub, log_reader: LogReader, *, heartbeat_seconds: float) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        log_reader: LogReader,
+        *,
+        heartbeat_seconds: float,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
         self._hub = hub
         self._log_reader = log_reader
         self._heartbeat_seconds = heartbeat_seconds
+        self._jitter = jitter
         self._check_due = asyncio.Event()
         self._late_shards: set[int] = set()
         """Those whose users alone are to be checked; without any, a check is of everyone."""
@@ -74,7 +84,7 @@ class Maintenance:
         self._check_due.set()
 
     async def _check(self) -> None:
-        pause_seconds = _FIRST_PAUSE_SECONDS
+        failures = 0
         while True:
             await self._check_due.wait()
             self._check_due.clear()
@@ -89,11 +99,11 @@ class Maintenance:
                 self._check_everyone()
             except DependencyUnavailable as error:
                 log.warning("the store is away: lost events cannot be looked for", reason=str(error))
-                await asyncio.sleep(pause_seconds)
-                pause_seconds = min(pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
+                failures += 1
+                await asyncio.sleep(_BACKOFF.delay_seconds(failures, jitter=self._jitter()))
                 self._check_everyone()
             else:
-                pause_seconds = _FIRST_PAUSE_SECONDS
+                failures = 0
 
     async def _check_tops(self, shards: frozenset[int] | None) -> None:
         """Check the users of `shards`; None: everyone."""

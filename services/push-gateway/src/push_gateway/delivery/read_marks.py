@@ -1,7 +1,8 @@
 """What clients say they have read, on its way to the store: gathered per conversation, and kept until it answers."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import random
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -9,6 +10,7 @@ import structlog
 
 from push_gateway.metrics import Metrics
 from shared.aio.background import BackgroundTasks
+from shared.aio.backoff import Backoff
 from shared.contracts.internal import ReadRequest, ReadResponse
 from shared.errors import DependencyUnavailable
 from shared.store_client.errors import REFUSED_RETRY_SECONDS, NoSuchConversation, StoreRefused
@@ -18,8 +20,7 @@ log = structlog.get_logger(__name__)
 _CONVERSATIONS_PER_USER = 50
 _USERS = 5_000
 _WORKERS = 4
-_FIRST_PAUSE_SECONDS = 0.2
-_LONGEST_PAUSE_SECONDS = 5.0
+_BACKOFF = Backoff()
 
 
 class ReadPositions(Protocol):
@@ -40,12 +41,15 @@ class ReadMarks:
     Where the store is away, or refuses us, nobody asks before the pause is over or another call has been answered.
     """
 
-    def __init__(self, positions: ReadPositions, metrics: Metrics) -> None:
+    def __init__(
+        self, positions: ReadPositions, metrics: Metrics, *, jitter: Callable[[], float] = random.random
+    ) -> None:
         self._positions = positions
         self._metrics = metrics
+        self._jitter = jitter
         self._waiting: dict[str, dict[str, int]] = {}
         self._something = asyncio.Event()
-        self._pause_seconds = 0.0
+        self._failures = 0
         self._rests_until = 0.0
 
     def mark(self, user_id: str, conversation_id: str, up_to_seq: int) -> None:
@@ -85,19 +89,20 @@ class ReadMarks:
                 self._metrics.read_marks.labels("refused").inc()
                 log.info("a read position was refused", reason=str(error))
             except StoreRefused:
-                self._again(query, loop.time(), REFUSED_RETRY_SECONDS)
+                self._retry(query, loop.time(), after_seconds=REFUSED_RETRY_SECONDS)
             except DependencyUnavailable as error:
                 log.info("a read position waits for the store", reason=str(error))
-                self._again(query, loop.time(), max(self._pause_seconds * 2, _FIRST_PAUSE_SECONDS))
+                delay_seconds = _BACKOFF.delay_seconds(self._failures + 1, jitter=self._jitter())
+                self._retry(query, loop.time(), after_seconds=delay_seconds)
             else:
-                self._pause_seconds = self._rests_until = 0.0
+                self._failures, self._rests_until = 0, 0.0
                 self._metrics.read_marks.labels("stored").inc()
 
-    def _again(self, query: ReadRequest, now: float, pause_seconds: float) -> None:
+    def _retry(self, query: ReadRequest, now: float, *, after_seconds: float) -> None:
         self.mark(query.user_id, query.conversation_id, query.up_to_seq)
         if self._rests_until <= now:  # otherwise another worker has found out the same a moment before
-            self._pause_seconds = min(pause_seconds, _LONGEST_PAUSE_SECONDS)
-            self._rests_until = now + self._pause_seconds
+            self._failures += 1
+            self._rests_until = now + after_seconds
 
     def _next(self) -> ReadRequest | None:
         """Take one conversation of the user whose turn it is."""
