@@ -1,7 +1,7 @@
-"""How much processor time the enricher needs for a webhook of one message, with warm caches.
+"""CPU time of the enricher's handler per webhook with one message, with store caches.
 
-Run from the root: python -m bench.enricher [webhooks]. The handler alone: no broker, no store, no Graph API, and what
-is published is not encoded.
+Run from the root: python -m bench.enricher [webhooks]. It measures the handler only: there is no broker, no store and
+no Graph API, and published events are not encoded.
 """
 
 import asyncio
@@ -32,8 +32,8 @@ PAGES, CUSTOMERS, BATCH = 50, 1000, 64
 ENCODINGS = 200
 
 
-class Warm:
-    """Knows every page and every customer."""
+class WarmStore:
+    """A store that knows every page and every customer."""
 
     def __init__(self, cipher: TokenCipher) -> None:
         self.token = cipher.encrypt("token")
@@ -48,15 +48,15 @@ class Warm:
         )
         return PageOwners(platform=platform, page_id=page_id, version=1, owners=(owner,))
 
-    async def last_known(self, wanted: Sequence[ProfileKey]) -> Mapping[ProfileKey, Profile]:
-        return {one: Profile(name=f"Customer {one.participant_id}", fetched_at=NOW) for one in wanted}
+    async def last_known(self, keys: Sequence[ProfileKey]) -> Mapping[ProfileKey, Profile]:
+        return {key: Profile(name=f"Customer {key.participant_id}", fetched_at=NOW) for key in keys}
 
     async def profile(self, page: PageKey, participant_id: str, token: SecretStr) -> Profile:
-        raise AssertionError(f"{participant_id} of {page} is known: there is no use for {token}")
+        raise AssertionError(f"{participant_id} of {page} is known, so {token} must not be used")
 
 
 class Sink:
-    """Counts, and keeps no more than the last: a heap that grows would be measured too."""
+    """Counts events and keeps the last batch only: a growing heap would be measured as well."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -92,35 +92,35 @@ def refused(page: PageKey, version: int, reason: str) -> None:
 
 
 async def no_pause() -> None:
-    raise AssertionError("nothing is called, so nothing is called twice")
+    raise AssertionError("no call is made, so none is retried")
 
 
 async def main(webhooks: int) -> None:
     metrics = Metrics(CollectorRegistry())
     cipher = TokenCipher([SecretStr(Fernet.generate_key().decode())])
-    warm, sink, clock = Warm(cipher), Sink(), asyncio.get_running_loop().time
-    gate = GraphPolicy(
+    store, sink, monotonic = WarmStore(cipher), Sink(), asyncio.get_running_loop().time
+    policy = GraphPolicy(
         cipher=cipher,
         breaker=Breaker(failures_to_open=5, open_seconds=10),
         media_breaker=lambda: Breaker(failures_to_open=5, open_seconds=10),
         limiter=CallLimiter(
-            RateLimits(page_per_second=20, page_per_hour=5000, app_per_second=100), monotonic=clock, metrics=metrics
+            RateLimits(page_per_second=20, page_per_hour=5000, app_per_second=100), monotonic=monotonic, metrics=metrics
         ),
         on_refused_token=refused,
         concurrent_calls=20,
         pause_before_retry=no_pause,
-        monotonic=clock,
+        monotonic=monotonic,
         metrics=metrics,
     )
     handler = WebhookHandler(
-        accounts=AccountCache(warm, monotonic=clock, metrics=metrics),
+        accounts=AccountCache(store, monotonic=monotonic, metrics=metrics),
         profiles=ProfileDirectory(
-            warm, source=warm, policy=gate, monotonic=clock, utc_now=lambda: NOW, metrics=metrics
+            store, source=store, policy=policy, monotonic=monotonic, utc_now=lambda: NOW, metrics=metrics
         ),
         publisher=sink,
         metrics=metrics,
         budget_seconds=0.3,
-        monotonic=clock,
+        monotonic=monotonic,
         utc_now=lambda: datetime.now(UTC),
     )
     await handler([webhook(number) for number in range(CUSTOMERS)])
@@ -132,7 +132,7 @@ async def main(webhooks: int) -> None:
             await handler(batch)
         seconds, cpu = time.perf_counter() - started, time.process_time() - started_cpu
         count = len(batches) * size
-        assert sink.count == 2 * count, "an item and a manifest each"
+        assert sink.count == 2 * count, "one item and one manifest per webhook"
         print(f"{size:3} a call: {count / seconds:8.0f} webhooks/s, {cpu / count * 1e6:6.1f} us CPU per webhook")
     started_cpu = time.process_time()
     for _ in range(ENCODINGS):

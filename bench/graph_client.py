@@ -1,7 +1,7 @@
-"""What a call to the Graph API costs in processor time: httpx on its own transport and on aiohttp's, side by side.
+"""CPU time of a call to the Graph API: httpx on its own transport and on aiohttp's, side by side.
 
-Run from the root: python -m bench.graph_client [calls]. The server is a process of its own and answers what the Graph
-API would; both clients make the same calls in turns, warmed up, at 1, 20 and 100 at once.
+Run from the root: python -m bench.graph_client [calls]. The server is a separate process that responds like the Graph
+API. Both warmed-up clients take turns at the same calls, with 1, 20 and 100 concurrent calls.
 """
 
 import asyncio
@@ -25,14 +25,14 @@ import asyncio, sys
 BODY = b'{"name":"Ada Lovelace","first_name":"Ada","last_name":"Lovelace","profile_pic":"https://cdn.example/a","id":"1"}'
 USAGE = b'X-App-Usage: {"call_count":28,"total_cputime":25,"total_time":25}\\r\\n'
 HEAD = b"HTTP/1.1 200 OK\\r\\nContent-Type: application/json\\r\\n" + USAGE
-ANSWER = HEAD + b"Content-Length: %d\\r\\n\\r\\n" % len(BODY) + BODY
+RESPONSE = HEAD + b"Content-Length: %d\\r\\n\\r\\n" % len(BODY) + BODY
 class Graph(asyncio.Protocol):
     def connection_made(self, transport): self.transport, self.read = transport, b""
     def data_received(self, data):
         self.read += data
         while b"\\r\\n\\r\\n" in self.read:
             _, _, self.read = self.read.partition(b"\\r\\n\\r\\n")
-            self.transport.write(ANSWER)
+            self.transport.write(RESPONSE)
 async def main():
     server = await asyncio.get_running_loop().create_server(Graph, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
@@ -44,18 +44,18 @@ LEVELS = (1, 20, 100)
 
 
 def own_transport() -> httpx.AsyncClient:
-    """Return what the service would use without the other transport."""
+    """Return httpx on its own transport."""
     return httpx.AsyncClient(limits=httpx.Limits(max_connections=100), timeout=60.0, follow_redirects=False)
 
 
-def aiohttps_transport() -> httpx.AsyncClient:
-    """Return what the service uses."""
+def aiohttp_transport() -> httpx.AsyncClient:
+    """Return httpx on aiohttp's transport, as the service uses it."""
     return http_client(total_seconds=60.0, connections=100)
 
 
 CLIENTS: dict[str, Callable[[], httpx.AsyncClient]] = {
     "httpx, its own transport": own_transport,
-    "httpx on aiohttp": aiohttps_transport,
+    "httpx on aiohttp": aiohttp_transport,
 }
 
 
@@ -83,8 +83,8 @@ def graph_client(connection: httpx.AsyncClient, url: str) -> GraphClient:
     )
 
 
-async def calls(graph: GraphClient, number: int, at_once: int) -> tuple[float, float]:
-    """Make `number` calls; return microseconds of processor time and of wall clock for each."""
+async def calls(graph: GraphClient, number: int, concurrency: int) -> tuple[float, float]:
+    """Make `number` calls; return microseconds of CPU time and of wall-clock time per call."""
     token = SecretStr("EAAB-token")
     left = iter(range(number))
 
@@ -94,26 +94,26 @@ async def calls(graph: GraphClient, number: int, at_once: int) -> tuple[float, f
             assert profile.name
 
     started, started_cpu = time.perf_counter(), time.process_time()
-    await asyncio.gather(*(caller() for _ in range(at_once)))
+    await asyncio.gather(*(caller() for _ in range(concurrency)))
     return (time.process_time() - started_cpu) / number * 1e6, (time.perf_counter() - started) / number * 1e6
 
 
 async def main(number: int) -> None:
-    print(f"{'':26}" + "".join(f"{at_once:>8} at once" for at_once in LEVELS) + "   (us CPU a call; us wall)")
+    print(f"{'':26}" + "".join(f"{concurrency:>4} parallel" for concurrency in LEVELS) + "   (us CPU a call; us wall)")
     async with server() as url:
         opened = {name: make() for name, make in CLIENTS.items()}
         graphs = {name: graph_client(connection, url) for name, connection in opened.items()}
         results: dict[tuple[str, int], list[tuple[float, float]]] = {}
-        for at_once in LEVELS:
+        for concurrency in LEVELS:
             for graph in graphs.values():
-                await calls(graph, max(number // 4, at_once), at_once)
+                await calls(graph, max(number // 4, concurrency), concurrency)
             for _ in range(ROUNDS):
                 for name, graph in graphs.items():
-                    results.setdefault((name, at_once), []).append(await calls(graph, number, at_once))
+                    results.setdefault((name, concurrency), []).append(await calls(graph, number, concurrency))
         for name in graphs:
             cells = [
                 f"{median(cpu for cpu, _ in found):7.0f};{median(wall for _, wall in found):6.0f}  "
-                for found in (results[name, at_once] for at_once in LEVELS)
+                for found in (results[name, concurrency] for concurrency in LEVELS)
             ]
             print(f"{name:26}" + " ".join(cells))
         for connection in opened.values():
