@@ -1,5 +1,6 @@
 """The push gateway's wiring."""
 
+import random
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,6 +16,7 @@ from push_gateway.delivery.read_marks import ReadMarks
 from push_gateway.delivery.session_lifecycle import SessionLifecycle
 from push_gateway.delivery.shard_bindings import ShardBindings
 from push_gateway.delivery.signal_publisher import SignalPublisher
+from push_gateway.delivery.store_retry import StoreRetry
 from push_gateway.metrics import Metrics
 from push_gateway.readiness import problems
 from push_gateway.settings import Settings
@@ -43,16 +45,16 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
     metrics = Metrics(registry)
     hub = _hub(settings, metrics)
     async with AsyncExitStack() as stack:
-        store = await _store(stack, settings, metrics)
+        store, retry = await _store(stack, settings, metrics), StoreRetry(jitter=random.random)
         background = BackgroundTasks(on_ended=lambda name: metrics.background_ended.labels(name).inc())
-        log_fetcher = LogFetcher(store, hub.on_log_page)
+        log_fetcher = LogFetcher(store, hub.on_log_page, retry)
         stack.push_async_callback(log_fetcher.close)
-        maintenance = Maintenance(hub, store, heartbeat_seconds=settings.heartbeat_seconds)
+        maintenance = Maintenance(hub, store, retry, heartbeat_seconds=settings.heartbeat_seconds)
         presence = _presence(settings, broker, hub, metrics)
         await stack.enter_async_context(presence.running(background))
         shards = await _subscribe(stack, broker, hub, maintenance, presence)
         await stack.enter_async_context(maintenance.running(shards, background))
-        read_marks = ReadMarks(store, metrics)
+        read_marks = ReadMarks(store, metrics, retry)
         await stack.enter_async_context(read_marks.running(background))
         readiness = Readiness(lambda: problems(broker, store, background))
         operations = Starlette(routes=operations_routes(readiness, registry))

@@ -1,71 +1,64 @@
-"""What happens by the clock: heartbeats, the search for lost events, and forgetting users."""
+"""Periodic work: heartbeats, the search for lost events, and the removal of idle channels."""
 
 import asyncio
-import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import structlog
 
 from push_gateway.delivery.hub import Hub
+from push_gateway.delivery.log_reader import LogReader
 from push_gateway.delivery.shard_bindings import ShardBindings
-from push_gateway.log_reader import LogReader
+from push_gateway.delivery.store_retry import StoreRetry
 from shared.aio.background import BackgroundTasks
-from shared.aio.backoff import Backoff
 from shared.errors import DependencyUnavailable
-from shared.store_client.errors import REFUSED_RETRY_SECONDS, StoreRefused
 from shared.store_client.paths import MAX_TOPS
 
 log = structlog.get_logger(__name__)
 
-_SOCKETS_PER_TURN = 200
-"""Heartbeats written before other work gets its turn."""
-_BACKOFF = Backoff()
+_HEARTBEATS_PER_TURN = 200
+"""Heartbeats that are written before other tasks get their turn."""
 
 
 class Maintenance:
-    """One timer for the whole process.
+    """One instance per process.
 
     Args:
-        heartbeat_seconds: between two heartbeats of a socket, and between two checks of all users' tops.
-        jitter: returns a random number from 0 to 1.
+        hub: Whose sessions and channels to maintain.
+        log_reader: Reads the top of each user's log, which reveals lost events.
+        retry: How long to wait after a failure.
+        heartbeat_seconds: Time between two heartbeats, and between two searches for lost events of all users.
     """
 
-    def __init__(
-        self,
-        hub: Hub,
-        log_reader: LogReader,
-        *,
-        heartbeat_seconds: float,
-        jitter: Callable[[], float] = random.random,
-    ) -> None:
+    def __init__(self, hub: Hub, log_reader: LogReader, retry: StoreRetry, *, heartbeat_seconds: float) -> None:
         self._hub = hub
         self._log_reader = log_reader
+        self._retry = retry
         self._heartbeat_seconds = heartbeat_seconds
-        self._jitter = jitter
-        self._check_due = asyncio.Event()
-        self._late_shards: set[int] = set()
-        """Those whose users alone are to be checked; without any, a check is of everyone."""
-        self._is_everyone_due = False
+        self._is_check_due = asyncio.Event()
+        self._due_shards: set[int] = set()
+        self._are_all_due = False
+        """Whether to check the users of all shards, not only of `_due_shards`."""
 
     def on_gap(self) -> None:
-        """Events were missed: find out whose."""
+        """Find out which users missed events: the subscription was interrupted."""
         self._hub.on_gap()
-        self._check_everyone()
+        self._check_all()
 
     def on_bound_late(self, shard: int) -> None:
-        """Events of `shard` may have been missed between the reading of a session's log and the binding."""
+        """Find out which users of `shard` missed events: sessions read their log before the shard was bound."""
         self._hub.on_gap(shard)
-        self._late_shards.add(shard)
-        self._check_due.set()
+        self._due_shards.add(shard)
+        self._is_check_due.set()
 
     @asynccontextmanager
     async def running(self, shards: ShardBindings, background: BackgroundTasks) -> AsyncIterator[None]:
         """Work while the context lasts."""
-        async with background.run({"heartbeats": self._beat(shards), "search for lost events": self._check()}):
+        works = {"heartbeats": self._send_heartbeats(shards), "search for lost events": self._search_lost_events()}
+        async with background.run(works):
             yield
 
-    async def _beat(self, shards: ShardBindings) -> None:
+    async def _send_heartbeats(self, shards: ShardBindings) -> None:
         loop = asyncio.get_running_loop()
         next_at = loop.time()
         while True:
@@ -73,41 +66,37 @@ class Maintenance:
             await asyncio.sleep(next_at - loop.time())
             for number, subscriber in enumerate(self._hub.subscribers(), start=1):
                 subscriber.heartbeat()
-                if number % _SOCKETS_PER_TURN == 0:
+                if number % _HEARTBEATS_PER_TURN == 0:
                     await asyncio.sleep(0)
             for channel in self._hub.remove_idle(loop.time()):
                 shards.release(channel.shard)
-            self._check_everyone()
+            self._check_all()
 
-    def _check_everyone(self) -> None:
-        self._is_everyone_due = True
-        self._check_due.set()
+    def _check_all(self) -> None:
+        self._are_all_due = True
+        self._is_check_due.set()
 
-    async def _check(self) -> None:
+    async def _search_lost_events(self) -> None:
         failures = 0
         while True:
-            await self._check_due.wait()
-            self._check_due.clear()
-            shards = None if self._is_everyone_due else frozenset(self._late_shards)
-            self._is_everyone_due = False
-            self._late_shards.clear()
+            await self._is_check_due.wait()
+            self._is_check_due.clear()
+            shards = None if self._are_all_due else frozenset(self._due_shards)
+            self._are_all_due = False
+            self._due_shards.clear()
             try:
                 await self._check_tops(shards)
-            except StoreRefused:
-                log.warning("the store refuses us: lost events cannot be looked for")
-                await asyncio.sleep(REFUSED_RETRY_SECONDS)
-                self._check_everyone()
             except DependencyUnavailable as error:
-                log.warning("the store is away: lost events cannot be looked for", reason=str(error))
                 failures += 1
-                await asyncio.sleep(_BACKOFF.delay_seconds(failures, jitter=self._jitter()))
-                self._check_everyone()
+                log.warning("search for lost events deferred", reason=str(error))
+                await asyncio.sleep(self._retry.delay_seconds(error, failures))
+                self._check_all()
             else:
                 failures = 0
 
     async def _check_tops(self, shards: frozenset[int] | None) -> None:
-        """Check the users of `shards`; None: everyone."""
+        """Give all sessions of `shards` (None: of all) the top of their log; they fetch what they miss."""
         users = [channel.user_id for channel in self._hub.channels if shards is None or channel.shard in shards]
         for start in range(0, len(users), MAX_TOPS):
-            answer = await self._log_reader.tops(users[start : start + MAX_TOPS])
-            self._hub.on_tops(answer.epoch, answer.tops)
+            response = await self._log_reader.tops(users[start : start + MAX_TOPS])
+            self._hub.on_tops(response.epoch, response.tops)

@@ -1,117 +1,115 @@
-"""What clients say they have read, on its way to the store: gathered per conversation, and kept until it answers."""
+"""Sends clients' read marks to the store: collected per conversation, and retried until the store answers."""
 
 import asyncio
-import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Protocol
 
 import structlog
 
+from push_gateway.delivery.store_retry import StoreRetry
 from push_gateway.metrics import Metrics
 from shared.aio.background import BackgroundTasks
-from shared.aio.backoff import Backoff
 from shared.contracts.internal import ReadRequest, ReadResponse
 from shared.errors import DependencyUnavailable
-from shared.store_client.errors import REFUSED_RETRY_SECONDS, NoSuchConversation, StoreRefused
+from shared.store_client.errors import NoSuchConversation
 
 log = structlog.get_logger(__name__)
 
-_CONVERSATIONS_PER_USER = 50
-_USERS = 5_000
+_MAX_CONVERSATIONS_PER_USER = 50
+_MAX_USERS = 5_000
 _WORKERS = 4
-_BACKOFF = Backoff()
 
 
-class ReadPositions(Protocol):
-    """Where read positions are kept. Every call ends within a bounded time."""
+class ReadMarkStore(Protocol):
+    """Stores read marks. Every call ends within a bounded time."""
 
     async def mark_read(self, request: ReadRequest) -> ReadResponse:
-        """Mark as read; never moves a mark back.
+        """Mark a conversation as read; never moves a mark back.
 
         Raises:
-            NoSuchConversation: there is nothing to mark.
-            DependencyUnavailable: the store did not answer; as `StoreRefused`, it will not until an operator acts.
+            NoSuchConversation: There is nothing to mark.
+            DependencyUnavailable: The store did not answer. `StoreRefused`: it will not until an operator acts.
         """
 
 
 class ReadMarks:
-    """Bounded: a user's conversations, and users. The greatest `seq` of a conversation stands for all before it.
+    """Pending read marks, limited per user and in total. The highest `seq` of a conversation covers all before it.
 
-    Where the store is away, or refuses us, nobody asks before the pause is over or another call has been answered.
+    While the store is unavailable or refuses us, no worker calls it before the delay is over or another call succeeds.
+
+    Args:
+        store: Where marks are sent.
+        metrics: Counts marks stored, refused and dropped.
+        retry: How long to wait after a failure.
     """
 
-    def __init__(
-        self, positions: ReadPositions, metrics: Metrics, *, jitter: Callable[[], float] = random.random
-    ) -> None:
-        self._positions = positions
+    def __init__(self, store: ReadMarkStore, metrics: Metrics, retry: StoreRetry) -> None:
+        self._store = store
         self._metrics = metrics
-        self._jitter = jitter
-        self._waiting: dict[str, dict[str, int]] = {}
-        self._something = asyncio.Event()
+        self._retry = retry
+        self._pending: dict[str, dict[str, int]] = {}
+        self._has_pending = asyncio.Event()
         self._failures = 0
-        self._rests_until = 0.0
+        self._backoff_ends_at = 0.0
 
     def mark(self, user_id: str, conversation_id: str, up_to_seq: int) -> None:
-        """Have it told to the store soon; beyond the bounds it is dropped, as the client will say it again."""
-        conversations = self._waiting.get(user_id)
+        """Send a mark to the store soon. Beyond the limits it is dropped: the client repeats it when it reconnects."""
+        conversations = self._pending.get(user_id)
         if conversations is None:
-            if len(self._waiting) >= _USERS:
+            if len(self._pending) >= _MAX_USERS:
                 self._metrics.read_marks.labels("dropped").inc()
                 return
-            conversations = self._waiting[user_id] = {}
-        if conversation_id not in conversations and len(conversations) >= _CONVERSATIONS_PER_USER:
+            conversations = self._pending[user_id] = {}
+        if conversation_id not in conversations and len(conversations) >= _MAX_CONVERSATIONS_PER_USER:
             self._metrics.read_marks.labels("dropped").inc()
             return
         conversations[conversation_id] = max(up_to_seq, conversations.get(conversation_id, 0))
-        self._something.set()
+        self._has_pending.set()
 
     @asynccontextmanager
     async def running(self, background: BackgroundTasks) -> AsyncIterator[None]:
-        """Tell the store while the context lasts."""
-        async with background.run({f"read marks {number}": self._work() for number in range(_WORKERS)}):
+        """Send marks to the store while the context lasts."""
+        async with background.run({f"read marks {number}": self._send() for number in range(_WORKERS)}):
             yield
 
-    async def _work(self) -> None:
+    async def _send(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            if (left_seconds := self._rests_until - loop.time()) > 0:
-                await asyncio.sleep(left_seconds)
+            if (wait_seconds := self._backoff_ends_at - loop.time()) > 0:
+                await asyncio.sleep(wait_seconds)
                 continue
-            query = self._next()
-            if query is None:
-                self._something.clear()
-                await self._something.wait()
+            request = self._pop()
+            if request is None:
+                self._has_pending.clear()
+                await self._has_pending.wait()
                 continue
             try:
-                await self._positions.mark_read(query)
+                await self._store.mark_read(request)
             except NoSuchConversation as error:
                 self._metrics.read_marks.labels("refused").inc()
-                log.info("a read position was refused", reason=str(error))
-            except StoreRefused:
-                self._retry(query, loop.time(), after_seconds=REFUSED_RETRY_SECONDS)
+                log.info("read mark refused", reason=str(error))
             except DependencyUnavailable as error:
-                log.info("a read position waits for the store", reason=str(error))
-                delay_seconds = _BACKOFF.delay_seconds(self._failures + 1, jitter=self._jitter())
-                self._retry(query, loop.time(), after_seconds=delay_seconds)
+                log.info("read mark deferred", reason=str(error))
+                self._defer(request, error, loop.time())
             else:
-                self._failures, self._rests_until = 0, 0.0
+                self._failures, self._backoff_ends_at = 0, 0.0
                 self._metrics.read_marks.labels("stored").inc()
 
-    def _retry(self, query: ReadRequest, now: float, *, after_seconds: float) -> None:
-        self.mark(query.user_id, query.conversation_id, query.up_to_seq)
-        if self._rests_until <= now:  # otherwise another worker has found out the same a moment before
+    def _defer(self, request: ReadRequest, error: DependencyUnavailable, now: float) -> None:
+        self.mark(request.user_id, request.conversation_id, request.up_to_seq)
+        if self._backoff_ends_at <= now:  # otherwise another worker has just failed in the same outage
             self._failures += 1
-            self._rests_until = now + after_seconds
+            self._backoff_ends_at = now + self._retry.delay_seconds(error, self._failures)
 
-    def _next(self) -> ReadRequest | None:
-        """Take one conversation of the user whose turn it is."""
-        user_id = next(iter(self._waiting), None)
+    def _pop(self) -> ReadRequest | None:
+        """Return one conversation of the user whose turn it is."""
+        user_id = next(iter(self._pending), None)
         if user_id is None:
             return None
-        conversations = self._waiting.pop(user_id)
+        conversations = self._pending.pop(user_id)
         conversation_id, up_to_seq = next(iter(conversations.items()))
         del conversations[conversation_id]
         if conversations:
-            self._waiting[user_id] = conversations
+            self._pending[user_id] = conversations
         return ReadRequest(user_id=user_id, conversation_id=conversation_id, up_to_seq=up_to_seq)
