@@ -12,6 +12,7 @@ from shared.contracts import (
     PageItems,
     ProfileResolvedV1,
     RawItem,
+    TokenRefusedV1,
     WebhookReleasedV1,
     WebhookUnclaimedV1,
     conversation_id,
@@ -20,7 +21,7 @@ from shared.contracts.internal import Lookup
 from shared.errors import DependencyUnavailable
 from shared.messaging.local import LocalBroker
 from tests.builders import account_changed
-from tests.integration.enricher.harness import names, received, running_enricher
+from tests.integration.enricher.harness import EnricherHarness, names, received, running_enricher
 from tests.recorder import eventually
 from tests.unit.enricher.bodies import CUSTOMER, PAGE, echo, event, message, page
 
@@ -188,27 +189,40 @@ async def test_metrics_and_readiness_are_served() -> None:
 
 
 class _BuggyBroker(LocalBroker):
-    """Fails with a bug when the result of a lookup is published."""
+    """Fails with a bug when a background task publishes."""
 
     async def publish(self, events: Sequence[Event]) -> None:
-        if any(isinstance(event, ProfileResolvedV1) for event in events):
+        if any(isinstance(event, ProfileResolvedV1 | TokenRefusedV1) for event in events):
             raise ZeroDivisionError
         await super().publish(events)
 
 
+async def problems_of(enricher: EnricherHarness) -> list[str]:
+    """Return what readiness reports, once it reports anything."""
+    async with httpx.AsyncClient() as client, asyncio.timeout(10):
+        while (response := await client.get(f"http://127.0.0.1:{enricher.port}/readyz")).status_code == 200:  # noqa: ASYNC110 - readiness can only be polled
+            await asyncio.sleep(0.05)
+    found: list[str] = response.json()["problems"]
+    return found
+
+
 async def test_readiness_reports_that_lookups_have_stopped() -> None:
-    async with (
-        running_enricher(broker=_BuggyBroker()) as enricher,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{enricher.port}") as client,
-    ):
+    async with running_enricher(broker=_BuggyBroker()) as enricher:
         enricher.store.due.append(
             Lookup(user_id="user-1", platform="facebook", page_id=PAGE, participant_id=CUSTOMER, attempts=0)
         )
-        async with asyncio.timeout(10):
-            while (await client.get("/readyz")).status_code == 200:  # noqa: ASYNC110 - readiness can only be polled
-                await asyncio.sleep(0.05)
-        assert (await client.get("/readyz")).json()["problems"] == [
-            "Profile lookups have stopped: restart this process."
+        assert await problems_of(enricher) == [
+            "A background task has stopped because of a bug, restart this process: profile lookups."
+        ]
+
+
+async def test_readiness_reports_that_refused_tokens_are_no_longer_reported() -> None:
+    async with running_enricher(broker=_BuggyBroker()) as enricher:
+        enricher.graph.error = (401, {"error": {"code": 190}})
+        await enricher.broker.publish([received(page(message("hello")))])
+
+        assert await problems_of(enricher) == [
+            "A background task has stopped because of a bug, restart this process: reports of refused tokens."
         ]
 
 

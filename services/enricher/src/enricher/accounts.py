@@ -7,8 +7,8 @@ from typing import Protocol
 
 from cachetools import LRUCache, TLRUCache
 
-from enricher.flights import Flights
 from enricher.metrics import Metrics
+from shared.aio.single_flight import SingleFlight
 from shared.contracts import AccountChangedV1, AnyEvent, Platform
 from shared.contracts.internal import PageKey, PageOwners
 
@@ -44,7 +44,7 @@ class AccountCache:
         self._metrics = metrics
         self._cache: TLRUCache[PageKey, PageOwners, float] = TLRUCache(MAX_PAGES, _expiry, timer=monotonic)
         self._newest_versions: LRUCache[PageKey, int] = LRUCache(MAX_PAGES)
-        self._reads: Flights[PageKey, PageOwners] = Flights()
+        self._reads: SingleFlight[PageKey, PageOwners] = SingleFlight()
         self._concurrency = asyncio.Semaphore(CONCURRENT_READS)
         self._generation = 0
 

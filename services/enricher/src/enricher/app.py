@@ -31,6 +31,7 @@ from enricher.profiles.lookup_worker import LookupWorker
 from enricher.refused_tokens import RefusedTokens
 from enricher.settings import Settings
 from enricher.store import StoreProfiles
+from shared.aio.background import BackgroundTasks
 from shared.aio.backoff import Backoff
 from shared.clock import utc_now
 from shared.errors import DependencyUnavailable
@@ -90,11 +91,10 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
                     await parts.store.recheck()
             except (DependencyUnavailable, TimeoutError):
                 pass  # it is among the store's problems
-            broker_problems = [] if broker.is_ready else ["The broker is away: webhooks wait there."]
-            worker_problems = [parts.worker.problem] if parts.worker.problem else []
-            return [*broker_problems, *parts.store.problems, *worker_problems]
+            broker_problems = [] if broker.is_ready else ["The broker is unavailable: webhooks wait there."]
+            return [*broker_problems, *parts.store.problems, *background.problems]
 
-        readiness = Readiness(problems)
+        background, readiness = BackgroundTasks(), Readiness(problems)
         route = media.route(allowed_origins=settings.allowed_origins)
         app = _asgi_app([route, *operations_routes(readiness, registry)])
         async with (
@@ -105,45 +105,36 @@ async def running(settings: Settings, broker: Broker, *, registry: CollectorRegi
                 grace_seconds=settings.shutdown_grace_seconds / 4,
                 unread_seconds=settings.media_idle_seconds,
             ) as port,
-            _working(parts, broker),
+            _working(parts, broker, background),
         ):
             yield {"enricher": port}
             readiness.stop()
 
 
 @asynccontextmanager
-async def _working(parts: _Parts, broker: Broker) -> AsyncIterator[None]:
-    """Hear of account changes, make due look-ups and handle webhooks while the context lasts."""
+async def _working(parts: _Parts, broker: Broker, background: BackgroundTasks) -> AsyncIterator[None]:
+    """Listen to account changes, make lookups that are due and handle webhooks while the context lasts."""
     async with broker.subscribe(
         ENRICHER_ACCOUNTS, parts.accounts.on_account_changed, on_gap=parts.accounts.clear
     ) as subscription:
-        background = (
-            asyncio.create_task(_bind(subscription)),
-            asyncio.create_task(parts.worker.run()),
-            asyncio.create_task(parts.refused_tokens.run()),
-        )
-        for task in background:
-            task.add_done_callback(_report)
+        tasks = {
+            "account changes": _stay_bound(subscription),
+            "profile lookups": parts.worker.run(),
+            "reports of refused tokens": parts.refused_tokens.run(),
+        }
         try:
-            async with broker.consume(ENRICHER_WEBHOOKS, parts.handler):
+            async with background.run(tasks), broker.consume(ENRICHER_WEBHOOKS, parts.handler):
                 yield
         finally:
-            for task in background:
-                task.cancel()
-            await asyncio.gather(*background, return_exceptions=True)
             await parts.profiles.close()
             await parts.accounts.close()
 
 
-async def _bind(subscription: Subscription) -> None:
-    # When the broker is away it is bound later, and everything is forgotten then (`on_gap`).
+async def _stay_bound(subscription: Subscription) -> None:
+    # If the broker is unavailable, the shard is bound later, and `on_gap` then clears the cache.
     with contextlib.suppress(DependencyUnavailable):
         await subscription.bind(ACCOUNTS_SHARD)
-
-
-def _report(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("background work ended: this is a bug", exc_info=error)
+    await asyncio.Event().wait()
 
 
 def _assemble(

@@ -111,17 +111,6 @@ async def test_nothing_is_claimed_while_the_graph_api_fails(harness: WorkerHarne
     assert await harness.worker.run_once() == 1
 
 
-async def test_a_worker_that_ended_reports_a_problem(harness: WorkerHarness) -> None:
-    harness.profiles.result = ZeroDivisionError("a bug")
-    harness.due()
-    assert harness.worker.problem is None
-
-    with pytest.raises(ZeroDivisionError):
-        await harness.worker.run()
-
-    assert harness.worker.problem == "Profile lookups have stopped: restart this process."
-
-
 @pytest.mark.parametrize(
     "change",
     [

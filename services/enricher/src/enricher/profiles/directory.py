@@ -8,13 +8,13 @@ from typing import Protocol
 import msgspec
 from cachetools import TLRUCache
 
-from enricher.flights import Flights
 from enricher.graph.policy import GraphPolicy
 from enricher.metrics import Metrics
 from enricher.pages import PageToken
 from enricher.profiles.freshness import fresh_until, with_known_values
 from enricher.profiles.graph_lookup import ProfileSource, look_up
 from enricher.profiles.lookups import Deferred, Found, LookupResult, ProfileKey
+from shared.aio.single_flight import SingleFlight
 from shared.contracts import Profile
 from shared.contracts.internal import PageKey
 from shared.errors import DependencyUnavailable
@@ -81,7 +81,7 @@ class ProfileDirectory:
         self._utc_now = utc_now
         self._metrics = metrics
         self._cache: TLRUCache[ProfileKey, _CacheEntry, float] = TLRUCache(MAX_PROFILES, _expiry, timer=monotonic)
-        self._lookups: Flights[ProfileKey, LookupResult] = Flights()
+        self._lookups: SingleFlight[ProfileKey, LookupResult] = SingleFlight()
 
     def capacity(self, calls: int) -> int:
         """Return how many of `calls` lookups may start now."""

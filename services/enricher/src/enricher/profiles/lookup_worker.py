@@ -80,21 +80,9 @@ class LookupWorker:
         self._publisher = publisher
         self._jitter = jitter
         self._utc_now = utc_now
-        self._has_ended = False
 
-    @property
-    def problem(self) -> str | None:
-        """What is wrong, for an operator; None while it works."""
-        return "Profile lookups have stopped: restart this process." if self._has_ended else None
-
-    async def run(self) -> None:
+    async def run(self) -> NoReturn:
         """Run until cancelled. Lookups that were claimed and not resolved are due again when their lease ends."""
-        try:
-            await self._run()
-        finally:
-            self._has_ended = True
-
-    async def _run(self) -> NoReturn:
         while True:
             pause_seconds = INTERVAL_SECONDS
             try:
