@@ -24,7 +24,7 @@ from bench.large_inbox.reading import Reader
 from shared.messaging.local import LocalBroker
 from shared.security.user_tokens import mint
 from shared.settings import load
-from store.app import running
+from store.app import lifespan
 from store.migrations import migrate
 from store.repository.database import Database
 from store.repository.statements import Statement
@@ -53,7 +53,7 @@ async def measure(url: str, inbox: Inbox, *, runs: int) -> None:
     token, _ = mint(SecretStr(_SECRET), USER, now=datetime.now(UTC), ttl=timedelta(hours=6))
     async with (
         LocalBroker() as broker,
-        running(settings, broker, registry=CollectorRegistry()) as ports,
+        lifespan(settings, broker, registry=CollectorRegistry()) as ports,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{ports['store']}", timeout=30) as client,
     ):
         timings = await Reader(client, {"Authorization": f"Bearer {token}"}, inbox).timings(runs=runs)

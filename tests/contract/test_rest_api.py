@@ -20,7 +20,7 @@ from shared.contracts import InboxEnrichedV1, Profile, conversation_id, derive_i
 from shared.messaging.local import LocalBroker
 from shared.security.user_tokens import mint
 from shared.settings import load
-from store.app import running
+from store.app import lifespan
 from store.settings import Settings
 from tests.builders import inbox_enriched, item_parked, message_item
 from tests.fixtures.postgres import NewDatabases
@@ -43,7 +43,7 @@ async def _serve(database_url: str, ready: "Future[str]", stop: "Future[asyncio.
     stopping = asyncio.Event()
     stop.set_result(stopping)
     chosen = load(Settings, database_url=database_url, store_port=0, store_internal_port=0, **SECRETS)
-    async with LocalBroker() as broker, running(chosen, broker, registry=CollectorRegistry()) as ports:
+    async with LocalBroker() as broker, lifespan(chosen, broker, registry=CollectorRegistry()) as ports:
         await broker.publish([_message(number) for number in range(5)])
         await broker.publish([item_parked()])
         ready.set_result(f"http://127.0.0.1:{ports['store']}")

@@ -44,8 +44,8 @@ async def readiness_of_both(status: int, content: bytes) -> AsyncIterator[dict[s
     async with LocalBroker() as broker, serving(answer, host="127.0.0.1", port=0, grace_seconds=1) as port:
         known = {**SETTINGS, "store_internal_url": f"http://127.0.0.1:{port}"}
         async with (
-            enricher.app.running(load(enricher.settings.Settings, **known), broker, registry=registry) as enriching,
-            push_gateway.app.running(
+            enricher.app.lifespan(load(enricher.settings.Settings, **known), broker, registry=registry) as enriching,
+            push_gateway.app.lifespan(
                 load(push_gateway.settings.Settings, **known), broker, registry=registry
             ) as pushing,
         ):

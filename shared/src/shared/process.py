@@ -1,4 +1,4 @@
-"""Being a process: one service on RabbitMQ, from its settings to its exit status."""
+"""Runs one service on RabbitMQ as a process, from its settings to its exit status."""
 
 import argparse
 import asyncio
@@ -21,42 +21,48 @@ log = structlog.get_logger(__name__)
 SettingsT_contra = TypeVar("SettingsT_contra", bound=ServiceSettings, contravariant=True)
 
 
-class RunService(Protocol[SettingsT_contra]):
-    """A service's `running`: entered, it works; left, it has finished what it had begun. Yields its ports by name."""
+class Lifespan(Protocol[SettingsT_contra]):
+    """A service's `app.lifespan`: the service works while the context lasts, and finishes its work when it is left."""
 
     def __call__(
         self, settings: SettingsT_contra, broker: Broker, *, registry: CollectorRegistry
     ) -> AbstractAsyncContextManager[dict[str, int]]:
-        """Return the context that the service works in."""
+        """Return the context; it yields the service's ports by name."""
 
 
 async def stop_signal() -> signal.Signals:
-    """Return once the process is asked to stop (SIGINT or SIGTERM)."""
+    """Wait for SIGINT or SIGTERM, and return which it was."""
     loop = asyncio.get_running_loop()
-    asked: asyncio.Future[signal.Signals] = loop.create_future()
+    received: asyncio.Future[signal.Signals] = loop.create_future()
 
-    def ask(which: signal.Signals) -> None:
-        if not asked.done():
-            asked.set_result(which)
+    def on_signal(which: signal.Signals) -> None:
+        if not received.done():
+            received.set_result(which)
 
     for which in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(which, ask, which)
+        loop.add_signal_handler(which, on_signal, which)
     try:
-        return await asked
+        return await received
     finally:
         for which in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(which)
 
 
-def run_as_process(name: str, settings_class: type[Any], running: RunService[Any], *, description: str) -> None:
-    """Be the process of one service on RabbitMQ, until SIGINT or SIGTERM.
+def run_as_process(name: str, settings_class: type[Any], lifespan: Lifespan[Any], *, description: str) -> None:
+    """Run a service on RabbitMQ until SIGINT or SIGTERM.
 
-    Exits 2 where the settings are unusable and 3 where the service must not start, with a sentence on standard error.
+    Exits with 2 if the settings are unusable and with 3 if the service must not start, and says why on standard error.
+
+    Args:
+        name: of the service's package.
+        settings_class: read from the environment.
+        lifespan: see `Lifespan`.
+        description: shown by `--help`.
     """
     parser = argparse.ArgumentParser(
         prog=f"python -m {name}",
         description=description,
-        epilog="Settings come from the environment, SWITCHBOARD_*; .env.example lists them all.",
+        epilog="Settings are read from environment variables SWITCHBOARD_*; .env.example lists them all.",
     )
     parser.parse_args()
     try:
@@ -64,10 +70,10 @@ def run_as_process(name: str, settings_class: type[Any], running: RunService[Any
     except InvalidSettings as problem:
         _refuse(2, f"{name} cannot start:\n{problem}")
     if settings.amqp_url is None:
-        _refuse(2, f"{name} cannot start:\nSWITCHBOARD_AMQP_URL: is not set; a service on its own needs RabbitMQ.")
+        _refuse(2, f"{name} cannot start:\nSWITCHBOARD_AMQP_URL: is not set; a service that runs alone needs RabbitMQ.")
     logs.configure(name, level=settings.log_level, style=settings.log_format)
     try:
-        uvloop.run(_until_stopped(name, settings, running))
+        uvloop.run(_until_stopped(name, settings, lifespan))
     except* StartupRefused as refusals:
         _refuse(3, "\n".join(f"{name} cannot start: {refusal}" for refusal in refusals.exceptions))
 
@@ -77,11 +83,11 @@ def _refuse(status: int, why: str) -> NoReturn:
     sys.exit(status)
 
 
-async def _until_stopped(name: str, settings: ServiceSettings, running: RunService[Any]) -> None:
+async def _until_stopped(name: str, settings: ServiceSettings, lifespan: Lifespan[Any]) -> None:
     stopping = asyncio.create_task(stop_signal())
     async with (
         RabbitBroker(str(settings.amqp_url), name=name, registry=REGISTRY) as broker,
-        running(settings, broker, registry=REGISTRY) as ports,
+        lifespan(settings, broker, registry=REGISTRY) as ports,
     ):
         log.info("started", **ports)
         which = await stopping

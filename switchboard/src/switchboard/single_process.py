@@ -35,7 +35,7 @@ async def single_process(settings: Mapping[str, object], *, amqp_url: str | None
         )
         # The pipeline starts from its end, so that it stops from its beginning.
         ports |= await stack.enter_async_context(
-            store.app.running(
+            store.app.lifespan(
                 load(store.settings.Settings, **settings, store_port=0, store_internal_port=0),
                 broker,
                 registry=registry,
@@ -43,7 +43,7 @@ async def single_process(settings: Mapping[str, object], *, amqp_url: str | None
         )
         known = {**settings, "store_internal_url": f"http://127.0.0.1:{ports['store_internal']}"}
         ports |= await stack.enter_async_context(
-            push_gateway.app.running(
+            push_gateway.app.lifespan(
                 load(
                     push_gateway.settings.Settings,
                     **known,
@@ -56,9 +56,9 @@ async def single_process(settings: Mapping[str, object], *, amqp_url: str | None
             )
         )
         ports |= await stack.enter_async_context(
-            enricher.app.running(load(enricher.settings.Settings, **known, enricher_port=0), broker, registry=registry)
+            enricher.app.lifespan(load(enricher.settings.Settings, **known, enricher_port=0), broker, registry=registry)
         )
         ports |= await stack.enter_async_context(
-            ingest.app.running(load(ingest.settings.Settings, **known, ingest_port=0), broker, registry=registry)
+            ingest.app.lifespan(load(ingest.settings.Settings, **known, ingest_port=0), broker, registry=registry)
         )
         yield ports

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from enricher.app import running
+from enricher.app import lifespan
 from enricher.settings import Settings
 from shared.contracts import (
     AnyEvent,
@@ -301,7 +301,9 @@ async def running_enricher(
         enricher = EnricherHarness(broker, store, graph, registry, port=0, store_seconds=store_seconds)
         await stack.enter_async_context(broker.consume(STORE_INBOX, enricher.record))
         await stack.enter_async_context(broker.consume(STORE_RECORDS, enricher.record))
-        ports = await stack.enter_async_context(running(Settings(enricher_port=0, **values), broker, registry=registry))
+        ports = await stack.enter_async_context(
+            lifespan(Settings(enricher_port=0, **values), broker, registry=registry)
+        )
         enricher.port = ports["enricher"]
         yield enricher
     assert graph.problems == []

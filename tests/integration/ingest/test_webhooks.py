@@ -11,7 +11,7 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
-from ingest.app import running
+from ingest.app import lifespan
 from ingest.settings import Settings
 from shared.contracts import AnyEvent, WebhookReceivedV1
 from shared.errors import DependencyUnavailable, TransientError
@@ -50,7 +50,7 @@ async def ingest(handler: Handler | None, **settings: Any) -> AsyncIterator[http
     async with (
         LocalBroker() as broker,
         broker.consume(ENRICHER_WEBHOOKS, handler) if handler else nullcontext(),
-        running(configured, broker, registry=CollectorRegistry()) as ports,
+        lifespan(configured, broker, registry=CollectorRegistry()) as ports,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{ports['ingest']}") as client,
     ):
         yield client

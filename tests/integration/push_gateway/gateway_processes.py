@@ -18,7 +18,7 @@ import httpx
 import uvloop
 from prometheus_client import CollectorRegistry
 
-from push_gateway.app import running
+from push_gateway.app import lifespan
 from push_gateway.settings import Settings
 from shared.contracts import Event, Wire, decode, encode, join, split
 from shared.messaging.local import LocalBroker
@@ -119,7 +119,7 @@ async def _run_gateway(changes: dict[str, Any]) -> None:
     fixed = {"service_tokens": SERVICE_TOKEN, "jwt_secret": JWT_SECRET}
     free = {"gateway_port": 0, "gateway_sse_port": 0, "gateway_operations_port": 0}
     settings = Settings(**{**fixed, **free, **changes})
-    async with LocalBroker() as broker, running(settings, broker, registry=CollectorRegistry()) as ports:
+    async with LocalBroker() as broker, lifespan(settings, broker, registry=CollectorRegistry()) as ports:
         print(json.dumps(ports), flush=True)  # noqa: T201 - this is how the test learns the ports
         publishing = asyncio.create_task(_publish_from_stdin(broker))
         await asyncio.wait((stopping, publishing), return_when=asyncio.FIRST_COMPLETED)

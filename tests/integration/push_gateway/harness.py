@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 from websockets.asyncio.client import ClientConnection, connect
 
-from push_gateway.app import running
+from push_gateway.app import lifespan
 from push_gateway.settings import Settings
 from shared.contracts import Event
 from shared.messaging.local import LocalBroker
@@ -82,7 +82,7 @@ async def gateway(
             }
         )
         metrics = CollectorRegistry()
-        async with running(settings, broker or local, registry=metrics) as ports:
+        async with lifespan(settings, broker or local, registry=metrics) as ports:
             yield Gateway(
                 ports["gateway"], ports["gateway_sse"], ports["gateway_operations"], served, broker or local, metrics
             )

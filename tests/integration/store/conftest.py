@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from shared.messaging.local import LocalBroker
 from shared.settings import load
-from store.app import running
+from store.app import lifespan
 from store.jobs.search_indexer import SearchIndexer
 from store.repository.database import Database
 from store.settings import Settings
@@ -40,7 +40,7 @@ def start(database_url: str) -> Callable[..., AbstractAsyncContextManager[Servic
         chosen = {"database_url": database_url, "store_port": 0, "store_internal_port": 0, **SECRETS, **settings}
         async with (
             LocalBroker() as broker,
-            running(load(Settings, **chosen), broker, registry=CollectorRegistry()) as ports,
+            lifespan(load(Settings, **chosen), broker, registry=CollectorRegistry()) as ports,
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{ports['store']}", timeout=10) as public,
             httpx.AsyncClient(
                 base_url=f"http://127.0.0.1:{ports['store_internal']}",

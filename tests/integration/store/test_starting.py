@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from shared.errors import DependencyUnavailable, StartupRefused
 from shared.messaging.local import LocalBroker
 from shared.settings import load
-from store.app import running
+from store.app import lifespan
 from store.migrations import expected_revision, migrate
 from store.repository.database import Database
 from store.settings import Settings
@@ -28,7 +28,7 @@ async def store_on(database_url: str, **settings: object) -> AsyncIterator[Servi
     chosen = {"database_url": database_url, "store_port": 0, "store_internal_port": 0, **SECRETS, **settings}
     async with (
         LocalBroker() as broker,
-        running(load(Settings, **chosen), broker, registry=CollectorRegistry()) as ports,
+        lifespan(load(Settings, **chosen), broker, registry=CollectorRegistry()) as ports,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{ports['store']}", timeout=10) as public,
     ):
         yield Service(broker, public, public, {})

@@ -67,7 +67,7 @@ class _Parts(NamedTuple):
 
 
 @asynccontextmanager
-async def running(settings: Settings, broker: Broker, *, registry: CollectorRegistry) -> AsyncIterator[dict[str, int]]:
+async def lifespan(settings: Settings, broker: Broker, *, registry: CollectorRegistry) -> AsyncIterator[dict[str, int]]:
     """Enrich webhooks while the context lasts; yields `{"enricher": port}`, of media and operations."""
     async with (
         http_client(total_seconds=settings.store_timeout_seconds, connections=STORE_CONNECTIONS) as store_http,

@@ -16,7 +16,7 @@ from shared.messaging.ports import Broker
 
 
 @asynccontextmanager
-async def running(settings: Settings, broker: Broker, *, registry: CollectorRegistry) -> AsyncIterator[dict[str, int]]:
+async def lifespan(settings: Settings, broker: Broker, *, registry: CollectorRegistry) -> AsyncIterator[dict[str, int]]:
     """Receive webhooks while the context lasts; yield `{"ingest": port}`."""
 
     async def problems() -> Sequence[str]:

@@ -36,7 +36,7 @@ _STORE_CONNECTIONS = 16
 
 
 @asynccontextmanager
-async def running(settings: Settings, broker: Broker, *, registry: CollectorRegistry) -> AsyncIterator[dict[str, int]]:
+async def lifespan(settings: Settings, broker: Broker, *, registry: CollectorRegistry) -> AsyncIterator[dict[str, int]]:
     """Run the gateway while the context lasts; yields the ports `gateway`, `gateway_sse` and `gateway_operations`.
 
     Neither the broker nor the store has to be available. Leaving closes every session with 1012, within

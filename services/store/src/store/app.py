@@ -56,7 +56,7 @@ async def _work(
 
 
 @asynccontextmanager
-async def running(settings: Settings, broker: Broker, *, registry: CollectorRegistry) -> AsyncIterator[dict[str, int]]:
+async def lifespan(settings: Settings, broker: Broker, *, registry: CollectorRegistry) -> AsyncIterator[dict[str, int]]:
     """Run the store while the context lasts; yields its ports, `store` (public) and `store_internal`.
 
     Neither Postgres nor the broker needs to be available: readiness says what is missing, and work starts when it can.
