@@ -112,7 +112,7 @@ class Hub:
         """
         channel = self._channels.get(user_id)
         if self._sockets >= self._max_sockets:
-            raise TooManySockets("this server has as many sockets as it may have")
+            raise TooManySockets("this server has reached its limit of sockets")
         if channel is not None and len(channel.subscribers) >= self._max_sockets_per_user:
             raise TooManySockets(f"at most {self._max_sockets_per_user} sockets per user")
         is_new = channel is None

@@ -91,7 +91,7 @@ class SignalPublisher:
         self._has_pending.set()
 
     async def run(self) -> None:
-        """Publish pending signals, for ever."""
+        """Publish pending signals until cancelled."""
         while True:
             await self._has_pending.wait()
             keys = list(self._pending)[:_MAX_PER_PUBLISH]

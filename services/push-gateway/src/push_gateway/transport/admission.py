@@ -23,7 +23,7 @@ _RETRY_AFTER_MS = 2_000
 
 RETRY_LATER = Refusal(CloseCode.RESTARTING, f"retry_after_ms={_RETRY_AFTER_MS}")
 """The client did nothing wrong: its token cannot be verified now, or the process is stopping."""
-_TOO_MANY = Refusal(CloseCode.TOO_MANY_SOCKETS, "this server has as many sockets as it may have")
+_TOO_MANY = Refusal(CloseCode.TOO_MANY_SOCKETS, "this server has reached its limit of sockets")
 
 
 class Admission:
@@ -71,17 +71,17 @@ class Admission:
 
     async def _verified(self, user_id: str, token: str) -> UserToken | Refusal:
         if not token:
-            return Refusal(CloseCode.BAD_TOKEN, "a token is needed")
+            return Refusal(CloseCode.BAD_TOKEN, "a token is required")
         try:
             async with asyncio.timeout(_VERIFY_SECONDS):
                 verified = await self._verifier.verify(token)
         except InvalidUserToken:
-            return Refusal(CloseCode.BAD_TOKEN, "the token is not valid, or no longer")
+            return Refusal(CloseCode.BAD_TOKEN, "the token is invalid or expired")
         except (DependencyUnavailable, TimeoutError) as error:
             log.warning("token verification unavailable", reason=str(error))
             return RETRY_LATER
         if verified.user_id != user_id:
-            return Refusal(CloseCode.NOT_YOUR_USER, "the token is another user's")
+            return Refusal(CloseCode.NOT_YOUR_USER, "the token belongs to another user")
         return verified
 
     def _expires_at(self, token: UserToken) -> float:
