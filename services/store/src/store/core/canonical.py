@@ -10,8 +10,12 @@ from types import MappingProxyType
 
 import msgspec
 
+from store.core.rows import MessageRow
+
 _HASH_BYTES = 32
 _canonical = msgspec.json.Encoder(order="sorted")
+_NOT_OF_A_MESSAGE = {"key", "id", "seq", "conversation_id", "digest", "coverage"}
+"""Fields of a row that depend on how it arrived, or that follow from others."""
 
 SECTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -33,24 +37,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "kind",
             "message_id",
             "participant_id",
-            "direction",
-            "sender_id",
-            "content",
-            "created_at",
-            "status",
-            "error",
-            "attachments",
-            "reactions",
-            "reply_to",
-            "payload",
-            "referral",
-            "sent_via",
-            "edited_at",
-            "deleted_at",
-            "delivered_at",
-            "read_at",
-            "client_ref",
-            "annotations",
+            *(name for name in MessageRow.__struct_fields__ if name not in _NOT_OF_A_MESSAGE),
         ),
         "waiting_annotations": ("platform", "page_id", "message_id", "annotations"),
         "receipts": ("platform", "page_id", "participant_id", "status", "watermark", "at"),

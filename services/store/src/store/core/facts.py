@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from hashlib import blake2b
+from operator import attrgetter
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -12,6 +13,7 @@ from store.core.annotations import Annotations
 
 _DIGEST_BYTES = 16
 _canonical = msgspec.json.Encoder(order="sorted")
+_description = attrgetter("sender_id", "content", "attachments", "reply_to", "payload", "referral", "sent_via", "error")
 
 
 class Cause(msgspec.Struct, frozen=True):
@@ -58,22 +60,13 @@ class MessageFact(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def digest(self) -> bytes:
-        """Hash of the description; with `created_at` it decides which of two descriptions wins."""
-        return description_digest(
-            self.sender_id,
-            self.content,
-            self.attachments,
-            self.reply_to,
-            self.payload,
-            self.referral,
-            self.sent_via,
-            self.error,
-        )
+        """What it says, as a hash: with `created_at` it decides which of two descriptions counts."""
+        return description_digest(self)
 
 
-def description_digest(*said: object) -> bytes:
-    """Return the hash of a description: sender, content, attachments, reply_to, payload, referral, sent_via, error."""
-    return blake2b(_canonical.encode(said), digest_size=_DIGEST_BYTES).digest()
+def description_digest(described: object) -> bytes:
+    """Return the hash of a description, be it a `MessageFact` or a row with the same attributes."""
+    return blake2b(_canonical.encode(_description(described)), digest_size=_DIGEST_BYTES).digest()
 
 
 class Annotation(NamedTuple):

@@ -97,24 +97,25 @@ class MessageRow(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     seq: int
     conversation_id: str
+    digest: bytes
+    """Of the winning description, which may differ from what the row shows: it may have been edited or unsent."""
     direction: Direction
     sender_id: str
     content: str | None
     created_at: datetime
-    digest: bytes
-    """Of the winning description, which may differ from what the row shows: it may have been edited or unsent."""
     status: MessageStatus | None
+    error: str | None = None
     attachments: tuple[Attachment, ...] = ()
+    reactions: tuple[Reaction, ...] = ()
     reply_to: ReplyTo | None = None
     payload: str | None = None
     referral: Referral | None = None
     sent_via: SentVia | None = None
-    error: str | None = None
-    reactions: tuple[Reaction, ...] = ()
     edited_at: datetime | None = None
     deleted_at: datetime | None = None
     delivered_at: datetime | None = None
     read_at: datetime | None = None
+    client_ref: str | None = None
     annotations: Annotations = NO_ANNOTATIONS
     coverage: Coverage = UNCOVERED
     """In a loaded row: its own `delivered_at` and `read_at`, valid as long as `created_at` stays the same."""
@@ -123,11 +124,6 @@ class MessageRow(msgspec.Struct, frozen=True, kw_only=True):
     def order(self) -> MessageOrder:
         """Its place in the conversation."""
         return MessageOrder(self.created_at, self.key.message_id, self.key.page_id, self.key.kind)
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether it is as its only description says and nothing more is known."""
-        return self.seq == self.id and self.annotations is NO_ANNOTATIONS and self.delivered_at is None
 
 
 class ConversationRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from store.core.canonical import SECTIONS, StateHasher
+from store.repository.message_columns import MESSAGE_ROW
 from store.repository.statements import Connection, Statement
 
 _PAGE = 1000
@@ -37,7 +38,7 @@ _SOURCES = {
     "messages": _Source(
         "messages t LEFT JOIN conversations c ON c.user_id = t.user_id AND c.conversation_id = t.conversation_id",
         ("platform", "page_id", "kind", "message_id"),
-        ("attachments", "reactions", "reply_to", "referral", "annotations"),
+        tuple(MESSAGE_ROW.json),
         (("participant_id", "c.participant_id"),),
     ),
     "waiting_annotations": _Source("waiting_annotations t", ("platform", "page_id", "message_id"), ("annotations",)),

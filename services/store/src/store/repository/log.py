@@ -2,37 +2,54 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from shared.contracts.inbox import Conversation, Message
+import asyncpg
+
+from shared.contracts.inbox import FrameKind
 from store.core.publish_watermarks import SeqRange
+from store.repository.columns import Columns, Selection
 from store.repository.database import Database
 from store.repository.inbox import lock_inboxes
 from store.repository.rendering import (
-    ACCOUNT_WIDTH,
-    CONVERSATION_WIDTH,
-    MESSAGE_WIDTH,
+    ACCOUNT,
+    ACCOUNT_NAME,
+    CONVERSATION,
+    MESSAGE,
     LogRow,
-    account_columns,
     account_data,
     account_of,
-    conversation_columns,
     conversation_data,
     conversation_of,
-    message_columns,
+    conversation_with,
     message_data,
     message_of,
 )
 from store.repository.statements import Connection, Statement
 
+
+class _Entry(NamedTuple):
+    """A row of `inbox_log`, without its references."""
+
+    user_id: str
+    seq: int
+    kind: FrameKind
+    cause_id: str
+    occurred_at: datetime
+    received_at: datetime
+
+
+_FRAME = Selection(
+    l=Columns(_Entry._fields, make=_Entry._make),
+    m=MESSAGE,
+    c=CONVERSATION,
+    lm=MESSAGE,
+    a=Columns([*ACCOUNT.names, "page_version"]),
+    la=ACCOUNT_NAME,
+)
 # The last message is fetched only where it is another one; OFFSET 0 keeps the planner from fetching it first.
-_FRAMES = Statement(
-    " ".join(
-        (
-            "SELECT l.user_id, l.seq, l.kind, l.cause_id, l.occurred_at, l.received_at,",
-            "a.page_version, la.name,",
-            f"{message_columns('m')}, {conversation_columns('c')}, {message_columns('lm')}, {account_columns('a')}",
-            """
+_FRAMES = Statement(f"""
+    SELECT {_FRAME.sql}
     FROM unnest(CAST(:user_ids AS text[]), CAST(:afters AS bigint[]), CAST(:uptos AS bigint[]))
          AS k(user_id, after, upto)
     CROSS JOIN LATERAL (
@@ -56,17 +73,13 @@ _FRAMES = Statement(
         ORDER BY own.owned_from DESC LIMIT 1
     ) a ON true
     LEFT JOIN LATERAL (
-        SELECT own.name FROM accounts own
+        SELECT own.page_id, own.name FROM accounts own
         WHERE own.user_id = lm.user_id AND own.platform = lm.platform AND own.page_id = lm.page_id
           AND lm.direction = 'outgoing'
         ORDER BY own.owned_from DESC LIMIT 1
     ) la ON true
     ORDER BY l.user_id, l.seq
-""",
-        )
-    )
-)
-_HEAD = 8
+""")  # noqa: S608 - a constant of ours
 _TOPS = Statement("SELECT user_id, last_seq, floor_seq FROM inboxes WHERE user_id = ANY(CAST(:user_ids AS text[]))")
 _MARK = Statement("""
     UPDATE inboxes i SET published_seq = least(n.last, i.last_seq)
@@ -131,40 +144,32 @@ async def frames(connection: Connection, ranges: Sequence[SeqRange], *, per_rang
     return [_log_row(row) for row in rows]
 
 
-def _log_row(row: Any) -> LogRow:
-    user_id, seq, kind, cause_id, occurred_at, received_at, page_version, last_account_name = row[:_HEAD]
-    m = row[_HEAD : (at := _HEAD + MESSAGE_WIDTH)]
-    c = row[at : (at := at + CONVERSATION_WIDTH)]
-    lm = row[at : (at := at + MESSAGE_WIDTH)]
-    a = row[at : at + ACCOUNT_WIDTH]
-    account = account_of(a) if kind == "account_updated" else None
+def _log_row(row: asyncpg.Record) -> LogRow:
+    entry, found, conversation, last_message, owner, last_account = _FRAME.read(row)
+    page_version = 0 if owner is None else owner.pop("page_version")
+    account = account_of(owner) if entry.kind == "account_updated" else None
     if account is not None:
         data = account_data(account)
+    elif found is None:
+        data = conversation_data(conversation_with(conversation, last_message=last_message, account=last_account))
     else:
-        message = message_of(m, participant=c, account_name=a[3]) if m[0] is not None else None
-        conversation = conversation_of(c, _last_message(message, c, lm, last_account_name))
-        data = conversation_data(conversation) if message is None else message_data(message, conversation)
+        message = message_of(found, participant=conversation, account_name=owner and owner["name"])
+        if message.id == conversation.last_message_id:
+            whole = conversation_of(conversation, message)
+        else:
+            whole = conversation_with(conversation, last_message=last_message, account=last_account)
+        data = message_data(message, whole)
     return LogRow(
-        user_id=user_id,
-        seq=seq,
-        kind=kind,
+        user_id=entry.user_id,
+        seq=entry.seq,
+        kind=entry.kind,
         data=data,
-        cause_id=cause_id,
-        occurred_at=occurred_at,
-        received_at=received_at,
+        cause_id=entry.cause_id,
+        occurred_at=entry.occurred_at,
+        received_at=entry.received_at,
         account=account,
-        page_version=page_version or 0,
+        page_version=page_version,
     )
-
-
-def _last_message(
-    message: Message | None, c: Sequence[Any], lm: Sequence[Any], account_name: str | None
-) -> Message | None:
-    """Return the conversation's last message; the query leaves it out where it is `message` itself."""
-    last_message_id = c[6]
-    if message is not None and message.id == last_message_id:
-        return message
-    return message_of(lm, participant=c, account_name=account_name) if lm[0] is not None else None
 
 
 async def tops(connection: Connection, user_ids: Iterable[str]) -> dict[str, LogBounds]:
@@ -228,8 +233,3 @@ async def prune(database: Database, *, before: datetime, limit: int) -> int:
             await lock_inboxes(transaction, user_ids)
             await transaction.execute(_PRUNE, {"user_ids": user_ids, "uptos": [row["upto"] for row in few]})
     return sum(row["rows"] for row in oldest)
-
-
-def conversation_with(c: Sequence[Any], lm: Sequence[Any], account_name: str | None) -> Conversation:
-    """Return the conversation in `c` with the last message in `lm`."""
-    return conversation_of(c, _last_message(None, c, lm, account_name))

@@ -1,29 +1,25 @@
 """Messages as the merge sees them, with what waits for those that are not there."""
 
-from collections.abc import Collection, Iterable
-from typing import Any
+from collections.abc import Collection
 
 import msgspec
 
-from shared.contracts.inbox import Attachment, Reaction, Referral, ReplyTo
-from store.core.annotations import NO_ANNOTATIONS, Annotations
-from store.core.facts import ItemKey, MessageKey, description_digest
-from store.core.rows import UNCOVERED, Coverage, MessageRow, PendingAnnotations
+from store.core.annotations import Annotations
+from store.core.facts import ItemKey, MessageKey
+from store.core.rows import MessageRow, PendingAnnotations
+from store.repository.message_columns import MESSAGE_ROW, message_row
 from store.repository.statements import Connection, Statement
 
-_attachments = msgspec.json.Decoder(tuple[Attachment, ...])
-_reactions = msgspec.json.Decoder(tuple[Reaction, ...])
-_reply_to = msgspec.json.Decoder(ReplyTo)
-_referral = msgspec.json.Decoder(Referral)
 _annotations = msgspec.json.Decoder(Annotations)
 
-COLUMNS = """
-    m.user_id, m.platform, m.page_id, m.kind, m.message_id, m.id, m.seq, m.conversation_id, m.direction, m.sender_id,
-    m.content, m.created_at, m.status, m.attachments::text, m.reply_to::text, m.payload, m.referral::text, m.sent_via,
-    m.error, m.reactions::text, m.edited_at, m.deleted_at, m.delivered_at, m.read_at, m.digest, m.annotations::text
-"""
-"""What `message_row` takes, for a SELECT over `messages m`."""
-
+_OF_WAITING = {
+    "user_id": "w.user_id",
+    "platform": "w.platform",
+    "page_id": "w.page_id",
+    "kind": "k.kind",
+    "message_id": "w.message_id",
+    "annotations": "w.annotations::text",
+}
 # What waits is looked up in the statement that runs anyway: for nearly every new message there is none.
 _NAMED = Statement(f"""
     WITH k AS (
@@ -31,11 +27,10 @@ _NAMED = Statement(f"""
                              CAST(:kinds AS text[]), CAST(:message_ids AS text[]))
                       AS k(user_id, platform, page_id, kind, message_id)
     )
-    SELECT {COLUMNS}, NULL::text[] FROM k JOIN messages m USING (user_id, platform, page_id, kind, message_id)
+    SELECT {MESSAGE_ROW.selected("m")}, NULL::text[] AS items
+    FROM k JOIN messages m USING (user_id, platform, page_id, kind, message_id)
     UNION ALL
-    SELECT w.user_id, w.platform, w.page_id, k.kind, w.message_id, NULL, NULL, NULL, NULL, NULL,
-           NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-           NULL, NULL, NULL, NULL, NULL, NULL, NULL, w.annotations::text, w.items
+    SELECT {", ".join(_OF_WAITING.get(name, "NULL") for name in MESSAGE_ROW.names)}, w.items
     FROM k JOIN waiting_annotations w USING (user_id, platform, page_id, message_id) WHERE k.kind = 'message'
 """)  # noqa: S608 - a constant of ours
 
@@ -52,64 +47,16 @@ async def named(
     )
     messages: dict[MessageKey, MessageRow] = {}
     waiting: dict[MessageKey, PendingAnnotations] = {}
-    for *columns, items in rows:
-        if columns[5] is not None:
-            row = message_row(columns)
-            messages[row.key] = row
+    for row in rows:
+        if row["id"] is not None:
+            message = message_row(row)
+            messages[message.key] = message
         else:
-            key = MessageKey(*columns[:5])
-            waiting[key] = PendingAnnotations(_annotations.decode(columns[-1]), tuple(map(position_of, items)))
+            key = MessageKey(*[row[name] for name in MessageKey._fields])
+            waiting[key] = PendingAnnotations(
+                _annotations.decode(row["annotations"]), tuple(map(position_of, row["items"]))
+            )
     return messages, waiting
-
-
-def message_row(columns: Iterable[Any]) -> MessageRow:
-    """Return the message in `columns`, the values of `COLUMNS`."""
-    user, platform, page, kind, message, row_id, seq, conversation, direction, sender, content, created_at, *rest = (
-        columns
-    )
-    status, attachments, reply_to, payload, referral, sent_via, error, reactions, *rest = rest
-    edited_at, deleted_at, delivered_at, read_at, digest, annotations = rest
-    row = MessageRow(
-        key=MessageKey(user, platform, page, kind, message),
-        id=row_id,
-        seq=seq,
-        conversation_id=conversation,
-        direction=direction,
-        sender_id=sender,
-        content=content,
-        created_at=created_at,
-        digest=digest or b"",
-        status=status,
-        attachments=() if attachments == "[]" else _attachments.decode(attachments),
-        reply_to=None if reply_to is None else _reply_to.decode(reply_to),
-        payload=payload,
-        referral=None if referral is None else _referral.decode(referral),
-        sent_via=sent_via,
-        error=error,
-        reactions=() if reactions == "[]" else _reactions.decode(reactions),
-        edited_at=edited_at,
-        deleted_at=deleted_at,
-        delivered_at=delivered_at,
-        read_at=read_at,
-        annotations=NO_ANNOTATIONS if annotations is None else _annotations.decode(annotations),
-        coverage=UNCOVERED if delivered_at is None else Coverage(delivered_at, read_at),
-    )
-    return row if digest is not None else _with_digest(row)
-
-
-def _with_digest(row: MessageRow) -> MessageRow:
-    """Return a row that was written before digests were kept: nothing had changed what its description said."""
-    digest = description_digest(
-        row.sender_id,
-        row.content,
-        row.attachments,
-        row.reply_to,
-        row.payload,
-        row.referral,
-        row.sent_via,
-        row.error,
-    )
-    return msgspec.structs.replace(row, digest=digest)
 
 
 def position_of(item: str) -> ItemKey:

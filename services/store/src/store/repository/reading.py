@@ -1,55 +1,52 @@
 """The lists of the REST API: one query each, by keyset, on an index that is in the wanted order."""
 
-from datetime import UTC, datetime
 from functools import cache
 from typing import NamedTuple
 
+import asyncpg
 import msgspec
 
 from shared.contracts import Platform
 from shared.contracts.inbox import Account, Attachment, Conversation, Message, Record
 from store.core.cursors import AccountPosition, ConversationPosition, MessagePosition, RecordPosition
 from store.core.entity_tags import rendering_version
-from store.repository.log import conversation_with
+from store.repository.columns import Selection
 from store.repository.rendering import (
-    CONVERSATION_WIDTH,
-    MESSAGE_WIDTH,
-    account_columns,
+    ACCOUNT,
+    ACCOUNT_NAME,
+    CONVERSATION,
+    MESSAGE,
+    AccountName,
+    ConversationColumns,
     account_of,
-    conversation_columns,
-    message_columns,
+    conversation_with,
     message_of,
 )
 from store.repository.statements import Connection, Statement
 
 _ACCOUNT_NAME = """
     LEFT JOIN LATERAL (
-        SELECT own.name FROM accounts own
+        SELECT own.page_id, own.name FROM accounts own
         WHERE own.user_id = m.user_id AND own.platform = m.platform AND own.page_id = m.page_id
           AND m.direction = 'outgoing'
         ORDER BY own.owned_from DESC LIMIT 1
     ) a ON true
 """
-_CONVERSATIONS = " ".join(
-    (
-        "SELECT a.name,",
-        f"{conversation_columns('c')}, {message_columns('m')}",
-        "FROM conversations c LEFT JOIN messages m ON m.user_id = c.user_id AND m.id = c.last_message_id",
-        _ACCOUNT_NAME,
-        "WHERE c.user_id = :user_id",
-    )
-)
-_MESSAGES = " ".join(
-    (
-        "SELECT a.name,",
-        f"{conversation_columns('c')}, {message_columns('m')}",
-        "FROM messages m LEFT JOIN conversations c ON c.user_id = m.user_id AND c.conversation_id = m.conversation_id",
-        _ACCOUNT_NAME,
-        "WHERE m.user_id = :user_id AND m.conversation_id = :conversation_id",
-    )
-)
+_SELECTED = Selection(c=CONVERSATION, m=MESSAGE, a=ACCOUNT_NAME)
+_CONVERSATIONS = f"""
+    SELECT {_SELECTED.sql}
+    FROM conversations c LEFT JOIN messages m ON m.user_id = c.user_id AND m.id = c.last_message_id
+    {_ACCOUNT_NAME}
+    WHERE c.user_id = :user_id
+"""  # noqa: S608 - constants of ours
+_MESSAGES = f"""
+    SELECT {_SELECTED.sql}
+    FROM messages m LEFT JOIN conversations c ON c.user_id = m.user_id AND c.conversation_id = m.conversation_id
+    {_ACCOUNT_NAME}
+    WHERE m.user_id = :user_id AND m.conversation_id = :conversation_id
+"""  # noqa: S608 - constants of ours
 _CONVERSATION = Statement(f"{_CONVERSATIONS} AND c.conversation_id = :conversation_id")
-_ACCOUNTS = " ".join(("SELECT", account_columns("a"), "FROM accounts a WHERE a.owned_until IS NULL"))
+_ACCOUNTS = f"SELECT {ACCOUNT.selected('a')} FROM accounts a WHERE a.owned_until IS NULL"  # noqa: S608 - as above
 _RECORDS = """
     SELECT record_id, kind, platform, page_id, participant_id, actor_id, text, occurred_at, body
     FROM records WHERE user_id = :user_id
@@ -80,20 +77,16 @@ def conversations_statement(*, of_platform: bool, unread_only: bool, goes_on: bo
 
 @cache
 def conversations_rendering() -> str:
-    """Return what stands for the way in which this version of the program shows conversations, for entity tags."""
-    at = datetime(2026, 1, 1, tzinfo=UTC)
-    conversation = ("c", "whatsapp", "person", None, "username", "picture", 1, at, 2, 3, "user", '["alias"]')
-    described = (1, 3, "m", "c", "whatsapp", "page", "incoming", "person", "content", at)
-    said = (
-        "read",
-        '[{"type":"image"}]',
-        '[{"actor_id":"a","emoji":"e","at":"2026-01-01T00:00:00Z"}]',
-        '{"message_id":"m"}',
-    )
-    rest = (at, None, at, at, "client_ref", "message", "error", "payload", '{"ref":"r"}', "own_app")
-    incoming = (*described, *said, *rest)
-    outgoing = tuple("outgoing" if value == "incoming" else value for value in incoming)
-    shown = [conversation_with(conversation, message, "account name") for message in (incoming, outgoing)]
+    """Return what stands for the way in which this version of the program shows conversations, for entity tags.
+
+    Each value of the sample is the name of its column, so that it tells where it is shown.
+    """
+    conversation = ConversationColumns._make(CONVERSATION.names)._replace(aliases='["alias"]')
+    shown = []
+    for direction in ("incoming", "outgoing"):
+        message = {name: None if name in MESSAGE.json else name for name in MESSAGE.names} | {"direction": direction}
+        account = AccountName._make(ACCOUNT_NAME.names)
+        shown.append(conversation_with(conversation, last_message=message, account=account))
     return rendering_version(Conversation, _CONVERSATIONS, msgspec.json.encode(shown))
 
 
@@ -150,14 +143,18 @@ async def conversations(
     if after is not None:
         arguments |= {"after_at": after.last_message_at, "after_id": after.conversation_id}
     rows = await connection.execute(statement, arguments)
-    return [conversation_with(row[1 : 1 + CONVERSATION_WIDTH], row[1 + CONVERSATION_WIDTH :], row[0]) for row in rows]
+    return [_conversation(row) for row in rows]
 
 
 async def conversation(connection: Connection, user_id: str, conversation_id: str) -> Conversation | None:
     """Return one of the user's conversations; None when there is no such one."""
     rows = await connection.execute(_CONVERSATION, {"user_id": user_id, "conversation_id": conversation_id})
-    found = [conversation_with(row[1 : 1 + CONVERSATION_WIDTH], row[1 + CONVERSATION_WIDTH :], row[0]) for row in rows]
-    return found[0] if found else None
+    return _conversation(rows[0]) if rows else None
+
+
+def _conversation(row: asyncpg.Record) -> Conversation:
+    found, last_message, account = _SELECTED.read(row)
+    return conversation_with(found, last_message=last_message, account=account)
 
 
 async def messages(
@@ -168,10 +165,12 @@ async def messages(
     if after is not None:
         arguments |= {"after_at": after.created_at, "after_message": after.message_id, "after_id": after.id}
     rows = await connection.execute(messages_statement(goes_on=after is not None), arguments)
-    return [
-        message_of(row[-MESSAGE_WIDTH:], participant=row[1 : 1 + CONVERSATION_WIDTH], account_name=row[0])
-        for row in rows
-    ]
+    return [_message(row) for row in rows]
+
+
+def _message(row: asyncpg.Record) -> Message:
+    conversation, found, account = _SELECTED.read(row)
+    return message_of(found, participant=conversation, account_name=account and account.name)
 
 
 class Attached(NamedTuple):
@@ -214,7 +213,7 @@ async def records(
         }
     statement = records_statement(of_kind=kind is not None, of_platform=platform is not None, goes_on=after is not None)
     return [
-        Record(**{**dict(row), "body": msgspec.Raw(row["body"].encode())})
+        Record(**dict(row) | {"body": msgspec.Raw(row["body"].encode())})
         for row in await connection.execute(statement, arguments)
     ]
 
@@ -232,4 +231,4 @@ async def accounts(
     if after is not None:
         arguments |= {"after_platform": after.platform, "after_page": after.page_id}
     statement = _accounts_statement(of_user=user_id is not None, goes_on=after is not None)
-    return [account_of(row) for row in await connection.execute(statement, arguments)]
+    return [account_of(dict(row)) for row in await connection.execute(statement, arguments)]

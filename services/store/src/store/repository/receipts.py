@@ -9,7 +9,7 @@ from datetime import datetime
 
 from store.core.facts import MessageKey
 from store.core.rows import Coverage, MessageRow, Receipt, Thread
-from store.repository.message_rows import COLUMNS, message_row
+from store.repository.message_columns import MESSAGE_ROW, message_row
 from store.repository.statements import Connection, Statement
 
 _OF_THREAD = """
@@ -33,7 +33,7 @@ _COVERAGE = Statement(f"""
 # What went out by the greatest watermark with no later time has this receipt's status since then already. Watermarks in
 # between are passed over, and deleted when the receipt is kept: each of them is looked at once.
 _AFFECTED = Statement(f"""
-    SELECT {COLUMNS}
+    SELECT {MESSAGE_ROW.selected("m")}
     FROM unnest(CAST(:user_ids AS text[]), CAST(:platforms AS text[]), CAST(:page_ids AS text[]),
                 CAST(:participant_ids AS text[]), CAST(:statuses AS text[]), CAST(:uptos AS timestamptz[]),
                 CAST(:ats AS timestamptz[]), CAST(:conversation_ids AS text[]))

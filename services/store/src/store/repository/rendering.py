@@ -1,8 +1,8 @@
-"""From columns to the objects that clients see: the one way, for frames, REST answers and what is published again."""
+"""From rows to the objects that clients see: the one way, for frames, REST responses and what is published again."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
 import msgspec
 
@@ -11,94 +11,56 @@ from shared.contracts import conversation_id as conversation_id_of
 from shared.contracts.inbox import (
     Account,
     AccountFrame,
-    Attachment,
     Conversation,
     ConversationFrame,
     FrameKind,
     LinkedConversation,
     Message,
     MessageFrame,
-    Reaction,
-    Referral,
-    ReplyTo,
 )
+from store.repository.columns import Columns, Values
+from store.repository.message_columns import MESSAGE_ROW
 
-_attachments = msgspec.json.Decoder(tuple[Attachment, ...])
-_reactions = msgspec.json.Decoder(tuple[Reaction, ...])
-_reply_to = msgspec.json.Decoder(ReplyTo)
-_referral = msgspec.json.Decoder(Referral)
+_DECODERS = tuple(
+    (field.name, msgspec.json.Decoder(field.type).decode)
+    for field in msgspec.structs.fields(Message)
+    if field.name in MESSAGE_ROW.json
+)
 _aliases = msgspec.json.Decoder(tuple[str, ...])
 _json = msgspec.json.Encoder()
 
-_MESSAGE = (
-    "id",
-    "seq",
-    "message_id",
-    "conversation_id",
-    "platform",
-    "page_id",
-    "direction",
-    "sender_id",
-    "content",
-    "created_at",
-    "status",
-    "attachments::text",
-    "reactions::text",
-    "reply_to::text",
-    "edited_at",
-    "deleted_at",
-    "delivered_at",
-    "read_at",
-    "client_ref",
-    "kind",
-    "error",
-    "payload",
-    "referral::text",
-    "sent_via",
+
+class ConversationColumns(NamedTuple):
+    """A row of `conversations`, without what only the merge needs."""
+
+    conversation_id: str
+    platform: Platform
+    participant_id: str
+    participant_name: str | None
+    participant_username: str | None
+    participant_profile_pic: str | None
+    last_message_id: int
+    last_message_at: datetime
+    unread_count: int
+    last_seq: int
+    user_id: str
+    aliases: str
+    """JSON."""
+
+
+class AccountName(NamedTuple):
+    """What the page is called that sent a message."""
+
+    page_id: str
+    name: str | None
+
+
+MESSAGE = Columns(
+    [name for name in Message.__struct_fields__ if name in MESSAGE_ROW.names], json=[name for name, _ in _DECODERS]
 )
-_CONVERSATION = (
-    "conversation_id",
-    "platform",
-    "participant_id",
-    "participant_name",
-    "participant_username",
-    "participant_profile_pic",
-    "last_message_id",
-    "last_message_at",
-    "unread_count",
-    "last_seq",
-    "user_id",
-    "aliases::text",
-)
-_ACCOUNT = (
-    "platform",
-    "page_id",
-    "user_id",
-    "name",
-    "status",
-    "reason",
-    "connected_at",
-)
-MESSAGE_WIDTH, CONVERSATION_WIDTH, ACCOUNT_WIDTH = len(_MESSAGE), len(_CONVERSATION), len(_ACCOUNT)
-
-
-def _of(alias: str, columns: Sequence[str]) -> str:
-    return ", ".join(f"{alias}.{column}" for column in columns)
-
-
-def message_columns(alias: str) -> str:
-    """Return the columns of a message, for a SELECT over `messages alias`."""
-    return _of(alias, _MESSAGE)
-
-
-def conversation_columns(alias: str) -> str:
-    """Return the columns of a conversation without its last message, for a SELECT over `conversations alias`."""
-    return _of(alias, _CONVERSATION)
-
-
-def account_columns(alias: str) -> str:
-    """Return the columns of an account, for a SELECT over `accounts alias`."""
-    return _of(alias, _ACCOUNT)
+CONVERSATION = Columns(ConversationColumns._fields, json=["aliases"], make=ConversationColumns._make)
+ACCOUNT = Columns(Account.__struct_fields__)
+ACCOUNT_NAME = Columns(AccountName._fields, make=AccountName._make)
 
 
 class LogRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,65 +79,51 @@ class LogRow(msgspec.Struct, frozen=True, kw_only=True):
     """The version of that account's page."""
 
 
-def message_of(columns: Sequence[Any], *, participant: Sequence[Any], account_name: str | None) -> Message:
-    """Return the message in `columns`.
+def message_of(message: Values, *, participant: ConversationColumns | None, account_name: str | None) -> Message:
+    """Return the message with the values of `MESSAGE`.
 
     Args:
-        columns: the values of `message_columns`.
-        participant: the values of its conversation's `conversation_columns`, where an incoming one's sender is named.
-        account_name: of the page, which sent an outgoing one.
+        message: the values. They are changed.
+        participant: names the sender of an incoming message.
+        account_name: of the page, which sends outgoing messages.
     """
-    row_id, seq, message_id, conversation_id, platform, page_id, direction, sender_id, content, created_at = columns[
-        :10
-    ]
-    status, attachments, reactions, reply_to, edited_at, deleted_at, delivered_at, read_at, client_ref = columns[10:19]
-    kind, error, payload, referral, sent_via = columns[19:]
-    return Message(
-        id=row_id,
-        seq=seq,
-        message_id=message_id,
-        conversation_id=conversation_id,
-        platform=platform,
-        page_id=page_id,
-        direction=direction,
-        sender_id=sender_id,
-        sender_name=(participant[3] or participant[4]) if direction == "incoming" else account_name,
-        content=content,
-        created_at=created_at,
-        kind=kind,
-        status=status,
-        error=error,
-        attachments=() if attachments == "[]" else _attachments.decode(attachments),
-        reactions=() if reactions == "[]" else _reactions.decode(reactions),
-        reply_to=None if reply_to is None else _reply_to.decode(reply_to),
-        payload=payload,
-        referral=None if referral is None else _referral.decode(referral),
-        sent_via=sent_via,
-        edited_at=edited_at,
-        deleted_at=deleted_at,
-        delivered_at=delivered_at,
-        read_at=read_at,
-        client_ref=client_ref,
-    )
+    for name, decode in _DECODERS:
+        text = message[name]
+        if text is not None:
+            message[name] = () if text == "[]" else decode(text)
+    if message["direction"] == "outgoing":
+        message["sender_name"] = account_name
+    else:
+        message["sender_name"] = participant and (participant.participant_name or participant.participant_username)
+    return Message(**message)
 
 
-def conversation_of(columns: Sequence[Any], last_message: Message | None) -> Conversation:
-    """Return the conversation in `columns`, the values of `conversation_columns`."""
-    conversation_id, platform, participant_id, name, username, pic, _, last_message_at, unread, last_seq = columns[:10]
-    user_id, aliases = columns[10:]
+def conversation_of(conversation: ConversationColumns, last_message: Message | None) -> Conversation:
+    """Return the conversation."""
+    platform, aliases = conversation.platform, conversation.aliases
     return Conversation(
-        conversation_id=conversation_id,
+        conversation_id=conversation.conversation_id,
         platform=platform,
-        participant_id=participant_id,
-        participant_name=name,
-        participant_username=username,
-        participant_profile_pic=pic,
+        participant_id=conversation.participant_id,
+        participant_name=conversation.participant_name,
+        participant_username=conversation.participant_username,
+        participant_profile_pic=conversation.participant_profile_pic,
         last_message=last_message,
-        last_message_at=last_message_at,
-        unread_count=unread,
-        last_seq=last_seq,
-        linked=() if aliases == "[]" else _linked(platform, user_id, _aliases.decode(aliases)),
+        last_message_at=conversation.last_message_at,
+        unread_count=conversation.unread_count,
+        last_seq=conversation.last_seq,
+        linked=() if aliases == "[]" else _linked(platform, conversation.user_id, _aliases.decode(aliases)),
     )
+
+
+def conversation_with(
+    conversation: ConversationColumns, *, last_message: Values | None, account: AccountName | None
+) -> Conversation:
+    """Return the conversation with its last message, of which `account` is the page's."""
+    if last_message is None:
+        return conversation_of(conversation, None)
+    name = None if account is None else account.name
+    return conversation_of(conversation, message_of(last_message, participant=conversation, account_name=name))
 
 
 def _linked(platform: Platform, user_id: str, aliases: Sequence[str]) -> tuple[LinkedConversation, ...]:
@@ -185,18 +133,9 @@ def _linked(platform: Platform, user_id: str, aliases: Sequence[str]) -> tuple[L
     )
 
 
-def account_of(columns: Iterable[Any]) -> Account:
-    """Return the account in `columns`, the values of `account_columns`."""
-    platform, page_id, user_id, name, status, reason, connected_at = columns
-    return Account(
-        platform=platform,
-        page_id=page_id,
-        user_id=user_id,
-        name=name,
-        status=status,
-        reason=reason,
-        connected_at=connected_at,
-    )
+def account_of(account: Values) -> Account:
+    """Return the account with the values of `ACCOUNT`."""
+    return Account(**account)
 
 
 def message_data(message: Message, conversation: Conversation) -> msgspec.Raw:

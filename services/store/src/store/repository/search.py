@@ -7,19 +7,15 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import NamedTuple
 
+import asyncpg
+
 from shared.contracts import Platform
 from shared.contracts.inbox import Conversation, Message
 from store.core.cursors import ConversationPosition
 from store.core.search.documents import BUCKET_NUMBERS, bucket_of, platform_term, user_key
 from store.core.search.query import KEY_PLACEHOLDER, Query, Tier
-from store.repository.log import conversation_with
-from store.repository.rendering import (
-    CONVERSATION_WIDTH,
-    MESSAGE_WIDTH,
-    conversation_columns,
-    message_columns,
-    message_of,
-)
+from store.repository.columns import Selection
+from store.repository.rendering import ACCOUNT_NAME, CONVERSATION, MESSAGE, conversation_with, message_of
 from store.repository.statements import Connection, Statement
 from store.tables.search import KEYED_TERMS
 
@@ -77,38 +73,32 @@ _NEWEST_PEOPLE = Statement(f"""
 """)  # noqa: S608 - constants of our own
 _ACCOUNT_NAMES = """
     LEFT JOIN LATERAL (
-        SELECT own.name FROM accounts own
+        SELECT own.page_id, own.name FROM accounts own
         WHERE own.user_id = {alias}.user_id AND own.platform = {alias}.platform AND own.page_id = {alias}.page_id
           AND {alias}.direction = 'outgoing'
         ORDER BY own.owned_from DESC LIMIT 1
     ) {name} ON true
 """
-_MESSAGES_WHOLE = Statement(
-    " ".join(
-        (
-            f"SELECT a.name, la.name, {conversation_columns('c')}, {message_columns('lm')}, {message_columns('m')}",
-            "FROM unnest(CAST(:ids AS bigint[])) WITH ORDINALITY AS k(id, place)",
-            "JOIN messages m ON m.user_id = :user_id AND m.id = k.id AND m.deleted_at IS NULL",
-            "JOIN conversations c ON c.user_id = m.user_id AND c.conversation_id = m.conversation_id",
-            "LEFT JOIN messages lm ON lm.user_id = c.user_id AND lm.id = c.last_message_id",
-            _ACCOUNT_NAMES.format(alias="m", name="a"),
-            _ACCOUNT_NAMES.format(alias="lm", name="la"),
-            "ORDER BY k.place",
-        )
-    )
-)
-_PEOPLE_WHOLE = Statement(
-    " ".join(
-        (
-            f"SELECT la.name, {conversation_columns('c')}, {message_columns('lm')}",
-            "FROM unnest(CAST(:conversation_ids AS text[])) WITH ORDINALITY AS k(conversation_id, place)",
-            "JOIN conversations c ON c.user_id = :user_id AND c.conversation_id = k.conversation_id",
-            "LEFT JOIN messages lm ON lm.user_id = c.user_id AND lm.id = c.last_message_id",
-            _ACCOUNT_NAMES.format(alias="lm", name="la"),
-            "ORDER BY k.place",
-        )
-    )
-)
+_WHOLE_MESSAGE = Selection(m=MESSAGE, a=ACCOUNT_NAME, c=CONVERSATION, lm=MESSAGE, la=ACCOUNT_NAME)
+_MESSAGES_WHOLE = Statement(f"""
+    SELECT {_WHOLE_MESSAGE.sql}
+    FROM unnest(CAST(:ids AS bigint[])) WITH ORDINALITY AS k(id, place)
+    JOIN messages m ON m.user_id = :user_id AND m.id = k.id AND m.deleted_at IS NULL
+    JOIN conversations c ON c.user_id = m.user_id AND c.conversation_id = m.conversation_id
+    LEFT JOIN messages lm ON lm.user_id = c.user_id AND lm.id = c.last_message_id
+    {_ACCOUNT_NAMES.format(alias="m", name="a")}
+    {_ACCOUNT_NAMES.format(alias="lm", name="la")}
+    ORDER BY k.place
+""")  # noqa: S608 - constants of our own
+_WHOLE_PERSON = Selection(c=CONVERSATION, lm=MESSAGE, la=ACCOUNT_NAME)
+_PEOPLE_WHOLE = Statement(f"""
+    SELECT {_WHOLE_PERSON.sql}
+    FROM unnest(CAST(:conversation_ids AS text[])) WITH ORDINALITY AS k(conversation_id, place)
+    JOIN conversations c ON c.user_id = :user_id AND c.conversation_id = k.conversation_id
+    LEFT JOIN messages lm ON lm.user_id = c.user_id AND lm.id = c.last_message_id
+    {_ACCOUNT_NAMES.format(alias="lm", name="la")}
+    ORDER BY k.place
+""")  # noqa: S608 - constants of our own
 
 
 class IndexProgress(NamedTuple):
@@ -206,13 +196,13 @@ async def load_messages(
     if not ids:
         return []
     rows = await transaction.execute(_MESSAGES_WHOLE, {"user_id": user_id, "ids": list(ids)})
-    found = []
-    for row in rows:
-        c = row[2 : 2 + CONVERSATION_WIDTH]
-        lm = row[2 + CONVERSATION_WIDTH : -MESSAGE_WIDTH]
-        message = message_of(row[-MESSAGE_WIDTH:], participant=c, account_name=row[0])
-        found.append((message, conversation_with(c, lm, row[1])))
-    return found
+    return [_whole_message(row) for row in rows]
+
+
+def _whole_message(row: asyncpg.Record) -> tuple[Message, Conversation]:
+    found, account, conversation, last_message, last_account = _WHOLE_MESSAGE.read(row)
+    message = message_of(found, participant=conversation, account_name=account and account.name)
+    return message, conversation_with(conversation, last_message=last_message, account=last_account)
 
 
 async def load_people(transaction: Connection, user_id: str, conversation_ids: Sequence[str]) -> list[Conversation]:
@@ -220,7 +210,12 @@ async def load_people(transaction: Connection, user_id: str, conversation_ids: S
     if not conversation_ids:
         return []
     rows = await transaction.execute(_PEOPLE_WHOLE, {"user_id": user_id, "conversation_ids": list(conversation_ids)})
-    return [conversation_with(row[1 : 1 + CONVERSATION_WIDTH], row[1 + CONVERSATION_WIDTH :], row[0]) for row in rows]
+    return [_whole_person(row) for row in rows]
+
+
+def _whole_person(row: asyncpg.Record) -> Conversation:
+    conversation, last_message, account = _WHOLE_PERSON.read(row)
+    return conversation_with(conversation, last_message=last_message, account=account)
 
 
 def _arguments(user_id: str, query: Query, tier: Tier, platform: Platform | None) -> dict[str, object]:

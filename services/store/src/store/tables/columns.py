@@ -1,6 +1,11 @@
 """What all tables share: the one `metadata`, and how a column of each sort looks."""
 
-from sqlalchemy import BigInteger, Column, DateTime, MetaData, Text, text
+from typing import NamedTuple
+
+from sqlalchemy import BigInteger, Column, DateTime, LargeBinary, MetaData, Table, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+_ARRAY_TYPES = {JSONB: "text", BigInteger: "bigint", DateTime: "timestamptz", LargeBinary: "bytea", Text: "text"}
 
 metadata = MetaData(
     naming_convention={
@@ -30,3 +35,26 @@ def text_column(name: str, *, nullable: bool = True) -> Column[str]:
 def count_column(name: str, *, default: int = 0) -> Column[int]:
     """Return a column of numbers that start somewhere."""
     return Column(name, BigInteger, nullable=False, server_default=text(str(default)))
+
+
+class ColumnInfo(NamedTuple):
+    """What a statement needs to know about a column whose values it gets as an array."""
+
+    name: str
+    array_type: str
+    """Type of the elements; JSON is sent as text."""
+    is_json: bool
+    is_nullable: bool
+
+
+def column_infos(table: Table) -> tuple[ColumnInfo, ...]:
+    """Return the table's columns, in order."""
+    return tuple(
+        ColumnInfo(
+            column.name,
+            _ARRAY_TYPES[type(column.type)],
+            is_json=isinstance(column.type, JSONB),
+            is_nullable=bool(column.nullable),
+        )
+        for column in table.columns
+    )
