@@ -45,9 +45,9 @@ async def test_a_document_keeps_the_senders_file_name() -> None:
         media.platform.mime_type = "application/pdf"
         media.attach(type="document", title="Rechnung über 3 €.pdf")
 
-        told = (await media.get()).headers["content-disposition"]
+        disposition = (await media.get()).headers["content-disposition"]
 
-        assert told.startswith('attachment; filename="Rechnung _ber 3 _.pdf"; filename*=UTF-8')
+        assert disposition.startswith('attachment; filename="Rechnung _ber 3 _.pdf"; filename*=UTF-8')
 
 
 @pytest.mark.parametrize("mime_type", ["image/svg+xml", "text/html", "application/xhtml+xml", ""])
@@ -262,14 +262,14 @@ async def test_a_token_is_sent_to_no_other_host_and_redirects_are_not_followed()
 
 async def test_pages_of_allowed_origins_may_fetch_media() -> None:
     async with running_media(allowed_origins="https://desk.example") as media:
-        asking = {"Origin": "https://desk.example", "Access-Control-Request-Method": "GET"}
-        asking["Access-Control-Request-Headers"] = "authorization"
-        allowed = await media.browser.options(media.url(), headers=asking)
-        mine = await media.get(Origin="https://desk.example")
+        preflight = {"Origin": "https://desk.example", "Access-Control-Request-Method": "GET"}
+        preflight["Access-Control-Request-Headers"] = "authorization"
+        allowed = await media.browser.options(media.url(), headers=preflight)
+        allowed_get = await media.get(Origin="https://desk.example")
         other = await media.get(Origin="https://evil.example")
 
         assert allowed.status_code == 200
-        assert mine.headers["access-control-allow-origin"] == "https://desk.example"
+        assert allowed_get.headers["access-control-allow-origin"] == "https://desk.example"
         assert "access-control-allow-origin" not in other.headers
         refused = await media.browser.get(media.url(), headers={"Origin": "https://desk.example"})
         assert (refused.status_code, problem_type(refused)) == (401, "unauthorized")

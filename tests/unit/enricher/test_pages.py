@@ -22,7 +22,7 @@ def owner(user_id: str, start: int, end: int | None) -> Owner:
 @pytest.mark.parametrize(
     ("minute", "user_id"),
     [
-        pytest.param(-1, None, id="before anybody"),
+        pytest.param(-1, None, id="before the first owner"),
         pytest.param(0, "first", id="from the first moment"),
         pytest.param(9.999, "first", id="to the last"),
         pytest.param(10, "second", id="handed over"),

@@ -28,9 +28,9 @@ from enricher.metrics import Metrics
 from enricher.problems import PROBLEMS
 from enricher.profiles.directory import ProfileDirectory
 from enricher.profiles.lookup_worker import LookupWorker
+from enricher.profiles.store_profiles import StoreProfiles
 from enricher.refused_tokens import RefusedTokens
 from enricher.settings import Settings
-from enricher.store import StoreProfiles
 from shared.aio.background import BackgroundTasks
 from shared.aio.backoff import Backoff
 from shared.clock import utc_now

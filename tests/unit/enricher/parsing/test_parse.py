@@ -111,7 +111,7 @@ def test_a_text_sent_with_the_phone_app_is_an_outgoing_message() -> None:
         pytest.param({"from": None, "from_user_id": "US.1"}, [], "US.1", id="the user id of a hidden phone"),
         pytest.param({"from": 49155}, [], "49155", id="an integer"),
         pytest.param({"from": None}, [contact(wa_id="49155")], "49155", id="the only contact"),
-        pytest.param({"from": None}, [], None, id="nobody"),
+        pytest.param({"from": None}, [], None, id="no ID"),
     ],
 )
 def test_the_whatsapp_customer_is_the_phone_or_else_the_user_id(

@@ -12,7 +12,7 @@ SwitchboardError
     ├── PermissionMissing        the token may not read this
     ├── ProfileInaccessible      the profile of this person cannot be read at present
     ├── GraphCallRejected        the call itself is wrong
-    └── MediaGone                the platform no longer has the medium
+    └── MediaGone                the platform no longer has the media file
 """
 
 from shared.errors import PermanentError, TransientError

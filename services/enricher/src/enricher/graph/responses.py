@@ -71,7 +71,7 @@ _OK = 200
 
 @dataclass(frozen=True, slots=True)
 class MediaAddress:
-    """Where the platform serves a medium, for some minutes."""
+    """Where the platform serves a media file, for some minutes."""
 
     url: str
     mime_type: str | None
@@ -101,10 +101,10 @@ def parse_profile(platform: Platform, status: int, body: bytes, *, now: datetime
 
 
 def parse_media_address(status: int, body: bytes) -> MediaAddress:
-    """Return the address of a medium in a response.
+    """Return the address of a media file in a response.
 
     Raises:
-        MediaGone: the platform has no such medium, or no longer has it.
+        MediaGone: the platform has no such file, or no longer has it.
         GraphUnavailable, RateLimited, PolicyBlocked, TokenRefused, PermissionMissing, GraphCallRejected: the response
             is an error, see `parse_error`.
     """

@@ -47,7 +47,7 @@ def fresh_until(profile: Profile) -> datetime:
 def with_known_values(found: Profile, known: Profile | None) -> Profile:
     """Return `found` with missing values taken from `known`: a response without a name deletes no name.
 
-    A picture whose URL has expired by then is not taken.
+    A picture whose URL has expired at `found.fetched_at` is not taken.
     """
     if known is None:
         return found

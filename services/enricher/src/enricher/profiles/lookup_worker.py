@@ -127,7 +127,7 @@ class LookupWorker:
     async def _tokens(self, lookups: Sequence[Lookup]) -> list[PageToken | LookupResult]:
         """Return the token for each lookup, or its result if no call can be made.
 
-        The store hands out no lookups of a page that must be connected again. If the cache says that a page must, the
+        The store returns no lookups of a page that must be connected again. If the cache says that a page must, the
         cache is outdated.
         """
         pages = await self._owners(_key(lookup).page for lookup in lookups)

@@ -38,7 +38,7 @@ def _parse_text(body: dict[str, Any]) -> MessageContent:
 
 
 def _parse_media(body: dict[str, Any], *, kind: str) -> MessageContent:
-    """Parse a medium. It has an ID; a URL, if there is one, is valid for minutes."""
+    """Parse a media file. It has an ID; a URL, if there is one, is valid for minutes."""
     media = object_of(body.get(kind))
     url, size, mime_type = url_of(media.get("url")), media.get("file_size"), first_text(media, "mime_type")
     attachment = Attachment(

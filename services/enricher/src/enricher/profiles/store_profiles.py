@@ -1,4 +1,4 @@
-"""The profiles that the store knows, by the enricher's own keys."""
+"""The stored profiles, by the enricher's own keys."""
 
 from collections.abc import Sequence
 
@@ -15,10 +15,10 @@ class StoreProfiles:
         self._store = store
 
     async def last_known(self, keys: Sequence[ProfileKey]) -> dict[ProfileKey, Profile]:
-        """Return the profiles that the store knows.
+        """Return the stored profiles. Customers without one are left out.
 
         Raises:
-            DependencyUnavailable: the store cannot be asked.
+            DependencyUnavailable: the store cannot be reached.
         """
         customers = {key: (key.user_id, key.platform, key.participant_id) for key in keys}
         known = await self._store.participants(
