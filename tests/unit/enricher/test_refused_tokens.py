@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from enricher.refused_tokens import RETRY_SECONDS, RefusedTokens
+from enricher.refused_tokens import RefusedTokens
 from shared.contracts import Event, TokenRefusedV1
 from shared.contracts.internal import PageKey
 from shared.errors import DependencyUnavailable
@@ -33,7 +33,7 @@ def publisher() -> Publisher:
 
 @pytest.fixture
 def refused_tokens(publisher: Publisher) -> RefusedTokens:
-    return RefusedTokens(publisher, utc_now=lambda: NOON)
+    return RefusedTokens(publisher, jitter=lambda: 0.0, utc_now=lambda: NOON)
 
 
 async def test_a_token_is_reported_once_per_version(publisher: Publisher, refused_tokens: RefusedTokens) -> None:
@@ -45,13 +45,13 @@ async def test_a_token_is_reported_once_per_version(publisher: Publisher, refuse
 
 
 async def test_a_report_is_retried_until_it_is_published(publisher: Publisher, refused_tokens: RefusedTokens) -> None:
-    publisher.failures = 1
+    publisher.failures = 2
     refused_tokens.report(PAGE, 3, "expired")
     with pytest.raises(DependencyUnavailable):
         await refused_tokens.publish_pending()
 
     running = asyncio.create_task(refused_tokens.run())
-    async with asyncio.timeout(5 + RETRY_SECONDS):
+    async with asyncio.timeout(5):
         while not publisher.published:  # noqa: ASYNC110 - nothing signals a publish
             await asyncio.sleep(0.01)
     running.cancel()

@@ -1,4 +1,4 @@
-"""The enricher's wiring."""
+"""Wires the enricher together."""
 
 import asyncio
 import contextlib
@@ -48,6 +48,7 @@ log = structlog.get_logger(__name__)
 
 STORE_CONNECTIONS = 32
 READY_SECONDS = 0.8
+"""How long readiness waits for the store to be checked again."""
 BREAKER_FAILURES = 5
 GRAPH_RETRY = Backoff(first_seconds=0.1)
 """The pause before the second call to the Graph API: 50 to 100 ms."""
@@ -55,7 +56,7 @@ ACCOUNTS_SHARD = 0
 """Account changes need no order by user: all of them use this shard."""
 
 
-class _Parts(NamedTuple):
+class _Components(NamedTuple):
     store: StoreClient
     accounts: AccountCache
     profiles: ProfileDirectory
@@ -68,7 +69,16 @@ class _Parts(NamedTuple):
 
 @asynccontextmanager
 async def lifespan(settings: Settings, broker: Broker, *, registry: CollectorRegistry) -> AsyncIterator[dict[str, int]]:
-    """Enrich webhooks while the context lasts; yields `{"enricher": port}`, of media and operations."""
+    """Enrich webhooks while the context lasts.
+
+    Args:
+        settings: of the service.
+        broker: the source of webhooks and the publisher of results.
+        registry: of the metrics.
+
+    Yields:
+        `{"enricher": port}`, the port of media and operations.
+    """
     async with (
         http_client(total_seconds=settings.store_timeout_seconds, connections=STORE_CONNECTIONS) as store_http,
         http_client(
@@ -82,17 +92,17 @@ async def lifespan(settings: Settings, broker: Broker, *, registry: CollectorReg
         ) as media_http,
     ):
         metrics = Metrics(registry)
-        parts = _assemble(settings, broker, metrics, store_http=store_http, graph_http=graph_http)
-        media = _media(settings, parts, metrics, store_http=media_store_http, media_http=media_http)
+        components = _assemble(settings, broker, metrics, store_http=store_http, graph_http=graph_http)
+        media = _media(settings, components, metrics, store_http=media_store_http, media_http=media_http)
 
         async def problems() -> Sequence[str]:
             try:
                 async with asyncio.timeout(READY_SECONDS):
-                    await parts.store.recheck()
+                    await components.store.recheck()
             except (DependencyUnavailable, TimeoutError):
-                pass  # it is among the store's problems
+                pass  # `components.store.problems` contains it
             broker_problems = [] if broker.is_ready else ["The broker is unavailable: webhooks wait there."]
-            return [*broker_problems, *parts.store.problems, *background.problems]
+            return [*broker_problems, *components.store.problems, *background.problems]
 
         background, readiness = BackgroundTasks(), Readiness(problems)
         route = media.route(allowed_origins=settings.allowed_origins)
@@ -105,29 +115,29 @@ async def lifespan(settings: Settings, broker: Broker, *, registry: CollectorReg
                 grace_seconds=settings.shutdown_grace_seconds / 4,
                 unread_seconds=settings.media_idle_seconds,
             ) as port,
-            _working(parts, broker, background),
+            _run(components, broker, background),
         ):
             yield {"enricher": port}
             readiness.stop()
 
 
 @asynccontextmanager
-async def _working(parts: _Parts, broker: Broker, background: BackgroundTasks) -> AsyncIterator[None]:
-    """Listen to account changes, make lookups that are due and handle webhooks while the context lasts."""
+async def _run(components: _Components, broker: Broker, background: BackgroundTasks) -> AsyncIterator[None]:
+    """Handle webhooks and run the background tasks while the context lasts."""
     async with broker.subscribe(
-        ENRICHER_ACCOUNTS, parts.accounts.on_account_changed, on_gap=parts.accounts.clear
+        ENRICHER_ACCOUNTS, components.accounts.on_account_changed, on_gap=components.accounts.clear
     ) as subscription:
         tasks = {
             "account changes": _stay_bound(subscription),
-            "profile lookups": parts.worker.run(),
-            "reports of refused tokens": parts.refused_tokens.run(),
+            "profile lookups": components.worker.run(),
+            "reports of refused tokens": components.refused_tokens.run(),
         }
         try:
-            async with background.run(tasks), broker.consume(ENRICHER_WEBHOOKS, parts.handler):
+            async with background.run(tasks), broker.consume(ENRICHER_WEBHOOKS, components.handler):
                 yield
         finally:
-            await parts.profiles.close()
-            await parts.accounts.close()
+            await components.profiles.close()
+            await components.accounts.close()
 
 
 async def _stay_bound(subscription: Subscription) -> None:
@@ -144,10 +154,10 @@ def _assemble(
     *,
     store_http: httpx.AsyncClient,
     graph_http: httpx.AsyncClient,
-) -> _Parts:
+) -> _Components:
     monotonic = asyncio.get_running_loop().time
     store = _store(settings, store_http)
-    refused_tokens = RefusedTokens(broker, utc_now=utc_now)
+    refused_tokens = RefusedTokens(broker, jitter=random.random, utc_now=utc_now)
     limiter = _limiter(settings, metrics)
     graph = _graph(settings, graph_http, limiter)
     policy = _policy(settings, limiter, refused_tokens, metrics)
@@ -168,7 +178,7 @@ def _assemble(
     worker = LookupWorker(
         store, accounts=accounts, profiles=profiles, publisher=broker, jitter=random.random, utc_now=utc_now
     )
-    return _Parts(store, accounts, profiles, graph, policy, refused_tokens, handler, worker)
+    return _Components(store, accounts, profiles, graph, policy, refused_tokens, handler, worker)
 
 
 def _store(settings: Settings, store_http: httpx.AsyncClient) -> StoreClient:
@@ -223,7 +233,7 @@ def _graph(settings: Settings, graph_http: httpx.AsyncClient, limiter: CallLimit
 
 def _media(
     settings: Settings,
-    parts: _Parts,
+    components: _Components,
     metrics: Metrics,
     *,
     store_http: httpx.AsyncClient,
@@ -232,8 +242,8 @@ def _media(
     service = MediaService(
         # A client of its own: media take no connections from webhooks, and their failures do not affect readiness.
         _store(settings, store_http),
-        policy=parts.policy,
-        graph=parts.graph,
+        policy=components.policy,
+        graph=components.graph,
         downloader=Downloader(
             media_http,
             hosts=AllowedHosts(settings.media_hosts, str(settings.graph_url)),

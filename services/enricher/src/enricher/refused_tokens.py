@@ -8,6 +8,7 @@ from typing import NoReturn
 import structlog
 from cachetools import LRUCache
 
+from shared.aio.backoff import Backoff
 from shared.contracts import TokenRefusedV1, derive_id
 from shared.contracts.internal import PageKey
 from shared.errors import DependencyUnavailable, TransientError
@@ -16,7 +17,7 @@ from shared.messaging.ports import Publisher
 log = structlog.get_logger(__name__)
 
 MAX_PAGES = 10_000
-RETRY_SECONDS = 2.0
+BACKOFF = Backoff()
 
 
 class RefusedTokens:
@@ -24,11 +25,13 @@ class RefusedTokens:
 
     Args:
         publisher: of the events.
+        jitter: returns a random number from 0 to 1.
         utc_now: the time of day.
     """
 
-    def __init__(self, publisher: Publisher, *, utc_now: Callable[[], datetime]) -> None:
+    def __init__(self, publisher: Publisher, *, jitter: Callable[[], float], utc_now: Callable[[], datetime]) -> None:
         self._publisher = publisher
+        self._jitter = jitter
         self._utc_now = utc_now
         self._reported_versions: LRUCache[PageKey, int] = LRUCache(MAX_PAGES)
         self._pending: dict[PageKey, TokenRefusedV1] = {}
@@ -62,6 +65,7 @@ class RefusedTokens:
 
     async def run(self) -> NoReturn:
         """Publish reports until cancelled."""
+        failures = 0
         while True:
             await self._has_pending.wait()
             self._has_pending.clear()
@@ -69,8 +73,11 @@ class RefusedTokens:
                 await self.publish_pending()
             except (DependencyUnavailable, TransientError) as error:
                 log.info("refused tokens not reported yet", reason=str(error))
-                await asyncio.sleep(RETRY_SECONDS)
+                failures += 1
+                await asyncio.sleep(BACKOFF.delay_seconds(failures, jitter=self._jitter()))
                 self._has_pending.set()
+            else:
+                failures = 0
 
     async def publish_pending(self) -> None:
         """Publish the queued reports.

@@ -52,8 +52,8 @@ class ParsedItem(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class _Dialect(msgspec.Struct, frozen=True):
-    """How to read an item."""
+class _Classification(msgspec.Struct, frozen=True):
+    """What is known about an item before it is parsed."""
 
     label: str
     parties: Parties
@@ -68,24 +68,24 @@ def parse_item(split: SplitItem, *, received_at: datetime, own_app_ids: frozense
         received_at: the item's time if it has none of its own.
         own_app_ids: IDs of the apps whose echoes are our own messages.
     """
-    dialect = _dialect_of(split)
+    classified = _classify(split)
     body = canonical_json(split.body)
     identity = item_id(split, body)
     at = _occurred_at(split, received_at)
     item = None
-    if dialect.parser is not None:
+    if classified.parser is not None:
         context = ParseContext(
-            split=split, id=identity, body=body, parties=dialect.parties, at=at, own_app_ids=own_app_ids
+            split=split, id=identity, body=body, parties=classified.parties, at=at, own_app_ids=own_app_ids
         )
-        item = dialect.parser(context)
+        item = classified.parser(context)
     if at is received_at and isinstance(item, MessageItem):
         item = msgspec.structs.replace(item, is_timed=False)
-    participant_id = dialect.parties.participant_id
+    participant_id = classified.parties.participant_id
     return ParsedItem(
         split=split,
         id=identity,
-        label=dialect.label,
-        item=item if item is not None else RawItem(label=dialect.label, body=msgspec.Raw(body)),
+        label=classified.label,
+        item=item if item is not None else RawItem(label=classified.label, body=msgspec.Raw(body)),
         participant_id=participant_id,
         aliases=whatsapp.aliases_of(split, participant_id) if split.platform == "whatsapp" else _NO_ALIASES,
         occurred_at=at,
@@ -93,21 +93,21 @@ def parse_item(split: SplitItem, *, received_at: datetime, own_app_ids: frozense
     )
 
 
-def _dialect_of(split: SplitItem) -> _Dialect:
+def _classify(split: SplitItem) -> _Classification:
     """Return label, parties and parser of the item. Its shape decides which table to look in."""
     if split.shape == "event":
         kind = messenger.kind_of(split)
-        return _Dialect(f"{split.channel}.{kind}", messenger.parties_of(split), messenger.PARSERS.get(kind))
+        return _Classification(f"{split.channel}.{kind}", messenger.parties_of(split), messenger.PARSERS.get(kind))
     if split.shape == "whatsapp" and split.part:
         kind = whatsapp.kind_of(split)
-        return _Dialect(f"whatsapp.{kind}", whatsapp.parties_of(split), whatsapp.PARSERS.get(kind))
+        return _Classification(f"whatsapp.{kind}", whatsapp.parties_of(split), whatsapp.PARSERS.get(kind))
     if split.shape == "entry":
-        return _Dialect("entry", NO_PARTIES, None)
+        return _Classification("entry", NO_PARTIES, None)
     given = split.body.get("field")
     field = given if isinstance(given, str) and given in CHANGE_FIELDS else "other"
     if split.shape == "whatsapp":
-        return _Dialect(f"whatsapp.{field}", NO_PARTIES, whatsapp.CHANGE_PARSERS.get(field))
-    return _Dialect(f"changes.{field}", NO_PARTIES, changes.PARSERS.get(field))
+        return _Classification(f"whatsapp.{field}", NO_PARTIES, whatsapp.CHANGE_PARSERS.get(field))
+    return _Classification(f"changes.{field}", NO_PARTIES, changes.PARSERS.get(field))
 
 
 def _occurred_at(split: SplitItem, received_at: datetime) -> datetime:

@@ -18,6 +18,7 @@ from enricher.profiles.lookups import (
     can_be_looked_up,
     profile_resolved,
 )
+from shared.aio.backoff import Backoff
 from shared.contracts.internal import Lookup, Owner, PageKey, PageOwners
 from shared.errors import DependencyUnavailable, TransientError
 from shared.messaging.ports import Publisher
@@ -31,6 +32,8 @@ LOOKUPS_PER_CLAIM = 20
 LEASE_SECONDS = 60.0
 """Longer than a run may take, so that no other replica makes the same calls."""
 MAX_RUN_SECONDS = 45.0
+BACKOFF = Backoff(first_seconds=1.0)
+REFUSED_BACKOFF = Backoff(first_seconds=REFUSED_RETRY_SECONDS, longest_seconds=2 * REFUSED_RETRY_SECONDS)
 REAUTHORIZATION_HOLD_SECONDS = 60.0
 
 
@@ -83,18 +86,20 @@ class LookupWorker:
 
     async def run(self) -> NoReturn:
         """Run until cancelled. Lookups that were claimed and not resolved are due again when their lease ends."""
+        failures = 0
         while True:
-            pause_seconds = INTERVAL_SECONDS
             try:
                 async with asyncio.timeout(MAX_RUN_SECONDS):
                     claimed = await self.run_once()
-            except StoreRefused:
-                claimed, pause_seconds = 0, REFUSED_RETRY_SECONDS
             except (DependencyUnavailable, TransientError, TimeoutError) as error:
                 log.info("lookups interrupted", reason=f"{type(error).__name__}: {error}")
-                claimed = 0
+                failures += 1
+                backoff = REFUSED_BACKOFF if isinstance(error, StoreRefused) else BACKOFF
+                await asyncio.sleep(backoff.delay_seconds(failures, jitter=self._jitter()))
+                continue
+            failures = 0
             if claimed < LOOKUPS_PER_CLAIM:
-                await asyncio.sleep(pause_seconds)
+                await asyncio.sleep(INTERVAL_SECONDS)
 
     async def run_once(self) -> int:
         """Make the lookups that are due now; return how many.
