@@ -1,14 +1,18 @@
 """A signed webhook becomes a frame on its user's WebSocket and a row over REST, in one process and in four."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from pydantic import SecretStr
 from websockets.asyncio.client import connect
 
 from shared.contracts import conversation_id
+from shared.security.user_tokens import mint
 from tests.fixtures.postgres import NewDatabases
 from tests.fixtures.systems import given_broker
 from tests.system.bodies import CASES, HARMLESS, Case
@@ -104,8 +108,9 @@ async def test_an_unauthorized_socket_is_closed_with_the_right_code(
     system: System, path_user: str, token: str, code: int
 ) -> None:
     if token == "expired":
-        token = await system.token("me", ttl_seconds=1)
-        await asyncio.sleep(2.1)  # tokens expire by the clock
+        secret = json.loads((system.data_dir / "credentials.json").read_text())["jwt_secret"]
+        an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+        token, _ = mint(SecretStr(secret), "me", now=an_hour_ago, ttl=timedelta(minutes=1))
     elif token == "good":
         token = await system.token("me")
     async with connect(system.socket_url(path_user, token)) as socket:

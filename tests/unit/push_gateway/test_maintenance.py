@@ -1,6 +1,8 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
+import pytest
+
 from push_gateway.delivery.maintenance import Maintenance
 from push_gateway.delivery.shard_bindings import ShardBindings
 from shared.aio.background import BackgroundTasks
@@ -11,6 +13,8 @@ from shared.store_client.errors import StoreRefused
 from tests.unit.push_gateway.test_hub import RecordingSubscriber, hub
 from tests.unit.push_gateway.test_shard_bindings import FakeSubscription, run_pending_tasks
 from tests.unit.push_gateway.test_store_retry import FAST_RETRY
+
+pytestmark = pytest.mark.virtual_time
 
 
 class FakeTops:

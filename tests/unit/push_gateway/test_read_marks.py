@@ -11,6 +11,8 @@ from shared.errors import DependencyUnavailable
 from shared.store_client.errors import NoSuchConversation, StoreRefused
 from tests.unit.push_gateway.test_store_retry import FAST_RETRY
 
+pytestmark = pytest.mark.virtual_time
+
 
 class FakeStore:
     """Raises `errors` first, then records marks."""
