@@ -5,7 +5,7 @@ from collections.abc import Coroutine
 
 import pytest
 
-from store.repository import pruning, waiting
+from store.repository import pruning, unclaimed
 from store.repository.statements import Statement
 from tests.integration.store.parts import Parts, now
 
@@ -30,7 +30,7 @@ async def test_a_fact_that_comes_when_those_before_it_expire_goes_on_waiting_wit
         "INSERT INTO waiting_annotations VALUES ('user-1', 'facebook', 'page-1', 'm', '{}', '{}', '2026-01-01')"
     )
     renewal = "UPDATE waiting_annotations SET updated_at = now(), items = '{w:1}'"
-    expiring = pruning.expire_waiting_facts(parts.database, before=now(), limit=10)
+    expiring = pruning.expire_pending_annotations(parts.database, before=now(), limit=10)
     assert await forgotten_while(parts, renewal, expiring) == 0
     assert await parts.rows("SELECT items FROM waiting_annotations") == [(["w:1"],)]
 
@@ -54,7 +54,7 @@ async def test_what_is_on_its_way_to_the_owner_of_its_page_does_not_expire(parts
         " SELECT i, 'facebook', 'page-1', i, 0, 'messaging', '', now(), now(), '', '2026-01-01',"
         " CASE WHEN i = 'released' THEN 1 END FROM unnest(ARRAY['waiting', 'released']) AS i"
     )
-    assert await waiting.expire(parts.database, before=now(), limit=10) == 1
+    assert await unclaimed.expire(parts.database, before=now(), limit=10) == 1
     assert await parts.rows("SELECT id FROM waiting_webhooks") == [("released",)]
 
 
@@ -65,5 +65,5 @@ async def test_what_is_released_when_it_is_to_expire_leaves(parts: Parts) -> Non
         " VALUES ('w', 'facebook', 'page-1', 'w', 0, 'messaging', '', now(), now(), '', '2026-01-01')"
     )
     renewal = "UPDATE waiting_webhooks SET release_version = 1"
-    expiring = waiting.expire(parts.database, before=now(), limit=10)
+    expiring = unclaimed.expire(parts.database, before=now(), limit=10)
     assert await forgotten_while(parts, renewal, expiring) == 0

@@ -20,7 +20,7 @@ from shared.contracts import (
 )
 from store.core.ledger import AccountLedger, ItemEntry
 from store.jobs.backlog import BacklogMonitor
-from store.repository import ledger, ledger_reading, parked, waiting
+from store.repository import ledger, ledger_reading, parked, unclaimed
 from tests.builders import item_parked, webhook_received, webhook_split, webhook_unclaimed
 from tests.integration.store.parts import Parts, message, now
 
@@ -54,7 +54,9 @@ def of_webhook(event: InboxEnrichedV1, webhook_id: str = W1, item_index: int = 0
     return msgspec.structs.replace(event, webhook_id=webhook_id, item_index=item_index)
 
 
-def unclaimed(webhook_id: str = W1, item_index: int = 0, *, content: str = "1", **changes: Any) -> WebhookUnclaimedV1:
+def unclaimed_item(
+    webhook_id: str = W1, item_index: int = 0, *, content: str = "1", **changes: Any
+) -> WebhookUnclaimedV1:
     return webhook_unclaimed(
         **{"id": derive_id("unclaimed", content), "webhook_id": webhook_id, "item_index": item_index}
         | {"received_at": now(), **changes}
@@ -126,7 +128,7 @@ async def test_an_item_that_waits_for_its_message_is_stored_with_it_and_no_soone
     assert await books(parts) == {"page-1": {"received": 2, "waiting": 2}}
 
     async with parts.database.transaction() as transaction:
-        await ledger.settle(transaction, [(W1, 0), (W1, 1), (W2, 7)])
+        await ledger.store_pending(transaction, [(W1, 0), (W1, 1), (W2, 7)])
     assert await books(parts) == {"page-1": {"received": 2, "stored": 2}}
 
 
@@ -224,7 +226,7 @@ async def test_an_item_that_was_parked_out_of_its_webhook_is_replayed_as_one_of_
 
 
 async def test_an_item_of_a_page_that_nobody_has_connected_waits_and_is_in_flight_when_it_leaves(parts: Parts) -> None:
-    await parts.records([split(W1), split(W2), unclaimed(W1), unclaimed(W2)])
+    await parts.records([split(W1), split(W2), unclaimed_item(W1), unclaimed_item(W2)])
     assert await books(parts) == {"page-1": {"received": 2, "waiting": 1, "duplicate": 1}}
 
     await parts.execute("UPDATE waiting_webhooks SET release_version = 1")
@@ -235,12 +237,12 @@ async def test_an_item_of_a_page_that_nobody_has_connected_waits_and_is_in_fligh
 
 
 async def test_an_item_that_arrives_before_it_is_known_to_have_left_stays_where_it_is(parts: Parts) -> None:
-    await parts.records([split(), unclaimed()])
+    await parts.records([split(), unclaimed_item()])
     await parts.execute("UPDATE waiting_webhooks SET release_version = 1")
     lease = now() + timedelta(seconds=30)
-    [(row_id, _)] = await waiting.claim_released(parts.database, now=now(), leased_until=lease, limit=10)
+    [(row_id, _)] = await unclaimed.claim_released(parts.database, now=now(), leased_until=lease, limit=10)
     await write(parts, [entry()])
-    await waiting.delete(parts.database, [row_id], leased_until=lease, now=now())
+    await unclaimed.delete_published(parts.database, [row_id], leased_until=lease, now=now())
     assert await books(parts) == {"page-1": {"received": 1, "stored": 1}}
 
 
@@ -248,7 +250,7 @@ async def test_items_that_waited_in_vain_are_ignored_and_it_says_why(parts: Part
     webhooks = [f"{number:032x}" for number in range(5)]
     await parts.records([split(webhook_id) for webhook_id in webhooks])
     for number, webhook_id in enumerate(webhooks):
-        await parts.records([unclaimed(webhook_id, content=str(number))])
+        await parts.records([unclaimed_item(webhook_id, content=str(number))])
     assert await books(parts) == {"page-1": {"received": 5, "waiting": 3, "ignored": {"over_limit": 2}}}
 
     await parts.execute("UPDATE waiting_webhooks SET arrived_at = now() - interval '8 days'")

@@ -23,7 +23,7 @@ from store.core.ledger import AccountLedger
 from store.repository import ledger_reading, parked
 from tests.builders import message_item, webhook_received
 from tests.integration.store.parts import Parts, at, now
-from tests.integration.store.test_ledger import given_up, split, unclaimed
+from tests.integration.store.test_ledger import given_up, split, unclaimed_item
 
 pytestmark = pytest.mark.postgres
 
@@ -81,7 +81,7 @@ class History:
         return split(self.webhook_id(webhook), pages=pages)
 
     def unclaimed(self, event: InboxEnrichedV1) -> WebhookUnclaimedV1:
-        return unclaimed(event.webhook_id, event.item_index, content=event.id, page_id=self.page)
+        return unclaimed_item(event.webhook_id, event.item_index, content=event.id, page_id=self.page)
 
     async def step(self, step: Step, webhook: int, index: int) -> None:
         event = self.items[webhook * ITEMS + index]

@@ -91,15 +91,15 @@ async def test_what_is_old_is_found_by_its_age(filled: Parts, what: str) -> None
 
 
 async def test_old_waiting_facts_are_found_by_their_age(filled: Parts) -> None:
-    plan = await explained(filled, pruning._EXPIRE_FACTS, before=at(0), limit=100)
+    plan = await explained(filled, pruning._EXPIRE_ANNOTATIONS, before=at(0), limit=100)
     assert "waiting_annotations_updated_at_idx" in indexes(plan)
 
 
 @pytest.mark.parametrize(
     ("statement", "more"),
     [
-        (ledger._SETTLE, {}),
-        (ledger._STOP_WAITING, {"kind": "expired"}),
+        (ledger._STORE_PENDING, {}),
+        (ledger._IGNORE_WAITING, {"kind": "expired"}),
         (ledger._FORGET, {}),
         (ledger._REOPEN, {"now": at(0)}),
     ],

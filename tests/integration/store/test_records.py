@@ -14,14 +14,14 @@ async def test_a_parked_item_is_kept_once_whole(parts: Parts) -> None:
     assert await parts.records([item, item, profile_requested()]) == [DONE] * 3
     assert await parts.records([item]) == [DONE]
 
-    [kept] = await parked.parked_whole(parts.database, [item.id])
+    [kept] = await parked.get_items(parts.database, [item.id])
     assert (kept.id, kept.original, kept.reason) == (
         item.id,
         item.original,
         "what was wrong: \N{REPLACEMENT CHARACTER}",
     )
     await parked.mark_replayed(parts.database, [kept.id], now=now())
-    assert await parked.parked(parts.database, unreplayed_only=True, limit=10) == []
+    assert await parked.list_items(parts.database, unreplayed_only=True, limit=10) == []
 
 
 async def test_a_look_up_is_claimed_by_one_at_a_time_and_again_when_its_lease_is_over(parts: Parts) -> None:
@@ -73,5 +73,5 @@ async def test_an_item_that_is_parked_again_after_its_replay_counts_as_not_repla
     await parked.mark_replayed(parts.database, [item.id], now=now())
     await parts.records([msgspec.structs.replace(item, reason="failed again", attempts=9)])
 
-    [entry] = await parked.parked(parts.database, unreplayed_only=True, limit=10)
+    [entry] = await parked.list_items(parts.database, unreplayed_only=True, limit=10)
     assert (entry.reason, entry.attempts) == ("failed again", 9)

@@ -45,7 +45,7 @@ async def test_a_log_that_no_longer_reaches_back_is_made_good_from_the_messages(
     await searched.parts.inbox([message(f"m-{n}", content=f"word{n}", created_at=at(n)) for n in range(9)])
     await searched.parts.execute("DELETE FROM inbox_log WHERE seq <= 5")
     await searched.parts.execute("UPDATE inboxes SET floor_seq = 5")
-    while (await search_indexing.index(searched.parts.database, ["user-1"], per_user=2, user_limit=5)).behind:
+    while (await search_indexing.index_changes(searched.parts.database, ["user-1"], per_user=2, user_limit=5)).behind:
         pass
 
     for n in range(9):
@@ -64,14 +64,17 @@ async def test_two_indexers_leave_the_same_as_one(searched: Searched, parts: Par
 
 async def test_a_user_whom_another_indexer_reads_is_tried_again(parts: Parts) -> None:
     await parts.inbox([message("m-1"), message("m-2", user="user-2")])
-    await search_indexing.index(parts.database, ["user-1"], per_user=1, user_limit=9)
+    await search_indexing.index_changes(parts.database, ["user-1"], per_user=1, user_limit=9)
     await parts.inbox([message("m-3", created_at=at(9))])
     async with parts.database.transaction() as transaction:
         await transaction.execute(Statement("SELECT 1 FROM search_positions WHERE user_id = 'user-1' FOR UPDATE"))
-        done = await search_indexing.index(parts.database, ["user-1", "user-2"], per_user=9, user_limit=9)
+        done = await search_indexing.index_changes(parts.database, ["user-1", "user-2"], per_user=9, user_limit=9)
 
     assert done == (1, ["user-1"])
-    assert await search_indexing.index(parts.database, ["user-1", "user-2"], per_user=9, user_limit=9) == (1, [])
+    assert await search_indexing.index_changes(parts.database, ["user-1", "user-2"], per_user=9, user_limit=9) == (
+        1,
+        [],
+    )
 
 
 async def test_the_running_store_indexes_what_it_stores(

@@ -28,7 +28,7 @@ from store.core.publish_watermarks import SeqRange, to_ranges
 from store.core.rows import Changes, LoadedState
 from store.core.updates import to_update
 from store.metrics import Metrics
-from store.repository import accounts, inbox, inbox_writing, items_writing, ledger, loading, parked, records, waiting
+from store.repository import accounts, inbox, inbox_writing, items_writing, ledger, loading, parked, records, unclaimed
 from store.repository.database import Database
 from store.repository.statements import Connection
 
@@ -106,10 +106,10 @@ class InboxHandler:
         changing = [update for update in updates if update.changes_inbox]
         loaded = await loading.load(transaction, changing, last_seqs) if changing else LoadedState(last_seqs=last_seqs)
         changes = merge(loaded, (update for update in updates if update.changes_inbox or update.is_ignored))
-        outcomes = await items_writing.keep_items(transaction, updates)
+        outcomes = await items_writing.store_items(transaction, updates)
         changes = replace(changes, outcomes=changes.outcomes | outcomes)
         await inbox_writing.write(transaction, changes, now=self.utc_now())
-        await items_writing.end_lookups(transaction, updates)
+        await items_writing.finish_lookups(transaction, updates)
         return changes
 
     async def _changes_of_redelivered(self, updates: Sequence[Update], changes: Changes) -> list[tuple[str, int]]:
@@ -123,7 +123,7 @@ class InboxHandler:
         if not unchanged:
             return []
         async with self.database.reading() as connection:
-            return await inbox.rows_of_causes(connection, unchanged)
+            return await inbox.changes_of_causes(connection, unchanged)
 
     def _count(self, updates: Sequence[Update], changes: Changes, redelivered: Sequence[object]) -> None:
         for kind, number in Counter(entry.kind for entry in changes.log).items():
@@ -194,8 +194,8 @@ class RecordsHandler:
             if owner is not None:
                 owners[event.id] = owner
         versions = {page: page_version(mine) for page, mine in known.items()}
-        await waiting.keep(transaction, events, owners, versions, now=self.utc_now())
+        await unclaimed.store(transaction, events, owners, versions, now=self.utc_now())
         for page in sorted(pages):
-            dropped = await waiting.cap(transaction, page, limit=self.waiting_per_page)
+            dropped = await unclaimed.enforce_limit(transaction, page, limit=self.waiting_per_page)
             self.metrics.waiting_dropped.labels("page").inc(dropped)
         return bool(owners)

@@ -8,7 +8,7 @@ import structlog
 
 from shared.errors import SwitchboardError
 from store.metrics import Metrics
-from store.repository import ledger_reading, pruning, records, waiting
+from store.repository import ledger_reading, pruning, records, unclaimed
 from store.repository.database import Database
 
 log = structlog.get_logger(__name__)
@@ -43,8 +43,8 @@ class BacklogMonitor:
             DependencyUnavailable: Postgres is unavailable.
         """
         await self.check_ledger()
-        self._metrics.waiting_facts.set(await pruning.count_waiting_facts(self._database, limit=_COUNT_LIMIT))
-        self._metrics.waiting.set(await waiting.count(self._database, limit=_COUNT_LIMIT))
+        self._metrics.waiting_facts.set(await pruning.count_pending_annotations(self._database, limit=_COUNT_LIMIT))
+        self._metrics.waiting.set(await unclaimed.count(self._database, limit=_COUNT_LIMIT))
         lookups = await records.count_lookups(self._database, now=self._utc_now(), limit=_COUNT_LIMIT)
         for state, number in zip(("due", "later", "needs_token"), lookups, strict=True):
             self._metrics.lookups.labels(state).set(number)

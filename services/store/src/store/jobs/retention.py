@@ -13,7 +13,7 @@ from prometheus_client import Counter
 from shared.errors import SwitchboardError
 from store.metrics import Metrics
 from store.repository import log as inbox_log
-from store.repository import pruning, waiting
+from store.repository import pruning, unclaimed
 from store.repository.database import Database
 from store.settings import Settings
 
@@ -64,7 +64,7 @@ def retention_rules(settings: Settings, metrics: Metrics) -> Sequence[Rule]:
         Rule(
             name="waiting_webhooks",
             keep_for=timedelta(days=settings.waiting_days),
-            delete_batch=waiting.expire,
+            delete_batch=unclaimed.expire,
             counter=metrics.waiting_dropped.labels("age"),
         ),
         Rule(
@@ -76,7 +76,7 @@ def retention_rules(settings: Settings, metrics: Metrics) -> Sequence[Rule]:
         Rule(
             name="waiting_annotations",
             keep_for=timedelta(days=settings.waiting_fact_days),
-            delete_batch=pruning.expire_waiting_facts,
+            delete_batch=pruning.expire_pending_annotations,
             counter=metrics.pruned.labels("waiting_annotations"),
         ),
         rows("webhooks", ledger),

@@ -10,7 +10,7 @@ from shared.contracts import WebhookReleasedV1
 from shared.errors import SwitchboardError, TransientError
 from shared.messaging.ports import Publisher
 from store.metrics import Metrics
-from store.repository import waiting
+from store.repository import unclaimed
 from store.repository.database import Database
 
 log = structlog.get_logger(__name__)
@@ -60,13 +60,13 @@ class UnclaimedReleaser:
         while True:
             now = self._utc_now()
             leased_until = now + _LEASE
-            claimed = await waiting.claim_released(
+            claimed = await unclaimed.claim_released(
                 self._database, now=now, leased_until=leased_until, limit=_ITEMS_PER_PUBLISH
             )
             if not claimed:
                 return total
             published = await self._publish(claimed)
-            deleted = await waiting.delete(self._database, published, leased_until=leased_until, now=now)
+            deleted = await unclaimed.delete_published(self._database, published, leased_until=leased_until, now=now)
             self._metrics.released.inc(deleted)
             total += deleted
             if published and not deleted:

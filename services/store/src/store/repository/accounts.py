@@ -1,4 +1,4 @@
-"""Who owns which page: intervals, and what a change of them writes."""
+"""Ownership of pages: reading intervals, and writing changes."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -49,21 +49,21 @@ _AUDIT_MINT = Statement("""
 
 
 async def lock_pages(transaction: Connection, pages: Iterable[PageKey]) -> None:
-    """Keep everybody else from changing who owns these pages, and from adding to what waits for them.
+    """Lock pages: nobody else can change their owners or add unclaimed items until the transaction ends.
 
-    Taken before any counter row, as in every writer.
+    Every writer locks pages before counter rows, so that no two writers deadlock.
     """
-    wanted = list(pages)
+    keys = list(pages)
     await transaction.execute(
-        _LOCK_PAGES, {"platforms": [platform for platform, _ in wanted], "page_ids": [page for _, page in wanted]}
+        _LOCK_PAGES, {"platforms": [platform for platform, _ in keys], "page_ids": [page for _, page in keys]}
     )
 
 
 async def intervals(connection: Connection, pages: Iterable[PageKey]) -> dict[PageKey, list[OwnershipInterval]]:
-    """Return the ownership of these pages, oldest first; a page never heard of is left out."""
-    wanted = list(pages)
+    """Return the ownership intervals of these pages, oldest first; pages without any are left out."""
+    keys = list(pages)
     rows = await connection.execute(
-        _INTERVALS, {"platforms": [platform for platform, _ in wanted], "page_ids": [page for _, page in wanted]}
+        _INTERVALS, {"platforms": [platform for platform, _ in keys], "page_ids": [page for _, page in keys]}
     )
     return {
         (platform, page_id): [
@@ -74,15 +74,18 @@ async def intervals(connection: Connection, pages: Iterable[PageKey]) -> dict[Pa
 
 
 async def mark_refused(database: Database, event: TokenRefusedV1, *, now: datetime) -> list[str]:
-    """Mark the account whose token the platform refuses, and tell its user; return whom there is something to tell.
+    """Mark the account whose token the platform refuses, and put its profile lookups on hold.
 
-    Its look-ups wait from then on. A transaction of its own: a page is locked before any counter row.
+    This is a transaction of its own, because pages are locked before counter rows.
+
+    Returns:
+        The users to notify; none if the page has another token by now or is marked already.
     """
     page: tuple[Platform, str] = (event.platform, event.page_id)
     async with database.transaction() as transaction:
         await lock_pages(transaction, [page])
         known = (await intervals(transaction, [page])).get(page, [])
-        # What Postgres cannot hold (a NUL) is no part of a sentence.
+        # Postgres cannot store NUL characters.
         reason = event.reason.replace("\0", "")
         change = mark_token_refused(known, version=event.version, reason=reason)
         if change is None:
@@ -96,18 +99,18 @@ async def mark_refused(database: Database, event: TokenRefusedV1, *, now: dateti
 async def save(
     transaction: Connection,
     page: tuple[Platform, str],
-    ownership: OwnershipChange,
+    change: OwnershipChange,
     *,
     cause_id: str,
     now: datetime,
 ) -> None:
-    """Write a change of ownership and tell the inboxes of everybody concerned. The page must be locked."""
+    """Write a change of ownership, and log it in the inboxes of all users concerned. The page must be locked."""
     platform, page_id = page
-    last_seqs = await create_and_lock_inboxes(transaction, ownership.user_ids) if ownership.changed else {}
-    for interval in ownership.intervals:
+    last_seqs = await create_and_lock_inboxes(transaction, change.user_ids) if change.changed else {}
+    for interval in change.intervals:
         await transaction.execute(_SAVE, {"platform": platform, "page_id": page_id, **asdict(interval)})
-    if ownership.changed:
-        await write_log(transaction, _entries(page, ownership.user_ids, last_seqs, Cause(cause_id, now, now)), now=now)
+    if change.changed:
+        await write_log(transaction, _entries(page, change.user_ids, last_seqs, Cause(cause_id, now, now)), now=now)
 
 
 def _entries(
@@ -130,7 +133,7 @@ def _entries(
 async def audit_mint(
     transaction: Connection, user_id: str, *, minted_at: datetime, expires_at: datetime, minted_by: str
 ) -> None:
-    """Note that a token was minted, and by which admin token (its fingerprint)."""
+    """Log that a token was minted, with the fingerprint of the admin token."""
     await transaction.execute(
         _AUDIT_MINT,
         {"user_id": user_id, "minted_at": minted_at, "expires_at": expires_at, "minted_by": minted_by},

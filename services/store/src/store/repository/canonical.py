@@ -1,4 +1,4 @@
-"""Reads the facts of a user in a fixed order, a bounded number at a time."""
+"""Reads the facts of a user in canonical order, a bounded number at a time."""
 
 from collections.abc import AsyncIterator
 from functools import cache

@@ -1,4 +1,4 @@
-"""The users' counter rows, which every writer locks first, and what an event once changed."""
+"""The users' counter rows, which every writer locks first, and the changes that an event made."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,7 +11,7 @@ _LOCK = Statement(
 _CREATE = Statement(
     "INSERT INTO inboxes (user_id) SELECT u FROM unnest(CAST(:user_ids AS text[])) u ORDER BY u ON CONFLICT DO NOTHING"
 )
-_ROWS_OF_CAUSES = Statement("""
+_CHANGES_OF_CAUSES = Statement("""
     SELECT l.user_id, l.seq
     FROM unnest(CAST(:user_ids AS text[]), CAST(:cause_ids AS text[])) AS k(user_id, cause_id)
     JOIN inbox_log l USING (user_id, cause_id)
@@ -19,34 +19,34 @@ _ROWS_OF_CAUSES = Statement("""
 
 
 async def create_inboxes(database: Database, user_ids: Iterable[str]) -> None:
-    """Make sure that the users have a counter row. A transaction of its own: who waits for it holds no lock."""
+    """Create missing counter rows, in a transaction of its own, so that waiting for it holds no locks."""
     async with database.transaction() as transaction:
         await transaction.execute(_CREATE, {"user_ids": sorted(user_ids)})
 
 
 async def create_and_lock_inboxes(transaction: Connection, user_ids: Iterable[str]) -> dict[str, int]:
-    """Lock the users' counter rows, created where they are not, and return their last numbers.
+    """Lock the users' counter rows, creating missing ones, and return the users' last seq.
 
-    Only for a transaction that holds no counter row yet.
+    The transaction must not hold a counter row yet.
     """
-    wanted = sorted(user_ids)
-    await transaction.execute(_CREATE, {"user_ids": wanted})
-    return await lock_inboxes(transaction, wanted)
+    ordered = sorted(user_ids)
+    await transaction.execute(_CREATE, {"user_ids": ordered})
+    return await lock_inboxes(transaction, ordered)
 
 
 async def lock_inboxes(transaction: Connection, user_ids: Iterable[str]) -> dict[str, int]:
-    """Lock the users' counter rows, in the one order that every writer keeps, and return their last numbers.
+    """Lock the users' counter rows, in the same order as every writer, and return the users' last seq.
 
-    A user without a row is left out. What is read after this is read in a later statement, hence in a later snapshot:
-    it sees what the writers before us have committed.
+    Users without a row are left out. Later statements have a later snapshot, so they see what earlier writers have
+    committed.
     """
     rows = await transaction.execute(_LOCK, {"user_ids": sorted(user_ids)})
     return {user_id: last_seq for user_id, last_seq in rows}  # noqa: C416 - a Record is no tuple
 
 
-async def rows_of_causes(connection: Connection, causes: Sequence[tuple[str, str]]) -> list[tuple[str, int]]:
-    """Return (user_id, seq) of all changes that these (user_id, event id) once made."""
+async def changes_of_causes(connection: Connection, causes: Sequence[tuple[str, str]]) -> list[tuple[str, int]]:
+    """Return (user_id, seq) of all changes that the given (user_id, event ID) made."""
     rows = await connection.execute(
-        _ROWS_OF_CAUSES, {"user_ids": [user for user, _ in causes], "cause_ids": [cause for _, cause in causes]}
+        _CHANGES_OF_CAUSES, {"user_ids": [user for user, _ in causes], "cause_ids": [cause for _, cause in causes]}
     )
     return [(user_id, seq) for user_id, seq in rows]

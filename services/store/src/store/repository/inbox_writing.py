@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from store.core.rows import Changes, ConversationRow, LogEntry
-from store.repository import ledger, receipts, said_writing
+from store.repository import ledger, pending, receipts
 from store.repository.message_columns import CHANGED, INSERTED
 from store.repository.statements import Connection, Statement
 
@@ -122,14 +122,14 @@ async def write(transaction: Connection, changes: Changes, *, now: datetime) -> 
     if changes.changed_messages:
         await transaction.execute(_CHANGE_MESSAGES, CHANGED.arguments(changes.changed_messages))
     if changes.pending_profiles or changes.claimed_profiles:
-        await said_writing.write_profiles(transaction, changes)
+        await pending.write_profiles(transaction, changes)
     if changes.pending_annotations or changes.claimed_annotations:
-        await said_writing.write_annotations(transaction, changes, now=now)
+        await pending.write_annotations(transaction, changes, now=now)
     if changes.receipts:
         await receipts.keep(transaction, changes.receipts)
     if changes.links:
-        await said_writing.write_links(transaction, changes.links)
-    await ledger.settle(transaction, changes.resolved_items)
+        await pending.write_links(transaction, changes.links)
+    await ledger.store_pending(transaction, changes.resolved_items)
 
 
 async def write_log(transaction: Connection, entries: Sequence[LogEntry], *, now: datetime) -> None:

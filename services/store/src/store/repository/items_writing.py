@@ -1,4 +1,4 @@
-"""Writes what items bring beside the inbox: records, items of no known type, and the ends of look-ups."""
+"""Writes what items bring beside the inbox: records, raw items, and the results of profile lookups."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -6,10 +6,10 @@ from datetime import datetime
 from store.core.facts import ItemKey, RawFact, RecordFact, Update
 from store.core.ledger import ItemEntry, ItemOutcome
 from store.core.rows import ParticipantKey
-from store.repository.said_writing import participant_columns
+from store.repository.pending import participant_columns
 from store.repository.statements import Connection, Statement
 
-# Sorted, so that two writers who keep the same items do not wait for each other in a circle.
+# Rows are sorted, so that two writers of the same items cannot deadlock.
 _RAW_ITEMS = Statement("""
     INSERT INTO raw_items (user_id, event_id, platform, page_id, participant_id, label, body, occurred_at, received_at)
     SELECT * FROM unnest(CAST(:user_id AS text[]), CAST(:event_id AS text[]), CAST(:platform AS text[]),
@@ -19,7 +19,7 @@ _RAW_ITEMS = Statement("""
     ON CONFLICT DO NOTHING
     RETURNING user_id, event_id
 """)
-# Of two sightings that differ the earlier counts, whichever came first.
+# Of two different versions, the earlier one wins, whichever arrived first.
 _RECORDS = Statement("""
     INSERT INTO records (user_id, platform, page_id, kind, record_id, participant_id, actor_id, text, body,
                          occurred_at, received_at)
@@ -48,47 +48,51 @@ _POSTPONE_LOOKUPS = Statement("""
 """)
 
 
-async def keep_items(transaction: Connection, updates: Sequence[Update]) -> dict[ItemKey, ItemEntry]:
-    """Keep records and items of no known type as they came; return what has become of each."""
-    kept: dict[ItemKey, ItemEntry] = {}
+async def store_items(transaction: Connection, updates: Sequence[Update]) -> dict[ItemKey, ItemEntry]:
+    """Store records and items of unknown types; return the outcome of each."""
+    outcomes: dict[ItemKey, ItemEntry] = {}
     records = [(update, update.record) for update in updates if update.record is not None]
     if records:
-        told = await _keep_records(transaction, records)
-        _note(kept, [(update, _record_key(update, record)) for update, record in records], told, "stored")
+        new_keys = await _store_records(transaction, records)
+        _add_outcomes(
+            outcomes, [(update, _record_key(update, record)) for update, record in records], new_keys, "stored"
+        )
     raws = [(update, update.raw) for update in updates if update.raw is not None]
     if raws:
-        told = await _keep_raw(transaction, raws)
-        _note(kept, [(update, (update.user_id, update.cause.id)) for update, _ in raws], told, "ignored")
-    return kept
+        new_keys = await _store_raw(transaction, raws)
+        _add_outcomes(
+            outcomes, [(update, (update.user_id, update.cause.id)) for update, _ in raws], new_keys, "ignored"
+        )
+    return outcomes
 
 
-def _note(
-    kept: dict[ItemKey, ItemEntry],
+def _add_outcomes(
+    outcomes: dict[ItemKey, ItemEntry],
     updates: Iterable[tuple[Update, tuple[str, ...]]],
-    told: set[tuple[str, ...]],
+    new_keys: set[tuple[str, ...]],
     outcome: ItemOutcome,
 ) -> None:
-    """Note what has become of each: the first of those that say the same told something, the others did not."""
+    """Add the outcome of each item: of several with the same key, only the first can be new."""
     for update, key in updates:
-        position = update.item
-        if position is None or position in kept:
+        item = update.item
+        if item is None or item in outcomes:
             continue
-        mine = outcome if key in told else "duplicate"
-        told.discard(key)
-        kept[position] = ItemEntry(*position, update.platform, update.page_id, mine, update.kind)
+        mine = outcome if key in new_keys else "duplicate"
+        new_keys.discard(key)
+        outcomes[item] = ItemEntry(*item, update.platform, update.page_id, mine, update.kind)
 
 
 def _record_key(update: Update, record: RecordFact) -> tuple[str, ...]:
     return (update.user_id, update.platform, update.page_id, record.kind, record.record_id)
 
 
-async def _keep_records(transaction: Connection, records: Sequence[tuple[Update, RecordFact]]) -> set[tuple[str, ...]]:
-    """Return the keys of those that told something."""
+async def _store_records(transaction: Connection, records: Sequence[tuple[Update, RecordFact]]) -> set[tuple[str, ...]]:
+    """Return the keys of records that were new or changed."""
     first: dict[tuple[str, ...], tuple[Update, RecordFact]] = {}
     for update, record in records:
         key = _record_key(update, record)
         known = first.get(key)
-        if known is None or _sighting(update, record) < _sighting(*known):
+        if known is None or _version(update, record) < _version(*known):
             first[key] = (update, record)
     kept = [first[key] for key in sorted(first)]
     rows = await transaction.execute(
@@ -110,12 +114,12 @@ async def _keep_records(transaction: Connection, records: Sequence[tuple[Update,
     return {tuple(row) for row in rows}
 
 
-def _sighting(update: Update, record: RecordFact) -> tuple[datetime, str]:
+def _version(update: Update, record: RecordFact) -> tuple[datetime, str]:
     return (update.cause.occurred_at, record.body)
 
 
-async def _keep_raw(transaction: Connection, raws: Sequence[tuple[Update, RawFact]]) -> set[tuple[str, ...]]:
-    """Return the keys of those that were not kept yet."""
+async def _store_raw(transaction: Connection, raws: Sequence[tuple[Update, RawFact]]) -> set[tuple[str, ...]]:
+    """Return the keys of raw items that were new."""
     by_key = {(update.user_id, update.cause.id): (update, raw) for update, raw in reversed(raws)}
     kept = [by_key[key] for key in sorted(by_key)]
     rows = await transaction.execute(
@@ -135,17 +139,17 @@ async def _keep_raw(transaction: Connection, raws: Sequence[tuple[Update, RawFac
     return {tuple(row) for row in rows}
 
 
-async def end_lookups(transaction: Connection, updates: Sequence[Update]) -> None:
-    """Delete the look-ups that have ended, and put off those that are to be made again; of several the last counts."""
+async def finish_lookups(transaction: Connection, updates: Sequence[Update]) -> None:
+    """Delete finished profile lookups, and reschedule those to repeat; of several results, the last one wins."""
     ended = {
         ParticipantKey(a.user_id, a.platform, a.participant_id): (a.page_id, a.lookup_result.retry_at)
         for a in updates
         if a.lookup_result is not None and a.participant_id is not None
     }
-    over = sorted(key for key, (_, retry_at) in ended.items() if retry_at is None)
+    finished = sorted(key for key, (_, retry_at) in ended.items() if retry_at is None)
     again = sorted((key, page_id, retry_at) for key, (page_id, retry_at) in ended.items() if retry_at is not None)
-    if over:
-        await transaction.execute(_END_LOOKUPS, participant_columns(over))
+    if finished:
+        await transaction.execute(_END_LOOKUPS, participant_columns(finished))
     if again:
         await transaction.execute(
             _POSTPONE_LOOKUPS,

@@ -1,7 +1,7 @@
-"""The ledger: which items a webhook brought, and where each of them is.
+"""Writes the ledger: which items a webhook brought, and what became of each.
 
-`webhooks` says what has to be found, `item_outcomes` what was. Both are rows, written in the transactions that store,
-keep or park the items, so that they cannot disagree with what they tell of.
+`webhooks` holds what is expected, `item_outcomes` what happened. Both are written in the transactions that store or
+park the items, so that they always agree with what is stored.
 """
 
 from collections.abc import Collection, Sequence
@@ -12,7 +12,7 @@ from store.core.facts import ItemKey
 from store.core.ledger import WAITING_FOR_PAGE, ItemEntry
 from store.repository.statements import Connection, Statement
 
-# The first outcome stays, whatever comes again; only what was not an end gives way to what has become of the item.
+# The first final outcome stays, even if the item is redelivered; only a provisional outcome is replaced.
 WRITE_OUTCOMES = f"""
     INSERT INTO item_outcomes AS o (webhook_id, item_index, platform, page_id, outcome, kind, at)
     SELECT k.*, CAST(:now AS timestamptz)
@@ -23,16 +23,16 @@ WRITE_OUTCOMES = f"""
         at = EXCLUDED.at
     WHERE o.outcome = 'parked' OR (o.outcome = 'waiting' AND o.kind = '{WAITING_FOR_PAGE}')
 """  # noqa: S608 - a constant of ours
-"""What notes the outcomes in `outcome_columns` at `now`, alone or as a part of another statement."""
+"""Writes the outcomes in `outcome_columns` at `now`; also used as a part of another statement."""
 _WRITE = Statement(WRITE_OUTCOMES)
 _OUTCOME_COLUMNS = ("webhook_ids", "item_indexes", "platforms", "page_ids", "outcomes", "kinds")
 _POSITIONS = "unnest(CAST(:webhook_ids AS text[]), CAST(:item_indexes AS integer[])) AS k(webhook_id, item_index)"
-_SETTLE = Statement(f"""
+_STORE_PENDING = Statement(f"""
     UPDATE item_outcomes o SET outcome = 'stored' FROM {_POSITIONS}
     WHERE (o.webhook_id, o.item_index) = (k.webhook_id, k.item_index)
       AND o.outcome = 'waiting' AND o.kind <> '{WAITING_FOR_PAGE}'
 """)  # noqa: S608 - constants of ours
-_STOP_WAITING = Statement(f"""
+_IGNORE_WAITING = Statement(f"""
     UPDATE item_outcomes o SET outcome = 'ignored', kind = :kind FROM {_POSITIONS}
     WHERE (o.webhook_id, o.item_index) = (k.webhook_id, k.item_index) AND o.outcome = 'waiting'
 """)  # noqa: S608 - constants of ours
@@ -47,13 +47,13 @@ _REPLACE = Statement(f"""
       AND o.outcome = :from_outcome AND o.kind = :from_kind
 """)  # noqa: S608 - constants of ours
 _REOPEN = Statement("UPDATE webhooks SET open_since = :now WHERE webhook_id = ANY(CAST(:webhook_ids AS text[]))")
-# A webhook that was parked whole has a row of its own until somebody can say what is in it.
+# A webhook that was parked whole has a row of its own until its manifest is known.
 _MANIFEST = Statement("""
     WITH given AS (
         SELECT * FROM unnest(CAST(:webhook_ids AS text[]), CAST(:platforms AS text[]), CAST(:page_ids AS text[]),
                              CAST(:items AS integer[]), CAST(:received_ats AS timestamptz[]))
                       AS k(webhook_id, platform, page_id, items, received_at)
-    ), stood_in AS (
+    ), placeholders AS (
         DELETE FROM webhooks w USING unnest(CAST(:split_ids AS text[])) AS s(webhook_id)
         WHERE w.webhook_id = s.webhook_id AND w.page_id = ''
           AND NOT EXISTS (SELECT 1 FROM given g
@@ -68,7 +68,7 @@ _MANIFEST = Statement("""
     WHERE w.items < EXCLUDED.items
 """)
 _PARK_WHOLE = Statement("UPDATE webhooks SET is_parked = true WHERE webhook_id = ANY(CAST(:webhook_ids AS text[]))")
-_STAND_IN = Statement("""
+_INSERT_PLACEHOLDER = Statement("""
     INSERT INTO webhooks (webhook_id, platform, page_id, items, received_at, open_since, is_parked)
     SELECT k.webhook_id, k.platform, '', 1, k.received_at, k.received_at, true
     FROM unnest(CAST(:webhook_ids AS text[]), CAST(:platforms AS text[]), CAST(:received_ats AS timestamptz[]))
@@ -82,13 +82,13 @@ _UNPARK_WHOLE = Statement("""
 
 
 async def write_outcomes(transaction: Connection, entries: Collection[ItemEntry], *, now: datetime) -> None:
-    """Note where items have ended; of those that have ended before, the first outcome stays."""
+    """Write outcomes of items; a final outcome that is stored already stays."""
     if entries:
         await transaction.execute(_WRITE, {**outcome_columns(entries), "now": now})
 
 
 def outcome_columns(entries: Collection[ItemEntry]) -> dict[str, object]:
-    """Return the arguments of `WRITE_OUTCOMES`: of several outcomes of an item the first counts."""
+    """Return the arguments of `WRITE_OUTCOMES`; of several outcomes of an item, the first one wins."""
     if not entries:
         return {name: [] for name in _OUTCOME_COLUMNS}
     first: dict[ItemKey, ItemEntry] = {}
@@ -98,40 +98,40 @@ def outcome_columns(entries: Collection[ItemEntry]) -> dict[str, object]:
     return {name: list(column) for name, column in zip(_OUTCOME_COLUMNS, columns, strict=True)}
 
 
-async def settle(transaction: Connection, positions: Collection[tuple[str, int]]) -> None:
-    """Note that items which waited for their message, (webhook id, index) each, have come to be stored with it."""
-    if positions:
-        await transaction.execute(_SETTLE, _columns(positions))
+async def store_pending(transaction: Connection, items: Collection[tuple[str, int]]) -> None:
+    """Set the outcome of pending items to stored: their message has arrived."""
+    if items:
+        await transaction.execute(_STORE_PENDING, _columns(items))
 
 
-async def stop_waiting(transaction: Connection, positions: Collection[tuple[str, int]], *, kind: str) -> None:
-    """Note that items have waited in vain, and why."""
-    if positions:
-        await transaction.execute(_STOP_WAITING, _columns(positions) | {"kind": kind})
+async def ignore_waiting(transaction: Connection, items: Collection[tuple[str, int]], *, kind: str) -> None:
+    """Set the outcome of waiting items to ignored, because of `kind`."""
+    if items:
+        await transaction.execute(_IGNORE_WAITING, _columns(items) | {"kind": kind})
 
 
-async def send_on(transaction: Connection, positions: Collection[tuple[str, int]], *, now: datetime) -> None:
-    """Note that parked or waiting items go through the pipeline once more: until they arrive, nobody knows them."""
-    if positions:
-        await transaction.execute(_REOPEN, {"webhook_ids": _webhook_ids(positions), "now": now})
-        await transaction.execute(_FORGET, _columns(positions))
+async def reopen(transaction: Connection, items: Collection[tuple[str, int]], *, now: datetime) -> None:
+    """Remove the outcome of parked or waiting items that are published again, until they arrive."""
+    if items:
+        await transaction.execute(_REOPEN, {"webhook_ids": _webhook_ids(items), "now": now})
+        await transaction.execute(_FORGET, _columns(items))
 
 
 async def replace(
-    transaction: Connection, position: tuple[str, int], *, old: tuple[str, str], new: tuple[str, str]
+    transaction: Connection, item: tuple[str, int], *, old: tuple[str, str], new: tuple[str, str]
 ) -> None:
-    """Note that an item's (outcome, kind) is `new` where it was `old`."""
+    """Replace an item's (outcome, kind) by `new` if it is `old`."""
     from_outcome, from_kind = old
     to_outcome, to_kind = new
     await transaction.execute(
         _REPLACE,
-        _columns([position])
+        _columns([item])
         | {"from_outcome": from_outcome, "from_kind": from_kind, "to_outcome": to_outcome, "to_kind": to_kind},
     )
 
 
 async def record_manifests(transaction: Connection, events: Sequence[WebhookSplitV1]) -> None:
-    """Note what has to come of webhooks."""
+    """Write the manifests of webhooks: how many items to expect per page."""
     rows: dict[tuple[str, str, str], tuple[int, datetime]] = {}
     for event in events:
         for page in event.pages:
@@ -153,15 +153,15 @@ async def record_manifests(transaction: Connection, events: Sequence[WebhookSpli
 
 
 async def park_webhooks(transaction: Connection, webhooks: Collection[tuple[str, str, datetime]]) -> None:
-    """Note that whole webhooks, (id, platform, received_at) each, were parked: with them all that is missing of them.
+    """Mark whole webhooks, (id, platform, received_at) each, as parked, including all their items without an outcome.
 
-    One that nobody could split counts as one item of no page.
+    A webhook without a manifest counts as one item without a page.
     """
     ordered = sorted(webhooks)
     webhook_ids = [webhook_id for webhook_id, _, _ in ordered]
     await transaction.execute(_PARK_WHOLE, {"webhook_ids": webhook_ids})
     await transaction.execute(
-        _STAND_IN,
+        _INSERT_PLACEHOLDER,
         {
             "webhook_ids": webhook_ids,
             "platforms": [platform for _, platform, _ in ordered],
@@ -171,17 +171,17 @@ async def park_webhooks(transaction: Connection, webhooks: Collection[tuple[str,
 
 
 async def unpark_webhook(transaction: Connection, webhook_id: str, *, now: datetime) -> None:
-    """Note that a webhook which was parked whole goes through the pipeline once more."""
+    """Remove the mark of a webhook that was parked whole and is published again."""
     await transaction.execute(_UNPARK_WHOLE, {"webhook_ids": [webhook_id], "now": now})
 
 
-def _columns(positions: Collection[tuple[str, int]]) -> dict[str, object]:
-    ordered = sorted(positions)
+def _columns(items: Collection[tuple[str, int]]) -> dict[str, object]:
+    ordered = sorted(items)
     return {
         "webhook_ids": [webhook_id for webhook_id, _ in ordered],
         "item_indexes": [item_index for _, item_index in ordered],
     }
 
 
-def _webhook_ids(positions: Collection[tuple[str, int]]) -> list[str]:
-    return sorted({webhook_id for webhook_id, _ in positions})
+def _webhook_ids(items: Collection[tuple[str, int]]) -> list[str]:
+    return sorted({webhook_id for webhook_id, _ in items})

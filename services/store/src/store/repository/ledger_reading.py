@@ -1,4 +1,4 @@
-"""Looking into the ledger: sums, and what is missing. However much there is, a bounded number of rows at a time."""
+"""Reads the ledger: sums, and what is missing. It reads a bounded number of rows at a time."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -11,14 +11,14 @@ from store.repository.database import Database
 from store.repository.statements import Statement
 
 _WEBHOOKS_PER_SLICE = 5_000
-_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-_FAR_AHEAD = datetime(9999, 12, 31, tzinfo=UTC)
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = datetime(9999, 12, 31, tzinfo=UTC)
 
 _SLICE_ENDS = Statement("""
     SELECT received_at FROM webhooks WHERE received_at > :after
     ORDER BY received_at OFFSET CAST(:limit AS bigint) LIMIT 1
 """)
-# Should a webhook have been split into more items once than another time, the items that were found count.
+# If a webhook was split into more items one time than another, all items with an outcome count.
 _TALLY = Statement("""
     WITH joined AS MATERIALIZED (
         SELECT w.webhook_id, w.platform, w.page_id, w.items, w.is_parked, o.outcome, o.kind
@@ -68,7 +68,7 @@ _CLOSE = Statement("""
 
 
 class Unaccounted(msgspec.Struct, frozen=True, kw_only=True):
-    """A webhook of which items are missing, as far as a page's are concerned."""
+    """A webhook with items of a page that have no outcome."""
 
     webhook_id: str
     platform: str
@@ -79,7 +79,7 @@ class Unaccounted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Open(NamedTuple):
-    """A row of `webhooks` of which something may be missing."""
+    """A row of `webhooks` whose items may be missing."""
 
     open_since: datetime
     webhook_id: str
@@ -90,20 +90,21 @@ class _Open(NamedTuple):
     is_parked: bool
 
 
-_FIRST = _Open(_LONG_AGO, "", "", "", 0, _LONG_AGO, is_parked=False)
+_FIRST = _Open(_EARLIEST, "", "", "", 0, _EARLIEST, is_parked=False)
 
 
 async def ledger(database: Database, *, since: datetime | None = None) -> list[AccountLedger]:
-    """Return every account's ledger of what was received since then, summed up a bounded number of webhooks at a time.
+    """Return the ledger of every account, of items received since then; None: of all.
 
-    Every webhook is summed up in one snapshot, so that the equation holds; two webhooks may be in different ones.
+    Each webhook is summed up in one snapshot, so that the sums always match. Two webhooks may be read in different
+    snapshots.
     """
     counts: list[ItemCount] = []
-    after = _LONG_AGO if since is None else since - timedelta(microseconds=1)
+    after = _EARLIEST if since is None else since - timedelta(microseconds=1)
     async with database.reading() as connection:
         while True:
             upto = await connection.scalar(_SLICE_ENDS, {"after": after, "limit": _WEBHOOKS_PER_SLICE})
-            rows = await connection.execute(_TALLY, {"after": after, "upto": upto or _FAR_AHEAD})
+            rows = await connection.execute(_TALLY, {"after": after, "upto": upto or _LATEST})
             counts = sum_counts([*counts, *(ItemCount(*row) for row in rows)])
             if upto is None:
                 return account_ledgers(counts)
@@ -111,7 +112,7 @@ async def ledger(database: Database, *, since: datetime | None = None) -> list[A
 
 
 async def unaccounted(database: Database, *, before: datetime, limit: int) -> list[Unaccounted]:
-    """Return webhooks of which items are missing that have been on their way since `before`, the oldest first."""
+    """Return webhooks that were opened before `before` and have missing items, the oldest first."""
     found: list[Unaccounted] = []
     after = _FIRST
     async with database.reading() as connection:
@@ -125,15 +126,15 @@ async def unaccounted(database: Database, *, before: datetime, limit: int) -> li
 
 
 async def close_accounted(database: Database, *, before: datetime, max_slices: int) -> int:
-    """Look no more for items that were found; return how many items on their way since `before` were not.
+    """Close webhooks whose items all have an outcome; return how many items of those opened before `before` have none.
 
-    At most so many slices of webhooks are looked through, the oldest ones.
+    It reads at most `max_slices` slices of webhooks, the oldest ones first.
     """
     missing = 0
     after = _FIRST
     for _ in range(max_slices):
         async with database.transaction() as transaction:
-            # Counted in a later statement than the lock: who sends an item on its way again does both under it too.
+            # Counted in a later statement than the lock: reopening an item also happens under this lock.
             rows = [_Open(**row) for row in await transaction.execute(_LOCK_OPEN, _open_after(after, before))]
             if rows:
                 missing += await transaction.scalar(_CLOSE, _manifest_columns(rows))

@@ -1,6 +1,6 @@
-"""What a batch of facts touches, read under the users' locks: a handful of statements whatever the size of the batch.
+"""Loads what a batch of updates touches, under the users' locks, in a handful of statements whatever its size.
 
-Most of them are for what is rare, and run only where there can be something to find.
+Most statements are for rare cases, and run only if they can find something.
 """
 
 import itertools
@@ -29,8 +29,8 @@ from store.repository.statements import Connection, Statement
 
 _aliases = msgspec.json.Decoder(tuple[str, ...])
 
-# What breaks a tie for the last message is fetched only where there may be one; OFFSET 0 keeps the planner from making
-# the condition a filter on rows that it has fetched already.
+# What breaks a tie for the last message is fetched only if there may be one. OFFSET 0 keeps the planner from turning
+# the condition into a filter on rows that it has already fetched.
 _CONVERSATIONS = Statement("""
     SELECT c.user_id, c.conversation_id, c.platform, c.participant_id,
            c.participant_name, c.participant_username, c.participant_profile_pic, c.profile_fetched_at,
@@ -44,7 +44,7 @@ _CONVERSATIONS = Statement("""
         OFFSET 0
     ) m ON true
 """)
-_NEWCOMERS = Statement("""
+_NEW_PARTICIPANTS = Statement("""
     WITH k AS (
         SELECT * FROM unnest(CAST(:user_ids AS text[]), CAST(:platforms AS text[]), CAST(:participant_ids AS text[]))
                       AS k(user_id, platform, participant_id)
@@ -58,10 +58,10 @@ _NEWCOMERS = Statement("""
 
 
 async def load(transaction: Connection, updates: Sequence[Update], last_seqs: dict[str, int]) -> LoadedState:
-    """Return what is stored of everything that `updates` touch. The counter rows must be locked."""
+    """Return what is stored of everything that `updates` touch. The users' counter rows must be locked."""
     times = list({a.message.created_at for a in updates if a.message is not None})
     conversations = await _conversations(transaction, set(_conversation_keys(updates)), times)
-    profiles, links = await _newcomers(
+    profiles, links = await _new_participants(
         transaction,
         {
             ParticipantKey(a.user_id, a.platform, a.participant_id)
@@ -71,28 +71,28 @@ async def load(transaction: Connection, updates: Sequence[Update], last_seqs: di
             and ConversationKey(a.user_id, a.conversation_id) not in conversations
         },
     )
-    messages, waiting = await message_rows.named(transaction, set(_message_keys(updates)))
+    messages, pending = await message_rows.named(transaction, set(_message_keys(updates)))
     elsewhere = {ConversationKey(row.key.user_id, row.conversation_id) for row in messages.values()}
     if missing := elsewhere - conversations.keys():
         conversations |= await _conversations(transaction, missing, times)
-    told = list(_told(updates)) + list(_covering(updates, messages, waiting, conversations))
+    candidates = list(_watermark_receipts(updates)) + list(_implied_receipts(updates, messages, pending, conversations))
     coverage = await receipts.coverage(
-        transaction, {(receipt.thread, receipt.upto) for receipt, _ in told} | set(_sent(updates))
+        transaction, {(receipt.thread, receipt.upto) for receipt, _ in candidates} | set(_outgoing_times(updates))
     )
-    news = _widest((receipt, where) for receipt, where in told if _is_news(receipt, coverage))
+    effective = _widest((receipt, where) for receipt, where in candidates if _is_effective(receipt, coverage))
     return LoadedState(
         last_seqs=last_seqs,
-        messages=await receipts.affected(transaction, news) | messages,
+        messages=await receipts.affected(transaction, effective) | messages,
         conversations=conversations,
         pending_profiles=profiles,
         links=links,
-        pending_annotations=waiting,
+        pending_annotations=pending,
         coverage=coverage,
     )
 
 
 def _conversation_keys(updates: Sequence[Update]) -> Iterator[ConversationKey]:
-    """Return which conversations may change; those of the participants' other ids are told of a new link."""
+    """Yield the conversations that may change, including those of the participants' aliases, which may be linked."""
     for update in updates:
         if update.conversation_id is not None:
             yield ConversationKey(update.user_id, update.conversation_id)
@@ -104,20 +104,20 @@ def _message_keys(updates: Sequence[Update]) -> Iterator[MessageKey]:
     for update in updates:
         if update.message is not None:
             yield update.message.key
-        for said in update.annotations:
-            yield said.key
+        for annotation in update.annotations:
+            yield annotation.key
 
 
-def _sent(updates: Sequence[Update]) -> Iterator[tuple[Thread, datetime]]:
-    """Return when what is described as written by the business went out, and where: receipts may be there already."""
+def _outgoing_times(updates: Sequence[Update]) -> Iterator[tuple[Thread, datetime]]:
+    """Yield the threads and times of outgoing messages: receipts that cover them may be stored already."""
     for update in updates:
         message = update.message
         if message is not None and message.direction == "outgoing" and update.participant_id is not None:
             yield _thread_of(update, update.participant_id), message.created_at
 
 
-def _told(updates: Sequence[Update]) -> Iterator[tuple[Receipt, str]]:
-    """Return the receipts up to a time that came, each with the id of its conversation."""
+def _watermark_receipts(updates: Sequence[Update]) -> Iterator[tuple[Receipt, str]]:
+    """Yield the watermark receipts of the updates, each with the ID of its conversation."""
     for update in updates:
         mark = update.watermark
         if mark is not None and update.participant_id is not None and update.conversation_id is not None:
@@ -125,29 +125,29 @@ def _told(updates: Sequence[Update]) -> Iterator[tuple[Receipt, str]]:
             yield Receipt(thread, mark.status, mark.upto, mark.at), update.conversation_id
 
 
-def _covering(
+def _implied_receipts(
     updates: Sequence[Update],
     messages: Mapping[MessageKey, MessageRow],
-    waiting: Mapping[MessageKey, PendingAnnotations],
+    pending: Mapping[MessageKey, PendingAnnotations],
     conversations: Mapping[ConversationKey, ConversationRow],
 ) -> Iterator[tuple[Receipt, str]]:
-    """Return the receipts that reads of single messages may come to: one for every time such a message may get."""
-    said = itertools.chain(
-        (said for update in updates for said in update.annotations),
+    """Yield the watermark receipts that reads of single messages may imply: one for every time that may apply."""
+    annotated = itertools.chain(
+        (annotation for update in updates for annotation in update.annotations),
         ((key, row.annotations) for key, row in messages.items()),
-        ((key, kept.annotations) for key, kept in waiting.items()),
+        ((key, stored.annotations) for key, stored in pending.items()),
     )
-    ats: dict[MessageKey, set[datetime]] = {}
-    for key, annotations in said:
+    read_times: dict[MessageKey, set[datetime]] = {}
+    for key, annotations in annotated:
         if annotations.read_covering_at is not None:
-            ats.setdefault(key, set()).add(annotations.read_covering_at)
-    if not ats:
+            read_times.setdefault(key, set()).add(annotations.read_covering_at)
+    if not read_times:
         return
-    for key in ats.keys() & messages.keys():
+    for key in read_times.keys() & messages.keys():
         row = messages[key]
         conversation = conversations[ConversationKey(key.user_id, row.conversation_id)]
         thread = Thread(key.user_id, key.platform, key.page_id, conversation.participant_id)
-        for at in ats[key] if row.direction == "outgoing" else ():
+        for at in read_times[key] if row.direction == "outgoing" else ():
             yield Receipt(thread, "read", row.created_at, at), row.conversation_id
     for update in updates:
         message = update.message
@@ -155,7 +155,7 @@ def _covering(
             continue
         if update.participant_id is not None and update.conversation_id is not None:
             thread = _thread_of(update, update.participant_id)
-            for at in ats.get(message.key, ()):
+            for at in read_times.get(message.key, ()):
                 yield Receipt(thread, "read", message.created_at, at), update.conversation_id
 
 
@@ -163,18 +163,18 @@ def _thread_of(update: Update, participant_id: str) -> Thread:
     return Thread(update.user_id, update.platform, update.page_id, participant_id)
 
 
-def _is_news(receipt: Receipt, coverage: Mapping[tuple[Thread, datetime], Coverage]) -> bool:
+def _is_effective(receipt: Receipt, coverage: Mapping[tuple[Thread, datetime], Coverage]) -> bool:
     known_at = coverage.get((receipt.thread, receipt.upto), UNCOVERED).time_of(receipt.status)
     return known_at is None or known_at > receipt.at
 
 
-def _widest(told: Iterable[tuple[Receipt, str]]) -> list[tuple[Receipt, str]]:
-    """Return one receipt for each thread and status: what it would change is all that any of its own would.
+def _widest(candidates: Iterable[tuple[Receipt, str]]) -> list[tuple[Receipt, str]]:
+    """Return one receipt per thread and status, which affects everything that any of them affects.
 
-    Otherwise each of them would bring the same messages again: of many receipts over many messages their product.
+    Otherwise each receipt would load the same messages again: many receipts times many messages.
     """
     widest: dict[tuple[Thread, str, str], Receipt] = {}
-    for receipt, where in told:
+    for receipt, where in candidates:
         key = (receipt.thread, receipt.status, where)
         known = widest.get(key, receipt)
         widest[key] = receipt._replace(upto=max(known.upto, receipt.upto), at=min(known.at, receipt.at))
@@ -214,17 +214,17 @@ async def _conversations(
     return found
 
 
-async def _newcomers(
+async def _new_participants(
     transaction: Connection, keys: Collection[ParticipantKey]
 ) -> tuple[dict[ParticipantKey, Profile], dict[ParticipantKey, frozenset[str]]]:
-    """Return the profiles and the other ids that are known of customers without a conversation."""
+    """Return the pending profiles and aliases of participants without a conversation."""
     profiles: dict[ParticipantKey, Profile] = {}
     links: dict[ParticipantKey, frozenset[str]] = {}
     if not keys:
         return profiles, links
     users, platforms, participants = (list(column) for column in zip(*keys, strict=True))
     rows = await transaction.execute(
-        _NEWCOMERS, {"user_ids": users, "platforms": platforms, "participant_ids": participants}
+        _NEW_PARTICIPANTS, {"user_ids": users, "platforms": platforms, "participant_ids": participants}
     )
     for user, platform, participant, name, username, pic, fetched_at, alias in rows:
         key = ParticipantKey(user, platform, participant)

@@ -1,4 +1,4 @@
-"""What was given up: kept whole, looked at, sent through the pipeline once more; and what the ledger is told of it."""
+"""Parked items: stored whole, inspected and replayed; and their outcomes in the ledger."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -60,7 +60,7 @@ _NOT_REPLAYED = Statement(f"""
 
 
 class ParkedEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """An event that was given up, without itself."""
+    """A parked event, without its contents."""
 
     id: str
     handler: str
@@ -72,7 +72,7 @@ class ParkedEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ParkedItem(ParkedEntry, frozen=True, kw_only=True):
-    """An event that was given up, whole."""
+    """A parked event."""
 
     content_type: str
     original: bytes
@@ -83,46 +83,46 @@ class ParkedItem(ParkedEntry, frozen=True, kw_only=True):
         return _original(self.content_type, self.original)
 
 
-class _Place(msgspec.Struct, frozen=True):
-    """What the ledger knows a parked event by."""
+class _Source(msgspec.Struct, frozen=True):
+    """Which item or webhook a parked event is, for the ledger."""
 
     webhook_id: str | None = None
-    """None: it is nothing that came in, such as a look-up that failed."""
+    """None: it is not part of a webhook, such as a failed lookup."""
     item_index: int | None = None
     """None: the whole webhook."""
     platform: str | None = None
     page_id: str | None = None
     is_renamed: bool = False
-    """Whether it would come back as an item of another webhook: it was cut out of one."""
+    """Whether a replay makes it a webhook of its own, because it was cut out of another one."""
 
     @property
     def entry(self) -> ItemEntry | None:
-        """The item, parked; None where it is none."""
+        """The item with the outcome `parked`; None if it is not an item."""
         if self.webhook_id is None or self.item_index is None:
             return None
         return ItemEntry(self.webhook_id, self.item_index, self.platform or "", self.page_id or "", "parked")
 
 
 async def park(transaction: Connection, events: Sequence[ItemParkedV1], *, now: datetime) -> None:
-    """Keep events that were given up, and note in the ledger that their items are parked.
+    """Store parked events, and their outcomes in the ledger.
 
-    Those that are kept already stay as they are, unless they were replayed: then they have failed once more. The same
-    item of another webhook is a duplicate of what is kept.
+    An event that is stored already stays as it is, unless it was replayed and has failed again. The same item of
+    another webhook is a duplicate.
     """
-    placed = [(event, _place_of(event)) for event in sorted(events, key=lambda event: event.id)]
-    once = {event.id: (event, place) for event, place in reversed(placed)}
+    with_source = [(event, _source_of(event)) for event in sorted(events, key=lambda event: event.id)]
+    once = {event.id: (event, source) for event, source in reversed(with_source)}
     await _insert(transaction, list(once.values()), now=now)
     whole = {
-        (place.webhook_id, place.platform or "", event.received_at)
-        for event, place in placed
-        if place.webhook_id is not None and place.item_index is None
+        (source.webhook_id, source.platform or "", event.received_at)
+        for event, source in with_source
+        if source.webhook_id is not None and source.item_index is None
     }
     if whole:
         await ledger.park_webhooks(transaction, whole)
-    if any(place.entry is not None for _, place in placed):
-        rows = await transaction.execute(_KEPT, {"ids": [event.id for event, _ in placed]})
+    if any(source.entry is not None for _, source in with_source):
+        rows = await transaction.execute(_KEPT, {"ids": [event.id for event, _ in with_source]})
         kept = {row["id"]: ItemKey(row["webhook_id"], row["item_index"]) for row in rows}
-        entries = [(event.id, place.entry) for event, place in placed if place.entry is not None]
+        entries = [(event.id, source.entry) for event, source in with_source if source.entry is not None]
         await ledger.write_outcomes(
             transaction,
             [entry if kept[row_id] == entry.item else entry._replace(outcome="duplicate") for row_id, entry in entries],
@@ -130,15 +130,17 @@ async def park(transaction: Connection, events: Sequence[ItemParkedV1], *, now: 
         )
 
 
-async def _insert(transaction: Connection, placed: Sequence[tuple[ItemParkedV1, _Place]], *, now: datetime) -> None:
-    events = [event for event, _ in placed]
-    places = [place for _, place in placed]
+async def _insert(
+    transaction: Connection, with_source: Sequence[tuple[ItemParkedV1, _Source]], *, now: datetime
+) -> None:
+    events = [event for event, _ in with_source]
+    sources = [source for _, source in with_source]
     await transaction.execute(
         _PARK,
         {
             "ids": [event.id for event in events],
             "handlers": [event.handler for event in events],
-            # A reason quotes what was wrong, which may be the very thing that Postgres cannot hold (a NUL).
+            # A reason may quote the invalid data, which may be a NUL character, and Postgres cannot store one.
             "reasons": [event.reason.replace("\0", "\N{REPLACEMENT CHARACTER}") for event in events],
             "attempts": [event.attempts for event in events],
             "event_types": [event.event_type for event in events],
@@ -146,19 +148,19 @@ async def _insert(transaction: Connection, placed: Sequence[tuple[ItemParkedV1, 
             "originals": [event.original for event in events],
             "occurred_ats": [event.occurred_at for event in events],
             "received_ats": [event.received_at for event in events],
-            "webhook_ids": [place.webhook_id for place in places],
-            "item_indexes": [place.item_index for place in places],
-            "platforms": [place.platform for place in places],
-            "page_ids": [place.page_id for place in places],
+            "webhook_ids": [source.webhook_id for source in sources],
+            "item_indexes": [source.item_index for source in sources],
+            "platforms": [source.platform for source in sources],
+            "page_ids": [source.page_id for source in sources],
             "now": now,
         },
     )
 
 
-async def parked(
+async def list_items(
     database: Database, *, unreplayed_only: bool = False, after: ParkedPosition | None = None, limit: int
 ) -> list[ParkedEntry]:
-    """Return what was given up, the latest first, `after` where a page ended."""
+    """Return parked events without their contents, the latest first, starting after `after`."""
     arguments = {
         "unreplayed_only": unreplayed_only,
         "after_at": None if after is None else after.parked_at,
@@ -169,63 +171,63 @@ async def parked(
         return [ParkedEntry(**row) for row in await connection.execute(_PARKED, arguments)]
 
 
-async def parked_whole(database: Database, ids: Sequence[str]) -> list[ParkedItem]:
-    """Return those of `ids` that are parked, with their events."""
+async def get_items(database: Database, ids: Sequence[str]) -> list[ParkedItem]:
+    """Return the parked events with these IDs; unknown IDs are left out."""
     async with database.reading() as connection:
         return [ParkedItem(**row) for row in await connection.execute(_WHOLE, {"ids": list(ids)})]
 
 
 async def mark_replayed(database: Database, ids: Sequence[str], *, now: datetime) -> None:
-    """Note that parked items are published again: before they are, since they may be parked again at once.
+    """Mark parked items as replayed. Call this before publishing them, because they may be parked again at once.
 
-    The ledger knows them no more until they arrive: should they be lost on their way, they are missing.
+    Their outcomes are removed until they arrive, so that an item that gets lost is reported as missing.
     """
     async with database.transaction() as transaction:
         for row in await transaction.execute(_REPLAYED, {"ids": sorted(ids), "now": now}):
-            place = _place_of_row(row)
-            if place.entry is not None and place.is_renamed:
-                await ledger.replace(transaction, place.entry.item, old=("parked", ""), new=("ignored", REPLAYED))
-            elif place.entry is not None:
-                await ledger.send_on(transaction, [place.entry.item], now=now)
-            elif place.webhook_id is not None:
-                await ledger.unpark_webhook(transaction, place.webhook_id, now=now)
+            source = _source_of_row(row)
+            if source.entry is not None and source.is_renamed:
+                await ledger.replace(transaction, source.entry.item, old=("parked", ""), new=("ignored", REPLAYED))
+            elif source.entry is not None:
+                await ledger.reopen(transaction, [source.entry.item], now=now)
+            elif source.webhook_id is not None:
+                await ledger.unpark_webhook(transaction, source.webhook_id, now=now)
 
 
 async def unmark_replayed(database: Database, item_id: str, *, marked_at: datetime) -> None:
-    """Note that a parked item could not be published after all."""
+    """Undo `mark_replayed` of an item that could not be published."""
     async with database.transaction() as transaction:
         for row in await transaction.execute(_NOT_REPLAYED, {"id": item_id, "marked_at": marked_at}):
-            place = _place_of_row(row)
-            if place.entry is not None and place.is_renamed:
-                await ledger.replace(transaction, place.entry.item, old=("ignored", REPLAYED), new=("parked", ""))
-            elif place.entry is not None:
-                await ledger.write_outcomes(transaction, [place.entry], now=marked_at)
-            elif place.webhook_id is not None:
-                whole = (place.webhook_id, place.platform or "", row["received_at"])
+            source = _source_of_row(row)
+            if source.entry is not None and source.is_renamed:
+                await ledger.replace(transaction, source.entry.item, old=("ignored", REPLAYED), new=("parked", ""))
+            elif source.entry is not None:
+                await ledger.write_outcomes(transaction, [source.entry], now=marked_at)
+            elif source.webhook_id is not None:
+                whole = (source.webhook_id, source.platform or "", row["received_at"])
                 await ledger.park_webhooks(transaction, [whole])
 
 
-def _place_of(event: ItemParkedV1) -> _Place:
+def _source_of(event: ItemParkedV1) -> _Source:
     original = _original(event.content_type, event.original)
     if event.webhook_id is not None:
         platform = original.platform if isinstance(original, WebhookReceivedV1) else ""
-        return _Place(event.webhook_id, event.item_index, platform, "")
+        return _Source(event.webhook_id, event.item_index, platform, "")
     match original:
         case WebhookReceivedV1():
-            return _Place(original.id, None, original.platform, "")
+            return _Source(original.id, None, original.platform, "")
         case InboxEnrichedV1() | WebhookUnclaimedV1() | WebhookReleasedV1():
-            return _Place(original.webhook_id, original.item_index, original.platform, original.page_id)
-    return _Place()
+            return _Source(original.webhook_id, original.item_index, original.platform, original.page_id)
+    return _Source()
 
 
-def _place_of_row(row: Any) -> _Place:
+def _source_of_row(row: Any) -> _Source:
     original = _original(row["content_type"], row["original"])
     is_renamed = isinstance(original, WebhookReceivedV1) and original.id != row["webhook_id"]
-    return _Place(row["webhook_id"], row["item_index"], row["platform"], row["page_id"], is_renamed)
+    return _Source(row["webhook_id"], row["item_index"], row["platform"], row["page_id"], is_renamed)
 
 
 def _original(content_type: str, original: bytes) -> AnyEvent | None:
-    """Return the event that was given up; None where it cannot be read."""
+    """Return the parked event; None if it cannot be read."""
     try:
         return decode(content_type, original)
     except MalformedEvent:

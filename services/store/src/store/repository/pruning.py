@@ -1,4 +1,4 @@
-"""Forgetting: rows that are kept for a time only, deleted oldest first, a bounded number a transaction."""
+"""Deletes old rows: oldest first, a bounded number per transaction."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,8 +9,8 @@ from store.repository.database import Database
 from store.repository.statements import Statement
 
 
-# The age is asked for twice: a row that somebody renews at this moment is found by the inner query as it was; only the
-# outer condition is looked at once more, when the lock on the row is had.
+# The age is checked twice. The inner query finds a row that is being renewed at this moment as it was before; Postgres
+# rechecks only the outer condition once it has locked the row (EvalPlanQual).
 def _old(table: str, key: str, at: str, *, more: str = "") -> Statement:
     return Statement(
         f"DELETE FROM {table} WHERE ({key}) IN "  # noqa: S608 - constants of this module
@@ -28,15 +28,15 @@ STATEMENTS: Mapping[str, Statement] = {
     "replayed_items": _old("parked_items", "id", "parked_at", more="AND replayed_at IS NOT NULL"),
     "token_mints": _old("token_mints", "id", "minted_at"),
 }
-"""By what is to be forgotten: a table, or `replayed_items`, the parked ones that were replayed."""
-_EXPIRE_FACTS = Statement("""
+"""By what they delete: the rows of a table, or `replayed_items`, those parked items that were replayed."""
+_EXPIRE_ANNOTATIONS = Statement("""
     DELETE FROM waiting_annotations WHERE (user_id, platform, page_id, message_id) IN (
         SELECT user_id, platform, page_id, message_id FROM waiting_annotations
         WHERE updated_at < :before ORDER BY updated_at LIMIT CAST(:limit AS bigint)
     ) AND updated_at < :before
     RETURNING items
 """)
-_COUNT_FACTS = Statement(
+_COUNT_ANNOTATIONS = Statement(
     "SELECT count(*) FROM (SELECT 1 FROM waiting_annotations LIMIT CAST(:limit AS bigint)) AS counted"
 )
 
@@ -47,21 +47,23 @@ async def prune(what: str, database: Database, *, before: datetime, limit: int) 
         return await transaction.count(STATEMENTS[what], {"before": before, "limit": limit})
 
 
-async def expire_waiting_facts(database: Database, *, before: datetime, limit: int) -> int:
-    """Drop at most `limit` messages' waiting facts, the last of which came before then; return of how many messages.
+async def expire_pending_annotations(database: Database, *, before: datetime, limit: int) -> int:
+    """Delete pending annotations of up to `limit` messages that were last updated before then; return how many.
 
-    Their items have waited in vain, and the ledger says so.
+    The outcome of their items becomes ignored.
     """
     async with database.transaction() as transaction:
-        rows = await transaction.execute(_EXPIRE_FACTS, {"before": before, "limit": limit})
-        await ledger.stop_waiting(transaction, {_position(item) for row in rows for item in row["items"]}, kind=EXPIRED)
+        rows = await transaction.execute(_EXPIRE_ANNOTATIONS, {"before": before, "limit": limit})
+        await ledger.ignore_waiting(
+            transaction, {_position(item) for row in rows for item in row["items"]}, kind=EXPIRED
+        )
         return len(rows)
 
 
-async def count_waiting_facts(database: Database, *, limit: int) -> int:
-    """Return for how many messages facts wait, counting no further than `limit`."""
+async def count_pending_annotations(database: Database, *, limit: int) -> int:
+    """Return how many messages have pending annotations, counting up to `limit`."""
     async with database.reading() as connection:
-        return int(await connection.scalar(_COUNT_FACTS, {"limit": limit}) or 0)
+        return int(await connection.scalar(_COUNT_ANNOTATIONS, {"limit": limit}) or 0)
 
 
 def _position(item: str) -> tuple[str, int]:

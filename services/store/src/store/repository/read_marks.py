@@ -11,7 +11,7 @@ _CONVERSATION = Statement("""
     SELECT read_seq, last_seq, unread_count FROM conversations
     WHERE user_id = :user_id AND conversation_id = :conversation_id
 """)
-# As many messages are unread as the conversation says: the walk, newest first, ends with the last of them.
+# The conversation says how many messages are unread: reading them newest first ends with the last of them.
 _UNREAD = Statement("""
     SELECT count(*) FILTER (WHERE m.id > CAST(:upto AS bigint))
     FROM (
@@ -39,7 +39,7 @@ _CHANGE = Statement("""
 
 
 class ReadMark(NamedTuple):
-    """How far the conversation is read, and whether that changed what a user sees of it."""
+    """How far a conversation is read, and whether that changed its unread count."""
 
     read_seq: int
     changed: bool
@@ -48,10 +48,13 @@ class ReadMark(NamedTuple):
 async def mark_read(
     database: Database, user_id: str, conversation_id: str, *, up_to_seq: int, cause_id: str, now: datetime
 ) -> ReadMark | None:
-    """Mark the conversation's messages with ids up to `up_to_seq` as read; None when there is no such conversation.
+    """Mark the conversation's messages with IDs up to `up_to_seq` as read.
 
-    It never moves back, and not past the conversation's last change: what comes later is unread. A change of
-    `unread_count` takes a number and a row of the log; nothing else does.
+    A read mark never moves back, and never beyond the conversation's last change: later messages are unread. Only a
+    change of `unread_count` takes a seq and a row of the event log.
+
+    Returns:
+        None if there is no such conversation.
     """
     key: dict[str, object] = {"user_id": user_id, "conversation_id": conversation_id}
     async with database.transaction() as transaction:

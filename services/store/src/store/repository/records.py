@@ -1,4 +1,4 @@
-"""What is kept beside the inbox: look-ups to be made, and what they have found."""
+"""Profile lookups to make, and profiles that are known."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -8,9 +8,9 @@ from shared.contracts.internal import KnownParticipant, Lookup, PageKey, Partici
 from store.repository.database import Database
 from store.repository.statements import Connection, Statement
 
-# A page that has to be connected again keeps its look-ups from being due. The lock sees to it that none is kept so by a
-# page that is being connected at this moment: whoever connects it has come before, or comes after and sees the row. A
-# row that is locked already is one that is changing: its look-ups are due, and whoever claims them finds out.
+# The lookups of a page that needs reauthorization are on hold: due at infinity. The lock makes sure that none is put on
+# hold by a page which is being connected at this moment: it is connected before this, or afterwards and sees the row.
+# An account row that is locked already is changing: its lookups are due, and whoever claims them checks again.
 _REQUEST = Statement("""
     WITH held AS (
         SELECT platform, page_id, user_id FROM accounts
@@ -58,7 +58,7 @@ _COUNT = Statement("""
     FROM (SELECT due_at FROM profile_lookups LIMIT CAST(:limit AS bigint)) AS counted
 """)
 FILL_IN_LIMIT = 10_000
-"""Conversations without a name, those with the newest messages first, that a new token has looked up."""
+"""Maximum number of unnamed conversations that a new token looks up, those with the newest messages first."""
 _CLAIM = Statement("""
     UPDATE profile_lookups p SET leased_until = :leased_until, attempts = p.attempts + 1
     FROM (
@@ -71,7 +71,7 @@ _CLAIM = Statement("""
     WHERE (p.user_id, p.platform, p.participant_id) = (due.user_id, due.platform, due.participant_id)
     RETURNING p.user_id, p.platform, p.page_id, p.participant_id, p.attempts - 1 AS attempts
 """)
-_KEEP_BACK = Statement("""
+_HOLD_CLAIMED = Statement("""
     WITH held AS (
         SELECT platform, page_id, user_id FROM accounts
         WHERE page_id = ANY(CAST(:page_ids AS text[])) AND owned_until IS NULL AND status = 'needs_reauthorization'
@@ -95,7 +95,7 @@ _PARTICIPANTS = Statement("""
 
 
 async def request_lookups(transaction: Connection, events: Sequence[ProfileRequestedV1], *, now: datetime) -> None:
-    """Note that profiles are to be fetched; a look-up that is noted already keeps its time."""
+    """Store lookups to make now; a lookup that is stored already keeps its time."""
     wanted = sorted({(e.user_id, e.platform, e.participant_id): e.page_id for e in events}.items())
     await transaction.execute(
         _REQUEST,
@@ -110,19 +110,19 @@ async def request_lookups(transaction: Connection, events: Sequence[ProfileReque
 
 
 async def hold_lookups(transaction: Connection, user_id: str, platform: str, page_id: str) -> None:
-    """Let the page's look-ups wait until it has been connected again."""
+    """Put the page's lookups on hold until it is connected again."""
     await transaction.execute(_HOLD, {"user_id": user_id, "platform": platform, "page_id": page_id})
 
 
 async def resume_lookups(transaction: Connection, user_id: str, platform: str, page_id: str, *, now: datetime) -> None:
-    """Make all look-ups of the page due, and those of customers who have no name: the page has a new token."""
+    """Make all lookups of the page due, and add those of unnamed participants: the page has a new token."""
     arguments = {"user_id": user_id, "platform": platform, "page_id": page_id, "now": now}
     await transaction.execute(_RESUME, arguments)
     await transaction.execute(_FILL_IN, {**arguments, "limit": FILL_IN_LIMIT})
 
 
 async def count_lookups(database: Database, *, now: datetime, limit: int) -> tuple[int, int, int]:
-    """Return how many look-ups are due, are due later, and wait for a page's new token; counts no more than `limit`."""
+    """Return how many lookups are due, due later, and on hold, counting up to `limit` rows."""
     async with database.reading() as connection:
         [(due, later, held)] = await connection.execute(_COUNT, {"now": now, "limit": limit})
     return due, later, held
@@ -131,7 +131,7 @@ async def count_lookups(database: Database, *, now: datetime, limit: int) -> tup
 async def claim_lookups(
     database: Database, *, now: datetime, lease: timedelta, limit: int, except_pages: Sequence[PageKey] = ()
 ) -> list[Lookup]:
-    """Take due look-ups, none of `except_pages`; nobody else gets them during `lease`."""
+    """Lease up to `limit` due lookups, except those of `except_pages`; nobody else gets them during `lease`."""
     async with database.transaction() as transaction:
         rows = await transaction.execute(
             _CLAIM,
@@ -144,14 +144,14 @@ async def claim_lookups(
             },
         )
         claimed = [Lookup(**row) for row in rows]
-        kept_back = await _keep_back(transaction, claimed) if claimed else frozenset()
-    return [one for one in claimed if (one.user_id, one.platform, one.participant_id) not in kept_back]
+        held = await _hold_claimed(transaction, claimed) if claimed else frozenset()
+    return [one for one in claimed if (one.user_id, one.platform, one.participant_id) not in held]
 
 
-async def _keep_back(transaction: Connection, claimed: Sequence[Lookup]) -> frozenset[tuple[str, str, str]]:
-    """Let those wait whose page has to be connected again, however they have come to be due; return them."""
+async def _hold_claimed(transaction: Connection, claimed: Sequence[Lookup]) -> frozenset[tuple[str, str, str]]:
+    """Put lookups on hold whose page needs reauthorization, however they came to be due; return their keys."""
     rows = await transaction.execute(
-        _KEEP_BACK,
+        _HOLD_CLAIMED,
         {
             "user_ids": [lookup.user_id for lookup in claimed],
             "platforms": [lookup.platform for lookup in claimed],
@@ -163,7 +163,7 @@ async def _keep_back(transaction: Connection, claimed: Sequence[Lookup]) -> froz
 
 
 async def known_participants(connection: Connection, keys: Sequence[ParticipantKey]) -> list[KnownParticipant]:
-    """Return those of `keys` whose profile is known."""
+    """Return the profiles of `keys` that are known."""
     rows = await connection.execute(
         _PARTICIPANTS,
         {

@@ -1,4 +1,4 @@
-"""Keeps the terms of messages and people at what the rows say: behind the handlers, by the numbers of the log."""
+"""Updates the search index from the event log, asynchronously to the handlers."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ from store.repository.database import Database
 from store.repository.statements import Connection, Statement
 
 _CHARACTERS_PER_TURN = 2_000
-"""So many are cut into terms before other work gets its turn: about ten milliseconds in the costliest script."""
+"""After tokenizing this many, other tasks run: about ten milliseconds for the slowest script."""
 _attachments = msgspec.json.Decoder(tuple[Attachment, ...])
 
 _BEHIND = Statement("""
@@ -92,53 +92,67 @@ _WRITE = Statement("""
 """)
 
 
-class Position(NamedTuple):
-    """Up to where a user's inbox is known: change `indexed_seq`, once messages up to it were read anew if they are."""
+class IndexPosition(NamedTuple):
+    """How far a user's inbox is indexed: up to `indexed_seq`, once a rebuild has read all messages.
+
+    `rebuilt_id` is the last message that the rebuild has read; None: no rebuild is running.
+    """
 
     user_id: str
     indexed_seq: int
     rebuilt_id: int | None
 
 
-class Indexed(NamedTuple):
-    """What one round has done."""
+class IndexResult(NamedTuple):
+    """What one round of indexing did."""
 
     messages: int
-    """Messages whose terms were written or deleted."""
+    """Messages that were written to the index or deleted from it."""
     behind: list[str]
-    """Users of whom there is more to read."""
+    """Users with more to index."""
 
 
-async def behind(database: Database, *, after: str, limit: int) -> tuple[list[str], str | None]:
-    """Look at `limit` users whose id comes after `after`; return those who are behind, and where to go on."""
+async def find_behind(database: Database, *, after: str, limit: int) -> tuple[list[str], str | None]:
+    """Check up to `limit` users with IDs after `after`.
+
+    Returns:
+        Those whose index is behind, and the ID to continue after; None at the end.
+    """
     async with database.reading() as connection:
         rows = await connection.execute(_BEHIND, {"after": after, "limit": limit})
     following = rows[-1]["user_id"] if len(rows) == limit else None
     return [user_id for user_id, is_behind in rows if is_behind], following
 
 
-async def index(database: Database, user_ids: Iterable[str], *, per_user: int, user_limit: int) -> Indexed:
-    """Read on where the users' positions are, one transaction for all; users whom somebody else reads stay behind."""
-    wanted = sorted(user_ids)
+async def index_changes(database: Database, user_ids: Iterable[str], *, per_user: int, user_limit: int) -> IndexResult:
+    """Index the next changes of users, in one transaction; users whom another process is indexing stay behind.
+
+    Args:
+        database: where the inboxes and the index are.
+        user_ids: the users.
+        per_user: maximum number of changes per user.
+        user_limit: maximum number of users.
+    """
+    ordered = sorted(user_ids)
     async with database.transaction() as transaction:
-        await transaction.execute(_CREATE, {"user_ids": wanted})
-        rows = await transaction.execute(_CLAIM, {"user_ids": wanted, "limit": user_limit})
+        await transaction.execute(_CREATE, {"user_ids": ordered})
+        rows = await transaction.execute(_CLAIM, {"user_ids": ordered, "limit": user_limit})
         claimed = {row["user_id"] for row in rows}
-        passed_over = [user_id for user_id in wanted if user_id not in claimed]
-        late = await transaction.execute(_STILL_BEHIND, {"user_ids": passed_over}) if passed_over else []
+        skipped = [user_id for user_id in ordered if user_id not in claimed]
+        late = await transaction.execute(_STILL_BEHIND, {"user_ids": skipped}) if skipped else []
         left = [row["user_id"] for row in late]
         if not rows:
-            return Indexed(0, left)
+            return IndexResult(0, left)
         following, rebuilding, tops = [], [], {}
         for user_id, indexed_seq, rebuilt_id, last_seq, floor_seq in rows:
             tops[user_id] = last_seq
             if rebuilt_id is None and indexed_seq >= floor_seq:
-                following.append(Position(user_id, indexed_seq, None))
+                following.append(IndexPosition(user_id, indexed_seq, None))
             elif rebuilt_id is None or indexed_seq < floor_seq:
-                # What came in between is no longer in the log: all messages are read, then the log from here.
-                rebuilding.append(Position(user_id, last_seq, 0))
+                # Changes since then were pruned from the log: rebuild from all messages, then follow the log from here.
+                rebuilding.append(IndexPosition(user_id, last_seq, 0))
             else:
-                rebuilding.append(Position(user_id, indexed_seq, rebuilt_id))
+                rebuilding.append(IndexPosition(user_id, indexed_seq, rebuilt_id))
         touched = _Touched()
         positions = [
             *await _follow(transaction, following, tops, touched, per_user=per_user),
@@ -146,11 +160,11 @@ async def index(database: Database, user_ids: Iterable[str], *, per_user: int, u
         ]
         written = await _write(transaction, positions, touched)
     left += [p.user_id for p in positions if p.rebuilt_id is not None or p.indexed_seq < tops[p.user_id]]
-    return Indexed(written, left)
+    return IndexResult(written, left)
 
 
 class _Touched:
-    """The messages and conversations that changes were about."""
+    """The messages and conversations that changes refer to."""
 
     def __init__(self) -> None:
         self.messages: dict[tuple[str, int], None] = {}
@@ -164,8 +178,13 @@ class _Touched:
 
 
 async def _follow(
-    transaction: Connection, positions: Sequence[Position], tops: dict[str, int], touched: _Touched, *, per_user: int
-) -> list[Position]:
+    transaction: Connection,
+    positions: Sequence[IndexPosition],
+    tops: dict[str, int],
+    touched: _Touched,
+    *,
+    per_user: int,
+) -> list[IndexPosition]:
     if not positions:
         return []
     reached = {position.user_id: position.indexed_seq for position in positions}
@@ -179,15 +198,15 @@ async def _follow(
         },
     )
     for user_id, seq, message_id, conversation_id in sorted(rows, key=itemgetter("user_id", "seq")):
-        if seq == reached[user_id] + 1:  # otherwise the log was pruned meanwhile: the next round reads everything anew
+        if seq == reached[user_id] + 1:  # otherwise the log was pruned meanwhile: the next round rebuilds the index
             touched.add(user_id, message_id, conversation_id)
             reached[user_id] = seq
-    return [Position(user_id, seq, None) for user_id, seq in reached.items()]
+    return [IndexPosition(user_id, seq, None) for user_id, seq in reached.items()]
 
 
 async def _rebuild(
-    transaction: Connection, positions: Sequence[Position], touched: _Touched, *, per_user: int
-) -> list[Position]:
+    transaction: Connection, positions: Sequence[IndexPosition], touched: _Touched, *, per_user: int
+) -> list[IndexPosition]:
     if not positions:
         return []
     reached: dict[str, list[int]] = {position.user_id: [] for position in positions}
@@ -199,23 +218,23 @@ async def _rebuild(
         touched.add(user_id, message_id, conversation_id)
         reached[user_id].append(message_id)
     return [
-        Position(p.user_id, p.indexed_seq, ids[-1] if len(ids := reached[p.user_id]) == per_user else None)
+        IndexPosition(p.user_id, p.indexed_seq, ids[-1] if len(ids := reached[p.user_id]) == per_user else None)
         for p in positions
     ]
 
 
-async def _write(transaction: Connection, positions: Sequence[Position], touched: _Touched) -> int:
-    kept, gone = await _messages(transaction, list(touched.messages))
+async def _write(transaction: Connection, positions: Sequence[IndexPosition], touched: _Touched) -> int:
+    indexed, deleted = await _messages(transaction, list(touched.messages))
     people = await _people(transaction, list(touched.conversations))
     await transaction.execute(
         _WRITE,
         {
-            "m_user_ids": [user_id for user_id, _, _ in kept],
-            "m_ids": [message_id for _, message_id, _ in kept],
-            "m_keys": [message_key(user_id, message_id) for user_id, message_id, _ in kept],
-            "m_terms": [terms for _, _, terms in kept],
-            "g_user_ids": [user_id for user_id, _ in gone],
-            "g_ids": [message_id for _, message_id in gone],
+            "m_user_ids": [user_id for user_id, _, _ in indexed],
+            "m_ids": [message_id for _, message_id, _ in indexed],
+            "m_keys": [message_key(user_id, message_id) for user_id, message_id, _ in indexed],
+            "m_terms": [terms for _, _, terms in indexed],
+            "g_user_ids": [user_id for user_id, _ in deleted],
+            "g_ids": [message_id for _, message_id in deleted],
             "p_user_ids": [user_id for user_id, _, _ in people],
             "p_ids": [conversation_id for _, conversation_id, _ in people],
             "p_keys": [user_key(user_id) for user_id, _, _ in people],
@@ -225,14 +244,14 @@ async def _write(transaction: Connection, positions: Sequence[Position], touched
             "rebuilt_ids": [position.rebuilt_id for position in positions],
         },
     )
-    return len(kept) + len(gone)
+    return len(indexed) + len(deleted)
 
 
 async def _messages(
     transaction: Connection, keys: Sequence[tuple[str, int]]
 ) -> tuple[list[tuple[str, int, str]], list[tuple[str, int]]]:
-    """Return which messages are to be kept with which terms, and which are to go."""
-    kept, gone = [], []
+    """Return (user_id, message_id, terms) of messages to index, and (user_id, message_id) of messages to delete."""
+    indexed, deleted = [], []
     characters = 0
     for row in await _by_key(transaction, _MESSAGES, keys, "ids"):
         user_id, message_id, platform, content, attachments, is_unsent, known = row
@@ -244,10 +263,10 @@ async def _messages(
             await asyncio.sleep(0)
         terms = search_document(platform, text) if text else None
         if terms is None and known is not None:
-            gone.append((user_id, message_id))
+            deleted.append((user_id, message_id))
         elif terms is not None and terms != known:
-            kept.append((user_id, message_id, terms))
-    return kept, gone
+            indexed.append((user_id, message_id, terms))
+    return indexed, deleted
 
 
 async def _people(transaction: Connection, keys: Sequence[tuple[str, str]]) -> list[tuple[str, str, str]]:

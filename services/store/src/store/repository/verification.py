@@ -1,4 +1,4 @@
-"""Goes through all users and hashes what is known of them, in bounded memory and without a long transaction."""
+"""Hashes what is stored about all users, in bounded memory and without a long transaction."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -21,7 +21,7 @@ _TABLES = (
     "records",
     "raw_items",
 )
-"""Where facts of users are who may have no messages yet."""
+"""Tables that may hold facts of users without messages."""
 _FIRST_OF_EACH = ", ".join(
     f"(SELECT user_id FROM {table} WHERE user_id > :after ORDER BY user_id LIMIT 1)"  # noqa: S608 - a constant of ours
     for table in _TABLES
@@ -32,39 +32,39 @@ _COUNTS = Statement("""
     SELECT (SELECT count(*) FROM conversations WHERE user_id = :user_id),
            (SELECT count(*) FROM messages WHERE user_id = :user_id)
 """)
-_NOBODY = ""
+_NO_USER = ""
 _ATTEMPTS = 5
 _PAUSE_SECONDS = 1.0
 
 
 async def states(database: Database, *, user_id: str | None = None) -> AsyncIterator[UserState | TotalState]:
-    """Yield the state of every user of whom anything is known, by id, and then that of all; or of `user_id` alone.
+    """Yield the state of every user with any facts, sorted by ID, and then the total; or of `user_id` only.
 
-    One user at a time, each in a snapshot of its own, however many there are: who writes is never held up. A database
-    that is away for a moment is asked again.
+    Each user is read in a snapshot of its own, so writers never wait. If the database is unavailable, the read is
+    retried.
 
     Raises:
-        DependencyUnavailable: it stays away.
+        DependencyUnavailable: the database is still unavailable after 5 attempts.
     """
     total = TotalHasher()
-    nothing = (await _patiently(partial(_state, database, _NOBODY))).hash
-    wanted = user_id or await _patiently(partial(_next_user, database, _NOBODY))
-    while wanted is not None:
-        state = await _patiently(partial(_state, database, wanted))
-        if state.hash != nothing:
+    empty_hash = (await _with_retries(partial(_state, database, _NO_USER))).hash
+    current = user_id or await _with_retries(partial(_next_user, database, _NO_USER))
+    while current is not None:
+        state = await _with_retries(partial(_state, database, current))
+        if state.hash != empty_hash:
             total.add(state)
             yield state
-        wanted = None if user_id is not None else await _patiently(partial(_next_user, database, wanted))
+        current = None if user_id is not None else await _with_retries(partial(_next_user, database, current))
     yield total.state
 
 
-async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
+async def _with_retries(read: Callable[[], Awaitable[T]]) -> T:
     for _ in range(_ATTEMPTS - 1):
         try:
-            return await ask()
+            return await read()
         except DependencyUnavailable:
             await asyncio.sleep(_PAUSE_SECONDS)
-    return await ask()
+    return await read()
 
 
 async def _state(database: Database, user_id: str) -> UserState:

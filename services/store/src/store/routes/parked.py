@@ -51,7 +51,7 @@ def parked_router(database: Database, service: ReplayService, access: Access, si
             limit=limit,
             cursor=cursor,
         )
-        found = await parked.parked(database, unreplayed_only=unreplayed, after=page.after, limit=page.fetch_limit)
+        found = await parked.list_items(database, unreplayed_only=unreplayed, after=page.after, limit=page.fetch_limit)
         entries, link = page.cut(found, lambda entry: ParkedPosition(entry.parked_at, entry.id))
         return json_response([_summary(entry) for entry in entries], headers={"Cache-Control": "no-store"} | link)
 
@@ -65,7 +65,7 @@ def parked_router(database: Database, service: ReplayService, access: Access, si
         item_id: Annotated[str, Path(max_length=256, examples=["9f2d7c0a4b1e4c55a0d3e6f7b8c9d0e1"])],
     ) -> Response:
         """Return one parked item with its original event."""
-        items = await parked.parked_whole(database, [item_id])
+        items = await parked.get_items(database, [item_id])
         if not items:
             raise ProblemRaised("not-found", "There is no parked item with this ID.")
         return json_response(_detail(items[0]), headers={"Cache-Control": "no-store"})

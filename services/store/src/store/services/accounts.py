@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from shared.contracts import AccountChangedV1, Platform, derive_id
 from shared.security.cipher import TokenCipher, Undecryptable
 from store.core.accounts import OwnershipChange, OwnershipInterval, connect, current_owner, disconnect
-from store.repository import accounts, records, waiting
+from store.repository import accounts, records, unclaimed
 from store.repository.database import Database
 
 
@@ -74,7 +74,7 @@ class AccountService:
             )
             await accounts.save(transaction, page, change, cause_id=uuid4().hex, now=now)
             owned = change.intervals[-1]
-            await waiting.release(transaction, page, owned_from=owned.owned_from, version=owned.version)
+            await unclaimed.release(transaction, page, owned_from=owned.owned_from, version=owned.version)
             if change.changed and ciphertext is not None and platform != "whatsapp":
                 await records.resume_lookups(transaction, user_id, platform, page_id, now=now)
         self._notify(change)

@@ -38,7 +38,7 @@ class ReplayService:
         Raises:
             DependencyUnavailable: Postgres is unavailable, and nothing was published.
         """
-        items = {item.id: item for item in await parked.parked_whole(self._database, ids)}
+        items = {item.id: item for item in await parked.get_items(self._database, ids)}
         result = ReplayResult([], {})
         unavailable: str | None = None
         for item_id in ids:

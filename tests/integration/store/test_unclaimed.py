@@ -8,7 +8,7 @@ from shared.errors import DependencyUnavailable
 from shared.messaging.outcomes import DONE
 from shared.security.cipher import TokenCipher
 from store.core.accounts import BEGINNING
-from store.repository import waiting
+from store.repository import unclaimed
 from store.services.accounts import AccountService
 from tests.builders import webhook_unclaimed
 from tests.integration.store.parts import ENCRYPTION_KEY, Parts, message, now
@@ -29,7 +29,7 @@ async def connect(parts: Parts, user: str, page: str = "page-1") -> None:
     await account_service(parts).connect("facebook", page, user_id=user, name=None, access_token=None)
 
 
-def unclaimed(number: int, **changes: object) -> WebhookUnclaimedV1:
+def unclaimed_item(number: int, **changes: object) -> WebhookUnclaimedV1:
     return webhook_unclaimed(**{"id": f"{number:032x}", "received_at": now(), **changes})
 
 
@@ -38,7 +38,7 @@ def released(parts: Parts) -> list[WebhookReleasedV1]:
 
 
 async def test_items_wait_until_their_page_is_connected_and_then_leave(parts: Parts) -> None:
-    events = [unclaimed(1), unclaimed(2), unclaimed(3, page_id="another")]
+    events = [unclaimed_item(1), unclaimed_item(2), unclaimed_item(3, page_id="another")]
     assert await parts.records([*events, events[0]]) == [DONE] * 4
     assert await parts.releaser.run_once() == 0
 
@@ -54,7 +54,7 @@ async def test_items_wait_until_their_page_is_connected_and_then_leave(parts: Pa
 
 async def test_an_item_that_arrives_when_its_page_is_connected_already_is_not_stranded(parts: Parts) -> None:
     await connect(parts, "user-1")
-    await parts.records([unclaimed(1)])
+    await parts.records([unclaimed_item(1)])
     assert await parts.releaser.run_once() == 1
 
 
@@ -65,9 +65,9 @@ async def test_items_of_an_earlier_owner_go_to_the_earlier_owner_and_those_in_be
     before = now()
     await account_service(parts).disconnect("facebook", "page-1")
     between = now()
-    await parts.records([unclaimed(2, received_at=between)])
+    await parts.records([unclaimed_item(2, received_at=between)])
     assert await parts.releaser.run_once() == 0, "nobody owned the page then"
-    await parts.records([unclaimed(1, received_at=before)])
+    await parts.records([unclaimed_item(1, received_at=before)])
     assert [event.received_at for event in (await parts.releaser.run_once(), released(parts))[1]] == [before]
 
     await connect(parts, "user-2")
@@ -79,7 +79,7 @@ async def test_items_of_an_earlier_owner_go_to_the_earlier_owner_and_those_in_be
 
 
 async def test_what_could_not_be_published_leaves_later(parts: Parts) -> None:
-    await parts.records([unclaimed(1)])
+    await parts.records([unclaimed_item(1)])
     await connect(parts, "user-1")
     parts.publisher.away = True
     with pytest.raises(DependencyUnavailable):
@@ -92,13 +92,13 @@ async def test_what_could_not_be_published_leaves_later(parts: Parts) -> None:
 
 
 async def test_an_item_that_comes_back_unclaimed_while_it_is_being_released_is_not_lost(parts: Parts) -> None:
-    await parts.records([unclaimed(1)])
+    await parts.records([unclaimed_item(1)])
     await connect(parts, "user-1")
     moment = now()
     lease = moment + timedelta(seconds=30)
-    [(row_id, _)] = await waiting.claim_released(parts.database, now=moment, leased_until=lease, limit=10)
-    await parts.records([unclaimed(1)])
-    assert await waiting.delete(parts.database, [row_id], leased_until=lease, now=moment) == 0
+    [(row_id, _)] = await unclaimed.claim_released(parts.database, now=moment, leased_until=lease, limit=10)
+    await parts.records([unclaimed_item(1)])
+    assert await unclaimed.delete_published(parts.database, [row_id], leased_until=lease, now=moment) == 0
 
     assert await parts.releaser.run_once() == 1
     assert await parts.rows("SELECT * FROM waiting_webhooks") == []
@@ -106,14 +106,14 @@ async def test_an_item_that_comes_back_unclaimed_while_it_is_being_released_is_n
 
 async def test_only_the_newest_items_of_a_page_wait(parts: Parts) -> None:
     for number in range(5):
-        await parts.records([unclaimed(number)])
+        await parts.records([unclaimed_item(number)])
     assert await parts.rows("SELECT id FROM waiting_webhooks ORDER BY id") == [
         (f"{number:032x}",) for number in (2, 3, 4)
     ]
 
 
 async def test_items_do_not_wait_for_ever(parts: Parts) -> None:
-    await parts.records([unclaimed(1), unclaimed(2)])
+    await parts.records([unclaimed_item(1), unclaimed_item(2)])
     await parts.execute(
         "UPDATE waiting_webhooks SET arrived_at = now() - interval '8 days' WHERE id = :id", id=f"{1:032x}"
     )

@@ -1,4 +1,4 @@
-"""Items of pages that nobody has connected: kept within bounds, and released when somebody does."""
+"""Items of unclaimed webhooks: stored within limits, and released when their page is connected."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,7 +14,7 @@ from store.repository.accounts import PageKey
 from store.repository.database import Database
 from store.repository.statements import Connection, Statement
 
-_KEEP = Statement("""
+_STORE = Statement("""
     INSERT INTO waiting_webhooks AS w (id, platform, page_id, webhook_id, item_index, channel, entry, occurred_at,
                                        received_at, traceparent, release_version, arrived_at)
     SELECT k.*, CAST(:now AS timestamptz)
@@ -28,7 +28,7 @@ _KEEP = Statement("""
                                ELSE EXCLUDED.release_version END,
         leased_until = NULL
 """)
-_CAP = Statement("""
+_DELETE_OVER_LIMIT = Statement("""
     DELETE FROM waiting_webhooks WHERE id IN (
         SELECT id FROM waiting_webhooks
         WHERE platform = :platform AND page_id = :page_id AND release_version IS NULL
@@ -53,7 +53,7 @@ _CLAIM = Statement("""
     )
     SELECT * FROM claimed ORDER BY received_at, id
 """)
-_KEPT = Statement("SELECT id, webhook_id, item_index FROM waiting_webhooks WHERE id = ANY(CAST(:ids AS text[]))")
+_STORED = Statement("SELECT id, webhook_id, item_index FROM waiting_webhooks WHERE id = ANY(CAST(:ids AS text[]))")
 _DELETE = Statement("""
     DELETE FROM waiting_webhooks WHERE id = ANY(CAST(:ids AS text[])) AND leased_until = :leased_until
     RETURNING webhook_id, item_index
@@ -68,7 +68,7 @@ _EXPIRE = Statement("""
 _COUNT = Statement("SELECT count(*) FROM (SELECT 1 FROM waiting_webhooks LIMIT CAST(:limit AS bigint)) AS counted")
 
 
-async def keep(
+async def store(
     transaction: Connection,
     events: Sequence[WebhookUnclaimedV1],
     owners: Mapping[str, OwnershipInterval],
@@ -76,15 +76,14 @@ async def keep(
     *,
     now: datetime,
 ) -> None:
-    """Keep items until their page is connected; those in `owners`, by id, belong to somebody already and leave at once.
+    """Store items until their page is connected; those in `owners`, by ID, have an owner and are released at once.
 
-    An item that was released and comes back, found unclaimed once more, waits again: it loses its lease, and with it
-    whoever is publishing it the right to delete it. The same item of another webhook is a duplicate of what is kept.
-    Their pages must be locked.
+    A released item that is found unclaimed again waits again: it loses its lease, so that whoever is publishing it
+    cannot delete it. The same item of another webhook is a duplicate. The pages must be locked.
     """
     once = list({event.id: event for event in reversed(events)}.values())
-    await transaction.execute(_KEEP, _columns(once, owners, versions) | {"now": now})
-    rows = await transaction.execute(_KEPT, {"ids": [event.id for event in once]})
+    await transaction.execute(_STORE, _columns(once, owners, versions) | {"now": now})
+    rows = await transaction.execute(_STORED, {"ids": [event.id for event in once]})
     kept = {row["id"]: ItemKey(row["webhook_id"], row["item_index"]) for row in rows}
     entries = [(event.id, _entry(event)) for event in events]
     await ledger.write_outcomes(
@@ -121,16 +120,16 @@ def _columns(
     }
 
 
-async def cap(transaction: Connection, page: PageKey, *, limit: int) -> int:
-    """Drop the page's oldest items beyond `limit`; return how many."""
+async def enforce_limit(transaction: Connection, page: PageKey, *, limit: int) -> int:
+    """Delete the page's oldest items beyond `limit`; return how many."""
     platform, page_id = page
-    rows = await transaction.execute(_CAP, {"platform": platform, "page_id": page_id, "limit": limit})
-    await ledger.stop_waiting(transaction, [ItemKey(**row) for row in rows], kind=OVER_LIMIT)
+    rows = await transaction.execute(_DELETE_OVER_LIMIT, {"platform": platform, "page_id": page_id, "limit": limit})
+    await ledger.ignore_waiting(transaction, [ItemKey(**row) for row in rows], kind=OVER_LIMIT)
     return len(rows)
 
 
 async def release(transaction: Connection, page: PageKey, *, owned_from: datetime, version: int) -> int:
-    """Mark what came for the page since `owned_from` to be published; return how many. The page must be locked."""
+    """Release the page's items received since `owned_from`; return how many. The page must be locked."""
     platform, page_id = page
     return await transaction.count(
         _RELEASE, {"platform": platform, "page_id": page_id, "owned_from": owned_from, "version": version}
@@ -140,7 +139,7 @@ async def release(transaction: Connection, page: PageKey, *, owned_from: datetim
 async def claim_released(
     database: Database, *, now: datetime, leased_until: datetime, limit: int
 ) -> list[tuple[str, WebhookReleasedV1]]:
-    """Take released items, (id of the row, event) each, to publish them; they are nobody else's until then."""
+    """Lease up to `limit` released items until `leased_until`; return the row ID and the event of each."""
     async with database.transaction() as transaction:
         rows = await transaction.execute(_CLAIM, {"now": now, "leased_until": leased_until, "limit": limit})
         return [(row["id"], _released(row)) for row in rows]
@@ -162,23 +161,23 @@ def _released(row: asyncpg.Record) -> WebhookReleasedV1:
     )
 
 
-async def delete(database: Database, row_ids: Sequence[str], *, leased_until: datetime, now: datetime) -> int:
-    """Forget items that have been published under this lease; return how many. One that came back meanwhile stays."""
+async def delete_published(database: Database, row_ids: Sequence[str], *, leased_until: datetime, now: datetime) -> int:
+    """Delete items that were published under this lease; return how many. An item that was stored again stays."""
     async with database.transaction() as transaction:
         rows = await transaction.execute(_DELETE, {"ids": list(row_ids), "leased_until": leased_until})
-        await ledger.send_on(transaction, [ItemKey(**row) for row in rows], now=now)
+        await ledger.reopen(transaction, [ItemKey(**row) for row in rows], now=now)
         return len(rows)
 
 
 async def expire(database: Database, *, before: datetime, limit: int) -> int:
-    """Drop at most `limit` items that came before then; return how many."""
+    """Delete up to `limit` items that arrived before then; return how many."""
     async with database.transaction() as transaction:
         rows = await transaction.execute(_EXPIRE, {"before": before, "limit": limit})
-        await ledger.stop_waiting(transaction, [ItemKey(**row) for row in rows], kind=EXPIRED)
+        await ledger.ignore_waiting(transaction, [ItemKey(**row) for row in rows], kind=EXPIRED)
         return len(rows)
 
 
 async def count(database: Database, *, limit: int) -> int:
-    """Return how many items wait, counting no further than `limit`."""
+    """Return how many items are stored, counting up to `limit`."""
     async with database.reading() as connection:
         return int(await connection.scalar(_COUNT, {"limit": limit}) or 0)

@@ -1,4 +1,4 @@
-"""Writes what was said about messages and customers who are not there yet, and which ids are one customer's."""
+"""Writes what is pending, annotations and profiles without their message or conversation, and links of participants."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ from store.repository.statements import Connection, Statement
 
 _json = msgspec.json.Encoder()
 
-_KEEP_PROFILES = Statement("""
+_STORE_PROFILES = Statement("""
     INSERT INTO waiting_profiles (user_id, platform, participant_id, name, username, profile_pic, fetched_at)
     SELECT * FROM unnest(CAST(:user_id AS text[]), CAST(:platform AS text[]), CAST(:participant_id AS text[]),
                          CAST(:name AS text[]), CAST(:username AS text[]), CAST(:pic AS text[]),
@@ -22,13 +22,13 @@ _KEEP_PROFILES = Statement("""
         name = EXCLUDED.name, username = EXCLUDED.username, profile_pic = EXCLUDED.profile_pic,
         fetched_at = EXCLUDED.fetched_at
 """)
-_CLAIM_PROFILES = Statement("""
+_DELETE_PROFILES = Statement("""
     DELETE FROM waiting_profiles w
     USING unnest(CAST(:user_id AS text[]), CAST(:platform AS text[]), CAST(:participant_id AS text[]))
           AS k(user_id, platform, participant_id)
     WHERE (w.user_id, w.platform, w.participant_id) = (k.user_id, k.platform, k.participant_id)
 """)
-_KEEP_ANNOTATIONS = Statement("""
+_STORE_ANNOTATIONS = Statement("""
     INSERT INTO waiting_annotations (user_id, platform, page_id, message_id, annotations, items, updated_at)
     SELECT k.user_id, k.platform, k.page_id, k.message_id, k.annotations::jsonb,
            ARRAY(SELECT jsonb_array_elements_text(k.items::jsonb)), CAST(:now AS timestamptz)
@@ -38,7 +38,7 @@ _KEEP_ANNOTATIONS = Statement("""
     ON CONFLICT (user_id, platform, page_id, message_id) DO UPDATE SET
         annotations = EXCLUDED.annotations, items = EXCLUDED.items, updated_at = EXCLUDED.updated_at
 """)
-_CLAIM_ANNOTATIONS = Statement("""
+_DELETE_ANNOTATIONS = Statement("""
     DELETE FROM waiting_annotations w
     USING unnest(CAST(:user_id AS text[]), CAST(:platform AS text[]), CAST(:page_id AS text[]),
                  CAST(:message_id AS text[])) AS k(user_id, platform, page_id, message_id)
@@ -53,30 +53,30 @@ _LINK = Statement("""
 
 
 async def write_profiles(transaction: Connection, changes: Changes) -> None:
-    """Keep profiles until their conversation comes, and let go of those whose conversation is there."""
+    """Store profiles without a conversation, and delete those whose conversation exists now."""
     if changes.pending_profiles:
-        await _keep_profiles(transaction, changes.pending_profiles)
+        await _store_profiles(transaction, changes.pending_profiles)
     if changes.claimed_profiles:
-        await transaction.execute(_CLAIM_PROFILES, participant_columns(changes.claimed_profiles))
+        await transaction.execute(_DELETE_PROFILES, participant_columns(changes.claimed_profiles))
 
 
 async def write_annotations(transaction: Connection, changes: Changes, *, now: datetime) -> None:
-    """Keep what was said about messages until they come, and let go of what was said about those that are there."""
+    """Store annotations without a message, and delete those whose message has arrived."""
     if changes.pending_annotations:
-        await _keep_annotations(transaction, changes.pending_annotations, now=now)
+        await _store_annotations(transaction, changes.pending_annotations, now=now)
     if changes.claimed_annotations:
-        await transaction.execute(_CLAIM_ANNOTATIONS, _messages(changes.claimed_annotations))
+        await transaction.execute(_DELETE_ANNOTATIONS, _messages(changes.claimed_annotations))
 
 
 async def write_links(transaction: Connection, links: Sequence[tuple[ParticipantKey, str]]) -> None:
-    """Keep which ids are one customer's."""
+    """Store which IDs belong to the same participant."""
     await transaction.execute(
         _LINK, participant_columns([key for key, _ in links]) | {"alias": [alias for _, alias in links]}
     )
 
 
 def participant_columns(keys: Collection[ParticipantKey]) -> dict[str, list[str]]:
-    """Return the keys as arguments of a statement."""
+    """Return keys as arguments of a statement."""
     return {
         "user_id": [key.user_id for key in keys],
         "platform": [key.platform for key in keys],
@@ -93,24 +93,24 @@ def _messages(keys: Collection[MessageKey]) -> dict[str, list[str]]:
     }
 
 
-async def _keep_annotations(
+async def _store_annotations(
     transaction: Connection, waiting: Mapping[MessageKey, PendingAnnotations], *, now: datetime
 ) -> None:
-    kept = waiting.values()
+    stored = waiting.values()
     await transaction.execute(
-        _KEEP_ANNOTATIONS,
+        _STORE_ANNOTATIONS,
         {
             **_messages(waiting),
-            "annotations": [_json.encode(each.annotations).decode() for each in kept],
-            "items": [_json.encode(list(map(item_of, each.items))).decode() for each in kept],
+            "annotations": [_json.encode(each.annotations).decode() for each in stored],
+            "items": [_json.encode(list(map(item_of, each.items))).decode() for each in stored],
             "now": now,
         },
     )
 
 
-async def _keep_profiles(transaction: Connection, profiles: Mapping[ParticipantKey, Profile]) -> None:
+async def _store_profiles(transaction: Connection, profiles: Mapping[ParticipantKey, Profile]) -> None:
     await transaction.execute(
-        _KEEP_PROFILES,
+        _STORE_PROFILES,
         participant_columns(profiles)
         | {
             "name": [profile.name for profile in profiles.values()],
