@@ -130,7 +130,7 @@ async def measure(sockets: int, events: int) -> None:
             "delivered_per_second": round(events / took),
             "cpu_microseconds_per_frame": round(cpu / events * 1e6, 1),
             "kib_per_socket": round(kib_per_socket, 1),
-            "log_queries": len(gw.store.queries),
+            "log_queries": len(gw.store.log_requests),
         }
         print(json.dumps(result))
 

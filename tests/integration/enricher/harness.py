@@ -8,12 +8,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any
 
-import msgspec
-from cryptography.fernet import Fernet
 from prometheus_client import CollectorRegistry
-from pydantic import HttpUrl, SecretStr
+from pydantic import HttpUrl
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -38,116 +36,16 @@ from shared.contracts import (
 from shared.contracts.internal import (
     KnownParticipant,
     Lookup,
-    LookupsClaim,
-    LookupsResponse,
-    Media,
-    MediaRequest,
-    MediaResponse,
-    Owner,
-    PageOwners,
-    ParticipantsRequest,
-    ParticipantsResponse,
 )
 from shared.http.server import serving
 from shared.messaging.local import LocalBroker
 from shared.messaging.outcomes import DONE, Outcome
 from shared.messaging.topology import STORE_INBOX, STORE_RECORDS
-from shared.security.cipher import TokenCipher
+from tests.fakes.store import ENCRYPTION_KEY, PAGE_TOKEN, SERVICE_TOKEN, FakeStore, fake_store
 from tests.recorder import eventually
 
-KEY = Fernet.generate_key().decode()
-PAGE_TOKEN = "EAAB-page-token"
 APP_SECRET = "app-secret"
-_OK = 200
 JWT_SECRET = "0123456789abcdef0123456789abcdef"
-
-
-@dataclass
-class FakeStore:
-    """The store's internal API: answers from what a test puts in here."""
-
-    owners: dict[str, list[Owner]] = field(default_factory=dict)
-    versions: dict[str, int] = field(default_factory=dict)
-    known: list[KnownParticipant] = field(default_factory=list)
-    due: list[Lookup] = field(default_factory=list)
-    media: dict[tuple[str, str, int, int], Media] = field(default_factory=dict)
-    """By user, conversation, message and place."""
-    media_status: int = 200
-    media_held: asyncio.Event | None = None
-    """Until it is set, questions for media wait."""
-    is_away: bool = False
-    asked: list[str] = field(default_factory=list)
-
-    def connect(
-        self,
-        page_id: str,
-        user_id: str = "user-1",
-        *,
-        token: str | None = PAGE_TOKEN,
-        status: Literal["connected", "needs_reauthorization"] = "connected",
-        key: str = KEY,
-    ) -> None:
-        ciphertext = None if token is None else TokenCipher([SecretStr(key)]).encrypt(token)
-        owner = Owner(
-            user_id=user_id,
-            owned_from=datetime(1970, 1, 1, tzinfo=UTC),
-            owned_until=None,
-            status=status,
-            token_ciphertext=ciphertext,
-        )
-        self.owners[page_id] = [owner]
-        self.versions[page_id] = self.versions.get(page_id, 0) + 1
-
-    def app(self) -> Starlette:
-        return Starlette(
-            routes=[
-                Route("/internal/accounts/{platform}/{page_id}", self._accounts),
-                Route("/internal/participants", self._participants, methods=["POST"]),
-                Route("/internal/profile-lookups/claim", self._claim, methods=["POST"]),
-                Route("/internal/media", self._media, methods=["POST"]),
-            ]
-        )
-
-    async def _accounts(self, request: Request) -> Response:
-        page_id = request.path_params["page_id"]
-        return self._answer(
-            request,
-            PageOwners(
-                platform=request.path_params["platform"],
-                page_id=page_id,
-                version=self.versions.get(page_id, 0),
-                owners=tuple(self.owners.get(page_id, [])),
-            ),
-        )
-
-    async def _participants(self, request: Request) -> Response:
-        query = msgspec.json.decode(await request.body(), type=ParticipantsRequest)
-        wanted = {(one.user_id, one.platform, one.participant_id) for one in query.participants}
-        found = [one for one in self.known if (one.user_id, one.platform, one.participant_id) in wanted]
-        return self._answer(request, ParticipantsResponse(participants=tuple(found)))
-
-    async def _media(self, request: Request) -> Response:
-        query = msgspec.json.decode(await request.body(), type=MediaRequest)
-        found = self.media.get((query.user_id, query.conversation_id, query.id, query.index))
-        answer = self._answer(request, MediaResponse(media=found))
-        if self.media_held is not None:
-            await self.media_held.wait()
-        return answer if self.media_status == _OK else Response(status_code=self.media_status)
-
-    async def _claim(self, request: Request) -> Response:
-        claim = msgspec.json.decode(await request.body(), type=LookupsClaim)
-        if self.is_away:
-            return Response(status_code=503)
-        held = {(page.platform, page.page_id) for page in claim.except_pages}
-        taken = [one for one in self.due if (one.platform, one.page_id) not in held][: claim.limit]
-        self.due = [one for one in self.due if one not in taken]
-        return self._answer(request, LookupsResponse(lookups=tuple(taken)))
-
-    def _answer(self, request: Request, answer: msgspec.Struct) -> Response:
-        self.asked.append(request.url.path)
-        if request.headers.get("authorization") != "Bearer service-token":
-            return Response(status_code=401)
-        return Response(status_code=503) if self.is_away else Response(msgspec.json.encode(answer))
 
 
 @dataclass
@@ -282,16 +180,16 @@ async def running_enricher(
     *, broker: LocalBroker | None = None, store_seconds: float = 0.0, **settings: Any
 ) -> AsyncIterator[EnricherHarness]:
     """Start everything. The page "1041" is connected; the store needs `store_seconds` for each batch of events."""
-    store, graph, registry = FakeStore(), FakeGraph(), CollectorRegistry()
-    store.connect("1041")
+    graph, registry = FakeGraph(), CollectorRegistry()
     async with AsyncExitStack() as stack:
-        store_port = await stack.enter_async_context(serving(store.app(), host="127.0.0.1", port=0, grace_seconds=1))
+        store = await stack.enter_async_context(fake_store())
+        store.connect("1041")
         graph_port = await stack.enter_async_context(serving(graph.app(), host="127.0.0.1", port=0, grace_seconds=1))
         values: dict[str, Any] = {
-            "store_internal_url": HttpUrl(f"http://127.0.0.1:{store_port}"),
+            "store_internal_url": HttpUrl(store.url),
             "graph_url": HttpUrl(f"http://127.0.0.1:{graph_port}"),
-            "service_tokens": "service-token,older",
-            "encryption_keys": KEY,
+            "service_tokens": f"{SERVICE_TOKEN},older",
+            "encryption_keys": ENCRYPTION_KEY,
             "app_secrets": f"{APP_SECRET},other",
             "app_ids": "42, 7",
             "jwt_secret": JWT_SECRET,

@@ -88,7 +88,7 @@ async def test_a_limit_of_the_app_stops_calls_and_claims() -> None:
         enricher.graph.error = (403, {"error": {"code": 4, "message": "Application request limit reached"}})
         await enricher.broker.publish([received(page(message("one", "1")))])
         enricher.graph.error = None
-        claims = len([path for path in enricher.store.asked if "lookups" in path])
+        claims = len([path for path in enricher.store.paths if "lookups" in path])
         enricher.store.due.append(due("2", OTHER_PAGE))
 
         await enricher.broker.publish([received(page(message("two", "2"), id=OTHER_PAGE))])
@@ -96,7 +96,7 @@ async def test_a_limit_of_the_app_stops_calls_and_claims() -> None:
         assert names(enricher) == {"one": None, "two": None}
         assert enricher.graph.calls == ["1"]
         assert len(enricher.store.due) == 1
-        assert len([path for path in enricher.store.asked if "lookups" in path]) == claims
+        assert len([path for path in enricher.store.paths if "lookups" in path]) == claims
 
 
 async def test_usage_headers_stop_calls_for_this_page_only() -> None:

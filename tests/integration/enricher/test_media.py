@@ -6,7 +6,8 @@ import pytest
 from cryptography.fernet import Fernet
 
 from shared.http.server import serving
-from tests.integration.enricher.harness import PAGE_TOKEN
+from shared.store_client.paths import MEDIA_PATH
+from tests.fakes.store import PAGE_TOKEN
 from tests.integration.enricher.media_harness import (
     CONVERSATION,
     EXPIRED,
@@ -106,18 +107,18 @@ async def test_an_invalid_path_is_not_found_without_asking_the_store(path: str) 
             response = await media.browser.get(media.url(path), headers=user)
             assert (response.status_code, problem_type(response)) == (404, "not-found")
 
-        assert "/internal/media" not in media.enricher.store.asked
+        assert MEDIA_PATH not in media.enricher.store.paths
         assert (await media.browser.get(media.url_of("/readyz"))).status_code == 200
 
 
 async def test_a_request_that_the_store_rejects_is_an_internal_error() -> None:
     async with running_media() as media:
-        for media.enricher.store.media_status in (400, 413, 422):
+        for media.enricher.store.statuses[MEDIA_PATH] in (400, 413, 422):
             response = await media.get()
             assert (response.status_code, problem_type(response)) == (500, "internal-error")
         assert media.count("internal-error") == 3
 
-        media.enricher.store.media_status = 503
+        media.enricher.store.statuses[MEDIA_PATH] = 503
         assert (await media.get()).status_code == 503
         assert (await media.browser.get(media.url_of("/readyz"))).status_code == 200, "media do not affect readiness"
 
@@ -217,7 +218,7 @@ async def test_every_failure_has_its_problem_type(changes: dict[str, Any], statu
 
 async def test_media_are_unavailable_without_the_store() -> None:
     async with running_media() as media:
-        media.enricher.store.is_away = True
+        media.enricher.store.is_unavailable = True
 
         response = await media.get()
 

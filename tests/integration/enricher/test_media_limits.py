@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from enricher.media.fair_semaphore import WAITING_PER_SLOT
+from shared.store_client.paths import MEDIA_PATH
 from tests.integration.enricher.harness import received
 from tests.integration.enricher.media_harness import PHOTO, MediaHarness, as_user, problem_type, running_media
 from tests.recorder import eventually
@@ -101,17 +102,17 @@ async def test_a_disconnect_ends_the_download() -> None:
 async def test_many_media_requests_do_not_slow_down_webhooks() -> None:
     async with running_media(media_concurrent_downloads=2) as media:
         store = media.enricher.store
-        store.media_held = asyncio.Event()
+        store.gates[MEDIA_PATH] = asyncio.Event()
         flood = [asyncio.create_task(media.get()) for _ in range(60)]
         await eventually(lambda: media.count("unavailable") >= 60 - 1 - WAITING_PER_SLOT)
-        await eventually(lambda: "/internal/media" in store.asked)
+        await eventually(lambda: MEDIA_PATH in store.paths)
 
         await media.enricher.broker.publish([received(page(event()))])
 
         assert len(media.enricher.inbox) == 1
-        assert store.asked.count("/internal/media") == 1, "a request without a slot does not ask the store"
+        assert store.paths.count(MEDIA_PATH) == 1, "a request without a slot does not ask the store"
         assert (await media.browser.get(media.url_of("/readyz"))).status_code == 200
-        store.media_held.set()
+        store.gates[MEDIA_PATH].set()
         responses = await asyncio.gather(*flood)
         assert sum(response.status_code == 200 for response in responses) == 1 + WAITING_PER_SLOT
 

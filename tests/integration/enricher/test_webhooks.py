@@ -103,13 +103,13 @@ async def test_a_new_token_is_used_at_once() -> None:
 
 async def test_webhooks_are_held_while_the_store_is_unavailable() -> None:
     async with running_enricher() as enricher:
-        enricher.store.is_away = True
+        enricher.store.is_unavailable = True
         webhook = received(page(message("hello")))
         with pytest.raises(DependencyUnavailable):
             await enricher.broker.publish([webhook])
         assert enricher.published == []
 
-        enricher.store.is_away = False
+        enricher.store.is_unavailable = False
         await enricher.broker.publish([webhook])
 
         assert names(enricher) == {"hello": None}
@@ -118,7 +118,7 @@ async def test_webhooks_are_held_while_the_store_is_unavailable() -> None:
 async def test_messages_of_cached_pages_flow_while_the_store_is_unavailable() -> None:
     async with running_enricher() as enricher:
         await enricher.broker.publish([received(page(echo()))])
-        enricher.store.is_away = True
+        enricher.store.is_unavailable = True
 
         await enricher.broker.publish([received(page(message("hello")))])
 
@@ -180,7 +180,7 @@ async def test_metrics_and_readiness_are_served() -> None:
         assert 'switchboard_enricher_items_total{kind="receipt",label="messaging.read"} 1.0' in metrics
         assert 'switchboard_enricher_items_total{kind="raw",label="messaging.other"} 1.0' in metrics
 
-        enricher.store.is_away = True
+        enricher.store.is_unavailable = True
         with pytest.raises(DependencyUnavailable):
             await enricher.broker.publish([received(page(echo(), id="77"))])
         response = await client.get("/readyz")

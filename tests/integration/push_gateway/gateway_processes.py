@@ -23,8 +23,8 @@ from push_gateway.settings import Settings
 from shared.contracts import Event, Wire, decode, encode, join, split
 from shared.messaging.local import LocalBroker
 from shared.process import stop_signal
+from tests.fakes.store import SERVICE_TOKEN, FakeStore
 from tests.integration.push_gateway.harness import JWT_SECRET
-from tests.integration.push_gateway.store import SERVICE_TOKEN, FakeStore
 
 STARTING_SECONDS = 30.0
 STOPPING_SECONDS = 15.0

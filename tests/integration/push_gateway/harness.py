@@ -19,7 +19,7 @@ from shared.contracts import Event
 from shared.messaging.local import LocalBroker
 from shared.messaging.ports import Broker
 from shared.security.user_tokens import mint
-from tests.integration.push_gateway.store import SERVICE_TOKEN, FakeStore, fake_store
+from tests.fakes.store import SERVICE_TOKEN, FakeStore, fake_store
 
 JWT_SECRET = "a-secret-of-at-least-thirty-two-bytes"
 WAIT_SECONDS = 10.0

@@ -4,9 +4,9 @@ import asyncio
 import time
 from dataclasses import dataclass
 
+from tests.fakes.store import FakeStore, fake_store
 from tests.integration.push_gateway.client_processes import ClientPool, allow_sockets, connected_clients, user_id
 from tests.integration.push_gateway.gateway_processes import GatewayProcess, gateway_processes
-from tests.integration.push_gateway.store import FakeStore, fake_store
 
 MISSED_CHANGES = 3
 """Changes per user while the gateway is dead."""
@@ -71,7 +71,7 @@ async def measure_reconnect_storm(
             first_at, cpu_at_first = time.perf_counter(), gateway.cpu_seconds
             await clients.wait_until_all_at(0, timeout_seconds)
             open_at, cpu_when_open = time.perf_counter(), gateway.cpu_seconds
-            queries = len(store.queries) + len(store.tops_queries)
+            queries = len(store.log_requests) + len(store.tops_requests)
             await asyncio.sleep(idle_seconds)
             connection_cost = ConnectionCost(
                 seconds_until_the_first=round(first_at - began, 2),
@@ -93,13 +93,13 @@ async def _resumed(
     for number in range(sockets):
         for _ in range(MISSED_CHANGES):
             store.append(user_id(number), "x" * 300)
-    store.queries.clear()
-    store.tops_queries.clear()
+    store.log_requests.clear()
+    store.tops_requests.clear()
     await gateway.start()
     listening_at = time.perf_counter()
     await clients.wait_until_all_at(MISSED_CHANGES, timeout_seconds)
     resumed_at = time.perf_counter()
-    users = [len(query.positions) for query in store.queries]
+    users = [len(query.positions) for query in store.log_requests]
     return ReconnectCost(
         gateway_cpu_seconds=round(gateway.cpu_seconds, 1),
         restart_seconds=round(listening_at - killed_at, 2),
@@ -108,7 +108,7 @@ async def _resumed(
         attempts_per_socket=round((clients.total("attempts") - attempts) / sockets, 2),
         turned_away=round(await gateway.metric("turned_away_total")),
         faults=clients.total("faults"),
-        tops_queries=len(store.tops_queries),
+        tops_queries=len(store.tops_requests),
         log_queries=len(users),
         users_read=sum(users),
     )

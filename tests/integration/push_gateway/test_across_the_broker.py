@@ -4,8 +4,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from shared.messaging.rabbitmq import RabbitBroker
+from tests.fakes.store import fake_store
 from tests.integration.push_gateway.harness import gateway
-from tests.integration.push_gateway.store import fake_store
 from tests.integration.push_gateway.test_presence import connected, next_data, presence, send
 
 

@@ -59,8 +59,8 @@ async def test_a_bad_token_gets_a_close_code_and_nothing_before_it(way: str) -> 
                 assert closed.value.rcvd.code == code, name
         assert gw.metric("frames_sent_total") == 0
         assert gw.metric("sockets") == 0
-        assert gw.store.queries == []
-        assert gw.store.tops_queries == []
+        assert gw.store.log_requests == []
+        assert gw.store.tops_requests == []
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -19,7 +19,7 @@ async def test_a_change_is_pushed_to_every_tab_of_its_user_and_to_nobody_else() 
         assert await receive_seqs(two, 3) == [1, 2, 3]
         assert await receive_seqs(other, 1) == [1]
         assert gw.metric("webhook_to_frame_seconds_count") == 4
-        assert gw.store.queries == [], "a live stream costs no query"
+        assert gw.store.log_requests == [], "a live stream costs no query"
 
 
 async def test_a_client_resumes_page_by_page() -> None:
@@ -43,7 +43,7 @@ async def test_a_lost_event_is_read_from_the_log_once_for_all_tabs() -> None:
 
         assert await receive_seqs(one, 2) == [1, 2]
         assert await receive_seqs(two, 2) == [1, 2]
-        assert len(gw.store.queries) == 1
+        assert len(gw.store.log_requests) == 1
 
 
 async def test_events_out_of_order_and_repeated_are_delivered_in_order_once() -> None:
@@ -55,7 +55,7 @@ async def test_events_out_of_order_and_repeated_are_delivered_in_order_once() ->
         await gw.push_changes("ada")
 
         assert await receive_seqs(socket, 4) == [1, 2, 3, 4]
-        assert gw.store.queries == []
+        assert gw.store.log_requests == []
 
 
 async def test_the_loss_of_the_last_event_is_noticed_at_the_heartbeat() -> None:
@@ -77,12 +77,12 @@ async def test_a_reconnect_is_served_from_the_replay_buffer() -> None:
             await gw.push_changes("ada", 2)
             await receive_seqs(socket, 2)
         await gw.push_changes("ada", 2)
-        asked = len(gw.store.tops_queries)
+        asked = len(gw.store.tops_requests)
 
         async with gw.connect("ada", after=2, epoch="e1") as socket:
             assert await receive_seqs(socket, 2) == [3, 4]
-        assert gw.store.queries == []
-        assert len(gw.store.tops_queries) == asked
+        assert gw.store.log_requests == []
+        assert len(gw.store.tops_requests) == asked
 
 
 async def test_a_pruned_position_is_reset_and_the_socket_stays_open() -> None:
@@ -118,14 +118,14 @@ async def test_a_restored_database_is_noticed_on_live_sockets() -> None:
 async def test_during_a_store_outage_live_events_flow_and_gaps_wait() -> None:
     async with gateway() as gw, gw.connect("ada") as socket:
         await receive(socket)
-        gw.store.is_away = True
+        gw.store.is_unavailable = True
         await gw.push_changes("ada")
         assert await receive_seqs(socket, 1) == [1]
 
         gw.store.append("ada")
         await gw.push_changes("ada", 2)
-        await until(lambda: gw.store.queries)
-        gw.store.is_away = False
+        await until(lambda: gw.store.log_requests)
+        gw.store.is_unavailable = False
 
         assert await receive_seqs(socket, 3) == [2, 3, 4]
 
@@ -133,11 +133,11 @@ async def test_during_a_store_outage_live_events_flow_and_gaps_wait() -> None:
 async def test_a_socket_opened_during_a_store_outage_gets_everything_afterwards() -> None:
     async with gateway() as gw:
         gw.store.append("ada")
-        gw.store.is_away = True
+        gw.store.is_unavailable = True
         async with gw.connect("ada", after=0) as socket:
-            await until(lambda: gw.store.queries)
+            await until(lambda: gw.store.log_requests)
             await gw.push_changes("ada")
-            gw.store.is_away = False
+            gw.store.is_unavailable = False
 
             assert (await receive(socket))["type"] == "hello"
             assert await receive_seqs(socket, 2) == [1, 2]
@@ -146,11 +146,11 @@ async def test_a_socket_opened_during_a_store_outage_gets_everything_afterwards(
 async def test_events_during_a_slow_read_of_the_log_are_neither_lost_nor_repeated() -> None:
     async with gateway() as gw:
         gw.store.append("ada")
-        gw.store.may_answer.clear()
+        gw.store.may_respond.clear()
         async with gw.connect("ada", after=0) as socket:
-            await until(lambda: gw.store.queries)
+            await until(lambda: gw.store.log_requests)
             await gw.push_changes("ada", 3)
-            gw.store.may_answer.set()
+            gw.store.may_respond.set()
 
             assert (await receive(socket))["type"] == "hello"
             assert await receive_seqs(socket, 4) == [1, 2, 3, 4]
@@ -161,7 +161,7 @@ async def test_many_waiting_users_are_read_together() -> None:
         sockets = [await gw.connect(f"user-{number}", after=0) for number in range(20)]
         for socket in sockets:
             await receive(socket)
-        asked = len(gw.store.queries)
+        asked = len(gw.store.log_requests)
         events = []
         for number in range(20):
             gw.store.append(f"user-{number}")
@@ -170,7 +170,7 @@ async def test_many_waiting_users_are_read_together() -> None:
 
         for socket in sockets:
             assert await receive_seqs(socket, 2) == [1, 2]
-        assert len(gw.store.queries) - asked <= 4
+        assert len(gw.store.log_requests) - asked <= 4
         for socket in sockets:
             await socket.close()
 
@@ -226,10 +226,10 @@ async def test_every_client_is_closed_with_a_time_to_reconnect() -> None:
 
 async def test_a_socket_opened_during_shutdown_is_closed_too() -> None:
     async with gateway() as gw:
-        gw.store.may_answer.clear()
+        gw.store.may_respond.clear()
         socket = await gw.connect("ada")
-        await until(lambda: gw.store.tops_queries)
-        gw.store.may_answer.set()
+        await until(lambda: gw.store.tops_requests)
+        gw.store.may_respond.set()
     assert (await wait_closed(socket))[0] == 1012
 
 

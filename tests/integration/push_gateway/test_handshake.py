@@ -12,8 +12,9 @@ from websockets.typing import Origin, Subprotocol
 
 from shared.contracts import Event
 from shared.messaging.local import LocalBroker
+from shared.store_client.paths import LOG_PATH
+from tests.fakes.store import SERVICE_TOKEN
 from tests.integration.push_gateway.harness import gateway, receive, receive_seqs, token, until, wait_closed
-from tests.integration.push_gateway.store import SERVICE_TOKEN
 
 
 @pytest.mark.parametrize(
@@ -126,7 +127,7 @@ async def test_a_token_is_in_no_log(caplog: pytest.LogCaptureFixture, capsys: py
 async def test_readiness_names_an_unavailable_dependency() -> None:
     async with gateway() as gw, httpx.AsyncClient(base_url=f"http://127.0.0.1:{gw.operations_port}") as operations:
         assert (await operations.get("/readyz")).status_code == 200
-        gw.store.is_away = True
+        gw.store.is_unavailable = True
         refused = await operations.get("/readyz")
         assert refused.status_code == 503
         assert "The store does not answer" in refused.text
@@ -153,14 +154,14 @@ async def test_readiness_says_how_to_fix_a_refusal_and_sockets_wait_for_it() -> 
 async def test_readiness_rechecks_a_refused_log_that_nobody_requests_any_more() -> None:
     async with gateway() as gw, httpx.AsyncClient(base_url=f"http://127.0.0.1:{gw.operations_port}") as operations:
         gw.store.append("ada")
-        gw.store.knows_the_log = False
+        gw.store.statuses[LOG_PATH] = 404
         async with gw.connect("ada", after=0):
             await until(lambda: gw.metric("store_calls_total", call="log", outcome="refused"))
         refused = await operations.get("/readyz")
         assert refused.status_code == 503
         assert "The store does not know /internal/log" in refused.text
 
-        gw.store.knows_the_log = True
+        del gw.store.statuses[LOG_PATH]
         assert (await operations.get("/readyz")).status_code == 200
 
 

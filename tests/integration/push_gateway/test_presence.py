@@ -12,9 +12,9 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from shared.contracts.internal import ReadRequest
 from shared.messaging.local import LocalBroker
+from tests.fakes.store import fake_store
 from tests.integration.push_gateway.harness import JWT_SECRET, Gateway, gateway, receive, until, wait_closed
 from tests.integration.push_gateway.sse_client import stream
-from tests.integration.push_gateway.store import fake_store
 
 
 async def next_data(socket: ClientConnection, kind: str, seconds: float = 10.0) -> Any:
@@ -168,20 +168,21 @@ async def test_the_name_comes_from_the_token() -> None:
 async def test_read_marks_wait_for_the_store_and_only_the_highest_is_sent() -> None:
     async with gateway() as gw, connected(gw, "ada", "laptop") as laptop:
         await send(laptop, type="read", conversation_id="unknown", up_to_seq=1)
-        gw.store.may_answer.clear()
+        gw.store.may_respond.clear()
         for seq in (3, 5, 4):
             await send(laptop, type="read", conversation_id="c1", up_to_seq=seq)
             await send(laptop, type="read", conversation_id="c2", up_to_seq=seq)
         assert await is_silent(laptop)
-        gw.store.is_away = True
-        gw.store.may_answer.set()
-        await until(lambda: gw.metric("read_marks_total", outcome="refused") == 1)
-        gw.store.is_away = False
+        gw.store.is_unavailable = True
+        gw.store.may_respond.set()
+        await until(lambda: gw.metric("store_calls_total", call="read", outcome="unavailable"))
+        gw.store.is_unavailable = False
 
-        await until(lambda: len(gw.store.read) >= 2)
-        assert ReadRequest(user_id="ada", conversation_id="c1", up_to_seq=5) in gw.store.read
+        await until(lambda: gw.metric("read_marks_total", outcome="refused") == 1)
+        await until(lambda: len(gw.store.read_requests) >= 2)
+        assert ReadRequest(user_id="ada", conversation_id="c1", up_to_seq=5) in gw.store.read_requests
         assert gw.metric("store_calls_total", call="read", outcome="refused") == 0, "no operator has to act"
-        assert ReadRequest(user_id="ada", conversation_id="c2", up_to_seq=5) in gw.store.read
+        assert ReadRequest(user_id="ada", conversation_id="c2", up_to_seq=5) in gw.store.read_requests
         assert await is_silent(laptop)
 
 

@@ -18,10 +18,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from push_gateway.core.close_codes import CloseCode
+from tests.fakes.store import FakeStore, fake_store
 from tests.integration.push_gateway.gateway_processes import GatewayProcess, gateway_processes
 from tests.integration.push_gateway.harness import token, until
 from tests.integration.push_gateway.sse_client import EventStream
-from tests.integration.push_gateway.store import FakeStore, fake_store
 
 GATEWAYS = 3
 USERS = 60

@@ -6,9 +6,9 @@ import time
 
 from websockets.asyncio.client import ClientConnection, connect
 
+from tests.fakes.store import FakeStore, fake_store
 from tests.integration.push_gateway.gateway_processes import GatewayProcess, gateway_processes
 from tests.integration.push_gateway.harness import receive, receive_seqs, token
-from tests.integration.push_gateway.store import FakeStore, fake_store
 
 USERS = [f"user-{number}" for number in range(4)]
 UNREAD_PER_USER = 50
