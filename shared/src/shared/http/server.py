@@ -1,4 +1,4 @@
-"""Serving ASGI applications inside an event loop that others share, and stopping them in good order."""
+"""Serves ASGI applications in an event loop that is shared with other work, and stops them in order."""
 
 import asyncio
 import socket
@@ -10,51 +10,54 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 _HEAD_SECONDS = 10.0
-"""A connection that has not sent the whole head of its request by then is closed."""
+"""A connection that has not sent the complete head of its request within this time is closed."""
 _ABORT = "switchboard.abort"
 
 
 class _Protocol(HttpToolsProtocol):
-    """Bounds the time that a request's head may take; uvicorn bounds only the time between two requests."""
+    """Limits the time in which a request's head must arrive; uvicorn limits only the time between two requests."""
 
-    _head_due: asyncio.TimerHandle | None = None
+    _head_timer: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own signature
         super().connection_made(transport)
-        self._await_head()
+        self._start_head_timer()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.scope["extensions"] = {_ABORT: {"call": self.transport.abort}}
-        self._await_head()
+        self._start_head_timer()
 
     def on_headers_complete(self) -> None:
-        self._forget_head()
+        self._stop_head_timer()
         super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._forget_head()
+        self._stop_head_timer()
         super().connection_lost(exc)
 
-    def _await_head(self) -> None:
-        self._forget_head()
-        self._head_due = self.loop.call_later(_HEAD_SECONDS, self.transport.close)
+    def _start_head_timer(self) -> None:
+        self._stop_head_timer()
+        self._head_timer = self.loop.call_later(_HEAD_SECONDS, self.transport.close)
 
-    def _forget_head(self) -> None:
-        if self._head_due is not None:
-            self._head_due.cancel()
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
 
 
 def abort(scope: MutableMapping[str, Any]) -> None:
-    """Drop a request's connection at once, with what has been sent and not taken; `http.disconnect` follows.
+    """Drop a request's connection at once, including unsent data. `http.disconnect` follows.
 
-    For an answer that has begun and cannot be finished. The client is told by a reset.
+    For a response that has begun and cannot be finished: the client sees a reset instead of a truncated body.
+
+    Args:
+        scope: of the request, from `serving`.
     """
     scope["extensions"][_ABORT]["call"]()
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to the process: several servers share one loop."""
+    """Leaves signals to the process, as several servers share one loop."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -62,13 +65,17 @@ class _Server(uvicorn.Server):
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
-    """Return a bound TCP socket; port 0 picks a free one.
+    """Return a bound, non-blocking TCP socket.
+
+    Args:
+        host: an IPv4 or IPv6 address.
+        port: 0 picks a free one.
 
     Raises:
-        OSError: the address is taken or not ours.
+        OSError: the address is in use or not one of this machine; the text names it.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Named, because asyncio sets TCP_NODELAY only on sockets that say so; without it small answers take 40 ms.
+    # IPPROTO_TCP is named because asyncio sets TCP_NODELAY only on such sockets; without it small responses take 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -86,13 +93,19 @@ async def serving(
 ) -> AsyncIterator[int]:
     """Serve the ASGI application `app` while the context lasts; yields the port.
 
-    Leaving stops accepting and lets running requests end, for at most `grace_seconds`. A client whose machine takes
-    nothing for `unread_seconds` is given up where the system can do that (Linux, tcp(7), `TCP_USER_TIMEOUT`); None
-    leaves it to the system, which takes a quarter of an hour.
+    Leaving stops accepting connections and waits for running requests.
+
+    Args:
+        app: the ASGI application.
+        host: see `listening_socket`.
+        port: see `listening_socket`.
+        grace_seconds: how long running requests may take to end, at least 1.
+        unread_seconds: a client that acknowledges no data for this long is disconnected, where the system supports it
+            (Linux, tcp(7), `TCP_USER_TIMEOUT`). None leaves it to the system, which waits a quarter of an hour.
     """
     listener = listening_socket(host, port)
     if unread_seconds is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
-        # Connections inherit it from their listener.
+        # Connections inherit the option from their listener.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(unread_seconds * 1000))
     config = uvicorn.Config(
         app,

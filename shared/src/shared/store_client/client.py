@@ -55,7 +55,7 @@ _TEMPORARY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_M
 
 Outcome = Literal["answered", "unavailable", "refused"]
 """How a call ended. A problem that the caller expects, such as `NO_SUCH_CONVERSATION`, is an answer."""
-AnswerT = TypeVar("AnswerT", bound=msgspec.Struct)
+ResponseT = TypeVar("ResponseT", bound=msgspec.Struct)
 
 
 class _Problem(msgspec.Struct):
@@ -187,18 +187,18 @@ class StoreClient:
     async def _call(
         self,
         path: str,
-        answer_type: type[AnswerT],
+        response_type: type[ResponseT],
         query: msgspec.Struct | None = None,
         *,
         url: str | None = None,
-        is_meant: Callable[[AnswerT], bool] = lambda _: True,
+        is_meant: Callable[[ResponseT], bool] = lambda _: True,
         expected: Mapping[str, type[Exception]] = MappingProxyType({}),
-    ) -> AnswerT:
+    ) -> ResponseT:
         """Return the store's answer.
 
         Args:
             path: of the endpoint.
-            answer_type: of the answer.
+            response_type: of the answer.
             query: the body of a POST; None makes a GET.
             url: where it is not that of `path`.
             is_meant: whether an answer can be the one to this query.
@@ -211,7 +211,7 @@ class StoreClient:
                 raise error(_problem_type(response))
             raise self._refused(path, StoreRefused.by_status(path, response.status))
         try:
-            answer = msgspec.json.decode(response.body, type=answer_type)
+            answer = msgspec.json.decode(response.body, type=response_type)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise self._refused(path, StoreRefused.not_understood(path, str(error))) from error
         if not is_meant(answer):
