@@ -9,9 +9,9 @@ import { App } from "./page/App";
 import { loadPreferences } from "./page/preferences";
 import { openSession, readConfig, takeToken } from "./page/session";
 
-const given = takeToken(window); // before anything is waited for: nobody may copy it out of the address
+const urlToken = takeToken(window); // first of all, so that it does not stay in the address bar
 loadPreferences();
-const session = openSession(window, await readConfig(), given);
+const session = openSession(window, await readConfig(), urlToken);
 const root = document.getElementById("root");
 if (root) {
   createRoot(root).render(

@@ -1,16 +1,16 @@
 import { describe, expect, test } from "vitest";
 
-import { cardsOf, elementsOf, labelOf, mapUrl, shapeOf } from "../src/core/attachments";
-import { displayName, initials, tint } from "../src/core/names";
+import { contactCards, templateElements, labelOf, mapUrl, kindOf } from "../src/core/attachments";
+import { displayName, initials, colorIndex } from "../src/core/names";
 import { previewOf } from "../src/core/preview";
-import { anchorShift, heldOrder } from "../src/core/listOrder";
-import { clockOf, sizeText } from "../src/core/timeFormat";
+import { scrollAnchorShift, frozenOrder } from "../src/core/listOrder";
+import { createTimeFormat, formatSize } from "../src/core/timeFormat";
 import { attachment, message } from "./messages";
 
 describe("names", () => {
   const who = (name: string | null, username: string | null) =>
     displayName({ participant_id: "7001", participant_name: name, participant_username: username });
-  test("the best that is known is shown", () => {
+  test("the name is preferred, then the username, then the ID", () => {
     expect(who("Ada Lovelace", "ada")).toBe("Ada Lovelace");
     expect(who(" ", "ada")).toBe("@ada");
     expect(who(null, null)).toBe("7001");
@@ -26,17 +26,17 @@ describe("names", () => {
     ["@ada", "a"],
     ["+49 170", "4"],
     ["", "?"],
-  ])("%j has the letters %j", (name, letters) => {
+  ])("%j has the initials %j", (name, letters) => {
     expect(initials(name)).toBe(letters);
   });
-  test("an id has always the same colour", () => {
-    expect(tint("7001")).toBe(tint("7001"));
-    expect(tint("7001")).toBeLessThan(8);
+  test("an ID always has the same colour", () => {
+    expect(colorIndex("7001")).toBe(colorIndex("7001"));
+    expect(colorIndex("7001")).toBeLessThan(8);
   });
 });
 
 describe("times", () => {
-  const clock = clockOf("en-GB", "Europe/Berlin");
+  const timeFormat = createTimeFormat("en-GB", "Europe/Berlin");
   const now = Date.parse("2026-11-22T12:00:00Z");
   test.each([
     ["2026-11-22T11:59:30Z", "now"],
@@ -48,7 +48,7 @@ describe("times", () => {
     ["2025-10-03T12:00:00Z", "03/10/2025"],
     ["2026-11-22T12:00:20Z", "now"],
   ])("%s is %s in the list", (iso, text) => {
-    expect(clock.short(iso, now)).toBe(text);
+    expect(timeFormat.short(iso, now)).toBe(text);
   });
   test.each([
     ["2026-11-22T00:00:00Z", "Today"],
@@ -57,24 +57,24 @@ describe("times", () => {
     ["2026-03-02T12:00:00Z", "2 March"],
     ["2024-03-02T12:00:00Z", "2 March 2024"],
   ])("the day of %s is %s", (iso, text) => {
-    expect(clock.day(iso, now)).toBe(text);
+    expect(timeFormat.day(iso, now)).toBe(text);
   });
   test("sizes are short", () => {
-    expect(sizeText(1_400_000, "en")).toBe("1.4 MB");
-    expect(sizeText(12, "en")).toBe("12 bytes");
+    expect(formatSize(1_400_000, "en")).toBe("1.4 MB");
+    expect(formatSize(12, "en")).toBe("12 bytes");
   });
 });
 
 describe("attachments", () => {
-  test("words of the platforms have a shape; unknown ones are told as they are", () => {
-    expect(shapeOf({ type: "ig_reel" })).toBe("reel");
-    expect(shapeOf({ type: "constructor" })).toBe("unsupported");
+  test("the platforms' types have a kind, and unknown types keep their name", () => {
+    expect(kindOf({ type: "ig_reel" })).toBe("reel");
+    expect(kindOf({ type: "constructor" })).toBe("unsupported");
     expect(labelOf(attachment("new_fancy_thing"))).toBe("Unsupported content (new fancy thing)");
     expect(labelOf(attachment("audio", { details: { voice: true } }))).toBe("Voice message");
   });
-  test("what is inside is read carefully", () => {
+  test("details are read defensively", () => {
     expect(
-      cardsOf(
+      contactCards(
         attachment("contacts", {
           details: { contacts: [{ name: { formatted_name: "Ada" }, phones: [{ phone: "+1" }, 7, null] }, "x"] },
         }),
@@ -83,9 +83,9 @@ describe("attachments", () => {
       { name: "Ada", numbers: ["+1"] },
       { name: "Contact", numbers: [] },
     ]);
-    expect(cardsOf(attachment("contacts", { title: "Ada" }))).toEqual([{ name: "Ada", numbers: [] }]);
+    expect(contactCards(attachment("contacts", { title: "Ada" }))).toEqual([{ name: "Ada", numbers: [] }]);
     expect(
-      elementsOf(
+      templateElements(
         attachment("template", { details: { elements: [{ title: "Tea", subtitle: 7, buttons: [{ title: "Buy" }] }] } }),
       ),
     ).toEqual({
@@ -96,7 +96,7 @@ describe("attachments", () => {
       "https://www.openstreetmap.org/?mlat=1.5&mlon=-2#map=15/1.5/-2",
     );
   });
-  test("a message is one line in the list", () => {
+  test("a preview is one line", () => {
     expect(previewOf(message({ content: "a\n b" })).text).toBe("a b");
     expect(previewOf(message({ content: null, attachments: [attachment("image"), attachment("image")] })).text).toBe(
       "📷 Photo +1",
@@ -110,33 +110,28 @@ describe("attachments", () => {
   });
 });
 
-describe("a list that re-orders itself", () => {
+describe("a list that changes its order", () => {
   const list = (...ids: string[]) => ids.map((conversation_id) => ({ conversation_id }));
   const before = list("a", "b", "c", "d", "e");
-  test("stands still while it is held: the new wait, the gone are gone, the next page is there", () => {
-    expect(heldOrder(list("a", "b", "c"), list("new", "c", "a", "older"))).toEqual(list("a", "c", "older"));
-    expect(heldOrder(list("a", "b", "c"), list("c", "a", "b"))).toEqual(list("a", "b", "c"));
+  test("is frozen: new rows wait, removed rows go, the next page appears", () => {
+    expect(frozenOrder(list("a", "b", "c"), list("new", "c", "a", "older"))).toEqual(list("a", "c", "older"));
+    expect(frozenOrder(list("a", "b", "c"), list("c", "a", "b"))).toEqual(list("a", "b", "c"));
   });
-  test("shows what is there as it is now, also while it is held", () => {
-    expect(heldOrder([{ conversation_id: "a", unread_count: 0 }], [{ conversation_id: "a", unread_count: 1 }])).toEqual(
-      [{ conversation_id: "a", unread_count: 1 }],
-    );
+  test("shows current content, even if frozen", () => {
+    expect(
+      frozenOrder([{ conversation_id: "a", unread_count: 0 }], [{ conversation_id: "a", unread_count: 1 }]),
+    ).toEqual([{ conversation_id: "a", unread_count: 1 }]);
   });
   test.each([
     ["one is new", list("new", "a", "b", "c", "d", "e"), 200, 72],
-    [
-      "one is new and the top is watched, where new ones are seen to come in",
-      list("new", "a", "b", "c", "d", "e"),
-      0,
-      0,
-    ],
-    ["one from below moves up", list("d", "a", "b", "c", "e"), 144, 72],
-    ["the row at the edge leaves, and the next one holds", list("c", "a", "b", "d", "e"), 144, 0],
-    ["one above is gone", list("b", "c", "d", "e"), 144, -72],
-    ["the row at the edge is gone, and the next one holds", list("a", "b", "d", "e"), 144, -72],
-    ["many come at once", list("1", "2", "3", "4", "a", "b", "c", "d", "e"), 144, 288],
-    ["everything is another", list("x", "y"), 144, 0],
-  ])("keeps what was scrolled to in view when %s", (_, after, scrollTop, shift) => {
-    expect(anchorShift(before, after, scrollTop, 72)).toBe(shift);
+    ["one is new and the list is at its top, where new rows should appear", list("new", "a", "b", "c", "d", "e"), 0, 0],
+    ["a row from below moves up", list("d", "a", "b", "c", "e"), 144, 72],
+    ["the row at the edge moves to the top, and the next one is the anchor", list("c", "a", "b", "d", "e"), 144, 0],
+    ["a row above is removed", list("b", "c", "d", "e"), 144, -72],
+    ["the row at the edge is removed, and the next one is the anchor", list("a", "b", "d", "e"), 144, -72],
+    ["many are new", list("1", "2", "3", "4", "a", "b", "c", "d", "e"), 144, 288],
+    ["all rows are new", list("x", "y"), 144, 0],
+  ])("stays in place when %s", (_, after, scrollTop, shift) => {
+    expect(scrollAnchorShift(before, after, scrollTop, 72)).toBe(shift);
   });
 });

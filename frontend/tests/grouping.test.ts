@@ -1,35 +1,35 @@
 import { expect, test } from "vitest";
 
-import { rowOf } from "../src/core/grouping";
-import { clockOf } from "../src/core/timeFormat";
+import { rowLayout } from "../src/core/grouping";
+import { createTimeFormat } from "../src/core/timeFormat";
 import type { Message } from "../src/model";
 import { message } from "./messages";
 
-const clock = clockOf("en", "Europe/Berlin");
-const said = (id: number, created_at: string, more = {}) =>
+const timeFormat = createTimeFormat("en", "Europe/Berlin");
+const at = (id: number, created_at: string, more = {}) =>
   message({ id, message_id: `m_${id.toString()}`, created_at, ...more });
 
-/** The rows in words: what stands above a message, the message, whether it begins or ends a group. */
-function drawn(messages: readonly Message[], firstNewId: number | null): string[] {
+/** Describe the rows: what is above a message, its ID, whether it starts or ends a group. */
+function describeRows(messages: readonly Message[], firstUnreadId: number | null): string[] {
   return messages.flatMap((message, index) => {
-    const row = rowOf(messages[index - 1] ?? null, message, messages[index + 1] ?? null, clock, firstNewId);
+    const row = rowLayout(messages[index - 1] ?? null, message, messages[index + 1] ?? null, timeFormat, firstUnreadId);
     return [
-      ...(row.isNewDay ? ["day"] : []),
-      ...(row.isFirstNew ? ["new"] : []),
-      `${message.id.toString()}${row.isFirst ? " first" : ""}${row.isLast ? " last" : ""}`,
+      ...(row.startsDay ? ["day"] : []),
+      ...(row.startsUnread ? ["new"] : []),
+      `${message.id.toString()}${row.startsGroup ? " first" : ""}${row.endsGroup ? " last" : ""}`,
     ];
   });
 }
 
-test("a thread is divided by days of the reader's zone, and by who wrote", () => {
+test("a thread is divided by days in the reader's time zone, and by sender", () => {
   const thread = [
-    said(1, "2026-11-21T22:58:00Z"),
-    said(2, "2026-11-21T22:59:00Z"),
-    said(3, "2026-11-21T23:01:00Z"), // midnight in Berlin lies between
-    said(4, "2026-11-21T23:02:00Z", { direction: "outgoing", sender_id: "1001" }),
-    said(5, "2026-11-21T23:30:00Z", { direction: "outgoing", sender_id: "1001" }), // the same person after a pause
+    at(1, "2026-11-21T22:58:00Z"),
+    at(2, "2026-11-21T22:59:00Z"),
+    at(3, "2026-11-21T23:01:00Z"), // after midnight in Berlin
+    at(4, "2026-11-21T23:02:00Z", { direction: "outgoing", sender_id: "1001" }),
+    at(5, "2026-11-21T23:30:00Z", { direction: "outgoing", sender_id: "1001" }), // the same person after a pause
   ];
-  expect(drawn(thread, null)).toEqual([
+  expect(describeRows(thread, null)).toEqual([
     "day",
     "1 first",
     "2 last",
@@ -40,9 +40,9 @@ test("a thread is divided by days of the reader's zone, and by who wrote", () =>
   ]);
 });
 
-test("a time stands where the next message has another one, or did not get as far", () => {
+test("a message shows its time if the next one differs in time or status", () => {
   const ours = (id: number, second: number, status: Message["status"]) =>
-    said(id, `2026-11-22T10:00:0${second.toString()}Z`, { direction: "outgoing", sender_id: "1001", status });
+    at(id, `2026-11-22T10:00:0${second.toString()}Z`, { direction: "outgoing", sender_id: "1001", status });
   const thread = [
     ours(1, 1, "read"),
     ours(2, 2, "read"),
@@ -51,19 +51,19 @@ test("a time stands where the next message has another one, or did not get as fa
     ours(5, 5, "sent"),
   ];
   const timed = thread.filter(
-    (one, index) => rowOf(thread[index - 1] ?? null, one, thread[index + 1] ?? null, clock, null).isTimed,
+    (one, index) => rowLayout(thread[index - 1] ?? null, one, thread[index + 1] ?? null, timeFormat, null).showsTime,
   );
   expect(timed.map((one) => one.id)).toEqual([2, 3, 4, 5]);
 });
 
-test("new messages begin a group, and a day that comes back is named again", () => {
+test("new messages start a group, and a day that returns is named again", () => {
   const thread = [
-    said(1, "2026-11-22T10:00:00Z"),
-    said(2, "2026-11-22T10:00:01Z"),
-    said(3, "2026-11-21T10:00:00Z"),
-    said(4, "2026-11-22T10:00:02Z"),
+    at(1, "2026-11-22T10:00:00Z"),
+    at(2, "2026-11-22T10:00:01Z"),
+    at(3, "2026-11-21T10:00:00Z"),
+    at(4, "2026-11-22T10:00:02Z"),
   ];
-  expect(drawn(thread, 2)).toEqual([
+  expect(describeRows(thread, 2)).toEqual([
     "day",
     "1 first last",
     "new",

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 
-import { isExpired, linkified, safeUrl } from "../src/core/safeLinks";
+import { isExpired, linkify, safeUrl } from "../src/core/safeLinks";
 
 const OWN = "http://127.0.0.1:8080";
 
-describe("an address from outside", () => {
+describe("a URL from outside", () => {
   test.each([
     "javascript:alert(1)",
     " javascript:alert(1)",
@@ -21,10 +21,10 @@ describe("an address from outside", () => {
     "vbscript:x",
     "",
     "not an address",
-  ])("%j is not followed", (address) => {
+  ])("%j is not safe", (address) => {
     expect(safeUrl(address, OWN)).toBeNull();
   });
-  test("https is, and what the page itself serves", () => {
+  test("https is safe, and so is the page's own origin", () => {
     expect(safeUrl("https://cdn.example/a.jpg?x=1", OWN)).toBe("https://cdn.example/a.jpg?x=1");
     expect(safeUrl(`${OWN}/media/1.svg`, OWN)).toBe(`${OWN}/media/1.svg`);
     expect(safeUrl("http://127.0.0.1:8081/media/1.svg", OWN)).toBeNull();
@@ -32,16 +32,16 @@ describe("an address from outside", () => {
   });
 });
 
-test("an address works until it expires", () => {
+test("a URL works until it expires", () => {
   const now = Date.parse("2026-11-22T10:00:00Z");
   expect(isExpired("2026-11-22T09:59:59Z", now)).toBe(true);
   expect(isExpired("2026-11-22T10:00:01Z", now)).toBe(false);
   expect(isExpired(null, now)).toBe(false);
 });
 
-describe("links in what people write", () => {
-  test("are found without the full stop behind them", () => {
-    expect(linkified("see https://example.com/a?b=1. Then (https://example.org/x) ok")).toEqual([
+describe("links in text", () => {
+  test("are found without the punctuation behind them", () => {
+    expect(linkify("see https://example.com/a?b=1. Then (https://example.org/x) ok")).toEqual([
       { text: "see ", href: null },
       { text: "https://example.com/a?b=1", href: "https://example.com/a?b=1" },
       { text: ". Then (", href: null },
@@ -49,7 +49,7 @@ describe("links in what people write", () => {
       { text: ") ok", href: null },
     ]);
   });
-  test("nothing is lost and nothing is added", () => {
+  test("keep the text unchanged", () => {
     for (const text of [
       "",
       "plain",
@@ -60,11 +60,11 @@ describe("links in what people write", () => {
       "javascript:alert(1) https://ok.example/",
     ]) {
       expect(
-        linkified(text)
+        linkify(text)
           .map((piece) => piece.text)
           .join(""),
       ).toBe(text);
-      for (const piece of linkified(text)) expect(piece.href ?? "https:").toMatch(/^https:/u);
+      for (const piece of linkify(text)) expect(piece.href ?? "https:").toMatch(/^https:/u);
     }
   });
 });

@@ -2,39 +2,39 @@
 import { act, renderHook } from "@testing-library/react";
 import { expect, test } from "vitest";
 
-import { type Pages, useOlderUntil } from "../src/thread/useLoadOlderUntil";
+import { type OlderPages, useLoadOlderUntil } from "../src/thread/useLoadOlderUntil";
 
-const MOST_PAGES = 20;
+const MAX_PAGES = 20;
 
-/** Ask for pages that are never seen loading, until `enough` have come; return how many were asked for. */
-async function asked(goal: unknown, enough: number, hasCome: boolean): Promise<number> {
+/** Load pages without ever rendering `isLoading`, until `enough` are loaded; return how many were requested. */
+async function requestedPages(goal: unknown, enough: number, hasLoaded: boolean): Promise<number> {
   let pages = 0;
-  const shown: Pages = {
+  const shown: OlderPages = {
     isLoading: false,
     hasOlder: true,
     error: null,
     onOlder: () => {
       pages += 1;
-      return Promise.resolve(hasCome);
+      return Promise.resolve(hasLoaded);
     },
   };
-  renderHook(() => useOlderUntil(goal, pages >= enough, shown, MOST_PAGES));
-  for (let turn = 0; turn < 2 * MOST_PAGES; turn += 1) await act(() => Promise.resolve());
+  renderHook(() => useLoadOlderUntil(goal, pages >= enough, shown, MAX_PAGES));
+  for (let turn = 0; turn < 2 * MAX_PAGES; turn += 1) await act(() => Promise.resolve());
   return pages;
 }
 
-test("a page that was never seen loading is followed by the next one, until the goal is there", async () => {
-  expect(await asked("a goal", 7, true)).toBe(7);
+test("pages that load between two renderings are followed by the next, until the goal is found", async () => {
+  expect(await requestedPages("a goal", 7, true)).toBe(7);
 });
 
-test("no more pages are asked for than are worth it", async () => {
-  expect(await asked("a goal", Infinity, true)).toBe(MOST_PAGES);
+test("no more than the maximum is loaded", async () => {
+  expect(await requestedPages("a goal", Infinity, true)).toBe(MAX_PAGES);
 });
 
-test("what has not come is not asked for again by itself", async () => {
-  expect(await asked("a goal", Infinity, false)).toBe(1);
+test("a failed page is not requested again", async () => {
+  expect(await requestedPages("a goal", Infinity, false)).toBe(1);
 });
 
-test("where nothing is wanted nothing is asked for", async () => {
-  expect(await asked(null, Infinity, true)).toBe(0);
+test("without a goal nothing is loaded", async () => {
+  expect(await requestedPages(null, Infinity, true)).toBe(0);
 });

@@ -53,7 +53,7 @@ async def test_keys_alone_are_enough(system: System, browser: Browser) -> None:
     await expect(page.locator("#thread .text")).to_have_text("from 3")
     assert await focused(page) == "thread"
     await page.keyboard.press("Escape")
-    await expect(page.get_by_text("Choose a conversation")).to_be_visible()
+    await expect(page.get_by_text("Select a conversation")).to_be_visible()
     await page.keyboard.press("/")
     await page.keyboard.type("from 1")
     await expect(page.get_by_role("listbox", name="Search results").get_by_role("option")).to_have_count(1)
@@ -98,7 +98,7 @@ async def test_a_narrow_screen_shows_one_pane_at_a_time(system: System, browser:
     await page.set_viewport_size({"width": 380, "height": 740})
     await open_conversation(page, "7001")
     await expect(page.get_by_role("listbox")).to_be_hidden()
-    await page.get_by_role("button", name="Who it is").click()
+    await page.get_by_role("button", name="Contact details").click()
     await expect(page.get_by_role("region", name="Messages with")).to_be_hidden()
     await page.get_by_role("button", name="Close").click()
     await page.go_back()

@@ -47,7 +47,7 @@ async def test_a_refused_token_is_a_banner_until_there_is_a_new_one_and_the_name
 
         await told(system, text("7001", "m_1", "hello"))
         await expect(page.get_by_role("option")).to_contain_text("hello")  # the message does not wait for the token
-        await expect(banner).to_contain_text("Blue Things (Messenger) has to be connected again")
+        await expect(banner).to_contain_text("Blue Things (Messenger) needs to be reconnected")
         await expect(page.locator(".row-name")).to_have_text("7001")
         assert await violations(page) == []
 

@@ -42,7 +42,7 @@ DIRECT = [
     Shown("video", {"url": f"{_ELSEWHERE}.mp4"}, "video[controls], .placeholder-video"),
     Shown("audio", {"url": f"{_ELSEWHERE}.mp3"}, "audio[controls], .placeholder-audio"),
     Shown("file", {"url": f"{_ELSEWHERE}/menu.pdf"}, f"a.card[href='{_ELSEWHERE}/menu.pdf']", "File"),
-    Shown("file", None, ".card-dead", "not available"),
+    Shown("file", None, ".card-dead", "Not available"),
     Shown("location", {"coordinates": {"lat": 52.5, "long": 13.4}}, "a.card", "52.50000, 13.40000"),
     Shown("story_mention", {"url": f"{_ELSEWHERE}.jpg"}, ".labelled", "Mentioned you in their story"),
     Shown("ig_reel", {"url": f"{_ELSEWHERE}.mp4", "reel_video_id": "1", "title": "Sunday"}, ".labelled", "Reel"),
@@ -50,7 +50,7 @@ DIRECT = [
     Shown("template", {"template_type": "generic", "elements": [_CARD]}, ".template", "Blue shirt"),
     Shown("fallback", {"url": f"{_ELSEWHERE}/page", "title": "An article"}, "a.card", "An article"),
     Shown("like_heart", None, ".big-heart"),
-    Shown("ephemeral", None, ".attachment-note", "vanishing message"),
+    Shown("ephemeral", None, ".attachment-note", "Vanishing message"),
     Shown("something_new", {}, ".attachment-note", "Unsupported content (something new)"),
 ]
 

@@ -91,7 +91,7 @@ async def test_a_hidden_page_shows_notifications_and_a_click_opens_the_conversat
     system: System, browser: Browser
 ) -> None:
     page = await recorded(await signed_in(browser, system))
-    await choose(page, "Show a notification")
+    await choose(page, "Show notifications")
     await told(system, text("7001", "m_1", "seen"))
     await expect(page).to_have_title("(1) Inbox")
     assert await page.evaluate("notes.length") == 0  # somebody looks at the page
@@ -147,14 +147,14 @@ async def test_who_types_and_who_looks_at_the_same_conversation_is_shown_and_pas
     subject = {"conversation_id": conversation["conversation_id"]}
     async with colleague(system, "Grace") as grace:
         await say(grace, type="viewing", **subject)
-        await expect(page.get_by_text("Grace also here")).to_be_visible()
-        await expect(page.get_by_text("Also looking at this: Grace")).to_be_visible()
+        await expect(page.get_by_text("Grace is viewing")).to_be_visible()
+        await expect(page.get_by_text("Also viewing: Grace")).to_be_visible()
         await say(grace, type="typing", **subject)
         await expect(page.locator(".typing")).to_have_text("Grace is typing…")
         await expect(page.get_by_role("option").first).to_contain_text("A colleague is typing…")
         await expect(page.locator(".typing")).to_have_text("")
         await say(grace, type="viewing", conversation_id=None)
-        await expect(page.get_by_text("Grace also here")).to_have_count(0)
+        await expect(page.get_by_text("Grace is viewing")).to_have_count(0)
 
 
 async def test_without_a_network_the_page_says_so_and_comes_back_by_itself(system: System, browser: Browser) -> None:

@@ -112,13 +112,13 @@ async def test_a_photo_that_cannot_be_had_says_why_and_comes_when_it_can(system:
     await sends(system, "image")
     page = await signed_in(browser, system)
     await open_conversation(page, "Ada")
-    await expect(page.get_by_text("could not be loaded")).to_be_visible()
+    await expect(page.get_by_text("Could not load")).to_be_visible()
     await breaks(system)
     await page.get_by_role("button", name="Try again").click()
     assert await width(page, "#thread .media img") == 320
 
     await breaks(system, media_gone=True)
     await sends(system, "image")
-    await expect(page.get_by_text("the platform no longer has it")).to_be_visible()
+    await expect(page.get_by_text("The platform no longer has this file")).to_be_visible()
     await expect(page.get_by_role("button", name="Try again")).to_have_count(0)
     assert await violations(page) == []

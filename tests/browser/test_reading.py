@@ -242,7 +242,7 @@ async def test_a_quote_leads_to_what_it_answers_also_far_up_and_says_where_that_
     await page.reload()
     row = page.locator("#thread li").filter(has_text="to nothing")
     await row.get_by_role("button", name="Replied to an earlier message").click()
-    await expect(row.get_by_role("status")).to_have_text("The message was not found")
+    await expect(row.get_by_role("status")).to_have_text("Message not found")
 
 
 async def test_pages_that_come_between_two_pictures_are_followed_by_the_next_ones(
@@ -302,7 +302,7 @@ async def _pages_up(page: Page) -> bool:
     return bool(
         await page.evaluate(
             "document.querySelector('#thread').scrollTop === 0"
-            " && document.querySelector('#thread').textContent.includes('This is where the conversation begins')"
+            " && document.querySelector('#thread').textContent.includes('Start of the conversation')"
         )
     )
 

@@ -51,7 +51,7 @@ _SCROLL_THREAD_UP = """async () => {
   const thread = document.querySelector('#thread');
   const until = performance.now() + 5000;
   while (performance.now() < until) {
-    if (thread.scrollTop === 0 && thread.textContent.includes('This is where the conversation begins')) return true;
+    if (thread.scrollTop === 0 && thread.textContent.includes('Start of the conversation')) return true;
     thread.scrollTop -= 600;
     await new Promise(requestAnimationFrame);
   }

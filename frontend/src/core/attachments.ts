@@ -1,8 +1,8 @@
-/** What an attachment is shown as; the platforms have many words for few things. Pure. */
+/** How attachments are shown: the platforms have many types for few kinds of content. Pure. */
 
 import type { Attachment } from "../model";
 
-export type Shape =
+export type AttachmentKind =
   | "image"
   | "sticker"
   | "video"
@@ -20,7 +20,7 @@ export type Shape =
   | "vanishing"
   | "unsupported";
 
-const SHAPES: Readonly<Record<string, Shape>> = {
+const KINDS: Readonly<Record<string, AttachmentKind>> = {
   image: "image",
   animated_image_share: "image",
   sticker: "sticker",
@@ -50,7 +50,7 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   ephemeral: "vanishing",
 };
 
-const LABELS: Readonly<Record<Shape, string>> = {
+const LABELS: Readonly<Record<AttachmentKind, string>> = {
   image: "Photo",
   sticker: "Sticker",
   video: "Video",
@@ -69,7 +69,7 @@ const LABELS: Readonly<Record<Shape, string>> = {
   unsupported: "Unsupported content",
 };
 
-const ICONS: Readonly<Record<Shape, string>> = {
+const ICONS: Readonly<Record<AttachmentKind, string>> = {
   image: "📷",
   sticker: "🩷",
   video: "🎬",
@@ -88,26 +88,26 @@ const ICONS: Readonly<Record<Shape, string>> = {
   unsupported: "❔",
 };
 
-export function shapeOf(attachment: Pick<Attachment, "type">): Shape {
-  return Object.hasOwn(SHAPES, attachment.type) ? (SHAPES[attachment.type] ?? "unsupported") : "unsupported";
+export function kindOf(attachment: Pick<Attachment, "type">): AttachmentKind {
+  return Object.hasOwn(KINDS, attachment.type) ? (KINDS[attachment.type] ?? "unsupported") : "unsupported";
 }
 
-export function iconOf(shape: Shape): string {
-  return ICONS[shape];
+export function iconOf(kind: AttachmentKind): string {
+  return ICONS[kind];
 }
 
-/** Return what it is called: "Photo", "Voice message"; a type that nobody knows is named as the platform names it. */
+/** Return the label, such as "Photo" or "Voice message". An unknown type keeps the platform's name. */
 export function labelOf(attachment: Attachment): string {
-  const shape = shapeOf(attachment);
+  const kind = kindOf(attachment);
   if (attachment.type === "story_mention") return "Mentioned you in their story";
-  if (shape === "audio" && attachment.details?.["voice"] === true) return "Voice message";
-  if (shape === "file" && attachment.title) return attachment.title;
-  if (shape === "unsupported" && attachment.type !== "unsupported")
+  if (kind === "audio" && attachment.details?.["voice"] === true) return "Voice message";
+  if (kind === "file" && attachment.title) return attachment.title;
+  if (kind === "unsupported" && attachment.type !== "unsupported")
     return `Unsupported content (${attachment.type.replaceAll("_", " ")})`;
-  return LABELS[shape];
+  return LABELS[kind];
 }
 
-/** Return a map address of a place: a link to open, never a picture that would tell a third party who is looking. */
+/** Return a link to a map; never an embedded map, which would reveal the reader to a third party. */
 export function mapUrl(attachment: Attachment): string | null {
   const place = attachment.coordinates;
   if (!place) return null;
@@ -115,10 +115,10 @@ export function mapUrl(attachment: Attachment): string | null {
   return `https://www.openstreetmap.org/?mlat=${place.latitude.toString()}&mlon=${place.longitude.toString()}#map=15/${position}`;
 }
 
-export type Card = { readonly name: string; readonly numbers: readonly string[] };
+export type ContactCard = { readonly name: string; readonly numbers: readonly string[] };
 
-/** Return the contact cards of a `contacts` attachment, as far as they can be read. */
-export function cardsOf(attachment: Attachment): Card[] {
+/** Return the contact cards of a `contacts` attachment. Unreadable parts are left out. */
+export function contactCards(attachment: Attachment): ContactCard[] {
   const raw = listAt(attachment.details, "contacts");
   const cards = raw.map((card) => {
     const name = textAt(recordAt(card, "name"), "formatted_name") ?? textAt(recordAt(card, "name"), "first_name");
@@ -128,14 +128,14 @@ export function cardsOf(attachment: Attachment): Card[] {
   return cards.length > 0 ? cards.slice(0, 20) : [{ name: attachment.title ?? "Contact", numbers: [] }];
 }
 
-export type Element = {
+export type TemplateElement = {
   readonly title: string | null;
   readonly subtitle: string | null;
   readonly imageUrl: string | null;
 };
 
-/** Return the cards of a template with their buttons' words; the buttons do nothing here. */
-export function elementsOf(attachment: Attachment): { elements: Element[]; buttons: string[] } {
+/** Return the cards of a template, and the labels of its buttons. */
+export function templateElements(attachment: Attachment): { elements: TemplateElement[]; buttons: string[] } {
   const details = attachment.details;
   const holders: unknown[] = [details, ...Object.values(details ?? {})];
   const raw = holders.flatMap((holder) => listAt(holder, "elements")).slice(0, 10);
@@ -150,8 +150,8 @@ export function elementsOf(attachment: Attachment): { elements: Element[]; butto
   return { elements, buttons };
 }
 
-/** Return the address that a location has beside its place. */
-export function addressOf(attachment: Attachment): string | null {
+/** Return the postal address of a location. */
+export function locationAddress(attachment: Attachment): string | null {
   return textAt(attachment.details, "address");
 }
 

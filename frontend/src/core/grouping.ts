@@ -1,62 +1,62 @@
-/** How a thread is divided: by day, by who wrote, and where the new ones begin. Pure. */
+/** How a thread is divided: by day, by sender, and where new messages start. Pure. */
 
 import type { Message } from "../model";
-import type { Clock } from "./timeFormat";
+import type { TimeFormat } from "./timeFormat";
 
-/** Messages of one sender that stand together: less than this apart. */
-const TOGETHER_MS = 5 * 60_000;
+/** Messages of one sender form a group if they are less than this apart. */
+const GROUP_MS = 5 * 60_000;
 
-/** How one message stands in its thread. */
-export type Row = {
-  /** Whether it is the first of its day: the day's name stands above it. */
-  readonly isNewDay: boolean;
-  /** Whether "New messages" stands above it. */
-  readonly isFirstNew: boolean;
-  /** Whether it begins or ends what one person said without a pause: names and times stand there. */
-  readonly isFirst: boolean;
-  readonly isLast: boolean;
-  /** Whether its time, and how far it got, stand below it: those of the next message are not the same. */
-  readonly isTimed: boolean;
+/** How one message is laid out in its thread. */
+export type RowLayout = {
+  /** Whether the name of the day is above it. */
+  readonly startsDay: boolean;
+  /** Whether the "New messages" divider is above it. */
+  readonly startsUnread: boolean;
+  /** Whether it is the first or last message of a group: the sender's name is above the first. */
+  readonly startsGroup: boolean;
+  readonly endsGroup: boolean;
+  /** Whether its time and status are below it: those of the next message differ. */
+  readonly showsTime: boolean;
 };
 
 /**
- * Return how a message stands between its neighbours; null where there is none, or none is loaded.
+ * Return the layout of a message from its neighbours, which are null if there are none or they are not loaded.
  *
- * @param firstNewId `id` of the message above which "New messages" stands
+ * @param firstUnreadId `id` of the message below the "New messages" divider
  */
-export function rowOf(
+export function rowLayout(
   before: Message | null,
   message: Message,
   after: Message | null,
-  clock: Pick<Clock, "dayKey">,
-  firstNewId: number | null,
-): Row {
-  const isLast = !after || isBreak(message, after, clock, firstNewId);
+  timeFormat: Pick<TimeFormat, "dayKey">,
+  firstUnreadId: number | null,
+): RowLayout {
+  const endsGroup = !after || isBreak(message, after, timeFormat, firstUnreadId);
   return {
-    isNewDay: !before || clock.dayKey(before.created_at) !== clock.dayKey(message.created_at),
-    isFirstNew: message.id === firstNewId,
-    isFirst: isBreak(before, message, clock, firstNewId),
-    isLast,
-    isTimed: isLast || message.status !== after.status || message.status === "failed",
+    startsDay: !before || timeFormat.dayKey(before.created_at) !== timeFormat.dayKey(message.created_at),
+    startsUnread: message.id === firstUnreadId,
+    startsGroup: isBreak(before, message, timeFormat, firstUnreadId),
+    endsGroup,
+    showsTime: endsGroup || message.status !== after.status || message.status === "failed",
   };
 }
 
-/** Whether one person's flow of words does not go on from `before` to `after`. */
+/** Whether a new group starts with `after`. */
 function isBreak(
   before: Message | null,
   after: Message,
-  clock: Pick<Clock, "dayKey">,
-  firstNewId: number | null,
+  timeFormat: Pick<TimeFormat, "dayKey">,
+  firstUnreadId: number | null,
 ): boolean {
-  if (!before || after.id === firstNewId || !belongs(before, after)) return true;
-  return clock.dayKey(before.created_at) !== clock.dayKey(after.created_at);
+  if (!before || after.id === firstUnreadId || !isSameGroup(before, after)) return true;
+  return timeFormat.dayKey(before.created_at) !== timeFormat.dayKey(after.created_at);
 }
 
-function belongs(before: Message, after: Message): boolean {
+function isSameGroup(before: Message, after: Message): boolean {
   return (
     before.direction === after.direction &&
     before.sender_id === after.sender_id &&
     before.page_id === after.page_id &&
-    Date.parse(after.created_at) - Date.parse(before.created_at) < TOGETHER_MS
+    Date.parse(after.created_at) - Date.parse(before.created_at) < GROUP_MS
   );
 }

@@ -1,27 +1,32 @@
-/** Media that are fetched by id with the user's token: which they are, what they are called, and why there is none. Pure. */
+/** Media that are fetched by ID with the user's token: which ones, their labels, and why they fail. Pure. */
 
 import type { Attachment, Message } from "../model";
-import { labelOf, type Shape, shapeOf } from "./attachments";
-import { sizeText } from "./timeFormat";
+import { type AttachmentKind, kindOf, labelOf } from "./attachments";
+import { formatSize } from "./timeFormat";
 
-const FETCHED: ReadonlySet<Shape> = new Set<Shape>(["image", "sticker", "video", "audio", "file"]);
-const PROBLEM = "urn:switchboard:problem:";
-const PICTURE = /^image\/(?:png|jpeg|webp|gif)$/;
+const FETCHED_KINDS: ReadonlySet<AttachmentKind> = new Set<AttachmentKind>([
+  "image",
+  "sticker",
+  "video",
+  "audio",
+  "file",
+]);
+const PROBLEM_PREFIX = "urn:switchboard:problem:";
+const SAFE_IMAGE = /^image\/(?:png|jpeg|webp|gif)$/;
 
-/** Return whether the platform hands it out by id alone. An address that WhatsApp names is none that a browser can open. */
+/** Return whether an attachment has to be fetched by ID. The URLs that WhatsApp names cannot be opened by a browser. */
 export function isFetchedById(message: Pick<Message, "platform">, attachment: Attachment): boolean {
-  return message.platform === "whatsapp" && attachment.media_id !== null && FETCHED.has(shapeOf(attachment));
+  return message.platform === "whatsapp" && attachment.media_id !== null && FETCHED_KINDS.has(kindOf(attachment));
 }
 
-/** Return what the button says that fetches it: "Load voice message, 12 kB". */
-export function loadText(attachment: Attachment, locale?: string): string {
-  const shape = shapeOf(attachment);
-  const what = shape === "file" ? "file" : labelOf(attachment).toLowerCase();
-  return attachment.size === null ? `Load ${what}` : `Load ${what}, ${sizeText(attachment.size, locale)}`;
+/** Return the label of the button that loads it, such as "Load voice message, 12 kB". */
+export function loadLabel(attachment: Attachment, locale?: string): string {
+  const what = kindOf(attachment) === "file" ? "file" : labelOf(attachment).toLowerCase();
+  return attachment.size === null ? `Load ${what}` : `Load ${what}, ${formatSize(attachment.size, locale)}`;
 }
 
-/** Return the name that a file is saved under: without what is no part of a name, or turns the direction of writing. */
-export function savedName(attachment: Attachment): string {
+/** Return a safe file name: without path separators, control characters and characters that reverse the text direction. */
+export function downloadName(attachment: Attachment): string {
   const name = (attachment.title ?? "")
     .replaceAll(/[\p{Cc}\p{Cf}]/gu, "")
     .replaceAll(/[\\/:*?"<>|]/g, "_")
@@ -29,29 +34,30 @@ export function savedName(attachment: Attachment): string {
   return name || "document";
 }
 
-/** Return whether it may be opened on a page of its own: pictures do nothing there. */
-export function isOpenable(mimeType: string): boolean {
-  return PICTURE.test(mimeType);
+/** Return whether it may be opened in a tab of its own: only images that cannot run scripts. */
+export function isSafeToOpen(mimeType: string): boolean {
+  return SAFE_IMAGE.test(mimeType);
 }
 
-export type Failure = {
-  /** As a sentence's end: "Photo: no longer kept by the platform". */
-  readonly why: string;
-  /** Whether trying again may help. */
-  readonly mayPass: boolean;
+export type MediaFailure = {
+  /** A short sentence to show, without a full stop. */
+  readonly reason: string;
+  /** Whether a retry may succeed. */
+  readonly canRetry: boolean;
 };
 
-const FAILURES: Readonly<Record<string, Failure>> = {
-  "media-gone": { why: "the platform no longer has it", mayPass: false },
-  "not-found": { why: "not available", mayPass: false },
-  "media-too-large": { why: "too large to be shown here", mayPass: false },
-  "account-needs-reauthorization": { why: "the account has to be connected again", mayPass: true },
-  "platform-refused": { why: "the platform does not hand it out", mayPass: true },
+const FAILURES: Readonly<Record<string, MediaFailure>> = {
+  "media-gone": { reason: "The platform no longer has this file", canRetry: false },
+  "not-found": { reason: "Not available", canRetry: false },
+  "media-too-large": { reason: "Too large to show here", canRetry: false },
+  "account-needs-reauthorization": { reason: "Reconnect the account to load this", canRetry: true },
+  "platform-refused": { reason: "The platform refused to deliver this", canRetry: true },
 };
 
-/** Return what a failed request means to the person who sees it. */
-export function failureOf(error: unknown): Failure {
+/** Return what a failed request means to the reader. */
+export function mediaFailure(error: unknown): MediaFailure {
   const type = error instanceof Error && "type" in error && typeof error.type === "string" ? error.type : "";
-  const name = type.startsWith(PROBLEM) ? type.slice(PROBLEM.length) : "";
-  return (Object.hasOwn(FAILURES, name) ? FAILURES[name] : undefined) ?? { why: "could not be loaded", mayPass: true };
+  const name = type.startsWith(PROBLEM_PREFIX) ? type.slice(PROBLEM_PREFIX.length) : "";
+  const known = Object.hasOwn(FAILURES, name) ? FAILURES[name] : undefined;
+  return known ?? { reason: "Could not load", canRetry: true };
 }

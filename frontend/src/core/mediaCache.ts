@@ -1,17 +1,17 @@
-/** What has been fetched, so that scrolling back does not fetch it again: bounded, the least recently used goes first. */
+/** Media that were fetched, so that scrolling back does not fetch them again. Bounded; evicts the least recently used. */
 
 export type MediaKey = { readonly conversationId: string; readonly messageId: number; readonly index: number };
 
 type Fetch = (key: MediaKey, signal: AbortSignal) => Promise<Blob>;
 
-/** A few at once: a browser has six connections to a host, and others have something to ask, too. */
-const MAX_AT_ONCE = 3;
+/** A browser opens six connections to a host: leave some for other requests. */
+const MAX_CONCURRENT = 3;
 
-export class MediaStore {
+export class MediaCache {
   readonly #fetch: Fetch;
   readonly #maxBytes: number;
   /** In the order of their last use. */
-  readonly #held = new Map<string, Blob>();
+  readonly #blobs = new Map<string, Blob>();
   readonly #waiting: (() => void)[] = [];
   #bytes = 0;
   #running = 0;
@@ -21,41 +21,46 @@ export class MediaStore {
     this.#maxBytes = maxBytes;
   }
 
-  /** Return the medium, from memory or fetched; rejects with what `fetch` throws, and when `signal` is aborted. */
+  /** Return a medium, from the cache or fetched. Rejects with the error of `fetch`, or if `signal` is aborted. */
   async load(key: MediaKey, signal: AbortSignal): Promise<Blob> {
     const name = `${key.conversationId}/${key.messageId.toString()}/${key.index.toString()}`;
-    const held = this.#held.get(name);
-    if (held) {
-      this.#held.delete(name);
-      this.#held.set(name, held);
-      return held;
+    const cached = this.#blobs.get(name);
+    if (cached) {
+      this.#blobs.delete(name);
+      this.#blobs.set(name, cached);
+      return cached;
     }
-    await this.#turn();
+    await this.#acquireSlot();
     try {
       signal.throwIfAborted();
       const blob = await this.#fetch(key, signal);
-      this.#keep(name, blob);
+      this.#add(name, blob);
       return blob;
     } finally {
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#running -= 1;
+      this.#releaseSlot();
     }
   }
 
-  async #turn(): Promise<void> {
-    if (this.#running < MAX_AT_ONCE) this.#running += 1;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve)); // whoever ends hands its turn on
+  async #acquireSlot(): Promise<void> {
+    if (this.#running < MAX_CONCURRENT) this.#running += 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
-  #keep(name: string, blob: Blob): void {
-    if (blob.size > this.#maxBytes / 2) return; // it would push out everything else
-    this.#bytes += blob.size - (this.#held.get(name)?.size ?? 0);
-    this.#held.delete(name);
-    this.#held.set(name, blob);
-    for (const [oldest, { size }] of this.#held) {
+  /** Pass the slot on to the next in line. */
+  #releaseSlot(): void {
+    const next = this.#waiting.shift();
+    if (next) next();
+    else this.#running -= 1;
+  }
+
+  #add(name: string, blob: Blob): void {
+    if (blob.size > this.#maxBytes / 2) return; // it would evict everything else
+    this.#bytes += blob.size - (this.#blobs.get(name)?.size ?? 0);
+    this.#blobs.delete(name);
+    this.#blobs.set(name, blob);
+    for (const [oldest, { size }] of this.#blobs) {
       if (this.#bytes <= this.#maxBytes) break;
-      this.#held.delete(oldest);
+      this.#blobs.delete(oldest);
       this.#bytes -= size;
     }
   }

@@ -1,10 +1,10 @@
-/** Addresses that came from outside: which of them may be opened, and which may be shown as pictures or played. */
+/** Which URLs from outside may be opened, shown as pictures or played. */
 
 const HTTPS = "https:";
 
 /**
- * Return `address` where it may be followed, else null: https anywhere, or a path of the page's own origin (where a
- * simulated platform serves its pictures). Nothing else: no javascript:, data: or http: of others, no user names in it.
+ * Return the URL if it is safe, else null. Safe are https URLs, and those of the page's own origin, from which the simulator
+ * serves its pictures. Not safe are other schemes, such as javascript:, data: and http:, and URLs with a user name.
  */
 export function safeUrl(address: string | null | undefined, ownOrigin: string): string | null {
   if (!address) return null;
@@ -12,25 +12,25 @@ export function safeUrl(address: string | null | undefined, ownOrigin: string): 
   try {
     url = new URL(address.trim());
   } catch {
-    return null; // relative or broken: whoever wrote it did not mean this page
+    return null; // relative or invalid: it does not refer to this page
   }
   if (url.username || url.password) return null;
   return url.protocol === HTTPS || url.origin === ownOrigin ? url.href : null;
 }
 
-/** Return whether something stops working at `expiresAt` (ISO 8601) and that time has come. */
+/** Return whether `expiresAt` (ISO 8601) has passed; false if it is missing. */
 export function isExpired(expiresAt: string | null | undefined, nowMs: number): boolean {
   return expiresAt != null && Date.parse(expiresAt) <= nowMs;
 }
 
-export type Piece = { readonly text: string; readonly href: string | null };
+export type TextPart = { readonly text: string; readonly href: string | null };
 
 const ADDRESS = /\bhttps:\/\/[^\s<>"'`]{4,2000}/giu;
 const TRAILING = /[.,;:!?)\]}»”’…。、]+$/u;
 
-/** Split what a person wrote into plain pieces and https links; the text of a link is the address itself. */
-export function linkified(text: string): Piece[] {
-  const pieces: Piece[] = [];
+/** Split text into plain parts and https links. The text of a link is its URL. */
+export function linkify(text: string): TextPart[] {
+  const pieces: TextPart[] = [];
   let end = 0;
   for (const match of text.matchAll(ADDRESS)) {
     const shown = match[0].replace(TRAILING, "");

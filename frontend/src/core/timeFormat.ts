@@ -1,23 +1,23 @@
-/** Times as people read them. Pure: now, zone and language are arguments or fixed per formatter. */
+/** Formats for times and sizes. Pure: the current time is an argument; time zone and language are fixed per formatter. */
 
-export type Clock = {
+export type TimeFormat = {
   /** 14:05 */
   time(iso: string): string;
   /** Sunday, 22 November 2026 */
   full(iso: string): string;
   /** Today, Yesterday, Friday, 3 November, 3 November 2025 */
   day(iso: string, nowMs: number): string;
-  /** now, 5 min, 14:05, Yesterday, Fri, 3 Nov, 03/11/2025: short, for lists */
+  /** now, 14:05, Yesterday, Fri, 3 Nov, 03/11/2025: short, for lists */
   short(iso: string, nowMs: number): string;
-  /** 2026-11-22 in the reader's zone: the same for all moments of a day there. */
+  /** 2026-11-22: the date in the reader's time zone. */
   dayKey(iso: string): string;
 };
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 
-/** Return formatters for a language and a zone; both default to the browser's. */
-export function clockOf(locale?: string, timeZone?: string): Clock {
+/** Return formatters for a language and a time zone; both default to the browser's. */
+export function createTimeFormat(locale?: string, timeZone?: string): TimeFormat {
   const zone = timeZone ? { timeZone } : {};
   const make = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(locale, { ...options, ...zone });
   const clock = make({ hour: "2-digit", minute: "2-digit" });
@@ -33,7 +33,7 @@ export function clockOf(locale?: string, timeZone?: string): Clock {
   const key = (ms: number) => parts.format(ms);
   const year = (ms: number) => key(ms).slice(0, 4);
   const capital = (word: string) => word.charAt(0).toLocaleUpperCase(locale) + word.slice(1);
-  /** Whole days between two moments as a calendar counts them. */
+  /** The number of calendar days between two times. */
   const daysAgo = (ms: number, nowMs: number) => Math.round((Date.parse(key(nowMs)) - Date.parse(key(ms))) / DAY_MS);
 
   return {
@@ -61,8 +61,8 @@ export function clockOf(locale?: string, timeZone?: string): Clock {
 
 const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte"] as const;
 
-/** Return a size as "1.4 MB". */
-export function sizeText(bytes: number, locale?: string): string {
+/** Return a size in bytes as text, such as "1.4 MB". */
+export function formatSize(bytes: number, locale?: string): string {
   let value = bytes;
   let unit = 0;
   while (value >= 1000 && unit < UNITS.length - 1) {

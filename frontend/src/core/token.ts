@@ -1,9 +1,9 @@
-/** What the page reads from a token: whose it is and until when. It checks nothing: the server does. Pure. */
+/** Reading the sign-in token and the page's configuration. Pure. Tokens are not verified here: the server does that. */
 
 export type Session = { readonly token: string; readonly userId: string; readonly expiresAtMs: number | null };
 
-/** Return the session of a JWT, or null where the text is none. `claim` names the user, as the server is told. */
-export function sessionOf(token: string, claim = "sub"): Session | null {
+/** Return the session of a JWT; null if the text is not one. `claim` holds the user ID, as configured on the server. */
+export function parseSession(token: string, claim = "sub"): Session | null {
   const [, body, signature, ...more] = token.split(".");
   if (!body || !signature || more.length > 0) return null;
   let claims: unknown;
@@ -22,15 +22,17 @@ export function sessionOf(token: string, claim = "sub"): Session | null {
   return { token, userId, expiresAtMs: typeof exp === "number" ? exp * 1000 : null };
 }
 
-/** Return the token of `#token=…`, or null. */
-export function tokenOfHash(hash: string): string | null {
+/** Return the token of a URL fragment `#token=…`; null if there is none. */
+export function tokenFromHash(hash: string): string | null {
   return new URLSearchParams(hash.replace(/^#/u, "")).get("token");
 }
 
 export type Config = { readonly embeddingOrigins: readonly string[]; readonly userClaim: string };
 
-/** Return what /config.json says; an origin that is not exactly one is left out, and nothing is assumed. */
-export function configOf(value: unknown): Config {
+/**
+ * Return the content of /config.json. Values that are not exact origins are dropped. Without any, no page may embed this one.
+ */
+export function parseConfig(value: unknown): Config {
   const given = typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
   const listed = given["embedding_origins"];
   const origins: unknown[] = Array.isArray(listed) ? listed : typeof listed === "string" ? listed.split(/\s+/u) : [];
@@ -46,8 +48,11 @@ function isOrigin(value: unknown): value is string {
   }
 }
 
-/** Return the token of a message of the embedding page: `{type: "switchboard:token", token}` from where it may come. */
-export function tokenOfMessage(
+/**
+ * Return the token of a window message `{type: "switchboard:token", token}`; null unless the parent window sent it from a
+ * listed origin.
+ */
+export function tokenFromMessage(
   event: { origin: string; isFromParent: boolean; data: unknown },
   origins: readonly string[],
 ): string | null {

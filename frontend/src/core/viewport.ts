@@ -1,20 +1,20 @@
-/** What of a thread is on the screen. Pure; places are px from the top of what scrolls. */
+/** Which messages are on the screen. Pure; positions are pixels from the top of the scrolled content. */
 
-/** A message that only begins to show has not been seen. */
-const PEEPING_PX = 16;
+/** A message of which less is visible has not been seen. */
+const MIN_VISIBLE_PX = 16;
 
-/** A row that is drawn, on the screen or near it. */
-export type Drawn = { readonly id: number; readonly start: number; readonly end: number };
+/** A row in the document, on the screen or near it. */
+export type RenderedRow = { readonly id: number; readonly start: number; readonly end: number };
 
-/** Return the greatest `id` on the screen, which is not always the lowest one: some come late; 0 where there is none. */
-export function seenUpTo(drawn: readonly Drawn[], topPx: number, bottomPx: number): number {
-  return drawn.reduce(
-    (greatest, row) => (row.end > topPx && row.start < bottomPx - PEEPING_PX ? Math.max(greatest, row.id) : greatest),
+/** Return the highest `id` on the screen; 0 if there is none. It need not be the lowest row: some messages arrive late. */
+export function lastSeenId(rows: readonly RenderedRow[], topPx: number, bottomPx: number): number {
+  return rows.reduce(
+    (highest, row) => (row.end > topPx && row.start < bottomPx - MIN_VISIBLE_PX ? Math.max(highest, row.id) : highest),
     0,
   );
 }
 
-/** Return the `id` of the uppermost message on the screen; null where there is none. */
-export function firstOnScreen(drawn: readonly Drawn[], topPx: number): number | null {
-  return drawn.find((row) => row.end > topPx)?.id ?? null;
+/** Return the `id` of the topmost message on the screen; null if there is none. */
+export function firstVisibleId(rows: readonly RenderedRow[], topPx: number): number | null {
+  return rows.find((row) => row.end > topPx)?.id ?? null;
 }

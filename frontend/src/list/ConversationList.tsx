@@ -1,14 +1,14 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { type RefObject, useEffect, useLayoutEffect, useRef } from "react";
 
-import { anchorShift, heldOrder } from "../core/listOrder";
+import { scrollAnchorShift } from "../core/listOrder";
 import type { Conversation } from "../model";
 import { ConversationRow } from "./ConversationRow";
+import { useFrozenOrder } from "./useFrozenOrder";
 
 export const ROW_HEIGHT = 72;
-const AHEAD_ROWS = 12;
-/** A pointer that has not moved for so long is not about to click. */
-const POINTER_REST_MS = 1200;
+/** Load the next page when fewer rows than this are below the screen. */
+const PRELOAD_ROWS = 12;
 
 type Props = {
   readonly conversations: readonly Conversation[];
@@ -25,42 +25,43 @@ type Props = {
   readonly onActive: (id: string) => void;
 };
 
-/** The list of conversations. It holds still under a pointer that moves, and around what has been scrolled to. */
+/** The list of conversations. Rows stay in place under a moving pointer, and where the list is scrolled to. */
 export function ConversationList(props: Props) {
   const { conversations, activeId, hasMore, onMore } = props;
   const scrollerRef = useRef<HTMLDivElement>(null);
-  const { order, isHeld, pointer } = useSettledOrder(conversations);
-  useAnchor(scrollerRef, order);
+  const { order, pointer } = useFrozenOrder(conversations);
+  useScrollAnchor(scrollerRef, order);
 
-  // The compiler of React leaves functions of this library alone, as it has to: they change with the scrolling.
+  // The React compiler must not memoize the functions of this library: their results change while scrolling.
   // eslint-disable-next-line react-hooks/incompatible-library
   const rows = useVirtualizer({
     count: order.length,
     getScrollElement: () => scrollerRef.current,
-    estimateSize: () => ROW_HEIGHT, // all are that high, so places need no keys: an order that changes costs nothing here
+    estimateSize: () => ROW_HEIGHT, // the same for all, so rows need no keys, and a new order costs nothing here
     overscan: 6,
   });
   const items = rows.getVirtualItems();
 
-  const lastShown = items.at(-1)?.index ?? -1;
+  const lastIndex = items.at(-1)?.index ?? -1;
   useEffect(() => {
-    if (hasMore && lastShown >= order.length - AHEAD_ROWS) void onMore();
-  }, [hasMore, lastShown, order.length, onMore]);
+    if (hasMore && lastIndex >= order.length - PRELOAD_ROWS) void onMore();
+  }, [hasMore, lastIndex, order.length, onMore]);
 
   useEffect(() => {
-    const index = activeId === null ? -1 : order.findIndex((one) => one.conversation_id === activeId);
+    const index = activeId === null ? -1 : order.findIndex((entry) => entry.conversation_id === activeId);
     if (index >= 0) rows.scrollToIndex(index, { align: "auto" });
-    // Only when another row becomes the active one, and not when it moves.
+    // Only when another row becomes active, not when the active row moves.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [activeId]);
 
   if (order.length === 0) {
     return (
       <div className="list-empty" role="status">
-        {props.isLoading ? "Loading…" : props.emptyText}
+        {props.isLoading ? "Loading conversations…" : props.emptyText}
       </div>
     );
   }
+  const isActiveRendered = items.some((item) => order[item.index]?.conversation_id === activeId);
   return (
     <div
       ref={scrollerRef}
@@ -69,12 +70,7 @@ export function ConversationList(props: Props) {
       id="conversations"
       tabIndex={0}
       aria-label={props.label}
-      aria-activedescendant={
-        activeId !== null && items.some((item) => order[item.index]?.conversation_id === activeId)
-          ? `conversation-${activeId}`
-          : undefined
-      }
-      data-held={isHeld || undefined}
+      aria-activedescendant={activeId !== null && isActiveRendered ? `conversation-${activeId}` : undefined}
       {...pointer}
     >
       <div role="presentation" className="list-inner" style={{ height: rows.getTotalSize() }}>
@@ -111,33 +107,13 @@ export function ConversationList(props: Props) {
   );
 }
 
-/** The order to show: the newest one, but while a pointer moves over the list what it could hit stays in its place. */
-function useSettledOrder(fresh: readonly Conversation[]) {
-  const [isHeld, setHeld] = useState(false);
-  const [shown, setShown] = useState(fresh);
-  const timer = useRef(0);
-  useEffect(() => () => window.clearTimeout(timer.current), []);
-  const order = useMemo(() => (isHeld ? heldOrder(shown, fresh) : fresh), [isHeld, shown, fresh]);
-  if (!isHeld && shown !== fresh) setShown(fresh);
-  const release = () => {
-    window.clearTimeout(timer.current);
-    setHeld(false);
-  };
-  const hold = () => {
-    window.clearTimeout(timer.current);
-    timer.current = window.setTimeout(() => setHeld(false), POINTER_REST_MS);
-    setHeld(true);
-  };
-  return { order, isHeld, pointer: { onPointerMove: hold, onPointerDown: hold, onPointerLeave: release } };
-}
-
-/** Keep what was scrolled to in its place when rows above it come, go or change places. */
-function useAnchor(scrollerRef: React.RefObject<HTMLDivElement | null>, order: readonly Conversation[]): void {
+/** Keep the visible rows in place when rows above them appear, disappear or move. */
+function useScrollAnchor(scrollerRef: RefObject<HTMLDivElement | null>, order: readonly Conversation[]): void {
   const before = useRef(order);
   useLayoutEffect(() => {
     const element = scrollerRef.current;
     if (element && before.current !== order) {
-      const shift = anchorShift(before.current, order, element.scrollTop, ROW_HEIGHT);
+      const shift = scrollAnchorShift(before.current, order, element.scrollTop, ROW_HEIGHT);
       if (shift !== 0) element.scrollBy({ top: shift, behavior: "instant" });
     }
     before.current = order;

@@ -4,7 +4,7 @@ import { displayName } from "../core/names";
 import { previewOf } from "../core/preview";
 import type { Conversation } from "../model";
 import { Avatar } from "../ui/Avatar";
-import { clock } from "../ui/useNow";
+import { timeFormat } from "../ui/timeFormat";
 
 type Props = {
   readonly conversation: Conversation;
@@ -13,11 +13,12 @@ type Props = {
   readonly isTyping: boolean;
 };
 
-/** What a conversation shows in the list. */
+const MAX_BADGE = 99;
+
+/** A conversation in the list: who, when, the last message, and how many are unread. */
 export const ConversationRow = memo(function ConversationRow({ conversation, nowMs, isOpen, isTyping }: Props) {
-  const last = conversation.last_message;
+  const { last_message: last, last_message_at: at, unread_count: unread } = conversation;
   const preview = last ? previewOf(last) : { text: "No messages yet", isNote: true };
-  const unread = conversation.unread_count;
   return (
     <div className={`row${isOpen ? " row-open" : ""}${unread > 0 ? " row-unread" : ""}`}>
       <Avatar conversation={conversation} size="small" />
@@ -26,13 +27,9 @@ export const ConversationRow = memo(function ConversationRow({ conversation, now
           <bdi className="row-name" dir="auto">
             {displayName(conversation)}
           </bdi>
-          {conversation.last_message_at !== null && (
-            <time
-              className="row-time"
-              dateTime={conversation.last_message_at}
-              title={clock.full(conversation.last_message_at)}
-            >
-              {clock.short(conversation.last_message_at, nowMs)}
+          {at !== null && (
+            <time className="row-time" dateTime={at} title={timeFormat.full(at)}>
+              {timeFormat.short(at, nowMs)}
             </time>
           )}
         </div>
@@ -49,7 +46,7 @@ export const ConversationRow = memo(function ConversationRow({ conversation, now
           </span>
           {unread > 0 && (
             <span className="badge">
-              {unread > 99 ? "99+" : unread}
+              {unread > MAX_BADGE ? `${MAX_BADGE.toString()}+` : unread}
               <span className="visually-hidden"> unread</span>
             </span>
           )}

@@ -3,34 +3,26 @@ import { useEffect } from "react";
 import { displayName } from "../core/names";
 import type { SearchHit } from "../model";
 import { Avatar } from "../ui/Avatar";
-import { clock } from "../ui/useNow";
+import { timeFormat } from "../ui/timeFormat";
+import type { SearchState } from "./useSearch";
 
 type Props = {
-  readonly hits: readonly SearchHit[];
-  readonly state: "loading" | "done" | "failed";
-  readonly query: string;
+  readonly search: SearchState;
   readonly activeIndex: number;
   readonly nowMs: number;
   readonly onOpen: (hit: SearchHit) => void;
 };
 
-/** What a search has found: people, then messages. The keys are the search field's, which has the focus. */
-export function SearchResults({ hits, state, query, activeIndex, nowMs, onOpen }: Props) {
+/** The results of a search: people, then messages. The search field keeps the focus and handles the keys. */
+export function SearchResults({ search, activeIndex, nowMs, onOpen }: Props) {
+  const { hits } = search;
   useEffect(() => {
     document.getElementById(`hit-${activeIndex.toString()}`)?.scrollIntoView({ block: "nearest" });
   }, [activeIndex]);
-  const told =
-    state === "failed"
-      ? "The search did not answer. Try again in a moment."
-      : state === "loading" && hits.length === 0
-        ? "Searching…"
-        : hits.length === 0
-          ? `Nothing was found for “${query}”.`
-          : `${hits.length.toString()} found`;
   return (
     <div className="results">
       <p className={hits.length > 0 ? "visually-hidden" : "list-empty"} role="status">
-        {told}
+        {statusText(search)}
       </p>
       {hits.length > 0 && (
         <div className="list results-list" role="listbox" id="results" aria-label="Search results" tabIndex={-1}>
@@ -43,32 +35,44 @@ export function SearchResults({ hits, state, query, activeIndex, nowMs, onOpen }
               className={`option option-static${index === activeIndex ? " option-active" : ""}`}
               onClick={() => onOpen(hit)}
             >
-              <div className="row">
-                <Avatar conversation={hit.conversation} size="small" />
-                <div className="row-main">
-                  <div className="row-line">
-                    <bdi className="row-name" dir="auto">
-                      {displayName(hit.conversation)}
-                    </bdi>
-                    {hit.message && (
-                      <time className="row-time" dateTime={hit.message.created_at}>
-                        {clock.short(hit.message.created_at, nowMs)}
-                      </time>
-                    )}
-                  </div>
-                  <div className="row-line">
-                    <span className="row-preview" dir="auto">
-                      {hit.snippet.map((piece, place) =>
-                        piece.match ? <mark key={place}>{piece.text}</mark> : <span key={place}>{piece.text}</span>,
-                      )}
-                    </span>
-                  </div>
-                </div>
-              </div>
+              <HitRow hit={hit} nowMs={nowMs} />
             </div>
           ))}
         </div>
       )}
     </div>
   );
+}
+
+function HitRow({ hit, nowMs }: { hit: SearchHit; nowMs: number }) {
+  return (
+    <div className="row">
+      <Avatar conversation={hit.conversation} size="small" />
+      <div className="row-main">
+        <div className="row-line">
+          <bdi className="row-name" dir="auto">
+            {displayName(hit.conversation)}
+          </bdi>
+          {hit.message && (
+            <time className="row-time" dateTime={hit.message.created_at}>
+              {timeFormat.short(hit.message.created_at, nowMs)}
+            </time>
+          )}
+        </div>
+        <div className="row-line">
+          <span className="row-preview" dir="auto">
+            {hit.snippet.map((part, index) =>
+              part.match ? <mark key={index}>{part.text}</mark> : <span key={index}>{part.text}</span>,
+            )}
+          </span>
+        </div>
+      </div>
+    </div>
+  );
+}
+
+function statusText({ status, query, hits }: SearchState): string {
+  if (status === "failed") return "Search is not available. Try again in a moment.";
+  if (hits.length > 0) return hits.length === 1 ? "1 result" : `${hits.length.toString()} results`;
+  return status === "loading" ? "Searching…" : `No results for “${query}”`;
 }

@@ -2,17 +2,21 @@ import { useMemo, useState } from "react";
 
 import type { Conversation } from "../model";
 
-/** Return the list with the conversation `keptId` in it, also where it no longer belongs there, at the place that it had. */
-export function useKept(
+/**
+ * Return the list with the conversation `pinnedId` in it, at its last place, even if it no longer matches the filter: a list of
+ * unread conversations would otherwise drop the one that is being read.
+ */
+export function usePinned(
   conversations: readonly Conversation[],
-  keptId: string | null,
-  kept: Conversation | undefined,
+  pinnedId: string | null,
+  pinned: Conversation | undefined,
 ): readonly Conversation[] {
-  const [place, setPlace] = useState<{ id: string; index: number } | null>(null);
-  const index = keptId === null ? -1 : conversations.findIndex((one) => one.conversation_id === keptId);
-  if (index >= 0 && keptId !== null && (place?.id !== keptId || place.index !== index)) setPlace({ id: keptId, index });
+  const [last, setLast] = useState<{ id: string; index: number } | null>(null);
+  const index = pinnedId === null ? -1 : conversations.findIndex((entry) => entry.conversation_id === pinnedId);
+  if (index >= 0 && pinnedId !== null && (last?.id !== pinnedId || last.index !== index))
+    setLast({ id: pinnedId, index });
   return useMemo(() => {
-    if (index >= 0 || !kept || place?.id !== keptId) return conversations;
-    return conversations.toSpliced(Math.min(place.index, conversations.length), 0, kept);
-  }, [conversations, index, kept, keptId, place]);
+    if (index >= 0 || !pinned || last?.id !== pinnedId) return conversations;
+    return conversations.toSpliced(Math.min(last.index, conversations.length), 0, pinned);
+  }, [conversations, index, pinned, pinnedId, last]);
 }

@@ -8,7 +8,7 @@ import { SignIn } from "./SignIn";
 
 const DEVICE_KEY = "switchboard.device";
 
-/** The inbox of whoever is signed in; a page that says how to sign in where nobody is. */
+/** The inbox of the signed-in user, or the sign-in page. */
 export function App({ session }: { session: SessionStore }) {
   const userId = useSyncExternalStore(session.subscribe, () => session.get()?.userId ?? null);
   const client = useMemo(
@@ -30,7 +30,7 @@ export function App({ session }: { session: SessionStore }) {
   );
 }
 
-/** What this browser is called to the user's other devices: the same for all its tabs. */
+/** Return the ID of this browser to the user's other devices: the same in all its tabs. */
 function deviceId(): string {
   try {
     const known = window.localStorage.getItem(DEVICE_KEY);

@@ -8,73 +8,85 @@ import { ThreadView } from "../thread/ThreadView";
 import { Avatar } from "../ui/Avatar";
 import { BackIcon, PersonIcon } from "../ui/Icons";
 
+/** The name of a device without one: another agent of the same inbox. */
+const COLLEAGUE = "A colleague";
+const MAX_NAMESAKES = 10;
+
 type Props = {
   readonly id: string;
+  /** The search hit that was opened, if any. */
   readonly hit: SearchHit | null;
   readonly nowMs: number;
-  readonly showsPerson: boolean;
-  readonly setShowsPerson: (shows: boolean) => void;
+  readonly isPersonShown: boolean;
+  readonly setPersonShown: (isShown: boolean) => void;
   readonly open: (id: string | null) => void;
-  readonly held: readonly Conversation[];
+  /** The loaded conversations, to find namesakes in. */
+  readonly loaded: readonly Conversation[];
 };
 
-/** The thread of one conversation, and who it is; made anew (by `key`) for another one. */
-export function OpenConversation({ id, hit, nowMs, showsPerson, setShowsPerson, open, held }: Props) {
+/** One conversation with its contact details. Use a `key` to mount it anew for another one. */
+export function OpenConversation({ id, hit, nowMs, isPersonShown, setPersonShown, open, loaded }: Props) {
   const client = useInboxClient();
   const view = useConversation(id);
   const { accounts } = useInbox();
-  const given = hit?.conversation.conversation_id === id ? hit : null;
-  const conversation = view.conversation ?? given?.conversation ?? null;
-  const sought = useMemo(() => (given?.message ? { id: given.message.id } : null), [given]);
+  const ownHit = hit?.conversation.conversation_id === id ? hit : null;
+  const conversation = view.conversation ?? ownHit?.conversation ?? null;
+  const jumpTarget = useMemo(() => (ownHit?.message ? { id: ownHit.message.id } : null), [ownHit]);
   const { markRead } = view;
   const onSeen = useCallback((upToId: number) => markRead(upToId), [markRead]);
-  const names = view.typing.map((who) => who.name ?? "A colleague");
-  const typing = names.length === 0 ? null : `${names.join(", ")} ${names.length > 1 ? "are" : "is"} typing…`;
-  const others = useMemo(() => {
-    const name = conversation?.participant_name;
-    return name ? held.filter((one) => one.participant_name === name && one.conversation_id !== id).slice(0, 10) : [];
-  }, [held, conversation?.participant_name, id]);
+  const typists = view.typing.map((device) => device.name ?? COLLEAGUE);
+  const viewers = view.viewers.map((device) => device.name ?? COLLEAGUE);
+  const name = conversation?.participant_name;
+  const namesakes = useMemo(
+    () =>
+      name
+        ? loaded
+            .filter((other) => other.participant_name === name && other.conversation_id !== id)
+            .slice(0, MAX_NAMESAKES)
+        : [],
+    [loaded, name, id],
+  );
 
   if (!conversation) {
+    const status = view.loaded
+      ? "Conversation not found"
+      : view.error === null
+        ? "Loading conversation…"
+        : "Could not load this conversation.";
     return (
       <main className="thread-pane thread-none">
-        <p role="status" className="note">
-          {view.loaded ? "This conversation is not here." : (view.error ?? "Loading…")}
+        <p role="status" className="note" title={view.error ?? undefined}>
+          {status}
         </p>
         <button type="button" className="link" onClick={() => open(null)}>
-          Back to the conversations
+          Back to conversations
         </button>
       </main>
     );
   }
-  const name = displayName(conversation);
   return (
     <>
-      <main className="thread-pane" aria-label={`Conversation with ${name}`}>
+      <main className="thread-pane" aria-label={`Conversation with ${displayName(conversation)}`}>
         <div className="thread-head">
           <button
             type="button"
             className="icon-button back"
-            aria-label="Back to the conversations"
+            aria-label="Back to conversations"
             onClick={() => open(null)}
           >
             <BackIcon />
           </button>
           <Avatar conversation={conversation} size="small" />
           <h2>
-            <bdi dir="auto">{name}</bdi>
+            <bdi dir="auto">{displayName(conversation)}</bdi>
           </h2>
-          {view.viewers.length > 0 && (
-            <span className="note viewers">
-              {view.viewers.map((who) => who.name ?? "A colleague").join(", ")} also here
-            </span>
-          )}
+          {viewers.length > 0 && <span className="note viewers">{withVerb(viewers)} viewing</span>}
           <button
             type="button"
             className="icon-button person-toggle"
-            aria-label="Who it is"
-            aria-pressed={showsPerson}
-            onClick={() => setShowsPerson(!showsPerson)}
+            aria-label="Contact details"
+            aria-pressed={isPersonShown}
+            onClick={() => setPersonShown(!isPersonShown)}
           >
             <PersonIcon />
           </button>
@@ -85,9 +97,9 @@ export function OpenConversation({ id, hit, nowMs, showsPerson, setShowsPerson, 
           isLoading={view.loading || !view.loaded}
           hasOlder={view.hasOlder}
           error={view.error}
-          typing={typing}
+          typing={typists.length === 0 ? null : `${withVerb(typists)} typing…`}
           nowMs={nowMs}
-          sought={sought}
+          jumpTarget={jumpTarget}
           onOlder={view.loadOlder}
           onSeen={onSeen}
         />
@@ -96,12 +108,17 @@ export function OpenConversation({ id, hit, nowMs, showsPerson, setShowsPerson, 
         conversation={conversation}
         accounts={accounts}
         messages={view.messages}
-        known={(other) => client.getState().conversations.get(other)}
-        others={others}
-        viewers={view.viewers.map((who) => who.name ?? "A colleague")}
+        findConversation={(otherId) => client.getState().conversations.get(otherId)}
+        namesakes={namesakes}
+        viewers={viewers}
         onOpen={open}
-        onClose={() => setShowsPerson(false)}
+        onClose={() => setPersonShown(false)}
       />
     </>
   );
+}
+
+/** Return "Grace is", or "Grace, Ada are". */
+function withVerb(names: readonly string[]): string {
+  return `${names.join(", ")} ${names.length > 1 ? "are" : "is"}`;
 }

@@ -1,95 +1,37 @@
-import { useConnectionStatus, useInboxClient } from "@switchboard/client/react";
-import { useEffect, useRef, useState } from "react";
+import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 
-import type { Account } from "../model";
-import { platformName } from "../core/names";
-import { GearIcon, WarningIcon } from "../ui/Icons";
-import { prefer, type Theme, usePreferences } from "./preferences";
-
-/** Whether what is shown is live: exactly Live, Connecting… or Offline. */
-export function ConnectionIndicator() {
-  const { phase, reason } = useConnectionStatus();
-  const client = useInboxClient();
-  const [state, word] =
-    phase === "live"
-      ? ["live", "Live"]
-      : phase === "connecting" || reason === "stopped"
-        ? ["connecting", "Connecting…"]
-        : ["offline", "Offline"];
-  return (
-    <span className="connection-place">
-      <span className={`connection connection-${state}`} role="status" aria-label="Connection">
-        <span className="dot" aria-hidden="true" />
-        <span data-testid="connection">{word}</span>
-      </span>
-      {state === "offline" && (
-        <button type="button" className="link" onClick={() => client.reconnect()}>
-          Try now
-        </button>
-      )}
-    </span>
-  );
-}
-
-/** Accounts that need somebody: one sentence each. */
-export function AccountBanner({ accounts }: { accounts: readonly Account[] }) {
-  const broken = accounts.filter((account) => account.status === "needs_reauthorization");
-  if (broken.length === 0) return null;
-  return (
-    <div className="banner" role="alert">
-      <WarningIcon />
-      <ul>
-        {broken.map((account) => (
-          <li key={`${account.platform} ${account.page_id}`}>
-            <strong>
-              <bdi dir="auto">{account.name ?? account.page_id}</bdi>
-            </strong>{" "}
-            ({platformName(account.platform)}) has to be connected again:{" "}
-            {account.reason ?? "the platform no longer accepts its access."}
-          </li>
-        ))}
-      </ul>
-    </div>
-  );
-}
+import { GearIcon } from "../ui/Icons";
+import { type Theme, updatePreferences, usePreferences } from "./preferences";
 
 const THEMES: readonly (readonly [Theme, string])[] = [
-  ["system", "As the system"],
+  ["system", "System"],
   ["light", "Light"],
   ["dark", "Dark"],
 ];
 
-/** Theme, sound, notifications; and which keys there are. */
+/** The settings button and its box. */
 export function Settings() {
   const [isOpen, setOpen] = useState(false);
-  const { theme, sound, notifications } = usePreferences();
-  const place = useRef<HTMLDivElement>(null);
-  const button = useRef<HTMLButtonElement>(null);
+  const rootRef = useRef<HTMLDivElement>(null);
+  const buttonRef = useRef<HTMLButtonElement>(null);
   useEffect(() => {
     if (!isOpen) return;
-    const leave = (event: PointerEvent) => {
-      if (event.target instanceof Node && !place.current?.contains(event.target)) setOpen(false);
+    const onPointerDown = (event: PointerEvent) => {
+      if (event.target instanceof Node && !rootRef.current?.contains(event.target)) setOpen(false);
     };
-    document.addEventListener("pointerdown", leave);
-    return () => document.removeEventListener("pointerdown", leave);
+    document.addEventListener("pointerdown", onPointerDown);
+    return () => document.removeEventListener("pointerdown", onPointerDown);
   }, [isOpen]);
-  const wantNotifications = async (wanted: boolean) => {
-    const may = wanted && "Notification" in window && (await Notification.requestPermission()) === "granted";
-    prefer({ notifications: may });
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key !== "Escape" || !isOpen) return;
+    event.stopPropagation();
+    setOpen(false);
+    buttonRef.current?.focus();
   };
   return (
-    <div
-      className="settings"
-      ref={place}
-      onKeyDown={(event) => {
-        if (event.key !== "Escape" || !isOpen) return;
-        event.stopPropagation();
-        setOpen(false);
-        button.current?.focus();
-      }}
-    >
+    <div className="settings" ref={rootRef} onKeyDown={onKeyDown}>
       <button
-        ref={button}
+        ref={buttonRef}
         type="button"
         className="icon-button"
         aria-label="Settings"
@@ -99,37 +41,56 @@ export function Settings() {
       >
         <GearIcon />
       </button>
-      {isOpen && (
-        <div className="settings-box" id="settings" role="group" aria-label="Settings">
-          <fieldset>
-            <legend>Colours</legend>
-            {THEMES.map(([value, name]) => (
-              <label key={value}>
-                <input type="radio" name="theme" checked={theme === value} onChange={() => prefer({ theme: value })} />{" "}
-                {name}
-              </label>
-            ))}
-          </fieldset>
-          <fieldset>
-            <legend>New messages</legend>
-            <label>
-              <input type="checkbox" checked={sound} onChange={(event) => prefer({ sound: event.target.checked })} />{" "}
-              Play a sound
-            </label>
-            <label>
-              <input
-                type="checkbox"
-                checked={notifications}
-                onChange={(event) => void wantNotifications(event.target.checked)}
-              />{" "}
-              Show a notification
-            </label>
-          </fieldset>
-          <p className="keys">
-            <kbd>j</kbd> <kbd>k</kbd> down, up · <kbd>Enter</kbd> open · <kbd>/</kbd> search · <kbd>Esc</kbd> back
-          </p>
-        </div>
-      )}
+      {isOpen && <SettingsBox />}
+    </div>
+  );
+}
+
+/** Theme, sound and notifications, and the list of shortcuts. */
+function SettingsBox() {
+  const { theme, sound, notifications } = usePreferences();
+  const setNotifications = async (isWanted: boolean) => {
+    const isAllowed = isWanted && "Notification" in window && (await Notification.requestPermission()) === "granted";
+    updatePreferences({ notifications: isAllowed });
+  };
+  return (
+    <div className="settings-box" id="settings" role="group" aria-label="Settings">
+      <fieldset>
+        <legend>Theme</legend>
+        {THEMES.map(([value, name]) => (
+          <label key={value}>
+            <input
+              type="radio"
+              name="theme"
+              checked={theme === value}
+              onChange={() => updatePreferences({ theme: value })}
+            />{" "}
+            {name}
+          </label>
+        ))}
+      </fieldset>
+      <fieldset>
+        <legend>New messages</legend>
+        <label>
+          <input
+            type="checkbox"
+            checked={sound}
+            onChange={(event) => updatePreferences({ sound: event.target.checked })}
+          />{" "}
+          Play a sound
+        </label>
+        <label>
+          <input
+            type="checkbox"
+            checked={notifications}
+            onChange={(event) => void setNotifications(event.target.checked)}
+          />{" "}
+          Show notifications
+        </label>
+      </fieldset>
+      <p className="keys">
+        <kbd>j</kbd> <kbd>k</kbd> next, previous · <kbd>Enter</kbd> open · <kbd>/</kbd> search · <kbd>Esc</kbd> back
+      </p>
     </div>
   );
 }

@@ -9,9 +9,9 @@ export function SignIn({ isEmbedded }: Props) {
         <p role="status">Signing in…</p>
       ) : (
         <>
-          <p>You are not signed in, or your session has ended.</p>
+          <p>You are not signed in, or your session has expired.</p>
           <p className="note">
-            Open the inbox with the link that you were given: it ends in <code>#token=…</code>
+            To sign in, open the link you received. It ends in <code>#token=…</code>
           </p>
         </>
       )}

@@ -1,23 +1,23 @@
-/** Getting somebody's attention outside the page: title, icon, sound, notification. */
+/** Announcing new messages outside the page: tab title and icon, sound, notification. */
 
 const SIZE = 32;
-/** Many messages at once are one tone. */
-const TONE_EVERY_MS = 1000;
-const TONE_STARTS_MS = 500;
+/** A burst of messages plays one tone. */
+const TONE_INTERVAL_MS = 1000;
+const AUDIO_START_TIMEOUT_MS = 500;
 
-/** Show `unread` in the tab: its title and its icon. */
-export function showUnread(unread: number, name: string): void {
+/** Show the number of unread messages in the title and the icon of the tab. */
+export function showUnreadInTab(unread: number, name: string): void {
   document.title = unread > 0 ? `(${unread > 99 ? "99+" : unread.toString()}) ${name}` : name;
   const link = document.querySelector<HTMLLinkElement>("#favicon");
   if (link) link.href = icon(unread);
 }
 
 /**
- * A short, soft tone: made here, so that there is nothing to load. One at a time, and one for all tabs of this browser;
- * a page that nobody has touched yet may not make a sound, and stays silent.
+ * Play a short, soft tone: one at a time for all tabs of this browser. It is synthesized, so there is nothing to load. Browsers
+ * keep a page silent until somebody has interacted with it.
  */
 export function playTone(): void {
-  // Locks exist where the page is served securely; elsewhere each tab sounds for itself.
+  // Locks need a secure context. Without them, every tab plays its own tone.
   if ("locks" in navigator)
     void navigator.locks.request("switchboard.tone", { ifAvailable: true }, (lock) => (lock ? tone() : undefined));
   else void tone();
@@ -25,10 +25,10 @@ export function playTone(): void {
 
 let audio: AudioContext | null = null;
 
-/** Sound, and return when it may sound again. */
+/** Play the tone, and return when the next one may start. */
 async function tone(): Promise<void> {
   audio ??= new AudioContext();
-  if (audio.state !== "running") await Promise.race([audio.resume(), pause(TONE_STARTS_MS)]);
+  if (audio.state !== "running") await Promise.race([audio.resume(), pause(AUDIO_START_TIMEOUT_MS)]);
   if (audio.state !== "running") return;
   const oscillator = audio.createOscillator();
   const volume = audio.createGain();
@@ -38,20 +38,20 @@ async function tone(): Promise<void> {
   oscillator.connect(volume).connect(audio.destination);
   oscillator.start();
   oscillator.stop(audio.currentTime + 0.35);
-  await pause(TONE_EVERY_MS);
+  await pause(TONE_INTERVAL_MS);
 }
 
 function pause(afterMs: number): Promise<void> {
   return new Promise((resolve) => window.setTimeout(resolve, afterMs));
 }
 
-/** Show a notification of the desktop; `opened` is called when it is clicked. */
-export function notify(title: string, text: string, tag: string, opened: () => void): void {
+/** Show a desktop notification, and call `onClick` when it is clicked. One with the same `tag` is replaced. */
+export function showNotification(title: string, text: string, tag: string, onClick: () => void): void {
   if (!("Notification" in window) || Notification.permission !== "granted") return;
   const notification = new Notification(title, { body: text, tag });
   notification.onclick = () => {
     window.focus();
-    opened();
+    onClick();
     notification.close();
   };
 }

@@ -1,4 +1,4 @@
-/** What a person has chosen for this browser: theme, sound, notifications. */
+/** The preferences of this browser: theme, sound, notifications. */
 
 import { useSyncExternalStore } from "react";
 
@@ -11,7 +11,7 @@ const DEFAULTS: Preferences = { theme: "system", sound: false, notifications: fa
 let current: Preferences = DEFAULTS;
 const listeners = new Set<() => void>();
 
-/** Read what was chosen; storage of another tab counts as it changes. Call once. */
+/** Load the preferences, and follow changes of other tabs. Call once. */
 export function loadPreferences(): void {
   current = read();
   apply();
@@ -30,19 +30,19 @@ export function preferences(): Preferences {
   return current;
 }
 
-export function prefer(change: Partial<Preferences>): void {
+export function updatePreferences(change: Partial<Preferences>): void {
   current = { ...current, ...change };
   try {
     window.localStorage.setItem(KEY, JSON.stringify(current));
   } catch {
-    // denied: it holds until the page is left
+    // storage is denied: the change lasts until the page closes
   }
   apply();
 }
 
-function subscribe(changed: () => void): () => void {
-  listeners.add(changed);
-  return () => listeners.delete(changed);
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
 }
 
 function apply(): void {

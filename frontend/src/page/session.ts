@@ -1,66 +1,66 @@
-/** Signing in: by a link, by what this tab remembers, or by the page that embeds this one. */
+/** Signing in: by a link, from this tab's storage, or by the page that embeds this one. */
 
-import { type Config, configOf, type Session, sessionOf, tokenOfHash, tokenOfMessage } from "../core/token";
+import { type Config, parseConfig, type Session, parseSession, tokenFromHash, tokenFromMessage } from "../core/token";
 
 const KEY = "switchboard.token";
 
 export type SessionStore = {
   readonly get: () => Session | null;
-  readonly subscribe: (changed: () => void) => () => void;
-  /** Ask the embedding page for a new token; null where there is none, or none comes in time. */
+  readonly subscribe: (listener: () => void) => () => void;
+  /** Request a new token from the embedding page; null if there is none, or it does not respond within 10 s. */
   readonly renew: () => Promise<string | null>;
-  /** Forget the token: it was refused. */
+  /** Forget the token: the server refused it. */
   readonly end: () => void;
   readonly isEmbedded: boolean;
 };
 
 const RENEW_TIMEOUT_MS = 10_000;
 
-/** Take the token of `#token=…` out of the address, and return it; null where there is none. */
+/** Remove the token `#token=…` from the URL and return it; null if there is none. */
 export function takeToken(window: Window): string | null {
-  const token = tokenOfHash(window.location.hash);
+  const token = tokenFromHash(window.location.hash);
   if (token !== null) window.history.replaceState(null, "", window.location.pathname + window.location.search);
   return token;
 }
 
-/** Remember the token that the address had, else what this tab remembers, and listen to the embedding page. */
-export function openSession(window: Window, config: Config, given: string | null): SessionStore {
+/** Start from the token of the URL, else from this tab's storage, and listen to the embedding page. */
+export function openSession(window: Window, config: Config, urlToken: string | null): SessionStore {
   let session: Session | null = null;
   const listeners = new Set<() => void>();
   const isEmbedded = window.parent !== window && config.embeddingOrigins.length > 0;
 
   const take = (token: string | null): boolean => {
-    const found = token === null ? null : sessionOf(token, config.userClaim);
+    const found = token === null ? null : parseSession(token, config.userClaim);
     if (!found) return false;
     session = found;
     remember(window, found.token);
     for (const listener of listeners) listener();
     return true;
   };
-  const ask = (type: "switchboard:ready" | "switchboard:token_wanted"): void => {
+  const post = (type: "switchboard:ready" | "switchboard:token_wanted"): void => {
     for (const origin of config.embeddingOrigins) window.parent.postMessage({ type }, origin);
   };
 
-  if (!take(given)) take(recall(window));
+  if (!take(urlToken)) take(recall(window));
   window.addEventListener("hashchange", () => take(takeToken(window)));
   if (isEmbedded) {
     window.addEventListener("message", (event: MessageEvent<unknown>) => {
       take(
-        tokenOfMessage(
+        tokenFromMessage(
           { origin: event.origin, isFromParent: event.source === window.parent, data: event.data },
           config.embeddingOrigins,
         ),
       );
     });
-    ask("switchboard:ready");
+    post("switchboard:ready");
   }
 
   return {
     isEmbedded,
     get: () => session,
-    subscribe: (changed) => {
-      listeners.add(changed);
-      return () => listeners.delete(changed);
+    subscribe: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
     },
     renew: () => {
       if (!isEmbedded) return Promise.resolve(null);
@@ -73,7 +73,7 @@ export function openSession(window: Window, config: Config, given: string | null
         };
         const timer = window.setTimeout(finish, RENEW_TIMEOUT_MS);
         listeners.add(finish);
-        ask("switchboard:token_wanted");
+        post("switchboard:token_wanted");
       });
     },
     end: () => {
@@ -84,17 +84,17 @@ export function openSession(window: Window, config: Config, given: string | null
   };
 }
 
-/** Read /config.json; without it nobody may embed the page. */
+/** Read /config.json. Without it, no page may embed this one. */
 export async function readConfig(): Promise<Config> {
   try {
-    const answer = await fetch("/config.json", { cache: "no-cache", signal: AbortSignal.timeout(5_000) });
-    return configOf(answer.ok ? await answer.json() : null);
+    const response = await fetch("/config.json", { cache: "no-cache", signal: AbortSignal.timeout(5_000) });
+    return parseConfig(response.ok ? await response.json() : null);
   } catch {
-    return configOf(null);
+    return parseConfig(null);
   }
 }
 
-// Storage may be denied to embedded pages: then the token lives as long as the page.
+// Browsers may deny storage to embedded pages. The token is then lost when the page closes.
 function remember(window: Window, token: string | null): void {
   try {
     if (token === null) window.sessionStorage.removeItem(KEY);

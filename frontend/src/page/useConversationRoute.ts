@@ -1,22 +1,22 @@
 import { useCallback, useEffect, useState } from "react";
 
-/** Which conversation is open: a part of the address, so that "back" and reloading do what people expect. */
-export function useOpen(): [string | null, (id: string | null) => void] {
-  const [id, setId] = useState(read);
+/** Which conversation is open: a part of the URL, so that the back button and reloading work. */
+export function useConversationRoute(): [string | null, (id: string | null) => void] {
+  const [id, setId] = useState(readId);
   useEffect(() => {
-    const changed = () => setId(read());
-    window.addEventListener("popstate", changed);
-    return () => window.removeEventListener("popstate", changed);
+    const onPopState = () => setId(readId());
+    window.addEventListener("popstate", onPopState);
+    return () => window.removeEventListener("popstate", onPopState);
   }, []);
   const open = useCallback((next: string | null) => {
-    const plain = window.location.pathname + window.location.search;
-    if (read() !== next) window.history.pushState(null, "", next === null ? plain : `${plain}#conversation=${next}`);
+    const base = window.location.pathname + window.location.search;
+    if (readId() !== next) window.history.pushState(null, "", next === null ? base : `${base}#conversation=${next}`);
     setId(next);
   }, []);
   return [id, open];
 }
 
-function read(): string | null {
+function readId(): string | null {
   const id = new URLSearchParams(window.location.hash.slice(1)).get("conversation");
   return id && /^[\w-]{1,64}$/u.test(id) ? id : null;
 }

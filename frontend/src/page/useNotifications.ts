@@ -3,39 +3,39 @@ import { useEffect, useRef, useState } from "react";
 
 import { displayName } from "../core/names";
 import { previewOf } from "../core/preview";
-import { notify, playTone, showUnread } from "./notifications";
+import { playTone, showNotification, showUnreadInTab } from "./notifications";
 import { preferences } from "./preferences";
 
-const TOLD_MS = 4000;
+const ANNOUNCED_MS = 4000;
 
-/** Tab title and icon, sound, notification; returns what a screen reader is told of new messages. */
-export function useAttention(unread: number, openId: string | null, open: (id: string) => void): string {
+/** Announce new messages by tab title and icon, sound and notification. Returns the text for screen readers. */
+export function useNotifications(unread: number, openId: string | null, open: (id: string) => void): string {
   const client = useInboxClient();
-  const [told, setTold] = useState("");
-  const opened = useRef(openId);
+  const [announcement, setAnnouncement] = useState("");
+  const openIdRef = useRef(openId);
   useEffect(() => {
-    opened.current = openId;
+    openIdRef.current = openId;
   }, [openId]);
-  useEffect(() => showUnread(unread, "Inbox"), [unread]);
+  useEffect(() => showUnreadInTab(unread, "Inbox"), [unread]);
   useEffect(() => {
     let timer = 0;
-    const end = client.on("message", ({ message, conversation }) => {
+    const unsubscribe = client.on("message", ({ message, conversation }) => {
       if (message.direction !== "incoming" || message.deleted_at) return;
-      const who = displayName(conversation);
+      const id = conversation.conversation_id;
+      const name = displayName(conversation);
       const { text } = previewOf(message);
-      setTold(`${who}: ${text}`);
+      setAnnouncement(`${name}: ${text}`);
       window.clearTimeout(timer);
-      timer = window.setTimeout(() => setTold(""), TOLD_MS);
-      const isWatched = document.visibilityState === "visible" && opened.current === conversation.conversation_id;
-      if (isWatched) return;
+      timer = window.setTimeout(() => setAnnouncement(""), ANNOUNCED_MS);
+      const isVisible = document.visibilityState === "visible";
+      if (isVisible && openIdRef.current === id) return;
       if (preferences().sound) playTone();
-      if (preferences().notifications && document.visibilityState === "hidden")
-        notify(who, text, conversation.conversation_id, () => open(conversation.conversation_id));
+      if (preferences().notifications && !isVisible) showNotification(name, text, id, () => open(id));
     });
     return () => {
       window.clearTimeout(timer);
-      end();
+      unsubscribe();
     };
   }, [client, open]);
-  return told;
+  return announcement;
 }

@@ -2,49 +2,54 @@ import { type RefObject, useEffect, useRef } from "react";
 
 import type { Conversation } from "../model";
 
-type Keys = {
+type Options = {
   readonly conversations: readonly Conversation[];
   readonly activeId: string | null;
   readonly setActiveId: (id: string) => void;
   readonly openId: string | null;
   readonly open: (id: string | null) => void;
-  readonly search: RefObject<HTMLInputElement | null>;
+  readonly searchRef: RefObject<HTMLInputElement | null>;
 };
 
-/** j and k choose, Enter opens, Esc goes back, / searches; not while somebody writes. */
-export function useKeys(keys: Keys): void {
-  const latest = useRef(keys);
+/** Keyboard shortcuts: j and k choose, Enter opens, Esc goes back, / searches. Ignored in text fields. */
+export function useShortcuts(options: Options): void {
+  const latest = useRef(options);
   useEffect(() => {
-    latest.current = keys;
+    latest.current = options;
   });
   useEffect(() => {
-    const onKey = (event: KeyboardEvent) => {
-      const { conversations, activeId, setActiveId, openId, open, search } = latest.current;
-      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || writes(event.target)) return;
-      const inList = event.target instanceof HTMLElement && event.target.id === "conversations";
-      const step =
-        event.key === "j" || (inList && event.key === "ArrowDown")
-          ? 1
-          : event.key === "k" || (inList && event.key === "ArrowUp")
-            ? -1
-            : 0;
+    const onKeyDown = (event: KeyboardEvent) => {
+      const { conversations, activeId, setActiveId, openId, open, searchRef } = latest.current;
+      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTextField(event.target)) return;
+      const isInList = event.target instanceof HTMLElement && event.target.id === "conversations";
+      const step = stepOf(event.key, isInList);
       if (step !== 0) {
-        const at = conversations.findIndex((one) => one.conversation_id === activeId);
-        const next = conversations[Math.max(0, Math.min(conversations.length - 1, at + step))];
+        const index = conversations.findIndex((entry) => entry.conversation_id === activeId);
+        const next = conversations[Math.max(0, Math.min(conversations.length - 1, index + step))];
         if (next) setActiveId(next.conversation_id);
         document.getElementById("conversations")?.focus({ preventScroll: true });
-      } else if (event.key === "Enter" && activeId !== null && (inList || event.target === document.body))
+      } else if (event.key === "Enter" && activeId !== null && (isInList || event.target === document.body)) {
         open(activeId);
-      else if (event.key === "Escape" && openId !== null) open(null);
-      else if (event.key === "/") search.current?.focus();
-      else return;
+      } else if (event.key === "Escape" && openId !== null) {
+        open(null);
+      } else if (event.key === "/") {
+        searchRef.current?.focus();
+      } else {
+        return;
+      }
       event.preventDefault();
     };
-    window.addEventListener("keydown", onKey);
-    return () => window.removeEventListener("keydown", onKey);
+    window.addEventListener("keydown", onKeyDown);
+    return () => window.removeEventListener("keydown", onKeyDown);
   }, []);
 }
 
-function writes(target: EventTarget | null): boolean {
+function stepOf(key: string, isInList: boolean): -1 | 0 | 1 {
+  if (key === "j" || (isInList && key === "ArrowDown")) return 1;
+  if (key === "k" || (isInList && key === "ArrowUp")) return -1;
+  return 0;
+}
+
+function isTextField(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && (target.matches("input, textarea, select") || target.isContentEditable);
 }

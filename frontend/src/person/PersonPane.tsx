@@ -7,23 +7,21 @@ type Props = {
   readonly conversation: Conversation;
   readonly accounts: readonly Account[];
   readonly messages: readonly Message[];
-  /** Other conversations that are known, by id. */
-  readonly known: (id: string) => Conversation | undefined;
-  readonly others: readonly Conversation[];
+  /** Return a conversation by ID, if it is known. */
+  readonly findConversation: (id: string) => Conversation | undefined;
+  /** Conversations with people of the same name. */
+  readonly namesakes: readonly Conversation[];
   readonly viewers: readonly string[];
   readonly onOpen: (id: string) => void;
   readonly onClose: () => void;
 };
 
-/** Who it is. */
-export function PersonPane({ conversation, accounts, messages, known, others, viewers, onOpen, onClose }: Props) {
-  const last = conversation.last_message;
-  const pages = [...new Set([...messages.map((message) => message.page_id), ...(last ? [last.page_id] : [])])];
-  const pageName = (id: string) =>
-    accounts.find((account) => account.page_id === id && account.platform === conversation.platform)?.name;
+/** Details of the customer. */
+export function PersonPane(props: Props) {
+  const { conversation, namesakes, viewers, onOpen, onClose } = props;
   return (
-    <aside className="person" aria-label="Who it is">
-      <button type="button" className="icon-button person-close" onClick={onClose} aria-label="Close">
+    <aside className="person" aria-label="Contact details">
+      <button type="button" className="icon-button person-close" onClick={onClose} aria-label="Close contact details">
         <CloseIcon />
       </button>
       <div className="person-head">
@@ -37,46 +35,13 @@ export function PersonPane({ conversation, accounts, messages, known, others, vi
           </p>
         )}
       </div>
-      {viewers.length > 0 && <p className="person-viewers">Also looking at this: {viewers.join(", ")}</p>}
-      <dl>
-        <dt>Platform</dt>
-        <dd>{platformName(conversation.platform)}</dd>
-        <dt>{conversation.platform === "whatsapp" ? "Phone or user ID" : "ID"}</dt>
-        <dd>
-          <bdi>{conversation.participant_id}</bdi>
-        </dd>
-        {pages.length > 0 && (
-          <>
-            <dt>{pages.length > 1 ? "Wrote to" : conversation.platform === "whatsapp" ? "Number" : "Page"}</dt>
-            {pages.map((id) => (
-              <dd key={id}>
-                <bdi dir="auto">{pageName(id) ?? id}</bdi>
-              </dd>
-            ))}
-          </>
-        )}
-        {conversation.linked.length > 0 && (
-          <>
-            <dt>Also known as</dt>
-            {conversation.linked.map((link) => (
-              <dd key={link.participant_id}>
-                {known(link.conversation_id) ? (
-                  <button type="button" className="link" onClick={() => onOpen(link.conversation_id)}>
-                    <bdi>{link.participant_id}</bdi>
-                  </button>
-                ) : (
-                  <bdi>{link.participant_id}</bdi>
-                )}
-              </dd>
-            ))}
-          </>
-        )}
-      </dl>
-      {others.length > 0 && (
+      {viewers.length > 0 && <p className="person-viewers">Also viewing: {viewers.join(", ")}</p>}
+      <Facts {...props} />
+      {namesakes.length > 0 && (
         <>
-          <h3>Others of the same name</h3>
+          <h3>Same name</h3>
           <ul className="person-others">
-            {others.map((other) => (
+            {namesakes.map((other) => (
               <li key={other.conversation_id}>
                 <button type="button" className="link" onClick={() => onOpen(other.conversation_id)}>
                   <bdi dir="auto">{displayName(other)}</bdi> · {platformName(other.platform)}
@@ -87,5 +52,54 @@ export function PersonPane({ conversation, accounts, messages, known, others, vi
         </>
       )}
     </aside>
+  );
+}
+
+/** Platform, ID, the pages that the customer wrote to, and linked IDs. */
+function Facts({ conversation, accounts, messages, findConversation, onOpen }: Props) {
+  const { platform, last_message: last, linked } = conversation;
+  const isWhatsApp = platform === "whatsapp";
+  const pageIds = [...new Set([...messages, ...(last ? [last] : [])].map((message) => message.page_id))];
+  const pageName = (id: string) =>
+    accounts.find((account) => account.page_id === id && account.platform === platform)?.name;
+  const pageLabel = isWhatsApp ? "Number" : "Page";
+  return (
+    <dl>
+      <dt>Platform</dt>
+      <dd>{platformName(platform)}</dd>
+      <dt>{isWhatsApp ? "Phone or user ID" : "ID"}</dt>
+      <dd>
+        <bdi>{conversation.participant_id}</bdi>
+      </dd>
+      {pageIds.length > 0 && (
+        <>
+          <dt>{pageIds.length > 1 ? `${pageLabel}s` : pageLabel}</dt>
+          {pageIds.map((id) => (
+            <dd key={id}>
+              <bdi dir="auto">{pageName(id) ?? id}</bdi>
+            </dd>
+          ))}
+        </>
+      )}
+      {linked.length > 0 && (
+        <>
+          <dt>Also known as</dt>
+          {linked.map((link) => {
+            const id = <bdi>{link.participant_id}</bdi>;
+            return (
+              <dd key={link.participant_id}>
+                {findConversation(link.conversation_id) ? (
+                  <button type="button" className="link" onClick={() => onOpen(link.conversation_id)}>
+                    {id}
+                  </button>
+                ) : (
+                  id
+                )}
+              </dd>
+            );
+          })}
+        </>
+      )}
+    </dl>
   );
 }

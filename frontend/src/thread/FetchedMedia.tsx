@@ -1,16 +1,16 @@
-/** Media of WhatsApp, fetched with the user's token. Each has the same box before, while and after it is loaded. */
+/** WhatsApp media, fetched with the user's token. Each keeps the size of its box before, during and after loading. */
 
 import { type ReactNode, useEffect, useRef, useState } from "react";
 
-import { iconOf, labelOf, shapeOf } from "../core/attachments";
-import { isOpenable, loadText, savedName } from "../core/media";
+import { iconOf, kindOf, labelOf } from "../core/attachments";
+import { downloadName, isSafeToOpen, loadLabel } from "../core/media";
 import type { MediaKey } from "../core/mediaCache";
-import { sizeText } from "../core/timeFormat";
 import type { Attachment, Message } from "../model";
+import { fileDetails } from "./cards";
 import { useMedia, useNear } from "./useMedia";
 
 type Props = { readonly mediaKey: MediaKey; readonly attachment: Attachment };
-type State = ReturnType<typeof useMedia>;
+type MediaState = ReturnType<typeof useMedia>;
 
 export function FetchedMedia({
   message,
@@ -22,7 +22,7 @@ export function FetchedMedia({
   attachment: Attachment;
 }) {
   const mediaKey = { conversationId: message.conversation_id, messageId: message.id, index };
-  switch (shapeOf(attachment)) {
+  switch (kindOf(attachment)) {
     case "video":
       return <Video mediaKey={mediaKey} attachment={attachment} />;
     case "audio":
@@ -34,18 +34,18 @@ export function FetchedMedia({
   }
 }
 
-/** Loaded as soon as it comes near the screen. */
+/** Loaded when it comes near the screen. */
 function Picture({ mediaKey, attachment }: Props) {
-  const box = useRef<HTMLSpanElement>(null);
-  const media = useMedia(mediaKey, useNear(box));
+  const boxRef = useRef<HTMLSpanElement>(null);
+  const media = useMedia(mediaKey, useNear(boxRef));
   const label = labelOf(attachment);
-  const isSticker = shapeOf(attachment) === "sticker";
+  const isSticker = kindOf(attachment) === "sticker";
   const picture = media.loaded && (
     <img src={media.loaded.url} alt={attachment.title ?? label} decoding="async" onError={media.fail} />
   );
   return (
-    <span ref={box} className={isSticker ? "media media-sticker" : "media"}>
-      {media.loaded && isOpenable(media.loaded.mimeType) ? (
+    <span ref={boxRef} className={isSticker ? "media media-sticker" : "media"}>
+      {media.loaded && isSafeToOpen(media.loaded.mimeType) ? (
         <a href={media.loaded.url} target="_blank" rel="noopener" aria-label={`${label} (opens in a new tab)`}>
           {picture}
         </a>
@@ -53,9 +53,9 @@ function Picture({ mediaKey, attachment }: Props) {
         picture
       )}
       {!media.loaded && (
-        <Waiting attachment={attachment} media={media}>
+        <LoadingBox attachment={attachment} media={media}>
           {null}
-        </Waiting>
+        </LoadingBox>
       )}
     </span>
   );
@@ -76,9 +76,9 @@ function Video({ mediaKey, attachment }: Props) {
           onError={media.fail}
         />
       ) : (
-        <Waiting attachment={attachment} media={media}>
+        <LoadingBox attachment={attachment} media={media}>
           <LoadButton attachment={attachment} onPress={() => setWanted(true)} />
-        </Waiting>
+        </LoadingBox>
       )}
     </span>
   );
@@ -94,28 +94,24 @@ function Audio({ mediaKey, attachment }: Props) {
         {media.loaded ? (
           <audio src={media.loaded.url} controls autoPlay aria-label={labelOf(attachment)} onError={media.fail} />
         ) : (
-          <Progress media={media}>
+          <LoadingStatus media={media}>
             <LoadButton attachment={attachment} onPress={() => setWanted(true)} />
-          </Progress>
+          </LoadingStatus>
         )}
       </span>
     </span>
   );
 }
 
-/** Saved where it is pressed: what came from outside is not opened in the place of this page. */
+/** Downloaded, never opened: content from outside must not replace this page. */
 function File({ mediaKey, attachment }: Props) {
   const [isWanted, setWanted] = useState(false);
   const media = useMedia(mediaKey, isWanted);
-  const link = useRef<HTMLAnchorElement>(null);
+  const linkRef = useRef<HTMLAnchorElement>(null);
   const url = media.loaded?.url;
   useEffect(() => {
-    if (url !== undefined) link.current?.click();
+    if (url !== undefined) linkRef.current?.click();
   }, [url]);
-  const about = [
-    attachment.mime_type?.split(";")[0]?.split("/").at(-1)?.toUpperCase(),
-    attachment.size === null ? null : sizeText(attachment.size),
-  ];
   return (
     <span className="card" data-loading={media.isLoading || undefined}>
       <span aria-hidden="true" className="card-icon">
@@ -126,15 +122,15 @@ function File({ mediaKey, attachment }: Props) {
           {labelOf(attachment)}
         </bdi>
         <span className="card-about">
-          {about.filter(Boolean).join(" · ")}{" "}
+          {fileDetails(attachment).join(" · ")}{" "}
           {url === undefined ? (
-            <Progress media={media}>
+            <LoadingStatus media={media}>
               <button type="button" className="link" onClick={() => setWanted(true)}>
                 Save<span className="visually-hidden"> {labelOf(attachment)}</span>
               </button>
-            </Progress>
+            </LoadingStatus>
           ) : (
-            <a ref={link} href={url} download={savedName(attachment)}>
+            <a ref={linkRef} href={url} download={downloadName(attachment)}>
               Save again
             </a>
           )}
@@ -147,31 +143,39 @@ function File({ mediaKey, attachment }: Props) {
 function LoadButton({ attachment, onPress }: { attachment: Attachment; onPress: () => void }) {
   return (
     <button type="button" className="media-load" onClick={onPress}>
-      ▶ {loadText(attachment)}
+      ▶ {loadLabel(attachment)}
     </button>
   );
 }
 
-/** What stands in the box of a picture or a film that is not there. */
-function Waiting({ attachment, media, children }: { attachment: Attachment; media: State; children: ReactNode }) {
+/** The content of the box while a picture or a video is not loaded. */
+function LoadingBox({
+  attachment,
+  media,
+  children,
+}: {
+  attachment: Attachment;
+  media: MediaState;
+  children: ReactNode;
+}) {
   return (
     <span className="media-waiting" aria-busy={media.isLoading}>
       <span aria-hidden="true" className="placeholder-icon">
-        {iconOf(shapeOf(attachment))}
+        {iconOf(kindOf(attachment))}
       </span>
       <span dir="auto">{labelOf(attachment)}</span>
-      <Progress media={media}>{children}</Progress>
+      <LoadingStatus media={media}>{children}</LoadingStatus>
     </span>
   );
 }
 
-/** How far it is: `children` until it is wanted, then that it is loading, or why it could not be. */
-function Progress({ media, children }: { media: State; children: ReactNode }) {
+/** `children` until loading starts, then the progress, or why it failed. */
+function LoadingStatus({ media, children }: { media: MediaState; children: ReactNode }) {
   if (media.failure) {
     return (
       <span className="placeholder-why" role="status">
-        {media.failure.why}
-        {media.failure.mayPass && (
+        {media.failure.reason}
+        {media.failure.canRetry && (
           <>
             {" "}
             ·{" "}
@@ -183,5 +187,5 @@ function Progress({ media, children }: { media: State; children: ReactNode }) {
       </span>
     );
   }
-  return media.isLoading ? <span className="placeholder-why">loading…</span> : children;
+  return media.isLoading ? <span className="placeholder-why">Loading…</span> : children;
 }

@@ -1,242 +1,159 @@
 import { memo } from "react";
 
-import { previewOf } from "../core/preview";
-import { linkified, safeUrl } from "../core/safeLinks";
+import { linkify, safeUrl } from "../core/safeLinks";
 import type { Message } from "../model";
-import { TickIcon, TicksIcon, WarningIcon } from "../ui/Icons";
-import { clock } from "../ui/useNow";
-import { AttachmentView, Outside } from "./AttachmentView";
-
-/** Whether what a message answers is being looked for, or was not found. */
-export type Quoting = "awaited" | "missing" | null;
+import { ExternalLink } from "../ui/ExternalLink";
+import { timeFormat } from "../ui/timeFormat";
+import { AttachmentView } from "./AttachmentView";
+import { DeliveryStatus } from "./DeliveryStatus";
+import { Quote, type QuoteState } from "./Quote";
 
 type Props = {
   readonly message: Message;
-  readonly isFirst: boolean;
-  readonly isLast: boolean;
-  /** Whether its time and its ticks are seen; they are there for screen readers in any case. */
-  readonly isTimed: boolean;
-  /** What it answers, where that is loaded. */
+  readonly startsGroup: boolean;
+  readonly endsGroup: boolean;
+  /** Whether its time and status are visible. Screen readers always get them. */
+  readonly showsTime: boolean;
+  /** The message that it replies to, if that is loaded. */
   readonly repliedTo: Message | null;
   readonly senderName: string;
   readonly nowMs: number;
-  readonly isFound: boolean;
-  readonly quoting: Quoting;
-  /** Show what it answers, by the platform's id. */
+  readonly isHighlighted: boolean;
+  readonly quoteState: QuoteState;
+  /** Jump to the message that it replies to, by the platform's ID. */
   readonly onQuote: (messageId: string) => void;
 };
 
-const SENT_WITH: Readonly<Record<string, string>> = {
-  page_inbox: "sent from the page's inbox",
-  native_app: "sent from the phone",
-  other_app: "sent by another tool",
+const SENT_VIA: Readonly<Record<string, string>> = {
+  page_inbox: "Sent from the page inbox",
+  native_app: "Sent from the phone",
+  other_app: "Sent by another app",
 };
 
 /** One message. */
 export const MessageView = memo(function MessageView(props: Props) {
-  const { message, isFirst, isLast } = props;
-  const out = message.direction === "outgoing";
-  const unsent = message.deleted_at !== null;
-  const wasEdited = message.edited_at !== null && !unsent;
-  const isEmpty = !unsent && !message.content && message.attachments.length === 0;
+  const { message, startsGroup, endsGroup } = props;
+  const isOutgoing = message.direction === "outgoing";
+  const isUnsent = message.deleted_at !== null;
+  const isEdited = message.edited_at !== null && !isUnsent;
+  const sentVia = isOutgoing && endsGroup && message.sent_via ? SENT_VIA[message.sent_via] : undefined;
+  const classes = [
+    "message",
+    isOutgoing ? "out" : "in",
+    startsGroup && "first",
+    endsGroup && "last",
+    props.isHighlighted && "found",
+  ];
   return (
-    <div
-      className={`message ${out ? "out" : "in"}${isFirst ? " first" : ""}${isLast ? " last" : ""}${props.isFound ? " found" : ""}`}
-    >
-      {isFirst && (
-        <span className={out ? "visually-hidden" : "sender"}>
-          <bdi dir="auto">{out ? "You" : props.senderName}</bdi>
+    <div className={classes.filter(Boolean).join(" ")}>
+      {startsGroup && (
+        <span className={isOutgoing ? "visually-hidden" : "sender"}>
+          <bdi dir="auto">{isOutgoing ? "You" : props.senderName}</bdi>
         </span>
       )}
       <div className="bubble-line">
-        <div
-          title={props.isTimed ? undefined : clock.full(message.created_at)}
-          className={`bubble${unsent ? " bubble-unsent" : ""}${message.status === "failed" ? " bubble-failed" : ""}`}
-        >
-          {message.referral && !unsent && <ReferralNote message={message} />}
-          {message.reply_to && (
-            <Quote message={message} repliedTo={props.repliedTo} quoting={props.quoting} onQuote={props.onQuote} />
-          )}
-          {unsent && <span className="note">{out ? "You unsent this message" : "This message was unsent"}</span>}
-          {message.attachments.length > 0 && (
-            <div className="attachments">
-              {message.attachments.map((attachment, index) => (
-                <AttachmentView
-                  key={index}
-                  message={message}
-                  index={index}
-                  attachment={attachment}
-                  nowMs={props.nowMs}
-                />
-              ))}
-            </div>
-          )}
-          {message.kind === "postback" && !unsent && <span className="postback-mark">Pressed a button</span>}
-          {message.content && <Text text={message.content} />}
-          {isEmpty && <span className="note">{message.error ?? "A message without content"}</span>}
-        </div>
+        <Bubble {...props} />
         {message.reactions.length > 0 && <Reactions message={message} senderName={props.senderName} />}
       </div>
-      <div className={props.isTimed || wasEdited ? "meta" : "meta visually-hidden"}>
-        {wasEdited && <span title={clock.full(message.edited_at)}>Edited</span>}
-        {out && message.sent_via && SENT_WITH[message.sent_via] && isLast && <span>{SENT_WITH[message.sent_via]}</span>}
-        <time dateTime={message.created_at} title={clock.full(message.created_at)}>
-          {clock.time(message.created_at)}
+      <div className={props.showsTime || isEdited ? "meta" : "meta visually-hidden"}>
+        {isEdited && <span title={timeFormat.full(message.edited_at)}>Edited</span>}
+        {sentVia && <span>{sentVia}</span>}
+        <time dateTime={message.created_at} title={timeFormat.full(message.created_at)}>
+          {timeFormat.time(message.created_at)}
         </time>
-        {out && <Ticks message={message} />}
+        {isOutgoing && <DeliveryStatus message={message} />}
       </div>
-      {message.status === "failed" && <div className="failure">{message.error ?? "It was not delivered."}</div>}
+      {message.status === "failed" && (
+        <div className="failure">{message.error ?? "This message was not delivered."}</div>
+      )}
     </div>
   );
 });
 
+function Bubble({ message, showsTime, nowMs, repliedTo, quoteState, onQuote }: Props) {
+  const isUnsent = message.deleted_at !== null;
+  const isEmpty = !isUnsent && !message.content && message.attachments.length === 0;
+  const classes = ["bubble", isUnsent && "bubble-unsent", message.status === "failed" && "bubble-failed"];
+  return (
+    <div
+      title={showsTime ? undefined : timeFormat.full(message.created_at)}
+      className={classes.filter(Boolean).join(" ")}
+    >
+      {message.referral && !isUnsent && <ReferralNote referral={message.referral} />}
+      {message.reply_to && <Quote message={message} repliedTo={repliedTo} state={quoteState} onQuote={onQuote} />}
+      {isUnsent && (
+        <span className="note">
+          {message.direction === "outgoing" ? "You unsent this message" : "This message was unsent"}
+        </span>
+      )}
+      {message.attachments.length > 0 && (
+        <div className="attachments">
+          {message.attachments.map((attachment, index) => (
+            <AttachmentView key={index} message={message} index={index} attachment={attachment} nowMs={nowMs} />
+          ))}
+        </div>
+      )}
+      {message.kind === "postback" && !isUnsent && <span className="postback-mark">Pressed a button</span>}
+      {message.content && <Text text={message.content} />}
+      {isEmpty && <span className="note">{message.error ?? "Empty message"}</span>}
+    </div>
+  );
+}
+
 function Text({ text }: { text: string }) {
   return (
     <p className="text" dir="auto">
-      {linkified(text).map((piece, index) =>
-        piece.href ? (
-          <Outside key={index} href={piece.href}>
-            {piece.text}
-          </Outside>
+      {linkify(text).map((part, index) =>
+        part.href ? (
+          <ExternalLink key={index} href={part.href}>
+            {part.text}
+          </ExternalLink>
         ) : (
-          piece.text
+          part.text
         ),
       )}
     </p>
   );
 }
 
-function Quote({ message, repliedTo, quoting, onQuote }: Pick<Props, "message" | "repliedTo" | "quoting" | "onQuote">) {
-  if (message.reply_to?.story) {
-    const url = message.reply_to.story["url"];
-    const safe = typeof url === "string" ? safeUrl(url, window.location.origin) : null;
-    return (
-      <span className="quote">
-        <span className="quote-name">
-          {message.direction === "incoming" ? "Replied to your story" : "Replied to their story"}
-        </span>
-        {safe && <Outside href={safe}>Open the story</Outside>}
-      </span>
-    );
-  }
-  const id = message.reply_to?.message_id;
-  if (!repliedTo) {
-    const text =
-      quoting === "missing"
-        ? "The message was not found"
-        : quoting === "awaited"
-          ? "Looking for the message…"
-          : "Replied to an earlier message";
-    const said = (
-      <span className="quote-text note" role={quoting === null ? undefined : "status"}>
-        {text}
-      </span>
-    );
-    return id ? (
-      <button type="button" className="quote" onClick={() => onQuote(id)}>
-        {said}
-      </button>
-    ) : (
-      <span className="quote">{said}</span>
-    );
-  }
-  return (
-    <button type="button" className="quote" onClick={() => onQuote(repliedTo.message_id)}>
-      <span className="quote-name">
-        <bdi dir="auto">{repliedTo.direction === "outgoing" ? "You" : (repliedTo.sender_name ?? "Customer")}</bdi>
-      </span>
-      <span className="quote-text" dir="auto">
-        {previewOf(repliedTo).text}
-      </span>
-    </button>
-  );
-}
-
 function Reactions({ message, senderName }: { message: Message; senderName: string }) {
-  const counted = new Map<string, string[]>();
+  const byEmoji = new Map<string, string[]>();
   for (const reaction of message.reactions) {
-    const who = reaction.actor_id === message.page_id ? "You" : senderName;
-    counted.set(reaction.emoji, [...(counted.get(reaction.emoji) ?? []), who]);
+    const name = reaction.actor_id === message.page_id ? "You" : senderName;
+    byEmoji.set(reaction.emoji, [...(byEmoji.get(reaction.emoji) ?? []), name]);
   }
   return (
     <ul className="reactions" aria-label="Reactions">
-      {[...counted].map(([emoji, who]) => (
-        <li key={emoji} title={who.join(", ")}>
+      {[...byEmoji].map(([emoji, names]) => (
+        <li key={emoji} title={names.join(", ")}>
           {emoji}
-          {who.length > 1 && <span className="reaction-count">{who.length}</span>}
-          <span className="visually-hidden"> by {who.join(", ")}</span>
+          {names.length > 1 && <span className="reaction-count">{names.length}</span>}
+          <span className="visually-hidden"> by {names.join(", ")}</span>
         </li>
       ))}
     </ul>
   );
 }
 
-function ReferralNote({ message }: { message: Message }) {
-  const { referral } = message;
-  if (!referral) return null;
-  const from = referral.ad_id
-    ? "Came from an advertisement"
-    : referral.product_id
-      ? "Asked about a product"
-      : "Came by a link";
-  const what = referral.title ?? referral.ref;
+/** Where the customer came from. */
+function ReferralNote({ referral }: { referral: NonNullable<Message["referral"]> }) {
+  const source = referral.ad_id ? "From an ad" : referral.product_id ? "Asked about a product" : "From a link";
+  const title = referral.title ?? referral.ref;
   const url = safeUrl(referral.url, window.location.origin);
   return (
     <span className="referral">
-      {from}
-      {what && (
+      {source}
+      {title && (
         <>
-          : <bdi dir="auto">{what}</bdi>
+          : <bdi dir="auto">{title}</bdi>
         </>
       )}
       {url && (
         <>
           {" "}
-          · <Outside href={url}>open</Outside>
+          · <ExternalLink href={url}>Open</ExternalLink>
         </>
       )}
     </span>
   );
-}
-
-function Ticks({ message }: { message: Message }) {
-  switch (message.status) {
-    case "failed":
-      return (
-        <span className="ticks ticks-failed">
-          <WarningIcon />
-          <span>Not delivered</span>
-        </span>
-      );
-    case "read":
-    case "played": {
-      const when = message.read_at ? ` at ${clock.time(message.read_at)}` : "";
-      const word = message.status === "played" ? "Played" : "Read";
-      return (
-        <span className="ticks ticks-read" title={`${word}${when}`}>
-          <TicksIcon />
-          <span className="visually-hidden">
-            {word}
-            {when}
-          </span>
-        </span>
-      );
-    }
-    case "delivered":
-      return (
-        <span className="ticks" title="Delivered">
-          <TicksIcon />
-          <span className="visually-hidden">Delivered</span>
-        </span>
-      );
-    case "sent":
-      return (
-        <span className="ticks" title="Sent">
-          <TickIcon />
-          <span className="visually-hidden">Sent</span>
-        </span>
-      );
-    case null:
-      return null;
-  }
 }

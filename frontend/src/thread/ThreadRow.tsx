@@ -1,43 +1,52 @@
 import { memo } from "react";
 
-import { rowOf } from "../core/grouping";
+import { rowLayout } from "../core/grouping";
 import type { Message } from "../model";
-import { clock } from "../ui/useNow";
-import { MessageView, type Quoting } from "./MessageView";
+import { timeFormat } from "../ui/timeFormat";
+import { MessageView } from "./MessageView";
+import type { QuoteState } from "./Quote";
 
 type Props = {
   readonly message: Message;
-  /** Its neighbours; null where there are none. */
+  /** The neighbours; null if there are none. */
   readonly before: Message | null;
   readonly after: Message | null;
-  /** `id` of the message above which "New messages" stands. */
-  readonly firstNewId: number | null;
-  /** What it answers, where that is loaded. */
+  /** `id` of the message below the "New messages" divider. */
+  readonly firstUnreadId: number | null;
+  /** The message that it replies to, if that is loaded. */
   readonly repliedTo: Message | null;
   readonly senderName: string;
   readonly nowMs: number;
-  readonly isFound: boolean;
-  readonly quoting: Quoting;
-  /** Show what it answers, by the platform's id. */
+  readonly isHighlighted: boolean;
+  readonly quoteState: QuoteState;
+  /** Jump to the message that it replies to, by the platform's ID. */
   readonly onQuote: (messageId: string) => void;
 };
 
-/** One message with what stands above it. Drawn again only when it or a neighbour changes, not when the thread is scrolled. */
-export const ThreadRow = memo(function ThreadRow({ message, before, after, firstNewId, ...shown }: Props) {
-  const row = rowOf(before, message, after, clock, firstNewId);
+/** One message with what is above it. Rendered again only if it or a neighbour changes, not while scrolling. */
+export const ThreadRow = memo(function ThreadRow({ message, before, after, firstUnreadId, ...shown }: Props) {
+  const layout = rowLayout(before, message, after, timeFormat, firstUnreadId);
   return (
     <>
-      {row.isNewDay && (
+      {layout.startsDay && (
         <div className="day">
-          <time dateTime={clock.dayKey(message.created_at)}>{clock.day(message.created_at, shown.nowMs)}</time>
+          <time dateTime={timeFormat.dayKey(message.created_at)}>
+            {timeFormat.day(message.created_at, shown.nowMs)}
+          </time>
         </div>
       )}
-      {row.isFirstNew && (
+      {layout.startsUnread && (
         <div className="new-divider" id="new-messages">
           <span>New messages</span>
         </div>
       )}
-      <MessageView message={message} isFirst={row.isFirst} isLast={row.isLast} isTimed={row.isTimed} {...shown} />
+      <MessageView
+        message={message}
+        startsGroup={layout.startsGroup}
+        endsGroup={layout.endsGroup}
+        showsTime={layout.showsTime}
+        {...shown}
+      />
     </>
   );
 });

@@ -1,17 +1,19 @@
 import { type KeyboardEvent, type PointerEvent, useMemo, useRef, useState } from "react";
 
-import { greatestId } from "../core/unreadDivider";
 import { displayName } from "../core/names";
+import { maxId } from "../core/unreadDivider";
 import type { Conversation, Message } from "../model";
 import { DownIcon } from "../ui/Icons";
-import type { Quoting } from "./MessageView";
+import type { QuoteState } from "./Quote";
 import { ThreadRow } from "./ThreadRow";
-import { useFirstNew } from "./useUnreadDivider";
-import { type Sought, useSought } from "./useJumpToMessage";
+import { type JumpTarget, useJumpToMessage } from "./useJumpToMessage";
+import type { OlderPages } from "./useLoadOlderUntil";
 import { useThreadScroll } from "./useThreadScroll";
+import { useUnreadDivider } from "./useUnreadDivider";
 
-const AHEAD_PX = 1500;
-const SCROLLING_KEYS: ReadonlySet<string> = new Set(["PageUp", "PageDown", "Home", "End", "ArrowUp", "ArrowDown", " "]);
+/** Load the next page when less than this is above the screen. */
+const PRELOAD_PX = 1500;
+const SCROLL_KEYS: ReadonlySet<string> = new Set(["PageUp", "PageDown", "Home", "End", "ArrowUp", "ArrowDown", " "]);
 
 type Props = {
   readonly conversation: Conversation;
@@ -20,53 +22,53 @@ type Props = {
   readonly isLoading: boolean;
   readonly hasOlder: boolean;
   readonly error: string | null;
+  /** Who is typing, as a sentence. */
   readonly typing: string | null;
   readonly nowMs: number;
-  /** A message to show; another object each time. */
-  readonly sought: Sought | null;
+  /** A message to jump to: a new object for every jump. */
+  readonly jumpTarget: JumpTarget | null;
   readonly onOlder: () => Promise<boolean>;
   readonly onSeen: (upToId: number) => void;
 };
 
-/** The messages of one conversation; made anew (by `key`) for another one. */
+/** The messages of one conversation. Use a `key` to mount it anew for another one. */
 export function ThreadView(props: Props) {
   const { conversation, hasOlder, isLoading, error, onOlder } = props;
   const scrollerRef = useRef<HTMLDivElement>(null);
   const [isAtBottom, setAtBottom] = useState(true);
-  // The oldest one waits until it is known what stands before it: a row that loses its heading would move what is read.
-  const waiting = hasOlder && props.messages.length > 1 ? 1 : 0;
-  const messages = useMemo(() => props.messages.slice(waiting), [waiting, props.messages]);
-  const newestId = useMemo(() => greatestId(messages), [messages]);
+  // Hide the oldest message until its predecessor is loaded: its heading may then disappear, which would move the text.
+  const hidden = hasOlder && props.messages.length > 1 ? 1 : 0;
+  const messages = useMemo(() => props.messages.slice(hidden), [hidden, props.messages]);
+  const newestId = useMemo(() => maxId(messages), [messages]);
   const byPlatformId = useMemo(() => new Map(messages.map((message) => [message.message_id, message])), [messages]);
   const pages = { isLoading, hasOlder, error, onOlder };
-  const firstNew = useFirstNew(conversation.unread_count, messages, isAtBottom, pages);
-  const isSeeking = props.sought !== null;
+  const divider = useUnreadDivider(conversation.unread_count, messages, isAtBottom, pages);
   const scroll = useThreadScroll(scrollerRef, {
     messages,
     newestId,
-    firstNew,
-    isSeeking,
+    divider,
+    isJumping: props.jumpTarget !== null,
     pages,
     isAtBottom,
     setAtBottom,
     onSeen: props.onSeen,
   });
-  const found = useSought(props.sought, messages, pages, scroll.showIndex);
+  const jump = useJumpToMessage(props.jumpTarget, messages, pages, scroll.showIndex);
   const name = displayName(conversation);
 
   const onScroll = () => {
     scroll.onScroll();
     const element = scrollerRef.current;
-    if (element && element.scrollTop < AHEAD_PX && hasOlder && !isLoading && error === null) void onOlder();
+    if (element && element.scrollTop < PRELOAD_PX && hasOlder && !isLoading && error === null) void onOlder();
   };
-  const moving = {
-    onWheel: scroll.letGo,
-    onTouchMove: scroll.letGo,
+  const scrollInput = {
+    onWheel: scroll.release,
+    onTouchMove: scroll.release,
     onKeyDown: (event: KeyboardEvent) => {
-      if (SCROLLING_KEYS.has(event.key)) scroll.letGo();
+      if (SCROLL_KEYS.has(event.key)) scroll.release();
     },
     onPointerDown: (event: PointerEvent) => {
-      if (event.target === scrollerRef.current) scroll.letGo(); // its scrollbar
+      if (event.target === scrollerRef.current) scroll.release(); // the scrollbar
     },
   };
 
@@ -76,31 +78,19 @@ export function ThreadView(props: Props) {
         className="thread"
         ref={scrollerRef}
         onScroll={onScroll}
-        {...moving}
+        {...scrollInput}
         tabIndex={0}
         role="region"
         aria-label={`Messages with ${name}`}
         id="thread"
       >
         <div className="thread-inner">
-          <div className="thread-top">
-            {error !== null ? (
-              <span role="alert">
-                {error}{" "}
-                <button type="button" className="link" onClick={() => void onOlder()}>
-                  Try again
-                </button>
-              </span>
-            ) : hasOlder || isLoading ? (
-              <span className="note">Loading older messages…</span>
-            ) : (
-              <span className="note">This is where the conversation begins</span>
-            )}
-          </div>
+          <ThreadTop {...pages} />
           <ol className="messages" style={{ blockSize: scroll.rows.getTotalSize() }}>
             {scroll.rows.getVirtualItems().map((item) => {
               const message = messages[item.index];
               if (!message) return null;
+              const repliedToId = message.reply_to?.message_id;
               return (
                 <li
                   key={item.key}
@@ -114,17 +104,15 @@ export function ThreadView(props: Props) {
                 >
                   <ThreadRow
                     message={message}
-                    before={props.messages[item.index + waiting - 1] ?? null}
+                    before={props.messages[item.index + hidden - 1] ?? null}
                     after={messages[item.index + 1] ?? null}
-                    firstNewId={firstNew.id}
-                    repliedTo={
-                      message.reply_to?.message_id ? (byPlatformId.get(message.reply_to.message_id) ?? null) : null
-                    }
+                    firstUnreadId={divider.id}
+                    repliedTo={repliedToId ? (byPlatformId.get(repliedToId) ?? null) : null}
                     senderName={message.direction === "incoming" ? name : (message.sender_name ?? "You")}
                     nowMs={props.nowMs}
-                    isFound={message.id === found.markedId}
-                    quoting={quoting(message, found)}
-                    onQuote={found.seek}
+                    isHighlighted={message.id === jump.highlightedId}
+                    quoteState={quoteStateOf(message, jump)}
+                    onQuote={jump.jumpToQuoted}
                   />
                 </li>
               );
@@ -136,12 +124,12 @@ export function ThreadView(props: Props) {
         </div>
       </div>
       {!isAtBottom && (
-        <button type="button" className="to-bottom" onClick={scroll.toBottom}>
+        <button type="button" className="to-bottom" onClick={scroll.scrollToEnd}>
           <DownIcon />
-          {scroll.newBelow > 0 ? (
-            `${scroll.newBelow.toString()} new`
+          {scroll.unseenBelow > 0 ? (
+            `${scroll.unseenBelow.toString()} new`
           ) : (
-            <span className="visually-hidden">To the newest message</span>
+            <span className="visually-hidden">Jump to the newest message</span>
           )}
         </button>
       )}
@@ -149,10 +137,31 @@ export function ThreadView(props: Props) {
   );
 }
 
-function quoting(
+/** What is above the oldest message. */
+function ThreadTop({ isLoading, hasOlder, error, onOlder }: OlderPages) {
+  return (
+    <div className="thread-top">
+      {error !== null ? (
+        <span role="alert" title={error}>
+          Could not load messages.{" "}
+          <button type="button" className="link" onClick={() => void onOlder()}>
+            Try again
+          </button>
+        </span>
+      ) : (
+        <span className="note">
+          {hasOlder ? "Loading older messages…" : isLoading ? "Loading messages…" : "Start of the conversation"}
+        </span>
+      )}
+    </div>
+  );
+}
+
+function quoteStateOf(
   { reply_to }: Message,
-  { awaitedId, missingId }: { awaitedId: string | null; missingId: string | null },
-): Quoting {
+  { pendingQuoteId, missingQuoteId }: { pendingQuoteId: string | null; missingQuoteId: string | null },
+): QuoteState {
   const id = reply_to?.message_id ?? null;
-  return id === null ? null : id === awaitedId ? "awaited" : id === missingId ? "missing" : null;
+  if (id === null) return null;
+  return id === pendingQuoteId ? "pending" : id === missingQuoteId ? "missing" : null;
 }

@@ -1,39 +1,40 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 
 import type { Message } from "../model";
-import { type Pages, useOlderUntil } from "./useLoadOlderUntil";
+import { type OlderPages, useLoadOlderUntil } from "./useLoadOlderUntil";
 
-/** How many pages are looked through for a message that a search has found, or that another one answers. */
-const MAX_PAGES_TO_FIND = 400;
-/** As long as the animation of `.found` takes, and a little more. */
-const MARKED_MS = 3_000;
+/** Load at most this many pages to find a search hit or a quoted message. */
+const MAX_PAGES = 400;
+/** Slightly longer than the animation of `.found`. */
+const HIGHLIGHT_MS = 3_000;
 
-/** A message to show: another object each time that it is wanted. */
-export type Sought = { readonly id: number } | { readonly messageId: string };
+/** A message to jump to: a new object for every jump. */
+export type JumpTarget = { readonly id: number } | { readonly messageId: string };
 
-/** Go to the message that is sought, loading older pages until it is there, and mark it for a moment. */
-export function useSought(
-  picked: Sought | null,
+/** Jump to a message, loading older pages until it is there, and highlight it for a moment. */
+export function useJumpToMessage(
+  requested: JumpTarget | null,
   messages: readonly Message[],
-  pages: Pages,
+  pages: OlderPages,
   showIndex: (index: number) => void,
 ) {
-  const [quoted, setQuoted] = useState<{ readonly after: Sought | null; readonly sought: Sought } | null>(null);
-  const [reached, setReached] = useState<Sought | null>(null);
-  const [markedId, setMarkedId] = useState<number | null>(null);
-  const sought = quoted !== null && quoted.after === picked ? quoted.sought : picked; // what was asked for last
+  const [quoted, setQuoted] = useState<{ readonly after: JumpTarget | null; readonly target: JumpTarget } | null>(null);
+  const [reached, setReached] = useState<JumpTarget | null>(null);
+  const [highlightedId, setHighlightedId] = useState<number | null>(null);
+  // The last request counts: a click on a quote, or a new target from outside.
+  const target = quoted !== null && quoted.after === requested ? quoted.target : requested;
   const index = useMemo(
-    () => (sought === null ? -1 : messages.findIndex((message) => isSought(message, sought))),
-    [sought, messages],
+    () => (target === null ? -1 : messages.findIndex((message) => isTarget(message, target))),
+    [target, messages],
   );
-  const progress = useOlderUntil(sought === reached ? null : sought, index >= 0, pages, MAX_PAGES_TO_FIND);
+  const progress = useLoadOlderUntil(target === reached ? null : target, index >= 0, pages, MAX_PAGES);
   const message = messages[index];
-  if (message && reached !== sought) {
-    setReached(sought);
-    setMarkedId(message.id);
+  if (message && reached !== target) {
+    setReached(target);
+    setHighlightedId(message.id);
   }
 
-  const shown = useRef<Sought | null>(null);
+  const shown = useRef<JumpTarget | null>(null);
   useEffect(() => {
     if (reached === null || shown.current === reached || index < 0) return;
     shown.current = reached;
@@ -41,20 +42,24 @@ export function useSought(
   }, [reached, index, showIndex]);
   useEffect(() => {
     if (reached === null) return undefined;
-    const timer = window.setTimeout(() => setMarkedId(null), MARKED_MS);
+    const timer = window.setTimeout(() => setHighlightedId(null), HIGHLIGHT_MS);
     return () => window.clearTimeout(timer);
   }, [reached]);
 
-  const quotedId = sought !== null && "messageId" in sought ? sought.messageId : null;
+  const quotedId = target !== null && "messageId" in target ? target.messageId : null;
   return {
-    markedId,
-    /** The platform's id of what a quote leads to, while it is looked for, and where it was not found. */
-    awaitedId: progress === "going" || progress === "stuck" ? quotedId : null,
-    missingId: progress === "missing" ? quotedId : null,
-    seek: useCallback((messageId: string) => setQuoted({ after: picked, sought: { messageId } }), [picked]),
+    highlightedId,
+    /** The platform's ID of the quoted message that is being searched for, or was not found. */
+    pendingQuoteId: progress === "loading" || progress === "failed" ? quotedId : null,
+    missingQuoteId: progress === "notFound" ? quotedId : null,
+    /** Jump to a quoted message, by the platform's ID. */
+    jumpToQuoted: useCallback(
+      (messageId: string) => setQuoted({ after: requested, target: { messageId } }),
+      [requested],
+    ),
   };
 }
 
-function isSought(message: Message, sought: Sought): boolean {
-  return "id" in sought ? message.id === sought.id : message.message_id === sought.messageId;
+function isTarget(message: Message, target: JumpTarget): boolean {
+  return "id" in target ? message.id === target.id : message.message_id === target.messageId;
 }

@@ -1,47 +1,49 @@
 import { useEffect, useRef, useState } from "react";
 
-export type Pages = {
+/** The older pages of a thread. */
+export type OlderPages = {
   readonly isLoading: boolean;
   readonly hasOlder: boolean;
   readonly error: string | null;
-  /** Resolves to whether a page has come. */
+  /** Load a page; resolves to whether there was one. */
   readonly onOlder: () => Promise<boolean>;
 };
 
-/** `stuck`: a page could not be had, and it goes on once one is there again; `missing`: it was not found. */
-type Progress = "idle" | "going" | "stuck" | "reached" | "missing";
+/** `failed`: a page could not be loaded; loading continues after a successful retry. */
+type Progress = "idle" | "loading" | "failed" | "found" | "notFound";
 
 /**
- * Load older pages, one after another, until something is there; return how far that is.
+ * Load older pages, one after another, until a goal is reached; return the progress.
  *
- * @param goal what is wanted, the same object or text while it is; null where nothing is
- * @param mostPages how many are asked for before it counts as missing
+ * @param goal identifies what is searched for: the same object or text while it is; null for nothing
+ * @param isFound whether the goal is loaded
+ * @param maxPages give up after this many pages
  */
-export function useOlderUntil(
+export function useLoadOlderUntil(
   goal: unknown,
-  isHere: boolean,
-  { isLoading, hasOlder, error, onOlder }: Pages,
-  mostPages: number,
+  isFound: boolean,
+  { isLoading, hasOlder, error, onOlder }: OlderPages,
+  maxPages: number,
 ): Progress {
-  const asked = useRef<{ goal: unknown; pages: number }>({ goal: null, pages: 0 });
-  const [spentGoal, setSpentGoal] = useState<unknown>(null);
-  const [pagesCome, setPagesCome] = useState(0);
-  const isSpent = !isLoading && (!hasOlder || spentGoal === goal);
+  const requested = useRef<{ goal: unknown; pages: number }>({ goal: null, pages: 0 });
+  const [abandonedGoal, setAbandonedGoal] = useState<unknown>(null);
+  const [loadedPages, setLoadedPages] = useState(0);
+  const isExhausted = !isLoading && (!hasOlder || abandonedGoal === goal);
   const progress =
-    goal === null ? "idle" : isHere ? "reached" : error !== null ? "stuck" : isSpent ? "missing" : "going";
-  const isNext = progress === "going" && !isLoading;
+    goal === null ? "idle" : isFound ? "found" : error !== null ? "failed" : isExhausted ? "notFound" : "loading";
+  const isNextDue = progress === "loading" && !isLoading;
   useEffect(() => {
-    if (!isNext) return;
-    if (asked.current.goal !== goal) asked.current = { goal, pages: 0 };
-    if (asked.current.pages >= mostPages) {
-      setSpentGoal(goal);
+    if (!isNextDue) return;
+    if (requested.current.goal !== goal) requested.current = { goal, pages: 0 };
+    if (requested.current.pages >= maxPages) {
+      setAbandonedGoal(goal);
     } else {
-      asked.current.pages += 1;
-      // A page may come so quickly that it was never seen loading: that it has come says it.
-      void onOlder().then((hasCome) => {
-        if (hasCome) setPagesCome((count) => count + 1);
+      requested.current.pages += 1;
+      // A page may load so fast that no rendering shows `isLoading`: count loaded pages to run this effect again.
+      void onOlder().then((hasLoaded) => {
+        if (hasLoaded) setLoadedPages((count) => count + 1);
       });
     }
-  }, [isNext, pagesCome, goal, mostPages, onOlder]);
+  }, [isNextDue, loadedPages, goal, maxPages, onOlder]);
   return progress;
 }

@@ -2,57 +2,57 @@ import type { InboxClient } from "@switchboard/client";
 import { useInboxClient } from "@switchboard/client/react";
 import { type RefObject, useEffect, useState } from "react";
 
-import { type Failure, failureOf } from "../core/media";
-import { type MediaKey, MediaStore } from "../core/mediaCache";
+import { type MediaFailure, mediaFailure } from "../core/media";
+import { MediaCache, type MediaKey } from "../core/mediaCache";
 
-const MAX_HELD_BYTES = 64 * 1024 * 1024;
+const MAX_CACHE_BYTES = 64 * 1024 * 1024;
 const NEAR_PX = 600;
 
-const stores = new WeakMap<InboxClient, MediaStore>();
+const caches = new WeakMap<InboxClient, MediaCache>();
 
-/** Return what a client has fetched: nothing of it outlives a sign-out. */
-function storeOf(client: InboxClient): MediaStore {
-  const known =
-    stores.get(client) ??
-    new MediaStore(
-      (key, signal) => client.media(key.conversationId, key.messageId, key.index, { signal }),
-      MAX_HELD_BYTES,
-    );
-  stores.set(client, known);
-  return known;
+/** Return the cache of a client: signing out drops it. */
+function cacheOf(client: InboxClient): MediaCache {
+  const known = caches.get(client);
+  if (known) return known;
+  const cache = new MediaCache(
+    (key, signal) => client.media(key.conversationId, key.messageId, key.index, { signal }),
+    MAX_CACHE_BYTES,
+  );
+  caches.set(client, cache);
+  return cache;
 }
 
-export type Loaded = { readonly url: string; readonly mimeType: string };
-type Outcome = ({ readonly is: "loaded" } & Loaded) | ({ readonly is: "failed" } & Failure);
+export type LoadedMedia = { readonly url: string; readonly mimeType: string };
+type Outcome = ({ readonly is: "loaded" } & LoadedMedia) | ({ readonly is: "failed" } & MediaFailure);
 
-/** Fetch a medium once it is wanted; the address is good for as long as the component is there. */
+/** Fetch a medium once `isWanted` is true. Its URL is valid while the component is mounted. */
 export function useMedia(key: MediaKey, isWanted: boolean) {
   const client = useInboxClient();
   const [outcome, setOutcome] = useState<Outcome | null>(null);
-  const [tries, setTries] = useState(0);
+  const [attempts, setAttempts] = useState(0);
   const { conversationId, messageId, index } = key;
 
   useEffect(() => {
     if (!isWanted) return undefined;
-    const ends = new AbortController();
+    const abort = new AbortController();
     let url: string | null = null;
-    storeOf(client)
-      .load({ conversationId, messageId, index }, ends.signal)
+    cacheOf(client)
+      .load({ conversationId, messageId, index }, abort.signal)
       .then(
         (blob) => {
-          if (ends.signal.aborted) return;
+          if (abort.signal.aborted) return;
           url = URL.createObjectURL(blob);
           setOutcome({ is: "loaded", url, mimeType: blob.type });
         },
         (error: unknown) => {
-          if (!ends.signal.aborted) setOutcome({ is: "failed", ...failureOf(error) });
+          if (!abort.signal.aborted) setOutcome({ is: "failed", ...mediaFailure(error) });
         },
       );
     return () => {
-      ends.abort();
+      abort.abort();
       if (url !== null) URL.revokeObjectURL(url);
     };
-  }, [client, conversationId, messageId, index, isWanted, tries]);
+  }, [client, conversationId, messageId, index, isWanted, attempts]);
 
   return {
     loaded: outcome?.is === "loaded" ? outcome : null,
@@ -60,16 +60,16 @@ export function useMedia(key: MediaKey, isWanted: boolean) {
     isLoading: isWanted && outcome === null,
     retry: () => {
       setOutcome(null);
-      setTries((count) => count + 1);
+      setAttempts((count) => count + 1);
     },
-    /** What was fetched cannot be shown. */
+    /** The browser cannot show what was fetched. */
     fail: () => {
-      setOutcome({ is: "failed", why: "cannot be shown here", mayPass: false });
+      setOutcome({ is: "failed", reason: "Cannot be shown here", canRetry: false });
     },
   };
 }
 
-/** Return whether the element has come near the part of the thread that is on the screen; it stays so. */
+/** Return whether the element has come near the visible part of the thread. Stays true from then on. */
 export function useNear(ref: RefObject<HTMLElement | null>): boolean {
   const [isNear, setNear] = useState(false);
   useEffect(() => {

@@ -2,64 +2,68 @@ import type { Virtualizer } from "@tanstack/react-virtual";
 import { useCallback, useLayoutEffect, useRef, useState } from "react";
 
 import type { Message } from "../model";
-import { type Pages, useOlderUntil } from "./useLoadOlderUntil";
+import { type OlderPages, useLoadOlderUntil } from "./useLoadOlderUntil";
+import type { DividerPosition } from "./useUnreadDivider";
 
-/** How many pages are looked through for what was being read before everything was loaded anew. */
-const MAX_PAGES_TO_FIND = 400;
+/** Load at most this many pages to find the message that was being read before a reload. */
+const MAX_PAGES = 400;
 
-type Placed = {
+type Options = {
   readonly messages: readonly Message[];
-  readonly firstNew: { readonly id: number | null; readonly isKnown: boolean; readonly isFound: boolean };
-  /** Whether it is opened for a message that will be shown. */
-  readonly isSeeking: boolean;
-  readonly pages: Pages;
+  readonly divider: DividerPosition;
+  /** Whether the thread was opened for a message that will be scrolled to. */
+  readonly isJumping: boolean;
+  readonly pages: OlderPages;
 };
 
 /**
- * Where a thread begins to be read, and where it goes on when what was read is not loaded any more. Until it is there, the
- * screen shows nothing that anybody has chosen to see; whoever scrolls meanwhile has chosen.
+ * Scrolls to where reading starts, and restores that place after the state was reloaded and the message is loaded again. Until
+ * then nothing on the screen was chosen by the reader, so nothing counts as seen. Scrolling by hand cancels both.
  */
-export function usePlace(
+export function useScrollPosition(
   rows: Virtualizer<HTMLDivElement, HTMLLIElement>,
-  { messages, firstNew, isSeeking, pages }: Placed,
+  { messages, divider, isJumping, pages }: Options,
 ) {
-  const isPlacedRef = useRef(false);
-  const readRef = useRef<number | null>(null);
-  const [lostId, setLostId] = useState<number | null>(null);
+  const isPositionedRef = useRef(false);
+  const anchorIdRef = useRef<number | null>(null);
+  const [missingAnchorId, setMissingAnchorId] = useState<number | null>(null);
 
-  const { id: firstNewId, isKnown, isFound } = firstNew;
+  const { id: dividerId, isKnown, isExact } = divider;
   useLayoutEffect(() => {
-    if (isPlacedRef.current || messages.length === 0 || !isKnown) return;
-    isPlacedRef.current = isFound && !isSeeking;
-    const index = messages.findIndex((message) => message.id === firstNewId);
+    if (isPositionedRef.current || messages.length === 0 || !isKnown) return;
+    isPositionedRef.current = isExact && !isJumping;
+    const index = messages.findIndex((message) => message.id === dividerId);
     if (index > 0) rows.scrollToIndex(index, { align: "start" });
     else if (index === 0) rows.scrollToOffset(0);
     else rows.scrollToEnd();
-  }, [rows, messages, firstNewId, isKnown, isFound, isSeeking]);
+  }, [rows, messages, dividerId, isKnown, isExact, isJumping]);
 
   useLayoutEffect(() => {
-    const soughtId = lostId ?? readRef.current;
-    if (soughtId === null || messages.length === 0) return;
-    const index = messages.findIndex((message) => message.id === soughtId);
-    if (index < 0 && lostId === null) {
-      setLostId(soughtId);
+    const anchorId = missingAnchorId ?? anchorIdRef.current;
+    if (anchorId === null || messages.length === 0) return;
+    const index = messages.findIndex((message) => message.id === anchorId);
+    if (index < 0 && missingAnchorId === null) {
+      setMissingAnchorId(anchorId);
       rows.scrollToOffset(0);
-    } else if (index >= 0 && lostId !== null) {
-      setLostId(null);
+    } else if (index >= 0 && missingAnchorId !== null) {
+      setMissingAnchorId(null);
       rows.scrollToIndex(index, { align: "start" });
     }
-  }, [rows, messages, lostId]);
-  useOlderUntil(lostId, false, pages, MAX_PAGES_TO_FIND);
+  }, [rows, messages, missingAnchorId]);
+  useLoadOlderUntil(missingAnchorId, false, pages, MAX_PAGES);
 
   return {
-    isPlacedRef,
-    readRef,
-    isLost: lostId !== null,
-    /** A person moves: there is no other place to go to. */
-    letGo: useCallback(() => {
-      isPlacedRef.current = true;
-      readRef.current = null;
-      setLostId(null);
+    /** Whether the reader's place is on the screen. */
+    isPositionedRef,
+    /** The message to keep in place over a reload; null at the end of the thread. */
+    anchorIdRef,
+    /** Whether the message that was being read has to be loaded again. */
+    isRestoring: missingAnchorId !== null,
+    /** The reader scrolls: there is no other position to go to. */
+    release: useCallback(() => {
+      isPositionedRef.current = true;
+      anchorIdRef.current = null;
+      setMissingAnchorId(null);
     }, []),
   };
 }

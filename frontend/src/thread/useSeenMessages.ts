@@ -1,38 +1,39 @@
 import { type RefObject, useCallback, useEffect, useRef, useState } from "react";
 
-import { type Drawn, seenUpTo } from "../core/viewport";
+import { lastSeenId, type RenderedRow } from "../core/viewport";
 
 /**
- * Tell what was on the screen, by the `id` up to which messages have been seen.
+ * Report which messages were on a visible screen, by the highest `id`.
  *
- * @param isSettled whether the screen shows what is being read, and not what is only passed on the way to it
- * @param drawn the rows that are drawn
+ * @param isPositioned whether the screen shows what is being read, and not something on the way to it
+ * @param renderedRows the rows in the document
+ * @param onSeen called with the highest `id` whenever it rises
  */
-export function useSeen(
+export function useSeenMessages(
   scrollerRef: RefObject<HTMLDivElement | null>,
-  isSettled: () => boolean,
-  drawn: () => readonly Drawn[],
+  isPositioned: () => boolean,
+  renderedRows: () => readonly RenderedRow[],
   onSeen: (upToId: number) => void,
 ) {
-  const [id, setId] = useState(0);
-  const told = useRef(0);
-  const look = () => {
+  const [seenId, setSeenId] = useState(0);
+  const reported = useRef(0);
+  const check = () => {
     const element = scrollerRef.current;
-    if (!element || !isSettled() || document.visibilityState !== "visible" || element.clientHeight === 0) return;
-    const seen = seenUpTo(drawn(), element.scrollTop, element.scrollTop + element.clientHeight);
-    if (seen <= told.current) return;
-    told.current = seen;
-    setId(seen);
+    if (!element || !isPositioned() || document.visibilityState !== "visible" || element.clientHeight === 0) return;
+    const seen = lastSeenId(renderedRows(), element.scrollTop, element.scrollTop + element.clientHeight);
+    if (seen <= reported.current) return;
+    reported.current = seen;
+    setSeenId(seen);
     onSeen(seen);
   };
-  const latest = useRef(look);
+  const latest = useRef(check);
   useEffect(() => {
-    latest.current = look;
+    latest.current = check;
   });
-  const lookAgain = useCallback(() => latest.current(), []);
+  const checkSeen = useCallback(() => latest.current(), []);
   useEffect(() => {
-    document.addEventListener("visibilitychange", lookAgain);
-    return () => document.removeEventListener("visibilitychange", lookAgain);
-  }, [lookAgain]);
-  return { id, lookAgain };
+    document.addEventListener("visibilitychange", checkSeen);
+    return () => document.removeEventListener("visibilitychange", checkSeen);
+  }, [checkSeen]);
+  return { seenId, checkSeen };
 }

@@ -1,84 +1,93 @@
 import { defaultRangeExtractor, type Range, useVirtualizer } from "@tanstack/react-virtual";
 import { type RefObject, useCallback, useEffect, useRef } from "react";
 
-import { firstOnScreen } from "../core/viewport";
+import { firstVisibleId } from "../core/viewport";
 import type { Message } from "../model";
-import { idsInUse } from "./activeRows";
-import type { Pages } from "./useLoadOlderUntil";
-import { usePlace } from "./useScrollPosition";
-import { useSeen } from "./useSeenMessages";
+import { activeRowIds } from "./activeRows";
+import type { OlderPages } from "./useLoadOlderUntil";
+import { useScrollPosition } from "./useScrollPosition";
+import { useSeenMessages } from "./useSeenMessages";
+import type { DividerPosition } from "./useUnreadDivider";
 
 const AT_BOTTOM_PX = 48;
-/** What stands above the first row: `.thread-top` and the padding around it. */
+/** The height above the first row: `.thread-top` and its padding. */
 const ABOVE_PX = 58;
-/** A line of text with its time; what a row really takes is measured when it is drawn. */
-const USUAL_ROW_PX = 58;
+/** A line of text with its time. The real height is measured once a row is rendered. */
+const ESTIMATED_ROW_PX = 58;
 
-type Scrolled = {
-  /** Those that have a row, oldest first. */
+type Options = {
+  /** The messages that have a row, oldest first. */
   readonly messages: readonly Message[];
-  /** The greatest `id` of them; 0 while there are none. */
+  /** Their highest `id`; 0 if there are none. */
   readonly newestId: number;
-  readonly firstNew: { readonly id: number | null; readonly isKnown: boolean; readonly isFound: boolean };
-  readonly isSeeking: boolean;
-  readonly pages: Pages;
+  readonly divider: DividerPosition;
+  /** Whether the thread was opened for a message that will be scrolled to. */
+  readonly isJumping: boolean;
+  readonly pages: OlderPages;
   readonly isAtBottom: boolean;
   readonly setAtBottom: (isAtBottom: boolean) => void;
   readonly onSeen: (upToId: number) => void;
 };
 
 /**
- * Only the rows around what is being read are drawn, and those that are in use. At the bottom the view follows what comes;
- * anywhere else what is being read stays where it is, whatever changes around it.
+ * Virtual scrolling of a thread: renders the rows around the screen, and those that are active. At the bottom the view follows
+ * new messages. Elsewhere the message that is being read stays in place, whatever changes around it.
  */
-export function useThreadScroll(scrollerRef: RefObject<HTMLDivElement | null>, scrolled: Scrolled) {
-  const { messages, newestId, isAtBottom, setAtBottom } = scrolled;
+export function useThreadScroll(scrollerRef: RefObject<HTMLDivElement | null>, options: Options) {
+  const { messages, newestId, isAtBottom, setAtBottom } = options;
   const rows = useRows(scrollerRef, messages);
-  const { isPlacedRef, readRef, isLost, letGo } = usePlace(rows, scrolled);
+  const { isPositionedRef, anchorIdRef, isRestoring, release } = useScrollPosition(rows, options);
   const items = rows.getVirtualItems();
-  const drawn = () =>
+  const renderedRows = () =>
     rows.getVirtualItems().map(({ index, start, end }) => ({ id: messages[index]?.id ?? 0, start, end }));
-  const seen = useSeen(scrollerRef, () => isPlacedRef.current && !isLost, drawn, scrolled.onSeen);
+  const { seenId, checkSeen } = useSeenMessages(
+    scrollerRef,
+    () => isPositionedRef.current && !isRestoring,
+    renderedRows,
+    options.onSeen,
+  );
 
-  const look = () => {
+  const check = () => {
     const element = scrollerRef.current;
-    if (!element || isLost) return;
-    if (isPlacedRef.current) readRef.current = isAtEnd(element) ? null : firstOnScreen(drawn(), element.scrollTop);
-    seen.lookAgain();
+    if (!element || isRestoring) return;
+    if (isPositionedRef.current) {
+      anchorIdRef.current = isAtEnd(element) ? null : firstVisibleId(renderedRows(), element.scrollTop);
+    }
+    checkSeen();
   };
-  const latest = useRef(look);
+  const latest = useRef(check);
   useEffect(() => {
-    latest.current = look;
+    latest.current = check;
   });
   useEffect(() => {
-    latest.current(); // what comes is seen without any scrolling, and rows are drawn only after it
-  }, [items, newestId, isLost]);
-  useStayingAtTheEnd(scrollerRef, isAtBottom, () => {
-    if (isPlacedRef.current) rows.scrollToEnd();
+    latest.current(); // new messages can be seen without scrolling, and rows are rendered only after a change
+  }, [items, newestId, isRestoring]);
+  useStayAtEnd(scrollerRef, isAtBottom, () => {
+    if (isPositionedRef.current) rows.scrollToEnd();
   });
 
   return {
     rows,
     abovePx: ABOVE_PX,
-    newBelow: isAtBottom ? 0 : newBelow(messages, newestId, seen.id),
-    letGo,
-    toBottom: () => {
-      letGo();
+    unseenBelow: isAtBottom ? 0 : countUnseen(messages, newestId, seenId),
+    release,
+    scrollToEnd: () => {
+      release();
       rows.scrollToEnd();
-      scrollerRef.current?.focus({ preventScroll: true }); // the button goes, and keys are to go on
+      scrollerRef.current?.focus({ preventScroll: true }); // the button disappears: keep the keyboard in the thread
     },
     showIndex: useCallback(
       (index: number) => {
-        letGo();
+        release();
         rows.scrollToIndex(index, { align: "center" });
       },
-      [rows, letGo],
+      [rows, release],
     ),
     onScroll: () => {
       const element = scrollerRef.current;
-      if (!element || isLost) return;
+      if (!element || isRestoring) return;
       setAtBottom(isAtEnd(element));
-      look();
+      check();
     },
   };
 }
@@ -88,17 +97,17 @@ function useRows(scrollerRef: RefObject<HTMLDivElement | null>, messages: readon
   const rangeExtractor = useCallback(
     (range: Range) => {
       const near = defaultRangeExtractor(range);
-      const kept = idsInUse(scrollerRef.current).map((id) => messages.findIndex((message) => message.id === id));
-      return [...new Set([...near, ...kept.filter((index) => index >= 0)])].sort((one, other) => one - other);
+      const active = activeRowIds(scrollerRef.current).map((id) => messages.findIndex((message) => message.id === id));
+      return [...new Set([...near, ...active.filter((index) => index >= 0)])].sort((one, other) => one - other);
     },
     [scrollerRef, messages],
   );
-  // The compiler of React leaves functions of this library alone, as it has to: they change with the scrolling.
+  // The React compiler must not memoize the functions of this library: their results change while scrolling.
   // eslint-disable-next-line react-hooks/incompatible-library
   return useVirtualizer<HTMLDivElement, HTMLLIElement>({
     count: messages.length,
     getScrollElement: () => scrollerRef.current,
-    estimateSize: () => USUAL_ROW_PX,
+    estimateSize: () => ESTIMATED_ROW_PX,
     getItemKey,
     rangeExtractor,
     anchorTo: "end",
@@ -109,21 +118,21 @@ function useRows(scrollerRef: RefObject<HTMLDivElement | null>, messages: readon
   });
 }
 
-/** What does not scroll but takes away room, a keyboard, a window made smaller: whoever is at the end stays there. */
-function useStayingAtTheEnd(
+/** Stay at the end when the thread gets smaller without scrolling: an on-screen keyboard, a smaller window. */
+function useStayAtEnd(
   scrollerRef: RefObject<HTMLDivElement | null>,
   isAtBottom: boolean,
-  toEnd: () => void,
+  scrollToEnd: () => void,
 ): void {
-  const latest = useRef({ isAtBottom, toEnd });
+  const latest = useRef({ isAtBottom, scrollToEnd });
   useEffect(() => {
-    latest.current = { isAtBottom, toEnd };
+    latest.current = { isAtBottom, scrollToEnd };
   });
   useEffect(() => {
     const element = scrollerRef.current;
     if (!element) return undefined;
     const observer = new ResizeObserver(() => {
-      if (latest.current.isAtBottom) latest.current.toEnd();
+      if (latest.current.isAtBottom) latest.current.scrollToEnd();
     });
     observer.observe(element);
     return () => observer.disconnect();
@@ -134,7 +143,7 @@ function isAtEnd(element: HTMLElement): boolean {
   return element.scrollHeight - element.scrollTop - element.clientHeight < AT_BOTTOM_PX;
 }
 
-function newBelow(messages: readonly Message[], newestId: number, seenId: number): number {
+function countUnseen(messages: readonly Message[], newestId: number, seenId: number): number {
   if (newestId <= seenId) return 0;
   return messages.filter((message) => message.id > seenId && message.direction === "incoming" && !message.deleted_at)
     .length;

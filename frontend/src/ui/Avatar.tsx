@@ -1,19 +1,19 @@
 import { useState } from "react";
 
-import { displayName, initials, platformName, tint } from "../core/names";
+import { colorIndex, displayName, initials, platformName } from "../core/names";
 import { safeUrl } from "../core/safeLinks";
 import type { Conversation } from "../model";
 import { PlatformMark } from "./Icons";
 
 type Props = { readonly conversation: Conversation; readonly size: "small" | "large" };
 
-/** The participant's picture; the initials stand under it, and are what is left when it is missing or has expired. */
+/** The participant's picture, over the initials: they remain if the picture is missing or has expired. */
 export function Avatar({ conversation, size }: Props) {
   const url = safeUrl(conversation.participant_profile_pic, window.location.origin);
   const [failed, setFailed] = useState<string | null>(null);
   return (
     <span className={`avatar avatar-${size}`}>
-      <span className={`avatar-face tint-${tint(conversation.participant_id).toString()}`}>
+      <span className={`avatar-face tint-${colorIndex(conversation.participant_id).toString()}`}>
         <span aria-hidden="true">{initials(displayName(conversation))}</span>
         {url !== null && url !== failed && (
           <img

@@ -1,4 +1,4 @@
-/** Drawings of the page; all are decoration, words beside them say what they mean. */
+/** The icons of the page. All are decorative: text beside them carries the meaning. */
 
 import type { ReactNode } from "react";
 
@@ -72,7 +72,7 @@ export const TicksIcon = () => (
   </Icon>
 );
 
-/** The platform's mark: its letter on its colour; the name is for screen readers and pointers. */
+/** The platform's symbol on its colour. The name is for screen readers and tooltips. */
 export function PlatformMark({ platform, name }: { platform: string; name: string }) {
   return (
     <span
