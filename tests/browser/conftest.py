@@ -19,19 +19,19 @@ from tests.fixtures.postgres import NewDatabases
 from tests.system.running import System, running_system
 
 _WAIT_MS = 20_000
-"""Far more than anything takes: a machine that does something else meanwhile makes no test fail."""
+"""Far more than any step takes, so that a busy machine fails no test."""
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Path:
-    """Return the browser that `make test` has seen to, which is waited for patiently."""
+    """Return the browser that `make test` installed, and set generous timeouts for expectations."""
     expect.set_options(timeout=_WAIT_MS)
     return choose_chromium(may_install=False)
 
 
 @pytest.fixture(scope="session")
 def built_inbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of the page, built from its present sources by the first worker that asks."""
+    """Return the folder of the built page. The first worker builds it if the sources are newer."""
     with (tmp_path_factory.getbasetemp().parent / "inbox.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         return SOURCES / "dist" if is_built() else build_inbox(report=lambda _: None)
@@ -41,7 +41,7 @@ def built_inbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def browser(chromium: Path, built_inbox: Path) -> AsyncIterator[Browser]:
     assert built_inbox.name == "dist"
     async with async_playwright() as playwright:
-        # No sandbox: as root, as in containers, Chromium has none; the pages are our own.
+        # Chromium has no sandbox as root, as in containers. The pages are our own.
         running = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield running
         await running.close()
@@ -49,7 +49,7 @@ async def browser(chromium: Path, built_inbox: Path) -> AsyncIterator[Browser]:
 
 @pytest.fixture(scope="package")
 def shared_system(new_databases: NewDatabases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """Run one system for all tests that harm nothing of it; each is about a user of its own."""
+    """Run one system for all tests that do not break it. Every test has its own user."""
     folder = tmp_path_factory.mktemp("shared-system")
     with new_databases() as database_url, start_blocking_portal() as portal:
         running = running_system(folder, *NO_GRAPH, environment={"DATABASE_URL": database_url})
@@ -59,7 +59,7 @@ def shared_system(new_databases: NewDatabases, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture
 async def system(shared_system: System) -> AsyncIterator[System]:
-    """The system, for a new user with one page; nobody writes but the test."""
+    """Return the system for a new user with one page. Only the test sends messages."""
     number = uuid4().int % 10**12
     async with httpx.AsyncClient(timeout=10) as http:
         mine = replace(shared_system, http=http, user=f"agent-{number}", page_id=f"{number}")

@@ -1,4 +1,4 @@
-"""What a person does with the inbox page, and what its platform sends meanwhile."""
+"""What a person does on the inbox page, and what the platform sends meanwhile."""
 
 import json
 import time
@@ -11,7 +11,7 @@ from tests.system.running import System, eventually
 
 USER, PAGE_ID = System.user, System.page_id
 NO_GRAPH = ("--no-simulator", "--graph-url", "http://127.0.0.1:9")
-"""Arguments of a system where nobody writes but the test, and nobody has a name."""
+"""Arguments of a system without a simulator and without a Graph API: participants have no names."""
 _DESKTOP = {"width": 1360, "height": 850}
 
 RECORD_INDICATOR = """
@@ -24,20 +24,20 @@ RECORD_INDICATOR = """
   new MutationObserver(look).observe(document, {subtree: true, childList: true, characterData: true});
 })()
 """
-"""Keeps every word that the connection indicator shows, however short."""
+"""Records every text of the connection indicator, however short it is shown."""
 
 
-class Trouble(list[str]):
-    """What the browser has complained about: errors of the page, refused content, console errors."""
+class PageErrors(list[str]):
+    """Errors that the browser reported: uncaught errors of the page, and violations of the content security policy."""
 
 
-def watched(page: Page) -> Trouble:
-    trouble = Trouble()
-    page.on("pageerror", lambda error: trouble.append(str(error)))
+def collect_errors(page: Page) -> PageErrors:
+    errors = PageErrors()
+    page.on("pageerror", lambda error: errors.append(str(error)))
     page.on(
-        "console", lambda message: trouble.append(message.text) if "Content Security Policy" in message.text else None
+        "console", lambda message: errors.append(message.text) if "Content Security Policy" in message.text else None
     )
-    return trouble
+    return errors
 
 
 async def signed_in(browser: Browser | BrowserContext, system: System, user: str | None = None, **more: Any) -> Page:
@@ -55,7 +55,7 @@ async def signed_in(browser: Browser | BrowserContext, system: System, user: str
 def text(
     customer: str, message_id: str, content: str, *, at_ms: int | None = None, page: str = PAGE_ID, **more: Any
 ) -> dict[str, Any]:
-    """Return Messenger's webhook of one message of a customer."""
+    """Return a Messenger webhook with one message of a customer."""
     return item(customer, page, at_ms=at_ms, message={"mid": message_id, "text": content, **more})
 
 
@@ -63,7 +63,7 @@ def echo(customer: str, message_id: str, content: str, *, at_ms: int | None = No
     return item(PAGE_ID, customer, at_ms=at_ms, message={"mid": message_id, "text": content, "is_echo": True})
 
 
-def attached(customer: str, message_id: str, kind: str, payload: Any, **more: Any) -> dict[str, Any]:
+def attachment_webhook(customer: str, message_id: str, kind: str, payload: Any, **more: Any) -> dict[str, Any]:
     attachment = {"type": kind, "payload": payload, **more}
     return item(customer, PAGE_ID, message={"mid": message_id, "attachments": [attachment]})
 
@@ -75,15 +75,15 @@ def item(sender: str, recipient: str, *, at_ms: int | None = None, **what: Any) 
     return {"object": "page", "entry": [{"id": page_id, "time": at, "messaging": [one]}]}
 
 
-async def told(system: System, *bodies: dict[str, Any], platform: str = "facebook") -> None:
-    """Send webhooks; those of PAGE_ID are of the page of this test."""
+async def deliver(system: System, *bodies: dict[str, Any], platform: str = "facebook") -> None:
+    """Send webhooks. PAGE_ID in them stands for the page of this test."""
     for body in bodies:
         raw = json.dumps(body).replace(f'"{PAGE_ID}"', f'"{system.page_id}"')
         assert await system.post(platform, raw.encode()) == 200
 
 
-async def all_read(system: System, customer: str) -> None:
-    """Let another device have read everything that a Messenger customer of the user has written."""
+async def mark_all_read(system: System, customer: str) -> None:
+    """Mark all messages of a Messenger customer as read, as another device of the user would."""
     path = f"{system.urls['api']}/conversations/{conversation_id('facebook', system.user, customer)}/read"
     headers = {"Authorization": f"Bearer {await system.token(system.user)}"}
     answer = await system.http.post(path, json={"up_to_seq": 1_000_000}, headers=headers)
@@ -97,7 +97,7 @@ async def open_conversation(page: Page, name: str) -> None:
 
 
 async def search_for(page: Page, word: str) -> None:
-    """Return once something is found: searches see a message a moment after the inbox does, and ask once a word."""
+    """Search until there is a hit: a message can be found a moment after it is in the inbox."""
     field = page.get_by_role("combobox", name="Search people and messages")
 
     async def is_found() -> bool:
@@ -112,6 +112,6 @@ async def search_for(page: Page, word: str) -> None:
     await eventually(is_found, what=f"a hit for {word}")
 
 
-async def contents(page: Page) -> list[str]:
-    """Return the texts of the messages that are shown, oldest first."""
+async def message_texts(page: Page) -> list[str]:
+    """Return the texts of the rendered messages, oldest first."""
     return await page.locator("#thread .text").all_inner_texts()

@@ -1,4 +1,4 @@
-"""An inbox as large as the largest: what years of webhooks leave behind, written by the store's own handler."""
+"""A very large inbox, as after years of webhooks, written by the store's own handler."""
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -20,9 +20,9 @@ from tests.browser.inbox import PAGE_ID, USER
 from tests.system.running import System, running_system
 
 LONG_THREAD = "customer-long"
-"""The customer with whom the long thread is."""
+"""The customer of the long thread."""
 FOUND_ONCE = "unicorn"
-"""A word that one message of the long thread contains, among its oldest."""
+"""A word in one of the oldest messages of the long thread."""
 _EVENTS_PER_BATCH = 500
 _UNREAD_EVERY = 20
 _GIVEN = ("Ada", "Nour", "Mia", "Jonas", "Chidi", "さくら", "Zoë", "Łukasz", "Ines", "Omar", "Priya", "Tomás", "Ngozi")
@@ -56,7 +56,7 @@ async def large_system(folder: Path, database_url: str, *, conversations: int, m
 
 
 async def fill(database_url: str, history: Iterable[InboxEnrichedV1]) -> None:
-    """Store the events as if they had come, long ago: published, and found by searches."""
+    """Store the events as if they had arrived long ago: published and indexed."""
     database = Database(database_url, pool_size=2, command_timeout_seconds=60)
     metrics = Metrics(CollectorRegistry())
     handle = InboxHandler(
@@ -72,12 +72,12 @@ async def fill(database_url: str, history: Iterable[InboxEnrichedV1]) -> None:
 
 
 async def _publish_nothing(ranges: Sequence[SeqRange], causes: Mapping[str, Event]) -> None:
-    """Publish nothing: nobody was connected then."""
+    """Publish nothing: no client was connected then."""
     del ranges, causes
 
 
 def _history(conversations: int, messages: int, *, until: datetime) -> Iterator[InboxEnrichedV1]:
-    """Yield one message of each customer, the last customer's last, and then the long thread."""
+    """Yield one message per customer, then the messages of the long thread."""
     for number in range(conversations):
         platform: Platform = ("facebook", "instagram", "whatsapp")[number % 3]
         at = until - timedelta(seconds=60 * messages + 30 * (conversations - number))

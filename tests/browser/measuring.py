@@ -1,4 +1,4 @@
-"""What a browser can tell of the work that a page is: long tasks, frames, layout shifts, script, memory."""
+"""Measures the work of a page in the browser: long tasks, frames, layout shifts, script, memory."""
 
 import statistics
 from collections.abc import AsyncIterator
@@ -32,12 +32,12 @@ OBSERVE = """
   requestAnimationFrame(frame);
 })()
 """
-"""An init script: `seen` holds what was observed since the page was opened, in milliseconds."""
+"""An init script: `seen` holds the observations since the page was opened, in milliseconds."""
 
 
 @dataclass
 class Work:
-    """What the page has done between two moments, milliseconds; lists are of single tasks and frames."""
+    """The work of the page in an interval, in milliseconds. The lists have an entry per task and per frame."""
 
     script_ms: float = 0.0
     layout_ms: float = 0.0
@@ -56,7 +56,7 @@ class Work:
 
 
 class Meter:
-    """Reads a page's counters over the browser's own protocol."""
+    """Reads the counters of a page over the DevTools protocol."""
 
     def __init__(self, page: Page, session: CDPSession) -> None:
         self._page = page
@@ -70,7 +70,7 @@ class Meter:
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[Work]:
-        """Yield what is filled in when the block ends."""
+        """Measure the block. The yielded object is filled in when the block ends."""
         work = Work()
         before = await self._metrics()
         await self._page.evaluate("seen.long.length = 0; seen.gaps.length = 0")
@@ -83,7 +83,7 @@ class Meter:
         work.long_tasks_ms, work.frames_ms = seen["long"], seen["gaps"]
 
     async def heap_mb(self) -> float:
-        """Return what the page's objects take after all that is garbage has gone."""
+        """Return the size of the JavaScript heap after a garbage collection."""
         await self._session.send("HeapProfiler.collectGarbage")
         return float((await self._metrics())["JSHeapUsedSize"]) / 1e6
 
@@ -91,7 +91,7 @@ class Meter:
         return int(await self._page.evaluate("document.querySelectorAll('*').length"))
 
     async def shift(self) -> float:
-        """Return the sum of the layout shifts that no key or click has caused."""
+        """Return the sum of the layout shifts that no input caused."""
         return float(await self._page.evaluate("seen.shift"))
 
     async def _metrics(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Keys alone are enough, screen readers are told, nothing shifts, and nobody gets in who should not."""
+"""Keyboard, screen readers, layout stability and access control."""
 
 import asyncio
 import json
@@ -15,7 +15,16 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from switchboard.build import SOURCES
-from tests.browser.inbox import NO_GRAPH, USER, contents, open_conversation, signed_in, text, told, watched
+from tests.browser.inbox import (
+    NO_GRAPH,
+    USER,
+    collect_errors,
+    deliver,
+    message_texts,
+    open_conversation,
+    signed_in,
+    text,
+)
 from tests.system.running import System, running_system
 
 pytestmark = [pytest.mark.browser, pytest.mark.system, pytest.mark.timeout(240)]
@@ -23,7 +32,7 @@ _AXE = SOURCES / "node_modules" / "axe-core" / "axe.min.js"
 
 
 async def violations(page: Page) -> list[str]:
-    """Return what axe has against the page, a line each."""
+    """Return the violations that axe finds, one line each."""
     await page.evaluate(await asyncio.to_thread(_AXE.read_text))
     found: dict[str, Any] = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [
@@ -39,7 +48,7 @@ async def focused(page: Page) -> str:
 
 async def test_keys_alone_are_enough(system: System, browser: Browser) -> None:
     page = await signed_in(browser, system)
-    await told(
+    await deliver(
         system,
         *(text(f"700{one}", f"m_{one}", f"from {one}", at_ms=1_767_355_200_000 + one * 1000) for one in range(5)),
     )
@@ -64,19 +73,19 @@ async def test_keys_alone_are_enough(system: System, browser: Browser) -> None:
     await expect(page.locator(f"#{chosen}")).to_contain_text("from 1")
     await page.keyboard.press("Escape")
     await expect(page.get_by_role("listbox", name="Conversations")).to_be_visible()
-    await told(system, text("7000", "m_new", "more"))
+    await deliver(system, text("7000", "m_new", "more"))
     await expect(page.get_by_test_id("announcer")).to_have_text("7000: more")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_axe_has_nothing_against_any_view(system: System, browser: Browser, scheme: str) -> None:
-    await told(
+async def test_axe_finds_no_violation_in_any_view(system: System, browser: Browser, scheme: str) -> None:
+    await deliver(
         system,
         text("7001", "m_1", "https://example.com/ هل ما زال الأزرق متوفراً؟"),
         text("7002", "m_2", "hello", reply_to={"mid": "m_unknown"}),
     )
     page = await signed_in(browser, system, color_scheme=scheme, reduced_motion="reduce")
-    trouble = watched(page)
+    errors = collect_errors(page)
     assert await violations(page) == []
     await open_conversation(page, "7001")
     assert await violations(page) == []
@@ -89,11 +98,11 @@ async def test_axe_has_nothing_against_any_view(system: System, browser: Browser
     assert await violations(page) == []
     await page.set_viewport_size({"width": 380, "height": 740})
     assert await violations(page) == []
-    assert trouble == []
+    assert errors == []
 
 
 async def test_a_narrow_screen_shows_one_pane_at_a_time(system: System, browser: Browser) -> None:
-    await told(system, text("7001", "m_1", "hello"))
+    await deliver(system, text("7001", "m_1", "hello"))
     page = await signed_in(browser, system)
     await page.set_viewport_size({"width": 380, "height": 740})
     await open_conversation(page, "7001")
@@ -107,8 +116,8 @@ async def test_a_narrow_screen_shows_one_pane_at_a_time(system: System, browser:
     assert wide <= 380
 
 
-async def test_nothing_shifts_while_the_page_loads_and_messages_come(system: System, browser: Browser) -> None:
-    await told(system, *(text(f"700{one}", f"m_{one}", f"from {one}") for one in range(5)))
+async def test_nothing_shifts_while_the_page_loads_and_messages_arrive(system: System, browser: Browser) -> None:
+    await deliver(system, *(text(f"700{one}", f"m_{one}", f"from {one}") for one in range(5)))
     page = await signed_in(browser, system)
     await page.evaluate("""() => {
         window.shift = 0;
@@ -116,15 +125,13 @@ async def test_nothing_shifts_while_the_page_loads_and_messages_come(system: Sys
             .observe({type: 'layout-shift', buffered: true});
     }""")
     await open_conversation(page, "7001")
-    await told(system, text("7001", "m_8", "more"), text("7003", "m_9", "more"))
+    await deliver(system, text("7001", "m_8", "more"), text("7003", "m_9", "more"))
     await expect(page.locator("#thread .text")).to_have_count(2)
     assert await page.evaluate("shift") < 0.05
-    assert await contents(page) == ["from 1", "more"]
+    assert await message_texts(page) == ["from 1", "more"]
 
 
-async def test_without_a_token_nothing_is_shown_and_a_forged_one_does_not_help(
-    system: System, browser: Browser
-) -> None:
+async def test_a_missing_or_forged_token_shows_nothing(system: System, browser: Browser) -> None:
     page = await browser.new_page()
     await page.goto(system.urls["inbox"])
     await expect(page.get_by_text("You are not signed in")).to_be_visible()
@@ -138,7 +145,7 @@ async def test_without_a_token_nothing_is_shown_and_a_forged_one_does_not_help(
 
 @contextmanager
 def embedding(inbox: str, token: str, port: int) -> Iterator[str]:
-    """Serve a page that embeds the inbox and answers it with a token; yields its origin."""
+    """Serve a page that embeds the inbox and signs it in with a token; yields its origin."""
     document = f"""<!doctype html><iframe src="{inbox}/" width="1000" height="700"></iframe><script>
         addEventListener('message', (event) => {{
             if (event.origin === {json.dumps(inbox)} && event.data.type === 'switchboard:ready')
@@ -172,7 +179,7 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-async def test_only_a_page_on_the_list_may_embed_the_inbox_and_sign_it_in(
+async def test_only_a_listed_page_may_embed_the_inbox_and_sign_in(
     tmp_path: Path, environment: dict[str, str], browser: Browser
 ) -> None:
     port = free_port()

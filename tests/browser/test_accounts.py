@@ -1,4 +1,4 @@
-"""What is wrong with an account is said where agents look; a name or a picture that is missing breaks nothing."""
+"""Account problems are shown to agents; missing names and pictures break nothing."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +14,7 @@ from simulator.graph import Access, graph_app
 from simulator.languages import load_languages
 from simulator.pages import Page
 from switchboard.addresses import DEMO_USER
-from tests.browser.inbox import PAGE_ID, USER, signed_in, text, told, watched
+from tests.browser.inbox import PAGE_ID, USER, collect_errors, deliver, signed_in, text
 from tests.browser.test_access import violations
 from tests.system.running import eventually, running_system
 
@@ -22,8 +22,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.system, pytest.mark.timeout(240)]
 
 
 @asynccontextmanager
-async def graph_that_takes(token: str) -> AsyncIterator[str]:
-    """Run a Graph API that knows one customer and refuses every other token; yields its address."""
+async def graph_that_accepts(token: str) -> AsyncIterator[str]:
+    """Run a Graph API that knows one customer and accepts only `token`; yields its URL."""
     ada = Customer(
         "7001", Page("facebook", PAGE_ID, "Blue Things"), "Ada", "L", "Ada Lovelace", "ada", load_languages()[0]
     )
@@ -32,21 +32,21 @@ async def graph_that_takes(token: str) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
-async def test_a_refused_token_is_a_banner_until_there_is_a_new_one_and_the_name_is_filled_in(
+async def test_a_refused_token_shows_a_banner_until_a_new_token_brings_the_name(
     tmp_path: Path, environment: dict[str, str], browser: Browser
 ) -> None:
     async with (
-        graph_that_takes("good") as graph,
+        graph_that_accepts("good") as graph,
         running_system(tmp_path, "--no-simulator", "--graph-url", graph, environment=environment) as system,
     ):
         await system.connect_page("facebook", PAGE_ID, USER, name="Blue Things", access_token="dead")
         page = await signed_in(browser, system)
-        trouble = watched(page)
+        errors = collect_errors(page)
         banner = page.get_by_role("alert")
         await expect(banner).to_have_count(0)
 
-        await told(system, text("7001", "m_1", "hello"))
-        await expect(page.get_by_role("option")).to_contain_text("hello")  # the message does not wait for the token
+        await deliver(system, text("7001", "m_1", "hello"))
+        await expect(page.get_by_role("option")).to_contain_text("hello")  # the message does not wait for a valid token
         await expect(banner).to_contain_text("Blue Things (Messenger) needs to be reconnected")
         await expect(page.locator(".row-name")).to_have_text("7001")
         assert await violations(page) == []
@@ -54,10 +54,10 @@ async def test_a_refused_token_is_a_banner_until_there_is_a_new_one_and_the_name
         await system.connect_page("facebook", PAGE_ID, USER, name="Blue Things", access_token="good")
         await expect(banner).to_have_count(0)
         await expect(page.locator(".row-name")).to_have_text("Ada Lovelace", timeout=20_000)
-        assert trouble == []
+        assert errors == []
 
 
-async def test_pictures_that_have_expired_leave_initials_and_no_broken_image(
+async def test_expired_pictures_leave_initials_and_no_broken_image(
     tmp_path: Path, environment: dict[str, str], browser: Browser
 ) -> None:
     async with running_system(tmp_path, environment=environment) as system:

@@ -1,4 +1,4 @@
-"""Whatever a customer sends is shown as what it is, or says why it cannot be."""
+"""Every kind of attachment is shown, or says why it cannot be."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Locator, expect
 
-from tests.browser.inbox import NO_GRAPH, PAGE_ID, USER, attached, item, open_conversation, signed_in, told, watched
+from tests.browser.inbox import (
+    NO_GRAPH,
+    PAGE_ID,
+    USER,
+    attachment_webhook,
+    collect_errors,
+    deliver,
+    item,
+    open_conversation,
+    signed_in,
+)
 from tests.system.running import System, running_system
 
 pytestmark = [pytest.mark.browser, pytest.mark.system, pytest.mark.timeout(240)]
@@ -27,7 +37,7 @@ async def system(tmp_path: Path, environment: dict[str, str]) -> AsyncIterator[S
 
 @dataclass(frozen=True)
 class Shown:
-    """What the platform sends, and how it is seen: an element of the bubble, and words of it."""
+    """What the platform sends, and how it is shown: an element in the bubble, and text in it."""
 
     kind: str
     payload: Any
@@ -85,10 +95,10 @@ async def seen(bubble: Locator, shown: Shown) -> None:
 
 async def test_every_kind_of_attachment_is_shown_as_what_it_is(system: System, browser: Browser) -> None:
     page = await signed_in(browser, system)
-    await page.set_viewport_size({"width": 1360, "height": 6000})  # only what is near the screen is drawn
-    trouble = watched(page)
+    await page.set_viewport_size({"width": 1360, "height": 6000})  # only rows near the screen are rendered
+    errors = collect_errors(page)
     for number, shown in enumerate(DIRECT):
-        await told(system, attached("7001", f"m_{number}", shown.kind, shown.payload))
+        await deliver(system, attachment_webhook("7001", f"m_{number}", shown.kind, shown.payload))
     await open_conversation(page, "7001")
     bubbles = page.locator("#thread .bubble")
     await expect(bubbles).to_have_count(len(DIRECT))
@@ -96,18 +106,18 @@ async def test_every_kind_of_attachment_is_shown_as_what_it_is(system: System, b
         await seen(bubbles.nth(number), shown)
 
     for number, shown in enumerate(WHATSAPP):
-        await told(system, whatsapp(f"wamid.{number}", shown.kind, shown.payload), platform="whatsapp")
+        await deliver(system, whatsapp(f"wamid.{number}", shown.kind, shown.payload), platform="whatsapp")
     await open_conversation(page, "Ada")
     await expect(bubbles).to_have_count(len(WHATSAPP))
     for number, shown in enumerate(WHATSAPP):
         await seen(bubbles.nth(number), shown)
-    assert trouble == []
+    assert errors == []
 
 
-async def test_replies_postbacks_and_stories_say_what_they_answer(system: System, browser: Browser) -> None:
+async def test_replies_postbacks_and_stories_show_what_they_reply_to(system: System, browser: Browser) -> None:
     page = await signed_in(browser, system)
     story = {"story": {"id": "17", "url": f"{_ELSEWHERE}.jpg"}}
-    await told(
+    await deliver(
         system,
         item("7001", PAGE_ID, message={"mid": "m_1", "text": "lovely", "reply_to": story}),
         item("7001", PAGE_ID, message={"mid": "m_2", "text": "and this", "reply_to": {"mid": "m_1"}}),

@@ -1,4 +1,4 @@
-"""Nobody has to look at the page to learn that somebody wrote: title, icon, sound, notification, and who is at work."""
+"""New messages are announced outside the page: title, icon, sound, notification. Colleagues are shown."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.browser.inbox import open_conversation, signed_in, text, told, watched
+from tests.browser.inbox import collect_errors, deliver, open_conversation, signed_in, text
 from tests.system.running import System, eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.system, pytest.mark.timeout(240)]
@@ -31,11 +31,11 @@ let isHidden = false;
 Object.defineProperty(document, 'visibilityState', {get: () => isHidden ? 'hidden' : 'visible'});
 window.hide = (hidden) => { isHidden = hidden; document.dispatchEvent(new Event('visibilitychange')); };
 """
-"""Headless, a page is never hidden and no desktop shows notifications: what the page asks of both is kept instead."""
+"""A headless page is never hidden and shows no notifications, so this script fakes the first and records the second."""
 
 
 async def recorded(page: Page) -> Page:
-    """Begin anew with the recording in place; the tab remembers who is signed in."""
+    """Reload with the recording script. The tab stays signed in."""
     await page.add_init_script(_RECORD_ATTENTION)
     await page.reload()
     await expect(page.get_by_test_id("connection")).to_have_text("Live")
@@ -49,12 +49,12 @@ async def choose(page: Page, *labels: str) -> None:
     await page.keyboard.press("Escape")
 
 
-async def test_the_tabs_title_and_icon_tell_how_much_is_unread(system: System, browser: Browser) -> None:
+async def test_the_tabs_title_and_icon_show_the_unread_count(system: System, browser: Browser) -> None:
     page = await signed_in(browser, system)
     icon = page.locator("#favicon")
     await expect(icon).to_have_attribute("href", re.compile("^data:image/png"))
     plain = await icon.get_attribute("href")
-    await told(system, text("7001", "m_1", "hello"), text("7002", "m_2", "hi"))
+    await deliver(system, text("7001", "m_1", "hello"), text("7002", "m_2", "hi"))
     await expect(page).to_have_title("(2) Inbox")
     assert await icon.get_attribute("href") != plain
     await open_conversation(page, "7001")
@@ -63,27 +63,27 @@ async def test_the_tabs_title_and_icon_tell_how_much_is_unread(system: System, b
     assert await icon.get_attribute("href") == plain
 
 
-async def test_a_sound_is_played_where_it_is_wanted_once_for_a_burst_and_not_for_what_is_being_read(
+async def test_a_sound_is_played_on_request_once_per_burst_and_not_for_the_open_conversation(
     system: System, browser: Browser
 ) -> None:
     page = await recorded(await signed_in(browser, system))
-    await told(system, text("7001", "m_1", "silent"))
+    await deliver(system, text("7001", "m_1", "silent"))
     await expect(page).to_have_title("(1) Inbox")
     assert await page.evaluate("tones") == 0
 
     await choose(page, "Play a sound")
-    await told(system, *(text("7002", f"b_{one}", f"burst {one}") for one in range(10)))
+    await deliver(system, *(text("7002", f"b_{one}", f"burst {one}") for one in range(10)))
     await expect(page).to_have_title("(11) Inbox")
     await eventually(lambda: page.evaluate("tones"), what="a tone")
     assert await page.evaluate("tones") <= 3
 
     await open_conversation(page, "7001")
-    await asyncio.sleep(1.2)  # a tone that a burst has begun may still be the reason for silence
+    await asyncio.sleep(1.2)  # until the tone of the burst has ended
     before = await page.evaluate("tones")
-    await told(system, text("7001", "m_2", "being read"))
+    await deliver(system, text("7001", "m_2", "being read"))
     await expect(page.locator("#thread .text").last).to_have_text("being read")
     assert await page.evaluate("tones") == before
-    await told(system, text("7002", "m_3", "elsewhere"))
+    await deliver(system, text("7002", "m_3", "elsewhere"))
     await eventually(lambda: page.evaluate(f"tones > {before}"), what="a tone for another conversation")
 
 
@@ -92,27 +92,27 @@ async def test_a_hidden_page_shows_notifications_and_a_click_opens_the_conversat
 ) -> None:
     page = await recorded(await signed_in(browser, system))
     await choose(page, "Show notifications")
-    await told(system, text("7001", "m_1", "seen"))
+    await deliver(system, text("7001", "m_1", "seen"))
     await expect(page).to_have_title("(1) Inbox")
-    assert await page.evaluate("notes.length") == 0  # somebody looks at the page
+    assert await page.evaluate("notes.length") == 0  # the page is visible
     await page.evaluate("hide(true)")
-    await told(system, text("7001", "m_2", "the lighthouse"))
+    await deliver(system, text("7001", "m_2", "the lighthouse"))
     await eventually(lambda: page.evaluate("notes.length"), what="a notification")
     shown = await page.evaluate("({title: notes[0].title, body: notes[0].body, tag: notes[0].tag})")
     assert (shown["title"], shown["body"]) == ("7001", "the lighthouse")
-    assert shown["tag"]  # a second one of the same conversation takes its place
+    assert shown["tag"]  # a second one of the same conversation replaces it
     await page.evaluate("hide(false); notes[0].onclick()")
     await expect(page.get_by_role("region", name="Messages with 7001")).to_be_visible()
     assert await page.evaluate("notes[0].closed")
 
 
-async def test_what_is_seen_only_while_nobody_looks_stays_unread(system: System, browser: Browser) -> None:
+async def test_messages_on_a_hidden_page_stay_unread(system: System, browser: Browser) -> None:
     page = await recorded(await signed_in(browser, system))
-    await told(system, text("7001", "m_1", "first"))
+    await deliver(system, text("7001", "m_1", "first"))
     await open_conversation(page, "7001")
     await expect(page).to_have_title("Inbox")
     await page.evaluate("hide(true)")
-    await told(system, text("7001", "m_2", "second"))
+    await deliver(system, text("7001", "m_2", "second"))
     await expect(page).to_have_title("(1) Inbox")
     await expect(page.get_by_text("New messages", exact=True)).to_be_visible()
     await page.evaluate("hide(false)")
@@ -137,11 +137,9 @@ async def say(socket: ClientConnection, **frame: Any) -> None:
     await socket.send(json.dumps(frame))
 
 
-async def test_who_types_and_who_looks_at_the_same_conversation_is_shown_and_passes(
-    system: System, browser: Browser
-) -> None:
+async def test_typing_and_viewing_colleagues_are_shown_and_expire(system: System, browser: Browser) -> None:
     page = await signed_in(browser, system)
-    await told(system, text("7001", "m_1", "hello"))
+    await deliver(system, text("7001", "m_1", "hello"))
     await open_conversation(page, "7001")
     [conversation] = await system.get("/conversations", await system.token(system.user))
     subject = {"conversation_id": conversation["conversation_id"]}
@@ -157,13 +155,13 @@ async def test_who_types_and_who_looks_at_the_same_conversation_is_shown_and_pas
         await expect(page.get_by_text("Grace is viewing")).to_have_count(0)
 
 
-async def test_without_a_network_the_page_says_so_and_comes_back_by_itself(system: System, browser: Browser) -> None:
+async def test_without_a_network_the_page_is_offline_and_reconnects_by_itself(system: System, browser: Browser) -> None:
     page = await signed_in(browser, system)
-    trouble = watched(page)
+    errors = collect_errors(page)
     await page.context.set_offline(True)
     await expect(page.get_by_test_id("connection")).to_have_text("Offline")
-    await told(system, text("7001", "m_1", "while away"))
+    await deliver(system, text("7001", "m_1", "while away"))
     await page.context.set_offline(False)
     await expect(page.get_by_test_id("connection")).to_have_text("Live")
     await expect(page.get_by_role("option")).to_contain_text("while away")
-    assert trouble == []
+    assert errors == []

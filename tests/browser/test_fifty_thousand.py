@@ -1,4 +1,4 @@
-"""An inbox of fifty thousand conversations opens, scrolls, filters and searches without a pause that anybody notices.
+"""An inbox of fifty thousand conversations opens, scrolls, filters and searches without a noticeable pause.
 
 `test_scale` scrolls all of a smaller one; with this size, that is one of the long tests.
 """
@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from bench.large_inbox.filling import PAGE, RARE_WORD, USER, Inbox, fill
-from tests.browser.inbox import NO_GRAPH, signed_in, text, told
+from tests.browser.inbox import NO_GRAPH, deliver, signed_in, text
 from tests.browser.measuring import OBSERVE, Meter, Work
 from tests.system.running import eventually, running_system
 
@@ -43,7 +43,7 @@ async def test_fifty_thousand_conversations_open_scroll_filter_and_search_withou
         first_rows_ms = await page.evaluate("seen.firstRowAt")
         works = {"scrolling": await _scrolled(page, meter), "filters and search": await _found(page, meter)}
         async with meter.work() as works["a message"]:
-            await told(system, text("somebody-new", "m_new", "the newest of all", page=PAGE))
+            await deliver(system, text("somebody-new", "m_new", "the newest of all", page=PAGE))
             await expect(page.get_by_role("option").first).to_contain_text("the newest of all")
         print(f"\nfirst rows after {first_rows_ms:.0f} ms; heap {await meter.heap_mb():.1f} MB")  # noqa: T201 - figures
         print(*(f"{name}: {work}" for name, work in works.items()), sep="\n")  # noqa: T201 - as above

@@ -1,4 +1,4 @@
-"""What customers send on WhatsApp is seen, heard and saved; and where it cannot be had, the reason is."""
+"""WhatsApp media are shown, played and saved. If they cannot be loaded, the page says why."""
 
 import os
 from collections.abc import AsyncIterator
@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from simulator.media import MediaKind, content, media_id
-from tests.browser.inbox import USER, open_conversation, signed_in, told, watched
+from tests.browser.inbox import USER, collect_errors, deliver, open_conversation, signed_in
 from tests.browser.test_access import violations
 from tests.system.running import System, running_system
 from tests.system.whatsapp_media import NUMBER, sent
@@ -34,24 +34,24 @@ async def system(tmp_path: Path, environment: dict[str, str]) -> AsyncIterator[S
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return where pictures go: SWITCHBOARD_SCREENSHOTS, to look at them."""
+    """Return the folder for screenshots: SWITCHBOARD_SCREENSHOTS, or a temporary one."""
     return Path(os.environ.get("SWITCHBOARD_SCREENSHOTS") or tmp_path)
 
 
-async def sends(system: System, kind: MediaKind, **more: Any) -> str:
-    """Let Ada send something; return the platform's id of it."""
+async def send_media(system: System, kind: MediaKind, **more: Any) -> str:
+    """Send a medium as Ada; return its ID on the platform."""
     medium = media_id(RNG, kind)
-    await told(system, sent(kind, medium, **more), platform="whatsapp")
+    await deliver(system, sent(kind, medium, **more), platform="whatsapp")
     return medium
 
 
-async def breaks(system: System, **faults: Any) -> None:
+async def set_faults(system: System, **faults: Any) -> None:
     answer = await system.http.post(f"{system.urls['graph']}/_faults", json=faults)
     assert answer.is_success, answer.text
 
 
 async def width(page: Page, selector: str) -> int:
-    """Return how wide a picture or a film is itself: 0 until it can be shown."""
+    """Return the intrinsic width of a picture or a video, once it is loaded."""
     await expect(page.locator(selector)).to_be_visible()
     await page.wait_for_function(
         "(selector) => { const one = document.querySelector(selector);"
@@ -61,13 +61,13 @@ async def width(page: Page, selector: str) -> int:
     return int(await page.locator(selector).evaluate("(one) => one.naturalWidth || one.videoWidth"))
 
 
-async def test_photos_are_seen_and_the_rest_is_loaded_when_asked_for(
+async def test_photos_load_by_themselves_and_other_media_on_request(
     system: System, browser: Browser, folder: Path
 ) -> None:
-    await sends(system, "image", caption="The harbour this morning")
-    await sends(system, "sticker")
+    await send_media(system, "image", caption="The harbour this morning")
+    await send_media(system, "sticker")
     page = await signed_in(browser, system)
-    trouble = watched(page)
+    errors = collect_errors(page)
     await page.evaluate(_RECORD_SHIFTS)
     await open_conversation(page, "Ada")
 
@@ -75,9 +75,9 @@ async def test_photos_are_seen_and_the_rest_is_loaded_when_asked_for(
     assert await width(page, "#thread .media-sticker img") == 128
     assert await page.evaluate("shift") < 0.05
 
-    await sends(system, "audio", voice=True)
-    await sends(system, "video")
-    paper = await sends(system, "document", filename="order.pdf")
+    await send_media(system, "audio", voice=True)
+    await send_media(system, "video")
+    paper = await send_media(system, "document", filename="order.pdf")
     await page.get_by_role("button", name="Load voice message").click()
     await page.wait_for_function("() => document.querySelector('#thread audio')?.duration === 1.5")
     await page.get_by_role("button", name="Load video").click()
@@ -89,11 +89,11 @@ async def test_photos_are_seen_and_the_rest_is_loaded_when_asked_for(
     assert (await saved.path()).read_bytes() == content(paper, "document")
     await page.screenshot(path=folder / "media.png")
     assert await violations(page) == []
-    assert trouble == []
+    assert errors == []
 
 
-async def test_a_photo_that_is_seen_again_is_not_fetched_again(system: System, browser: Browser) -> None:
-    await sends(system, "image")
+async def test_a_photo_is_fetched_once(system: System, browser: Browser) -> None:
+    await send_media(system, "image")
     page = await signed_in(browser, system)
     fetched: list[str] = []
     page.on("request", lambda request: fetched.append(request.url) if "/api/media/" in request.url else None)
@@ -107,18 +107,18 @@ async def test_a_photo_that_is_seen_again_is_not_fetched_again(system: System, b
     assert "token" not in fetched[0]
 
 
-async def test_a_photo_that_cannot_be_had_says_why_and_comes_when_it_can(system: System, browser: Browser) -> None:
-    await breaks(system, kind="server_error")
-    await sends(system, "image")
+async def test_a_photo_that_fails_says_why_and_loads_after_a_retry(system: System, browser: Browser) -> None:
+    await set_faults(system, kind="server_error")
+    await send_media(system, "image")
     page = await signed_in(browser, system)
     await open_conversation(page, "Ada")
     await expect(page.get_by_text("Could not load")).to_be_visible()
-    await breaks(system)
+    await set_faults(system)
     await page.get_by_role("button", name="Try again").click()
     assert await width(page, "#thread .media img") == 320
 
-    await breaks(system, media_gone=True)
-    await sends(system, "image")
+    await set_faults(system, media_gone=True)
+    await send_media(system, "image")
     await expect(page.get_by_text("The platform no longer has this file")).to_be_visible()
     await expect(page.get_by_role("button", name="Try again")).to_have_count(0)
     assert await violations(page) == []

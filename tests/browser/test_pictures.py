@@ -1,4 +1,4 @@
-"""The page as people see it, with made-up customers: every view is drawn, kept, and checked for what axe can see."""
+"""Screenshots of every view with made-up customers, each checked with axe."""
 
 import asyncio
 import os
@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from simulator import demo_pages, running_simulation
 from switchboard.addresses import DEMO_USER
-from tests.browser.inbox import open_conversation, signed_in, watched
+from tests.browser.inbox import collect_errors, open_conversation, signed_in
 from tests.browser.test_access import violations
 from tests.system.running import System, eventually, running_system
 
@@ -28,15 +28,15 @@ async def system(tmp_path: Path, environment: dict[str, str]) -> AsyncIterator[S
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return where pictures go: SWITCHBOARD_SCREENSHOTS, to look at them."""
+    """Return the folder for screenshots: SWITCHBOARD_SCREENSHOTS, or a temporary one."""
     return Path(os.environ.get("SWITCHBOARD_SCREENSHOTS") or tmp_path)
 
 
-async def played(system: System) -> None:
-    """Let customers write until there is something to see."""
+async def run_simulator(system: System) -> None:
+    """Run the simulator until there are enough messages."""
     token = await system.token(DEMO_USER)
 
-    async def has_enough() -> bool:
+    async def is_enough() -> bool:
         return int((await system.get("/conversations", token, limit=1) or [{"last_seq": 0}])[0]["last_seq"]) >= _ENOUGH
 
     async with running_simulation(
@@ -48,20 +48,20 @@ async def played(system: System) -> None:
         customers=24,
         media_url=system.urls["inbox"],
     ):
-        await eventually(has_enough, within_seconds=60, what="enough messages")
+        await eventually(is_enough, within_seconds=60, what="enough messages")
 
 
 async def shown(page: Page, path: Path) -> None:
-    await asyncio.sleep(0.5)  # pictures are decoded
+    await asyncio.sleep(0.5)  # until pictures are decoded
     await page.screenshot(path=path)
     assert await violations(page) == []
 
 
-async def test_every_view_is_drawn(system: System, browser: Browser, folder: Path) -> None:
-    await played(system)
+async def test_every_view_renders_without_violations(system: System, browser: Browser, folder: Path) -> None:
+    await run_simulator(system)
     for scheme in ("light", "dark"):
         page = await signed_in(browser, system, DEMO_USER, color_scheme=scheme, reduced_motion="reduce", locale="en-GB")
-        trouble = watched(page)
+        errors = collect_errors(page)
         await expect(page.get_by_role("option").first).to_be_visible()
         if scheme == "light":
             await shown(page, folder / "list.png")
@@ -84,4 +84,4 @@ async def test_every_view_is_drawn(system: System, browser: Browser, folder: Pat
             await shown(page, folder / "right-to-left.png")
             await page.set_viewport_size({"width": 390, "height": 780})
             await shown(page, folder / "narrow.png")
-        assert trouble == []
+        assert errors == []

@@ -1,4 +1,4 @@
-"""Reading a thread: where it begins, what counts as read, and what stays where it is while things come, go and fail."""
+"""Reading a thread: where it starts, what counts as read, and what stays in place while messages arrive or fail."""
 
 import io
 import json
@@ -12,13 +12,13 @@ from playwright.async_api import Browser, Locator, Page, Route, WebSocketRoute, 
 
 from shared.contracts import conversation_id
 from tests.browser.inbox import (
-    attached,
+    attachment_webhook,
+    deliver,
     echo,
     open_conversation,
     search_for,
     signed_in,
     text,
-    told,
 )
 from tests.system.running import System, eventually
 
@@ -31,15 +31,15 @@ _FIRST_ON_SCREEN = """() => {
   return rows.find((row) => row.getBoundingClientRect().bottom > edge + 1).querySelector('.text').textContent;
 }"""
 
-_PICTURES_ARE_RARE = """{
+_SLOW_FRAMES = """{
   const after = window.setTimeout;
   window.setTimeout = (work, ms, ...more) => after(work, ms > 0 && ms < 100 ? 700 : ms, ...more);
 }"""
-"""The client tells of changes at most once a picture; here it tells as much together as an overloaded tab gets."""
+"""The client notifies at most once per frame. This makes a frame 700 ms long, as in an overloaded tab."""
 
 
 def history(numbers: range, *, begun_ms: int, customer: str = "7001", called: str = "m") -> dict[str, Any]:
-    """Return one webhook of messages a second apart: "number 0" is of `begun_ms`."""
+    """Return a webhook with messages one second apart; "number 0" is at `begun_ms`."""
     bodies = [text(customer, f"{called}_{one}", f"number {one}", at_ms=begun_ms + one * 1000) for one in numbers]
     for body in bodies[1:]:
         bodies[0]["entry"][0]["messaging"] += body["entry"][0]["messaging"]
@@ -55,8 +55,8 @@ def badge(page: Page, name: str = "7001") -> Locator:
 
 
 async def _read(page: Page, system: System, numbers: range, begun_ms: int) -> None:
-    """Let a thread have messages that were all read, and be closed."""
-    await told(system, history(numbers, begun_ms=begun_ms))
+    """Create a thread in which every message is read, and close it."""
+    await deliver(system, history(numbers, begun_ms=begun_ms))
     await open_conversation(page, "7001")
     await eventually(lambda: _is_read_to_the_end(page), what="everything to be read")
     await page.keyboard.press("Escape")
@@ -68,19 +68,19 @@ async def _is_read_to_the_end(page: Page) -> bool:
     return await badge(page).count() == 0
 
 
-async def test_more_unread_messages_than_a_page_holds_are_read_from_their_first_one(
+async def test_reading_starts_at_the_first_unread_message_even_if_it_is_pages_up(
     system: System, browser: Browser
 ) -> None:
     page = await signed_in(browser, system)
     begun_ms = minutes_ago(30)
     await _read(page, system, range(20), begun_ms)
-    await told(system, history(range(20, 95), begun_ms=begun_ms))
+    await deliver(system, history(range(20, 95), begun_ms=begun_ms))
     await expect(page).to_have_title("(75) Inbox")
     await open_conversation(page, "7001")
     await expect(page.locator("#new-messages")).to_be_in_viewport()
     first = page.locator("#thread li").filter(has=page.locator("#new-messages"))
     await expect(first.locator(".text")).to_have_text("number 20")
-    await expect(page).not_to_have_title("(75) Inbox")  # those on the screen are read now
+    await expect(page).not_to_have_title("(75) Inbox")  # those on the screen are marked as read
     assert 30 < await _unread(page) < 75
     await expect(page.get_by_role("button", name=re.compile("^[0-9]+ new$"))).to_be_visible()
 
@@ -90,11 +90,11 @@ async def _unread(page: Page) -> int:
     return int(title[1]) if title else 0
 
 
-async def test_where_the_first_unread_message_cannot_be_loaded_nothing_unseen_is_read(
+async def test_if_the_first_unread_message_cannot_be_loaded_nothing_unseen_is_marked_read(
     system: System, browser: Browser
 ) -> None:
     page = await signed_in(browser, system)
-    await told(system, history(range(80), begun_ms=minutes_ago(30)))
+    await deliver(system, history(range(80), begun_ms=minutes_ago(30)))
     await expect(page).to_have_title("(80) Inbox")
     await page.route(_OLDER_PAGES, lambda route: route.abort())
     await open_conversation(page, "7001")
@@ -110,34 +110,30 @@ async def test_where_the_first_unread_message_cannot_be_loaded_nothing_unseen_is
     assert 30 < await _unread(page) < 80
 
 
-async def test_what_comes_late_above_the_screen_marks_nothing_below_it_as_read(
-    system: System, browser: Browser
-) -> None:
+async def test_a_late_message_above_the_screen_marks_nothing_below_as_read(system: System, browser: Browser) -> None:
     page = await signed_in(browser, system)
     begun_ms = minutes_ago(30)
     await _read(page, system, range(30), begun_ms)
-    await told(system, history(range(30, 75), begun_ms=begun_ms))
+    await deliver(system, history(range(30, 75), begun_ms=begun_ms))
     await expect(page).to_have_title("(45) Inbox")
     await open_conversation(page, "7001")
     await expect(page.locator("#new-messages")).to_be_in_viewport()
-    await expect(page).not_to_have_title("(45) Inbox")  # those on the screen are read
+    await expect(page).not_to_have_title("(45) Inbox")  # those on the screen are marked as read
     left = await _unread(page)
     assert 5 < left < 45
-    await told(system, echo("7001", "m_late", "written long ago", at_ms=begun_ms + 28_500))
-    await expect(page.locator("#thread").get_by_text("written long ago")).to_have_count(1)  # drawn, above the screen
+    await deliver(system, echo("7001", "m_late", "written long ago", at_ms=begun_ms + 28_500))
+    await expect(page.locator("#thread").get_by_text("written long ago")).to_have_count(1)  # rendered above the screen
     await expect(page.locator("#thread").get_by_text("written long ago")).not_to_be_in_viewport()
-    await told(system, text("7001", "m_75", "number 75"))
+    await deliver(system, text("7001", "m_75", "number 75"))
     await expect(page.get_by_role("button", name=f"{left + 1} new")).to_be_visible()
     await expect(page).to_have_title(f"({left + 1}) Inbox")
 
 
-async def test_after_a_reset_reading_goes_on_where_it_was_and_nothing_is_read_by_it(
-    system: System, browser: Browser
-) -> None:
+async def test_a_reset_keeps_the_reading_position_and_marks_nothing_as_read(system: System, browser: Browser) -> None:
     page = await signed_in(browser, system)
     sockets: list[WebSocketRoute] = []
-    said: list[str] = []
-    await page.route_web_socket(re.compile("/ws"), lambda socket: _between(socket, sockets, said))
+    frames: list[str] = []
+    await page.route_web_socket(re.compile("/ws"), lambda socket: _between(socket, sockets, frames))
     await page.reload()
     await expect(page.get_by_test_id("connection")).to_have_text("Live")
     begun_ms = minutes_ago(30)
@@ -145,11 +141,11 @@ async def test_after_a_reset_reading_goes_on_where_it_was_and_nothing_is_read_by
     await open_conversation(page, "7001")
     await eventually(lambda: _is_up_at(page, 3_000), what="four older pages")
     await page.locator("#thread").evaluate("(one) => { one.scrollTop = 3000; }")
-    await told(system, text("7001", "m_unseen", "unseen"))
+    await deliver(system, text("7001", "m_unseen", "unseen"))
     await expect(page.get_by_role("button", name="1 new")).to_be_visible()
     reading = await page.evaluate(_FIRST_ON_SCREEN)
 
-    hello = next(json.loads(frame)["data"] for frame in said if '"hello"' in frame)
+    hello = next(json.loads(frame)["data"] for frame in frames if '"hello"' in frame)
     reset = {"seq": hello["seq"], "epoch": hello["epoch"], "reason": "expired"}
     async with page.expect_response(_OLDER_PAGES):
         sockets[-1].send(json.dumps({"type": "reset", "data": reset}))
@@ -160,13 +156,13 @@ async def test_after_a_reset_reading_goes_on_where_it_was_and_nothing_is_read_by
     await expect(page.get_by_text("unseen", exact=True).last).to_be_in_viewport()
 
 
-def _between(socket: WebSocketRoute, sockets: list[WebSocketRoute], said: list[str]) -> None:
-    """Stand between the page and the gateway: hear what it says, and be able to say more."""
+def _between(socket: WebSocketRoute, sockets: list[WebSocketRoute], frames: list[str]) -> None:
+    """Proxy the page's WebSocket: record the gateway's frames, and allow to inject more."""
     server = socket.connect_to_server()
     sockets.append(socket)
 
     def from_server(frame: str | bytes) -> None:
-        said.append(str(frame))
+        frames.append(str(frame))
         socket.send(frame)
 
     server.on_message(from_server)
@@ -181,10 +177,12 @@ async def _reads(page: Page, reading: str) -> bool:
     return bool(await page.evaluate(_FIRST_ON_SCREEN) == reading)
 
 
-async def test_a_page_that_fails_is_not_asked_for_again_until_somebody_tries(system: System, browser: Browser) -> None:
+async def test_a_page_that_fails_is_not_requested_again_without_a_manual_retry(
+    system: System, browser: Browser
+) -> None:
     page = await signed_in(browser, system)
-    await told(system, text("7001", "m_lighthouse", "the lighthouse", at_ms=minutes_ago(60)))
-    await told(system, history(range(120), begun_ms=minutes_ago(30)))
+    await deliver(system, text("7001", "m_lighthouse", "the lighthouse", at_ms=minutes_ago(60)))
+    await deliver(system, history(range(120), begun_ms=minutes_ago(30)))
     await page.get_by_role("option").first.click()
     await expect(page.locator("#new-messages")).to_be_in_viewport()
     await page.reload()
@@ -198,7 +196,7 @@ async def test_a_page_that_fails_is_not_asked_for_again_until_somebody_tries(sys
     await search_for(page, "lighthouse")
     await page.locator("#hit-0").click()
     await expect(page.get_by_role("button", name="Try again")).to_be_visible()
-    await page.wait_for_timeout(500)  # in which nothing is to happen
+    await page.wait_for_timeout(500)  # nothing should happen meanwhile
     assert len(asked) <= 2, asked
     await page.unroute(_OLDER_PAGES)
     await page.get_by_role("button", name="Try again").click()
@@ -206,10 +204,10 @@ async def test_a_page_that_fails_is_not_asked_for_again_until_somebody_tries(sys
     await expect(page.locator("#thread .found")).to_be_in_viewport()
 
 
-async def test_the_same_hit_is_gone_to_each_time_and_marked_for_a_moment(system: System, browser: Browser) -> None:
+async def test_opening_the_same_hit_jumps_to_it_every_time_and_highlights_it(system: System, browser: Browser) -> None:
     page = await signed_in(browser, system)
-    await told(system, text("7001", "m_lighthouse", "the lighthouse", at_ms=minutes_ago(60)))
-    await told(system, history(range(40), begun_ms=minutes_ago(30)))
+    await deliver(system, text("7001", "m_lighthouse", "the lighthouse", at_ms=minutes_ago(60)))
+    await deliver(system, history(range(40), begun_ms=minutes_ago(30)))
     await search_for(page, "lighthouse")
     for _ in range(2):
         await page.locator("#hit-0").click()
@@ -220,15 +218,15 @@ async def test_the_same_hit_is_gone_to_each_time_and_marked_for_a_moment(system:
         await expect(page.locator("#thread")).to_be_focused()
 
 
-async def test_a_quote_leads_to_what_it_answers_also_far_up_and_says_where_that_is_not_found(
+async def test_a_quote_jumps_to_its_message_even_far_up_or_says_that_it_is_not_found(
     system: System, browser: Browser
 ) -> None:
     page = await signed_in(browser, system)
     begun_ms = minutes_ago(30)
     await _read(page, system, range(160), begun_ms)
-    await page.reload()  # so that nothing of the thread is loaded
+    await page.reload()  # so that no message of the thread is loaded
     await expect(page.get_by_test_id("connection")).to_have_text("Live")
-    await told(
+    await deliver(
         system,
         text("7001", "m_nothing", "to nothing", reply_to={"mid": "m_never"}),
         text("7001", "m_answer", "to the third", reply_to={"mid": "m_3"}),
@@ -245,14 +243,14 @@ async def test_a_quote_leads_to_what_it_answers_also_far_up_and_says_where_that_
     await expect(row.get_by_role("status")).to_have_text("Message not found")
 
 
-async def test_pages_that_come_between_two_pictures_are_followed_by_the_next_ones(
+async def test_pages_that_load_between_two_renderings_are_followed_by_the_next(
     system: System, browser: Browser
 ) -> None:
-    await told(system, text("7001", "m_lighthouse", "the lighthouse", at_ms=minutes_ago(60)))
+    await deliver(system, text("7001", "m_lighthouse", "the lighthouse", at_ms=minutes_ago(60)))
     for begun_ms in (minutes_ago(30), minutes_ago(20)):
-        await told(system, history(range(300), begun_ms=begun_ms, called=str(begun_ms)))
+        await deliver(system, history(range(300), begun_ms=begun_ms, called=str(begun_ms)))
     context = await browser.new_context()
-    await context.add_init_script(_PICTURES_ARE_RARE)
+    await context.add_init_script(_SLOW_FRAMES)
     page = await signed_in(context, system)
     await search_for(page, "lighthouse")
     await page.locator("#hit-0").click()
@@ -260,12 +258,10 @@ async def test_pages_that_come_between_two_pictures_are_followed_by_the_next_one
     await expect(page.locator("#thread .found")).to_be_in_viewport()
 
 
-async def test_a_conversation_that_stands_far_down_in_the_list_is_there_again_after_a_reload(
-    system: System, browser: Browser
-) -> None:
+async def test_a_conversation_far_down_the_list_opens_again_after_a_reload(system: System, browser: Browser) -> None:
     begun_ms = minutes_ago(90)
-    await told(system, text("7001", "m_old", "written long ago", at_ms=begun_ms))
-    await told(system, *(text(str(one), f"m_{one}", "hello", at_ms=begun_ms + one) for one in range(8000, 8060)))
+    await deliver(system, text("7001", "m_old", "written long ago", at_ms=begun_ms))
+    await deliver(system, *(text(str(one), f"m_{one}", "hello", at_ms=begun_ms + one) for one in range(8000, 8060)))
     page = await signed_in(browser, system)
     await page.goto(f"{system.urls['inbox']}/#conversation={conversation_id('facebook', system.user, '7001')}")
     await page.reload()
@@ -275,13 +271,15 @@ async def test_a_conversation_that_stands_far_down_in_the_list_is_there_again_af
     await expect(page.get_by_role("option").filter(has_text="7001")).to_have_count(0)
 
 
-async def test_a_row_that_plays_or_has_the_focus_stays_however_far_away_it_is(system: System, browser: Browser) -> None:
+async def test_a_row_that_plays_or_has_the_focus_stays_in_the_document_however_far_away(
+    system: System, browser: Browser
+) -> None:
     page = await signed_in(browser, system)
     await page.route("https://voices.example/long.wav", _a_minute_of_silence)
     await _read(page, system, range(100), minutes_ago(30))
-    await told(
+    await deliver(
         system,
-        attached("7001", "m_voice", "audio", {"url": "https://voices.example/long.wav"}),
+        attachment_webhook("7001", "m_voice", "audio", {"url": "https://voices.example/long.wav"}),
         text("7001", "m_link", "https://example.com/here"),
     )
     await open_conversation(page, "7001")
@@ -294,7 +292,7 @@ async def test_a_row_that_plays_or_has_the_focus_stays_however_far_away_it_is(sy
     await audio.evaluate("(one) => one.pause()")
     await page.locator("#thread").focus()
     await page.keyboard.press("PageDown")
-    await expect(audio).to_have_count(0)  # only as long as there is a reason
+    await expect(audio).to_have_count(0)  # it is removed once nothing keeps it
 
 
 async def _pages_up(page: Page) -> bool:

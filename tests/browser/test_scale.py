@@ -1,4 +1,4 @@
-"""The page stays quick with an inbox that years have filled, and with a thread of thousands of messages.
+"""The page stays fast with a very large inbox, and with a thread of thousands of messages.
 
 What is asserted of time is processor time of the page's own thread, which other work on the machine hardly changes, and
 that no single task keeps a slow machine's page from answering; frames are printed.
@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
-from tests.browser.inbox import all_read, attached, open_conversation, signed_in, text, told
+from tests.browser.inbox import attachment_webhook, deliver, mark_all_read, open_conversation, signed_in, text
 from tests.browser.large_inbox import FOUND_ONCE, LONG_THREAD, large_system
 from tests.browser.measuring import OBSERVE, Meter, Work
 from tests.system.running import System, eventually
@@ -78,7 +78,7 @@ def say(what: str) -> None:
 
 
 async def opened(browser: Browser, system: System) -> tuple[Page, Meter]:
-    """Return a page with the first rows on it, and its meter."""
+    """Return a page that shows its first rows, and its meter."""
     context = await browser.new_context(viewport={"width": 1360, "height": 850})
     await context.add_init_script(OBSERVE)
     page = await signed_in(context, system)
@@ -88,7 +88,7 @@ async def opened(browser: Browser, system: System) -> tuple[Page, Meter]:
 
 
 @_sizes
-async def test_a_large_inbox_and_a_long_thread_stay_quick(
+async def test_a_large_inbox_and_a_long_thread_stay_fast(
     system: System, browser: Browser, request: pytest.FixtureRequest
 ) -> None:
     conversations, messages = size = request.node.callspec.params["system"]
@@ -103,7 +103,7 @@ async def test_a_large_inbox_and_a_long_thread_stay_quick(
     }
     grown_mb = await meter.heap_mb() - heap_mb
     say(f"heap: {heap_mb:.1f} MB, and {grown_mb:.1f} MB more with everything loaded")
-    assert grown_mb < 4 + (conversations + messages) * 2 / 1_000  # 2 kB each, and what drawing takes
+    assert grown_mb < 4 + (conversations + messages) * 2 / 1_000  # 2 kB each, plus rendering
     await _found(page)
     for phase, work in phases.items():
         assert max(work.long_tasks_ms, default=0) < _LONGEST_TASK_MS[size], phase
@@ -117,7 +117,7 @@ async def _list(page: Page, meter: Meter, system: System, conversations: int) ->
             assert loaded > before, f"the list ends at {loaded:.0f}"
     say(f"list to its end: {time.perf_counter() - began:.1f} s; {scrolling}")
     assert await meter.elements() < 1_500
-    assert scrolling.script_ms / (loaded / 50) < 60  # to take in 50, and to draw their rows
+    assert scrolling.script_ms / (loaded / 50) < 60  # to apply 50, and to render their rows
 
     await page.evaluate(
         "{ const one = document.querySelector('#conversations'); one.scrollTop = one.scrollHeight / 2; }"
@@ -128,9 +128,9 @@ async def _list(page: Page, meter: Meter, system: System, conversations: int) ->
     began = time.perf_counter()
     async with meter.work() as events:
         for one in range(5):
-            await told(system, text(f"new-{one}", f"m_new_{one}", "hello"))
+            await deliver(system, text(f"new-{one}", f"m_new_{one}", "hello"))
             await page.wait_for_function(_IS_LISTED, arg=loaded + one + 1)
-    watching_ms = idle.script_ms * (time.perf_counter() - began)  # the frames are counted by script, too
+    watching_ms = idle.script_ms * (time.perf_counter() - began)  # counting frames is script, too
     cost_ms = (events.script_ms - watching_ms) / 5
     say(f"one event with {loaded:.0f} held: {cost_ms:.1f} ms of script; idle second {idle.script_ms:.1f} ms")
     assert abs(await page.evaluate(_MOVED)) <= 1
@@ -140,7 +140,7 @@ async def _list(page: Page, meter: Meter, system: System, conversations: int) ->
 
 async def _thread(page: Page, meter: Meter, system: System, messages: int) -> dict[str, Work]:
     await page.evaluate("document.querySelector('#conversations').scrollTop = 0")
-    await all_read(system, LONG_THREAD)
+    await mark_all_read(system, LONG_THREAD)
     await expect(page.get_by_role("option").filter(has_text="Long Thread").locator(".badge")).to_have_count(0)
     await open_conversation(page, "Long Thread")
     await expect(page.locator("#thread [data-message]").last).to_be_in_viewport()
@@ -151,13 +151,13 @@ async def _thread(page: Page, meter: Meter, system: System, messages: int) -> di
             is_there = await page.evaluate(_SCROLL_THREAD_UP)
     say(f"{messages} messages to the first: {time.perf_counter() - began:.1f} s; {scrolling}")
     assert await meter.elements() < 1_500
-    assert scrolling.script_ms / (messages / 50) < 120  # to take in 50, and to draw their rows
+    assert scrolling.script_ms / (messages / 50) < 120  # to apply 50, and to render their rows
 
     await page.wait_for_timeout(300)
     await page.evaluate(_REMEMBER, "#thread [data-message]")
     async with meter.work() as coming:
         for one in range(5):
-            await told(system, text(LONG_THREAD, f"m_last_{one}", f"the last but {4 - one}"))
+            await deliver(system, text(LONG_THREAD, f"m_last_{one}", f"the last but {4 - one}"))
         await expect(page.get_by_role("button", name="5 new")).to_be_visible()
     say(f"a message at the bottom, read at the top: {coming.script_ms / 5:.1f} ms of script")
     assert abs(await page.evaluate(_MOVED)) <= 1
@@ -169,7 +169,7 @@ async def _thread(page: Page, meter: Meter, system: System, messages: int) -> di
 
 async def _found(page: Page) -> None:
     await page.keyboard.press("Escape")
-    await page.reload()  # so that nothing of the thread is loaded
+    await page.reload()  # so that no message of the thread is loaded
     await expect(page.get_by_role("option").first).to_be_visible()
     began = time.perf_counter()
     await page.keyboard.press("/")
@@ -183,22 +183,24 @@ async def _found(page: Page) -> None:
 
 
 @pytest.mark.parametrize("system", [pytest.param((200, 120), id="small")], indirect=True)
-async def test_nothing_shifts_from_the_first_row_to_a_picture_that_does_not_come(
+async def test_nothing_shifts_from_the_first_row_to_a_picture_that_fails_to_load(
     system: System, browser: Browser
 ) -> None:
     page, meter = await opened(browser, system)
     await page.route("https://pictures.example/there.svg", _answer_with_a_picture)
     await page.route("https://pictures.example/gone.png", _answer_with_nothing)
-    await all_read(system, LONG_THREAD)
+    await mark_all_read(system, LONG_THREAD)
     await expect(page.get_by_role("option").filter(has_text="Long Thread").locator(".badge")).to_have_count(0)
     await open_conversation(page, "Long Thread")
     await expect(page.locator("#thread [data-message]").last).to_be_in_viewport()
-    await page.wait_for_timeout(600)  # what follows a click so closely is not counted as a shift
+    await page.wait_for_timeout(600)  # shifts within 500 ms of a click are not counted
     for number, name in enumerate(("there.svg", "gone.png")):
-        await told(
+        await deliver(
             system,
             text(f"shift-{number}", f"m_shift_{number}", "hello"),
-            attached(LONG_THREAD, f"m_picture_{number}", "image", {"url": f"https://pictures.example/{name}"}),
+            attachment_webhook(
+                LONG_THREAD, f"m_picture_{number}", "image", {"url": f"https://pictures.example/{name}"}
+            ),
         )
     await expect(page.locator("#thread .placeholder-image")).to_be_in_viewport()
     await eventually(lambda: page.evaluate(_IS_PAINTED), what="the picture to be there")
@@ -207,7 +209,7 @@ async def test_nothing_shifts_from_the_first_row_to_a_picture_that_does_not_come
 
 
 async def _answer_with_a_picture(route: Route) -> None:
-    await asyncio.sleep(0.3)  # as pictures do, it comes later than its message
+    await asyncio.sleep(0.3)  # as usual, it loads after its message
     await route.fulfill(body=_PICTURE, content_type="image/svg+xml")
 
 
@@ -216,7 +218,7 @@ async def _answer_with_nothing(route: Route) -> None:
     await route.fulfill(status=404)
 
 
-def test_the_script_of_the_first_load_is_small_and_nothing_else_is_shipped(built_inbox: Path) -> None:
+def test_the_first_load_is_small_and_only_production_files_are_shipped(built_inbox: Path) -> None:
     page = (built_inbox / "index.html").read_text()
     first = [built_inbox / name.lstrip("/") for name in re.findall(r'(?:src|href)="([^"]+\.js)"', page)]
     assert first, page
