@@ -33,3 +33,14 @@ def test_what_is_no_cursor_is_refused(text: str) -> None:
 def test_cursors_outlive_a_rotation_of_keys() -> None:
     cursor = CursorSigner([b"old"]).encode(ConversationPosition(at(0), "c"), bound_to=QUERY)
     assert SIGNER.decode(cursor, ConversationPosition, bound_to=QUERY).conversation_id == "c"
+
+
+def test_a_signed_position_of_another_list_is_refused() -> None:
+    cursor = SIGNER.encode(ConversationPosition(at(0), "c"), bound_to=QUERY)
+    with pytest.raises(InvalidCursor):
+        SIGNER.decode(cursor, MessagePosition, bound_to=QUERY)
+
+
+def test_the_id_of_the_signing_key_changes_with_the_key_and_reveals_nothing() -> None:
+    assert SIGNER.key_id == CursorSigner([b"new"]).key_id != CursorSigner([b"old"]).key_id
+    assert len(SIGNER.key_id) == 16

@@ -45,3 +45,16 @@ def test_more_users_than_the_limit_are_left_to_the_scan() -> None:
     marks.add(SeqRange("user-1", 1, 1))
     marks.add(SeqRange("user-2", 1, 1))
     assert [waiting.user_id for waiting in marks.lowest()] == ["user-1"]
+
+
+def test_ranges_above_a_watermark_stay_and_those_below_a_discarded_one_go() -> None:
+    marks = PublishWatermarks()
+    for first, last in ((1, 2), (5, 6), (9, 9)):
+        marks.add(SeqRange("user-1", first, last))
+
+    marks.advance({"user-1": 2, "user-2": 7})
+    assert marks.lowest() == [SeqRange("user-1", 5, 6)]
+    marks.discard([SeqRange("user-1", 5, 6), SeqRange("user-2", 1, 1)])
+    assert marks.lowest() == [SeqRange("user-1", 9, 9)]
+    marks.discard([SeqRange("user-1", 9, 9)])
+    assert marks.lowest() == []

@@ -2,11 +2,21 @@
 
 import unicodedata
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.core.search.documents import BUCKET_NUMBERS, message_key, search_document, user_key
+from shared.contracts.inbox import Attachment, Conversation, LinkedConversation
+from store.core.examples import EXAMPLES
+from store.core.search.documents import (
+    BUCKET_NUMBERS,
+    message_key,
+    message_search_text,
+    person_search_text,
+    search_document,
+    user_key,
+)
 from store.core.search.query import parse, parse_for_people, snippet, term_text
 from store.core.search.tokenizer import MAX_TERM_LENGTH, MAX_TERMS, tokenize
 
@@ -193,3 +203,74 @@ def test_keys_put_one_users_newest_messages_together() -> None:
 
 def test_a_document_names_its_platform_in_a_way_nobody_can_type() -> None:
     assert search_document("facebook", "Hello @facebook") == "@facebook hello facebook"
+
+
+@pytest.mark.parametrize(
+    ("typed", "whole", "prefix"),
+    [
+        ("blue car", "'#blue' & '#car'", "'#blue':* & '#car':*"),
+        ('"blue car"', "'#blue' & '#car'", None),
+        ("AB-1234", "'#ab' & '#1234'", "'#ab' & '#1234':*"),
+        ("今天气", "'#今天' & '#天气'", None),
+        ("今", "'#今':*", None),
+        ("x ab", "'#x' & '#ab'", "'#x':* & '#ab':*"),
+        ('"Blue" bl', "'#blue' & '#bl'", "'#blue'"),  # a short prefix selects too little beside another term
+    ],
+)
+def test_a_query_becomes_a_condition_per_tier(typed: str, whole: str, prefix: str | None) -> None:
+    query = parse(typed)
+
+    assert query.tiers == (("whole",) if prefix is None else ("whole", "prefix"))
+    assert query.condition("whole") == whole
+    assert prefix is None or query.condition("prefix") == prefix
+
+
+def test_a_condition_may_require_more_terms() -> None:
+    assert parse("blue").condition("prefix", also=["@facebook"]) == "'#@facebook' & '#blue':*"
+
+
+def test_an_empty_query_has_no_tier_and_matches_nothing() -> None:
+    assert parse(' "" ').tiers == ()
+    assert not parse("").matches(tokenize("anything"))
+
+
+def test_only_phrases_and_short_prefixes_are_checked_beyond_the_condition() -> None:
+    assert parse("blue car").phrases("whole") == []
+    assert parse('"blue car"').phrases("whole") == [" blue car "]
+    assert parse("x blue").phrases("prefix") == [" x"]
+
+
+def parts_of(query: str, text: str) -> list[tuple[str, bool]]:
+    return [(part.text, part.match) for part in snippet(parse(query), text, tokenize(text))]
+
+
+def test_a_snippet_marks_every_match_and_is_cut_on_both_sides() -> None:
+    text = "word " * 30 + "the blue car is a bluebird " + "word " * 40
+
+    assert [part for part in parts_of("blue", text) if part[1]] == [("blue", True), ("bluebird", True)]
+    assert parts_of("blue", text)[0] == parts_of("blue", text)[-1] == ("…", False)
+
+
+def test_adjacent_matches_of_a_snippet_are_joined() -> None:
+    assert parts_of("今天 天气", "今天天气很好") == [("今天天气", True), ("很好", False)]
+    assert parts_of("nothing", "abc") == [("abc", False)]
+
+
+def test_messages_and_people_are_found_by_all_that_is_shown_of_them() -> None:
+    message = msgspec.structs.replace(
+        EXAMPLES["Message"],
+        content="Hello",
+        attachments=(Attachment(type="file", title="menu.pdf"), Attachment(type="image")),
+    )
+    linked = LinkedConversation(conversation_id="c", participant_id="US.1")
+    person: Conversation = msgspec.structs.replace(
+        EXAMPLES["Conversation"],
+        participant_id="7001",
+        participant_name="Ada",
+        participant_username=None,
+        linked=(linked,),
+    )
+
+    assert message_search_text(message) == "Hello\nmenu.pdf"
+    assert message_search_text(msgspec.structs.replace(message, content=None, attachments=())) == ""
+    assert person_search_text(person) == "Ada\n7001\nUS.1"
