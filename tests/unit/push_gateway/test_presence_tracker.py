@@ -19,6 +19,32 @@ def who(device: str) -> Who:
     return Who(id=device)
 
 
+def test_the_number_of_devices_that_are_leaving_is_limited() -> None:
+    tracker = PresenceTracker(LIMITS)
+    for number in range(LIMITS.max_devices + 2):
+        tracker.join(f"s{number}", who(f"device-{number}"), 0.0)
+    for number in range(LIMITS.max_devices + 2):
+        tracker.leave(f"s{number}", float(number))
+
+    offline = tracker.expire(5.9)
+
+    assert {change.who.id for change in offline if not change.online} >= {"device-0", "device-1"}
+    assert "device-2" not in {change.who.id for change in offline}
+
+
+def test_a_session_that_left_or_never_joined_changes_nothing() -> None:
+    tracker = PresenceTracker(LIMITS)
+    tracker.join("s1", who("laptop"), 0.0)
+    tracker.leave("s1", 1.0)
+
+    tracker.leave("s1", 4.0)
+    tracker.leave("unknown", 4.0)
+
+    assert tracker.set_viewing("s1", "c1", 2.0) == []
+    assert tracker.set_viewing("unknown", "c1", 2.0) == []
+    assert [change.online for change in tracker.expire(6.0)] == [False]
+
+
 def test_a_device_joins_views_and_leaves() -> None:
     tracker = PresenceTracker(LIMITS)
     assert tracker.join("s1", who("laptop"), 0.0) == [PresenceFrame(who=who("laptop"), online=True, viewing=None)]

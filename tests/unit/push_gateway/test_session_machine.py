@@ -10,6 +10,7 @@ from push_gateway.core import (
     SessionLimits,
     SessionMachine,
     VerifyToken,
+    frames,
 )
 from push_gateway.core.client_frames import Typing
 from push_gateway.core.close_codes import CloseCode
@@ -325,3 +326,24 @@ def test_a_page_for_another_session_does_not_make_a_position_unknown() -> None:
         "it may have been read before the client was at 5"
     )
     assert sent(opening.on_log_page(page(5), 0.0, CAPACITY))[0]["data"]["resumed"] is True
+
+
+def test_an_ephemeral_frame_is_sent_only_if_the_write_buffer_has_capacity() -> None:
+    assert sent(live().send_ephemeral(frames.PONG, CAPACITY)) == [{"type": "pong"}]
+    assert live().send_ephemeral(frames.PONG, len(frames.PONG.payload)) == []
+    assert session(5).send_ephemeral(frames.PONG, CAPACITY) == []
+
+
+def test_a_closed_session_takes_nothing_and_is_closed_once() -> None:
+    closed = live(5)
+    assert closed.close(CloseCode.BAD_FRAME, "too many bytes") == [Close(CloseCode.BAD_FRAME, "too many bytes")]
+
+    assert closed.close(CloseCode.BAD_TOKEN, "token expired") == []
+    assert closed.on_event(frame(6), 0.0, CAPACITY) == []
+    assert closed.on_log_page(page(5, 6), 0.0, CAPACITY) == []
+    assert closed.on_top("e1", 9, 0.0) == []
+    assert closed.on_message("ping", CAPACITY) == []
+    assert closed.heartbeat(0.0, CAPACITY) == []
+    assert closed.send_ephemeral(frames.PONG, CAPACITY) == []
+    assert closed.on_drained(0.0) == []
+    assert closed.tick(1e9, CAPACITY) == []
