@@ -1,5 +1,5 @@
 # One recipe for four images: docker build --build-arg SERVICE=store .
-# Each holds one service, what is shared, and only the libraries that this service declares.
+# Each image contains one service, the shared code, and only the libraries that the service declares.
 ARG PYTHON=python:3.11-slim
 
 FROM ${PYTHON} AS build

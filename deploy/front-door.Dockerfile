@@ -1,4 +1,4 @@
-# The front door with the inbox page in it: docker build -f deploy/front-door.Dockerfile .
+# nginx with the inbox page: docker build -f deploy/front-door.Dockerfile .
 ARG NODE=node:22-slim
 ARG NGINX=nginx:1.27-alpine
 
