@@ -26,8 +26,8 @@ from shared.security.user_tokens import mint
 from shared.settings import load
 from store.app import lifespan
 from store.migrations import migrate
-from store.repository.database import Database
-from store.repository.statements import Statement
+from store.repository.postgres.database import Database
+from store.repository.postgres.statements import Statement
 from store.settings import Settings
 from switchboard.provision.postgres import embedded_postgres
 

@@ -22,7 +22,7 @@ from store.jobs.outbox import OutboxPublisher
 from store.jobs.search_indexer import SearchIndexer
 from store.metrics import Metrics
 from store.migrations import migrate
-from store.repository.database import Database
+from store.repository.postgres.database import Database
 from switchboard.provision.postgres import embedded_postgres
 
 

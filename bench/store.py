@@ -26,7 +26,7 @@ from store.handlers import InboxHandler
 from store.jobs.outbox import OutboxPublisher
 from store.metrics import Metrics
 from store.migrations import migrate
-from store.repository.database import Database
+from store.repository.postgres.database import Database
 from switchboard.provision.postgres import embedded_postgres
 
 _START = datetime(2026, 1, 2, tzinfo=UTC)

@@ -14,8 +14,8 @@ from store.core.publish_watermarks import SeqRange
 from store.handlers import InboxHandler
 from store.jobs.search_indexer import SearchIndexer
 from store.metrics import Metrics
-from store.repository.database import Database
-from store.repository.statements import Statement
+from store.repository.postgres.database import Database
+from store.repository.postgres.statements import Statement
 from tests.browser.inbox import PAGE_ID, USER
 from tests.system.running import System, running_system
 

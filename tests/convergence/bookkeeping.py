@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from shared.contracts import Event, InboxEnrichedV1
-from store.repository.ledger_reading import ledger
+from store.repository.ledger.reports import ledger
 from tests.convergence.store import Store
 
 _OUTCOMES = """

@@ -2,7 +2,7 @@
 
 import json
 
-from store.repository.canonical import state, state_hash
+from store.repository.verification.facts import state, state_hash
 from tests.convergence.store import Store
 
 # What no user sees and the canonical state leaves out, though it decides what later items do.

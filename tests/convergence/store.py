@@ -21,7 +21,7 @@ from shared.settings import load
 from store.core.cursors import CursorSigner
 from store.core.publish_watermarks import SeqRange
 from store.handlers import InboxHandler
-from store.repository.database import Database
+from store.repository.postgres.database import Database
 from store.routes import problems
 from store.routes.access import Access
 from store.routes.events import events_router

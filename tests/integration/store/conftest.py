@@ -11,7 +11,7 @@ from shared.messaging.local import LocalBroker
 from shared.settings import load
 from store.app import lifespan
 from store.jobs.search_indexer import SearchIndexer
-from store.repository.database import Database
+from store.repository.postgres.database import Database
 from store.settings import Settings
 from tests.integration.store.parts import ADMIN, SECRETS, SERVICE, Parts, Service
 from tests.integration.store.searched import Searched

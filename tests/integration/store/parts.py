@@ -27,8 +27,8 @@ from store.jobs.outbox import OutboxPublisher
 from store.jobs.retention import RetentionJob, retention_rules
 from store.jobs.unclaimed import UnclaimedReleaser
 from store.metrics import Metrics
-from store.repository.database import Database
-from store.repository.statements import Statement
+from store.repository.postgres.database import Database
+from store.repository.postgres.statements import Statement
 from store.routes.internal import internal_app
 from store.routes.public import public_app
 from store.settings import Settings

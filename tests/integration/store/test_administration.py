@@ -9,8 +9,8 @@ import msgspec
 from shared.contracts import AccountChangedV1, InboxPersistedV1
 from shared.contracts.inbox import Account
 from shared.messaging.topology import ENRICHER_ACCOUNTS, GATEWAY_INBOX
-from store.repository.database import Database
 from store.repository.parked import mark_replayed
+from store.repository.postgres.database import Database
 from tests.builders import item_parked
 from tests.integration.store.parts import JWT_SECRET, Service, message, now, problem
 from tests.recorder import Listener, eventually

@@ -14,8 +14,8 @@ from shared.security.user_tokens import verifier
 from shared.settings import load
 from store.core.cursors import CursorSigner
 from store.core.entity_tags import entity_tag, matches, rendering_version
-from store.repository.database import Database
-from store.repository.reading import conversations_rendering
+from store.repository.lists import conversations_rendering
+from store.repository.postgres.database import Database
 from store.routes.access import Access
 from store.routes.inbox import inbox_router
 from store.settings import Settings

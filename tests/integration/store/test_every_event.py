@@ -26,8 +26,10 @@ from shared.errors import DependencyUnavailable
 from shared.messaging.outcomes import DONE
 from store.core.cursors import RecordPosition
 from store.core.updates import to_update
-from store.repository import canonical, loading, reading
-from store.repository.statements import Connection, Statement
+from store.repository import lists
+from store.repository.inbox import loading
+from store.repository.postgres.statements import Connection, Statement
+from store.repository.verification import facts
 from tests.integration.store.parts import Parts, at, data_of, message
 
 _TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
@@ -77,12 +79,12 @@ class CountingConnection(Connection):
 
 async def state(parts: Parts) -> dict[str, list[dict[str, Any]]]:
     async with parts.database.reading() as connection:
-        return await canonical.state(connection, "user-1")
+        return await facts.state(connection, "user-1")
 
 
 async def state_hash(parts: Parts) -> str:
     async with parts.database.reading() as connection:
-        return await canonical.state_hash(connection, "user-1")
+        return await facts.state_hash(connection, "user-1")
 
 
 async def empty(parts: Parts) -> None:
@@ -346,11 +348,11 @@ async def test_records_are_kept_once_and_listed_newest_first(parts: Parts) -> No
 
     assert parts.publisher.events == []
     async with parts.database.reading() as connection:
-        first = await reading.records(connection, "user-1", limit=5)
+        first = await lists.records(connection, "user-1", limit=5)
         last = first[-1]
         position = RecordPosition(last.occurred_at, last.record_id, last.platform, last.page_id, last.kind)
-        rest = await reading.records(connection, "user-1", after=position, limit=5)
-        mentions = await reading.records(connection, "user-1", kind="mention", platform="facebook", limit=5)
+        rest = await lists.records(connection, "user-1", after=position, limit=5)
+        mentions = await lists.records(connection, "user-1", kind="mention", platform="facebook", limit=5)
     assert [one.record_id for one in (*first, *rest)] == ["r-6", "r-5", "r-4", "r-3", "r-0", "r-2", "r-1", "r-0"]
     assert [(one.record_id, one.text, one.actor_id) for one in mentions] == [("r-0", "nice", "a")]
     assert msgspec.json.decode(mentions[0].body) == {"id": "r-0", "text": "nice"}
@@ -415,8 +417,8 @@ async def test_a_state_is_the_same_however_many_facts_are_read_at_a_time(parts: 
     await parts.inbox([*events, *waiting, *receipts, *(record(f"r-{n}") for n in range(3))])
 
     async with parts.database.reading() as connection:
-        hashes = {await canonical.state_hash(connection, "user-1", page=page) for page in (1, 2, 3, 1000)}
-        known = await canonical.state(connection, "user-1")
+        hashes = {await facts.state_hash(connection, "user-1", page=page) for page in (1, 2, 3, 1000)}
+        known = await facts.state(connection, "user-1")
     assert len(hashes) == 1
     sizes = {section: len(facts) for section, facts in known.items() if facts}
     assert sizes == {"conversations": 3, "messages": 7, "waiting_annotations": 3, "receipts": 3, "records": 3}

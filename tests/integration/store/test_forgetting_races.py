@@ -5,8 +5,8 @@ from collections.abc import Coroutine
 
 import pytest
 
-from store.repository import pruning, unclaimed
-from store.repository.statements import Statement
+from store.repository import retention, unclaimed
+from store.repository.postgres.statements import Statement
 from tests.integration.store.parts import Parts, now
 
 pytestmark = pytest.mark.postgres
@@ -30,7 +30,7 @@ async def test_a_fact_that_comes_when_those_before_it_expire_goes_on_waiting_wit
         "INSERT INTO waiting_annotations VALUES ('user-1', 'facebook', 'page-1', 'm', '{}', '{}', '2026-01-01')"
     )
     renewal = "UPDATE waiting_annotations SET updated_at = now(), items = '{w:1}'"
-    expiring = pruning.expire_pending_annotations(parts.database, before=now(), limit=10)
+    expiring = retention.expire_pending_annotations(parts.database, before=now(), limit=10)
     assert await forgotten_while(parts, renewal, expiring) == 0
     assert await parts.rows("SELECT items FROM waiting_annotations") == [(["w:1"],)]
 
@@ -42,7 +42,7 @@ async def test_a_replayed_item_that_fails_again_when_it_is_to_be_forgotten_stays
         " VALUES ('p', 'h', 'r', 1, '', '', '', now(), now(), '2026-01-01', '2026-01-02')"
     )
     renewal = "UPDATE parked_items SET parked_at = now(), replayed_at = NULL"
-    pruned = pruning.prune("replayed_items", parts.database, before=now(), limit=10)
+    pruned = retention.prune("replayed_items", parts.database, before=now(), limit=10)
     assert await forgotten_while(parts, renewal, pruned) == 0
     assert await parts.rows("SELECT id FROM parked_items") == [("p",)]
 

@@ -9,7 +9,7 @@ from shared.contracts.inbox import Attachment, ReplyTo
 from shared.errors import DependencyUnavailable, PermanentError
 from shared.messaging.error_policy import apply_error_policy
 from shared.messaging.outcomes import DONE, Park
-from store.repository.database import Database
+from store.repository.postgres.database import Database
 from tests.builders import inbox_enriched, profile_resolved
 from tests.integration.store.parts import Parts, at, data_of, message
 

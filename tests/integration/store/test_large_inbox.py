@@ -12,8 +12,8 @@ import pytest
 
 from bench.large_inbox.filling import USER, Inbox, fill
 from bench.large_inbox.reading import Reader
-from store.repository.database import Database
-from store.repository.statements import Connection, Statement
+from store.repository.postgres.database import Database
+from store.repository.postgres.statements import Connection, Statement
 from tests.integration.store.parts import Service, apps_on, as_user
 
 pytestmark = pytest.mark.postgres

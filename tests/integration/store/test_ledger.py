@@ -20,7 +20,8 @@ from shared.contracts import (
 )
 from store.core.ledger import AccountLedger, ItemEntry
 from store.jobs.backlog import BacklogMonitor
-from store.repository import ledger, ledger_reading, parked, unclaimed
+from store.repository import parked, unclaimed
+from store.repository.ledger import item_outcomes, reports
 from tests.builders import item_parked, webhook_received, webhook_split, webhook_unclaimed
 from tests.integration.store.parts import Parts, message, now
 
@@ -65,7 +66,7 @@ def unclaimed_item(
 
 async def books(parts: Parts, *, since: datetime | None = None) -> dict[str, dict[str, Any]]:
     """Return what is not 0, by page; every account is balanced."""
-    found = await ledger_reading.ledger(parts.database, since=since)
+    found = await reports.ledger(parts.database, since=since)
     for account in found:
         assert account.received == account.accounted + account.unaccounted, account
     return {account.page_id: _told(account) for account in found}
@@ -78,7 +79,7 @@ def _told(account: AccountLedger) -> dict[str, Any]:
 
 async def write(parts: Parts, entries: Iterable[ItemEntry]) -> None:
     async with parts.database.transaction() as transaction:
-        await ledger.write_outcomes(transaction, list(entries), now=now())
+        await item_outcomes.write_outcomes(transaction, list(entries), now=now())
 
 
 def entry(index: int = 0, outcome: Any = "stored", kind: str = "message", webhook_id: str = W1) -> ItemEntry:
@@ -128,7 +129,7 @@ async def test_an_item_that_waits_for_its_message_is_stored_with_it_and_no_soone
     assert await books(parts) == {"page-1": {"received": 2, "waiting": 2}}
 
     async with parts.database.transaction() as transaction:
-        await ledger.store_pending(transaction, [(W1, 0), (W1, 1), (W2, 7)])
+        await item_outcomes.store_pending(transaction, [(W1, 0), (W1, 1), (W2, 7)])
     assert await books(parts) == {"page-1": {"received": 2, "stored": 2}}
 
 
@@ -290,13 +291,13 @@ async def test_what_has_been_missing_for_a_minute_is_told_and_what_was_found_is_
     assert await backlog(parts).check_ledger() == 2
     assert gauge(parts.metrics.missing_items) == 2
     assert await parts.rows("SELECT webhook_id FROM webhooks WHERE open_since IS NULL") == [(W2,)]
-    [found] = await ledger_reading.unaccounted(parts.database, before=now() - timedelta(minutes=1), limit=10)
+    [found] = await reports.unaccounted(parts.database, before=now() - timedelta(minutes=1), limit=10)
     assert (found.webhook_id, found.page_id, found.items, found.missing) == (W1, "page-1", 3, 2)
 
     await write(parts, [entry(1), entry(2)])
     assert await backlog(parts).check_ledger() == 0
     assert gauge(parts.metrics.missing_items) == 0
-    assert await ledger_reading.unaccounted(parts.database, before=now() - timedelta(minutes=1), limit=10) == []
+    assert await reports.unaccounted(parts.database, before=now() - timedelta(minutes=1), limit=10) == []
 
 
 async def test_a_replayed_item_is_looked_for_again(parts: Parts) -> None:
@@ -308,7 +309,7 @@ async def test_a_replayed_item_is_looked_for_again(parts: Parts) -> None:
 
 
 async def test_slices_do_not_change_the_sums(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger_reading, "_WEBHOOKS_PER_SLICE", 3)
+    monkeypatch.setattr(reports, "_WEBHOOKS_PER_SLICE", 3)
     long_ago = now() - timedelta(hours=1)
     webhooks = [f"{number:032x}" for number in range(20)]
     await parts.records(
@@ -317,7 +318,7 @@ async def test_slices_do_not_change_the_sums(parts: Parts, monkeypatch: pytest.M
     await write(parts, [entry(webhook_id=one) for one in webhooks[:15]])
 
     assert await books(parts) == {"page-1": {"received": 20, "stored": 15, "unaccounted": 5}}
-    found = await ledger_reading.unaccounted(parts.database, before=now(), limit=4)
+    found = await reports.unaccounted(parts.database, before=now(), limit=4)
     assert [one.webhook_id for one in found] == webhooks[15:19]
     assert await backlog(parts).check_ledger() == 5
 

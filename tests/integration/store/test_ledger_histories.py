@@ -20,7 +20,8 @@ from shared.contracts import (
     derive_id,
 )
 from store.core.ledger import AccountLedger
-from store.repository import ledger_reading, parked
+from store.repository import parked
+from store.repository.ledger import reports
 from tests.builders import message_item, webhook_received
 from tests.integration.store.parts import Parts, at, now
 from tests.integration.store.test_ledger import given_up, split, unclaimed_item
@@ -110,7 +111,7 @@ class History:
 
     async def books(self) -> list[AccountLedger]:
         mine = {self.page, ""}
-        return [a for a in await ledger_reading.ledger(self.parts.database) if a.page_id in mine]
+        return [a for a in await reports.ledger(self.parts.database) if a.page_id in mine]
 
 
 @given(st.lists(_says, min_size=WEBHOOKS * ITEMS, max_size=WEBHOOKS * ITEMS), st.lists(_steps, max_size=14))

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from store.repository import ledger, ledger_reading, pruning, verification
-from store.repository.statements import Statement
+from store.repository import retention
+from store.repository.ledger import item_outcomes, reports
+from store.repository.postgres.statements import Statement
+from store.repository.verification import states
 from tests.integration.store.parts import Parts, at
 from tests.integration.store.test_plans import explained, sorted_by
 
@@ -71,37 +73,35 @@ def indexes(plan: list[dict[str, Any]]) -> set[str]:
 
 
 async def test_a_slice_of_the_ledger_is_found_by_its_time(filled: Parts) -> None:
-    plan = await explained(filled, ledger_reading._TALLY, after=at(0), upto=at(1))
+    plan = await explained(filled, reports._TALLY, after=at(0), upto=at(1))
     assert indexes(plan) == {"webhooks_received_at_idx", "item_outcomes_pkey"}
-    assert "webhooks_received_at_idx" in indexes(
-        await explained(filled, ledger_reading._SLICE_ENDS, after=at(0), limit=10)
-    )
+    assert "webhooks_received_at_idx" in indexes(await explained(filled, reports._SLICE_ENDS, after=at(0), limit=10))
 
 
-@pytest.mark.parametrize("statement", [ledger_reading._MISSING, ledger_reading._LOCK_OPEN])
+@pytest.mark.parametrize("statement", [reports._MISSING, reports._LOCK_OPEN])
 async def test_what_may_be_missing_is_found_among_what_is_open(filled: Parts, statement: Statement) -> None:
     assert "webhooks_open_idx" in indexes(await explained(filled, statement, **_OPEN_FROM))
 
 
 @pytest.mark.parametrize("what", sorted(_PRUNED_BY))
 async def test_what_is_old_is_found_by_its_age(filled: Parts, what: str) -> None:
-    plan = await explained(filled, pruning.STATEMENTS[what], before=at(0), limit=100)
+    plan = await explained(filled, retention.STATEMENTS[what], before=at(0), limit=100)
     assert _PRUNED_BY[what] in indexes(plan)
     assert sorted_by(plan) == set()
 
 
 async def test_old_waiting_facts_are_found_by_their_age(filled: Parts) -> None:
-    plan = await explained(filled, pruning._EXPIRE_ANNOTATIONS, before=at(0), limit=100)
+    plan = await explained(filled, retention._EXPIRE_ANNOTATIONS, before=at(0), limit=100)
     assert "waiting_annotations_updated_at_idx" in indexes(plan)
 
 
 @pytest.mark.parametrize(
     ("statement", "more"),
     [
-        (ledger._STORE_PENDING, {}),
-        (ledger._IGNORE_WAITING, {"kind": "expired"}),
-        (ledger._FORGET, {}),
-        (ledger._REOPEN, {"now": at(0)}),
+        (item_outcomes._STORE_PENDING, {}),
+        (item_outcomes._IGNORE_WAITING, {"kind": "expired"}),
+        (item_outcomes._FORGET, {}),
+        (item_outcomes._REOPEN, {"now": at(0)}),
     ],
 )
 async def test_items_and_webhooks_are_changed_by_key(filled: Parts, statement: Statement, more: dict[str, Any]) -> None:
@@ -110,6 +110,6 @@ async def test_items_and_webhooks_are_changed_by_key(filled: Parts, statement: S
 
 
 async def test_the_next_user_is_found_without_reading_the_others(filled: Parts) -> None:
-    plan = await explained(filled, verification._NEXT_USER, after="user-1")
+    plan = await explained(filled, states._NEXT_USER, after="user-1")
     assert indexes(plan)
     assert sorted_by(plan) == set()

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from store.core.canonical import SECTIONS
-from store.repository import canonical, log, reading, receipts
-from store.repository.statements import Statement
+from store.repository import lists
+from store.repository.inbox import event_log, receipts
+from store.repository.postgres.statements import Statement
+from store.repository.verification import facts
 from tests.integration.store.parts import Parts, at
 
 _FILL = (
@@ -73,7 +75,7 @@ async def filled(parts: Parts) -> Parts:
 async def test_conversations_come_from_an_index_in_order(
     filled: Parts, *, goes_on: bool, of_platform: bool, unread_only: bool, index: str
 ) -> None:
-    statement = reading.conversations_statement(of_platform=of_platform, unread_only=unread_only, goes_on=goes_on)
+    statement = lists.conversations_statement(of_platform=of_platform, unread_only=unread_only, goes_on=goes_on)
     plan = await explained(
         filled, statement, user_id="user-1", platform="instagram", after_at=at(0), after_id="0" * 16, limit=50
     )
@@ -86,7 +88,7 @@ async def test_conversations_come_from_an_index_in_order(
 async def test_messages_come_from_an_index_in_order(filled: Parts, *, goes_on: bool) -> None:
     plan = await explained(
         filled,
-        reading.messages_statement(goes_on=goes_on),
+        lists.messages_statement(goes_on=goes_on),
         user_id="user-1",
         conversation_id="0" * 15 + "1",
         after_at=at(0),
@@ -99,19 +101,19 @@ async def test_messages_come_from_an_index_in_order(filled: Parts, *, goes_on: b
 
 
 async def test_the_scan_for_unpublished_changes_reads_only_those(filled: Parts) -> None:
-    plan = await explained(filled, log._UNPUBLISHED, before=at(0), user_ids=None, except_users=[], limit=10)
+    plan = await explained(filled, event_log._UNPUBLISHED, before=at(0), user_ids=None, except_users=[], limit=10)
     assert "inboxes_unpublished_idx" in {node.get("Index Name") for node in plan}
 
 
 async def test_what_is_to_be_pruned_is_found_by_its_age(filled: Parts) -> None:
-    plan = await explained(filled, log._PRUNABLE, before=at(0), limit=2_000)
+    plan = await explained(filled, event_log._PRUNABLE, before=at(0), limit=2_000)
     assert "inbox_log_at_idx" in {node.get("Index Name") for node in plan}
     assert "at" not in sorted_by(plan)
 
 
 async def test_frames_are_fetched_by_key(filled: Parts) -> None:
     arguments = {"user_ids": ["user-1"], "afters": [10], "uptos": [20], "per_range": 10}
-    plan = await explained(filled, log._FRAMES, **arguments)
+    plan = await explained(filled, event_log._FRAMES, **arguments)
     scanned = {node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"}
     assert scanned <= {"accounts"}, "accounts are empty here"
 
@@ -127,7 +129,7 @@ _PARAMETERS = [
 async def test_records_come_from_an_index_in_order(filled: Parts, asked: dict[str, bool]) -> None:
     plan = await explained(
         filled,
-        reading.records_statement(**asked),
+        lists.records_statement(**asked),
         user_id="user-1",
         kind="comment",
         after_at=at(0),
@@ -176,8 +178,8 @@ async def test_which_receipt_covers_a_moment_is_one_probe(filled: Parts) -> None
 
 @pytest.mark.parametrize("section", sorted(SECTIONS))
 async def test_facts_are_read_in_the_order_of_an_index(filled: Parts, section: str) -> None:
-    names = {f"after_{name}": at(0) if name == "watermark" else "x" for name in canonical._SOURCES[section].key}
-    plan = await explained(filled, canonical.statement(section, goes_on=True), user_id="user-1", limit=10, **names)
+    names = {f"after_{name}": at(0) if name == "watermark" else "x" for name in facts._SOURCES[section].key}
+    plan = await explained(filled, facts.statement(section, goes_on=True), user_id="user-1", limit=10, **names)
     assert not {"Sort", "Incremental Sort", "Seq Scan"} & {node["Node Type"] for node in plan}
 
 
@@ -189,7 +191,7 @@ async def test_a_receipt_makes_those_before_it_superfluous_without_reading_all_o
     await filled.execute("ANALYZE receipts")
     plan = await explained(
         filled,
-        receipts._FORGET,
+        receipts._DELETE_REDUNDANT,
         user_ids=["user-1"],
         platforms=["facebook"],
         page_ids=["page-1"],

@@ -8,10 +8,10 @@ import asyncpg
 import pytest
 
 from shared.errors import DependencyUnavailable
-from store.repository.database import Database
-from store.repository.database_url import connect_arguments
-from store.repository.pool import MAX_IDLE_SECONDS, Pool
-from store.repository.statements import Statement
+from store.repository.postgres.database import Database
+from store.repository.postgres.pool import MAX_IDLE_SECONDS, Pool
+from store.repository.postgres.statements import Statement
+from store.repository.postgres.url import connect_arguments
 from tests.integration.store.parts import Parts
 from tests.recorder import WAIT_SECONDS
 

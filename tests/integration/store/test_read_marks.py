@@ -9,8 +9,8 @@ import pytest
 from shared.contracts import conversation_id
 from shared.contracts.internal import NO_SUCH_CONVERSATION
 from shared.contracts.items import UnsendItem
-from store.repository import read_marks
-from store.repository.read_marks import ReadMark
+from store.repository.inbox import read_marks
+from store.repository.inbox.read_marks import ReadMark
 from tests.builders import inbox_enriched
 from tests.integration.store.parts import Parts, Service, at, message, now
 

@@ -16,9 +16,11 @@ from shared.contracts.inbox import Conversation
 from shared.security.user_tokens import mint
 from store.core.cursors import ConversationPosition, MessagePosition
 from store.core.search.query import Tier, parse
-from store.repository import log, read_marks, reading, search, search_indexing
-from store.repository.database import Database
-from store.repository.statements import Connection, Statement
+from store.repository import lists
+from store.repository.inbox import event_log, read_marks
+from store.repository.postgres.database import Database
+from store.repository.postgres.statements import Connection, Statement
+from store.repository.search import indexing, matching
 from store.routes.search_pages import SearchPage
 from tests.integration.store.parts import JWT_SECRET, apps_on, at, now
 from tests.integration.store.test_plans import nodes
@@ -47,7 +49,7 @@ def _literal(value: object) -> str:
 async def _plan(database: Database, statement: Statement, **arguments: object) -> list[dict[str, Any]]:
     """Return the plan that the statement gets when it is prepared: the values do not take part in choosing it."""
     async with database.transaction() as transaction:
-        await transaction.execute(search._ALLOW_BITMAPS)
+        await transaction.execute(matching._ALLOW_BITMAPS)
         driver = transaction._driver
         for cheap in _CHEAP:  # as it is for larger inboxes than this one
             await driver.execute(f"SET LOCAL {cheap} = 0")
@@ -72,7 +74,7 @@ def _reads_by_index_alone(plan: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _searching(q: str, tier: Tier) -> dict[str, Any]:
-    return search._arguments(USER, parse(q), tier, "facebook") | {
+    return matching._arguments(USER, parse(q), tier, "facebook") | {
         "newest": 3,
         "oldest": 0,
         "before": 9_000,
@@ -87,12 +89,12 @@ def _searching(q: str, tier: Tier) -> dict[str, Any]:
 @pytest.mark.parametrize("tier", ["whole", "prefix"])
 @pytest.mark.parametrize("q", ["hello", 'hello "a phrase" b'])
 async def test_searches_find_rows_by_their_terms(large: Database, q: str, tier: Tier) -> None:
-    for statement in (search._MESSAGES, search._PEOPLE, search._NEWEST_PEOPLE):
+    for statement in (matching._MESSAGES, matching._PEOPLE, matching._NEWEST_PEOPLE):
         plan = await _plan(large, statement, **_searching(q, tier))
         _reads_by_index_alone(plan)
         indexes = {node["Index Name"] for node in plan if "Index Name" in node}
-        assert indexes & TERMS or statement is search._NEWEST_PEOPLE
-    plan = await _plan(large, search._MESSAGES, **_searching(q, tier))
+        assert indexes & TERMS or statement is matching._NEWEST_PEOPLE
+    plan = await _plan(large, matching._MESSAGES, **_searching(q, tier))
     assert plan[0]["Node Type"] == "Limit"
     assert plan[1]["Node Type"] == "Nested Loop", "bucket by bucket, and no further than it has to go"
 
@@ -112,41 +114,41 @@ async def test_lists_pages_and_marks_are_read_by_index(large: Database) -> None:
     }
     statements = [
         *(
-            reading.conversations_statement(of_platform=platform, unread_only=unread, goes_on=goes_on)
+            lists.conversations_statement(of_platform=platform, unread_only=unread, goes_on=goes_on)
             for platform in (False, True)
             for unread in (False, True)
             for goes_on in (False, True)
         ),
-        reading._CONVERSATION,
+        lists._CONVERSATION,
         read_marks._CONVERSATION,
         read_marks._UNREAD,
-        search._MESSAGES_WHOLE,
-        search._PEOPLE_WHOLE,
-        search._REACH,
+        matching._MESSAGES_WHOLE,
+        matching._PEOPLE_WHOLE,
+        matching._REACH,
     ]
     for statement in statements:
         _reads_by_index_alone(await _plan(large, statement, **key, **rest))
     for goes_on in (False, True):
-        page = reading.messages_statement(goes_on=goes_on)
+        page = lists.messages_statement(goes_on=goes_on)
         _reads_by_index_alone(await _plan(large, page, **key, **rest | {"after_id": 1, "after_message": "m"}))
     users: dict[str, Any] = {"user_ids": [USER], "afters": [1], "uptos": [9], "per_range": 9, "per_user": 9}
     records = {"kind": "comment", "after_platform": "facebook", "after_page": "page-1", "after_kind": "comment"}
     for of_kind in (False, True):
         for of_platform in (False, True):
             for goes_on in (False, True):
-                kept = reading.records_statement(of_kind=of_kind, of_platform=of_platform, goes_on=goes_on)
+                kept = lists.records_statement(of_kind=of_kind, of_platform=of_platform, goes_on=goes_on)
                 _reads_by_index_alone(await _plan(large, kept, **key, **rest, **records))
     for of_user in (False, True):
         for goes_on in (False, True):
-            connected = reading._accounts_statement(of_user=of_user, goes_on=goes_on)
+            connected = lists._accounts_statement(of_user=of_user, goes_on=goes_on)
             plan = await _plan(large, connected, **key, **rest, **records)
             assert "Seq Scan" not in {node["Node Type"] for node in plan}
             assert "Sort" not in {node["Node Type"] for node in plan}
-    _reads_by_index_alone(await _plan(large, reading._EXISTS, **key))
-    _reads_by_index_alone(await _plan(large, log._TOPS, user_ids=[USER]))
-    for statement in (log._FRAMES, search_indexing._CHANGED, search_indexing._MESSAGES_AFTER):
+    _reads_by_index_alone(await _plan(large, lists._EXISTS, **key))
+    _reads_by_index_alone(await _plan(large, event_log._TOPS, user_ids=[USER]))
+    for statement in (event_log._FRAMES, indexing._CHANGED, indexing._MESSAGES_AFTER):
         _reads_by_index_alone(await _plan(large, statement, **users))
-    for statement in (search_indexing._MESSAGES, search_indexing._PEOPLE):
+    for statement in (indexing._MESSAGES, indexing._PEOPLE):
         _reads_by_index_alone(await _plan(large, statement, **users, **rest))
 
 
@@ -235,7 +237,7 @@ async def test_every_request_takes_as_many_statements_however_much_it_brings(
 
 async def _newest(database: Database) -> list[Conversation]:
     async with database.reading() as connection:
-        return await reading.conversations(connection, USER, platform=None, unread_only=False, after=None, limit=1)
+        return await lists.conversations(connection, USER, platform=None, unread_only=False, after=None, limit=1)
 
 
 async def test_a_page_takes_as_many_statements_however_long_it_is(large: Database) -> None:
@@ -243,13 +245,11 @@ async def test_a_page_takes_as_many_statements_however_long_it_is(large: Databas
         found: list[Conversation] = []
         for limit in (1, 50, 200):
             counting = _Counting(transaction)
-            found = await reading.conversations(
-                counting, USER, platform=None, unread_only=False, after=None, limit=limit
-            )
+            found = await lists.conversations(counting, USER, platform=None, unread_only=False, after=None, limit=limit)
             assert (len(found), counting.statements) == (limit, 1)
             assert all(conversation.last_message is not None for conversation in found)
         position = ConversationPosition(found[-1].last_message_at or at(0), found[-1].conversation_id)
-        further = await reading.conversations(
+        further = await lists.conversations(
             transaction, USER, platform=None, unread_only=False, after=position, limit=50
         )
         assert further[0].conversation_id not in {conversation.conversation_id for conversation in found}
@@ -263,10 +263,10 @@ async def test_a_page_takes_as_many_statements_however_long_it_is(large: Databas
 
 async def test_pages_of_messages_are_complete_and_in_order(large: Database) -> None:
     async with large.reading() as connection:
-        [newest] = await reading.conversations(connection, USER, platform=None, unread_only=False, after=None, limit=1)
+        [newest] = await lists.conversations(connection, USER, platform=None, unread_only=False, after=None, limit=1)
         seen: list[tuple[Any, str, int]] = []
         after = None
-        while found := await reading.messages(connection, USER, newest.conversation_id, after=after, limit=3):
+        while found := await lists.messages(connection, USER, newest.conversation_id, after=after, limit=3):
             seen += [(message.created_at, message.message_id, message.id) for message in found]
             after = MessagePosition(*seen[-1])
     assert seen == sorted(set(seen), reverse=True)

@@ -4,7 +4,8 @@ import msgspec
 
 from shared.contracts import Profile
 from shared.messaging.outcomes import DONE
-from store.repository import log, parked, records
+from store.repository import parked, profile_lookups
+from store.repository.inbox import event_log
 from tests.builders import item_parked, profile_requested
 from tests.integration.store.parts import Parts, at, message, now
 
@@ -29,12 +30,12 @@ async def test_a_look_up_is_claimed_by_one_at_a_time_and_again_when_its_lease_is
     later = now() + timedelta(seconds=1)
     lease = timedelta(seconds=60)
 
-    first = await records.claim_lookups(parts.database, now=later, lease=lease, limit=1)
-    second = await records.claim_lookups(parts.database, now=later, lease=lease, limit=10)
+    first = await profile_lookups.claim_lookups(parts.database, now=later, lease=lease, limit=1)
+    second = await profile_lookups.claim_lookups(parts.database, now=later, lease=lease, limit=10)
     assert {lookup.participant_id for lookup in (*first, *second)} == {"person-1", "p-2"}
-    assert await records.claim_lookups(parts.database, now=later, lease=lease, limit=10) == []
+    assert await profile_lookups.claim_lookups(parts.database, now=later, lease=lease, limit=10) == []
 
-    again = await records.claim_lookups(parts.database, now=later + 2 * lease, lease=lease, limit=10)
+    again = await profile_lookups.claim_lookups(parts.database, now=later + 2 * lease, lease=lease, limit=10)
     assert [lookup.attempts for lookup in again] == [1, 1]
 
 
@@ -55,7 +56,7 @@ async def test_pruning_goes_on_until_everything_old_is_gone(parts: Parts) -> Non
         " now() - interval '8 days' + s * interval '1 second' FROM generate_series(1, 120) u, generate_series(1, 30) s"
     )
     before = now() - timedelta(days=7)
-    assert await log.prune(parts.database, before=before, limit=2_000) == 2_000
+    assert await event_log.prune(parts.database, before=before, limit=2_000) == 2_000
     assert await parts.rows("SELECT count(*) FROM inbox_log") == [(1_600,)]
     assert await parts.rows(
         "SELECT count(*) FROM inbox_log l JOIN inboxes i USING (user_id) WHERE l.seq <= i.floor_seq"

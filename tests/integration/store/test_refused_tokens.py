@@ -10,7 +10,7 @@ import pytest
 from shared.contracts import AccountChangedV1, Profile, TokenRefusedV1
 from shared.contracts.internal import PageKey
 from shared.messaging.topology import ENRICHER_ACCOUNTS
-from store.repository import records
+from store.repository import profile_lookups
 from tests.builders import profile_requested, token_refused
 from tests.integration.store.parts import Parts, Service, at, message, now
 from tests.recorder import Listener, eventually
@@ -34,7 +34,7 @@ async def connected(parts: Parts, page: str = "page-1", user: str = "user-1") ->
 
 async def claimed(parts: Parts, *, except_pages: list[PageKey] | None = None) -> list[str]:
     later = now() + timedelta(seconds=1)
-    found = await records.claim_lookups(
+    found = await profile_lookups.claim_lookups(
         parts.database, now=later, lease=LEASE, limit=100, except_pages=except_pages or []
     )
     return sorted(lookup.participant_id for lookup in found)
@@ -81,7 +81,7 @@ async def test_look_ups_of_a_refused_page_wait_without_attempts_those_of_others_
         "SELECT participant_id, attempts FROM profile_lookups WHERE due_at = 'infinity' ORDER BY participant_id"
     )
     assert waiting == [("after", 0), ("before", 0)]
-    assert await records.count_lookups(parts.database, now=now(), limit=100) == (1, 0, 2)
+    assert await profile_lookups.count_lookups(parts.database, now=now(), limit=100) == (1, 0, 2)
 
 
 async def test_a_look_up_that_has_come_to_be_due_all_the_same_is_kept_back(parts: Parts) -> None:

@@ -11,8 +11,8 @@ from pydantic import SecretStr
 from shared.contracts import Profile, conversation_id
 from shared.contracts.inbox import Conversation, Message
 from shared.security.user_tokens import mint
-from store.repository.database import Database
-from store.repository.log import prune
+from store.repository.inbox.event_log import prune
+from store.repository.postgres.database import Database
 from tests.integration.store.parts import JWT_SECRET, Service, at, message, now, problem
 
 ADA = Profile(name="Ada", username="ada", fetched_at=at(0))

@@ -10,9 +10,9 @@ import pytest
 from shared.contracts.items import UnsendItem
 from shared.errors import DependencyUnavailable
 from store.jobs.search_indexer import SearchIndexer
-from store.repository import search_indexing
-from store.repository.database import Database
-from store.repository.statements import Statement
+from store.repository.postgres.database import Database
+from store.repository.postgres.statements import Statement
+from store.repository.search import indexing
 from tests.builders import inbox_enriched
 from tests.integration.store.parts import Parts, Service, at, message
 from tests.integration.store.searched import Searched
@@ -45,7 +45,7 @@ async def test_a_log_that_no_longer_reaches_back_is_made_good_from_the_messages(
     await searched.parts.inbox([message(f"m-{n}", content=f"word{n}", created_at=at(n)) for n in range(9)])
     await searched.parts.execute("DELETE FROM inbox_log WHERE seq <= 5")
     await searched.parts.execute("UPDATE inboxes SET floor_seq = 5")
-    while (await search_indexing.index_changes(searched.parts.database, ["user-1"], per_user=2, user_limit=5)).behind:
+    while (await indexing.index_changes(searched.parts.database, ["user-1"], per_user=2, user_limit=5)).behind:
         pass
 
     for n in range(9):
@@ -64,14 +64,14 @@ async def test_two_indexers_leave_the_same_as_one(searched: Searched, parts: Par
 
 async def test_a_user_whom_another_indexer_reads_is_tried_again(parts: Parts) -> None:
     await parts.inbox([message("m-1"), message("m-2", user="user-2")])
-    await search_indexing.index_changes(parts.database, ["user-1"], per_user=1, user_limit=9)
+    await indexing.index_changes(parts.database, ["user-1"], per_user=1, user_limit=9)
     await parts.inbox([message("m-3", created_at=at(9))])
     async with parts.database.transaction() as transaction:
         await transaction.execute(Statement("SELECT 1 FROM search_positions WHERE user_id = 'user-1' FOR UPDATE"))
-        done = await search_indexing.index_changes(parts.database, ["user-1", "user-2"], per_user=9, user_limit=9)
+        done = await indexing.index_changes(parts.database, ["user-1", "user-2"], per_user=9, user_limit=9)
 
     assert done == (1, ["user-1"])
-    assert await search_indexing.index_changes(parts.database, ["user-1", "user-2"], per_user=9, user_limit=9) == (
+    assert await indexing.index_changes(parts.database, ["user-1", "user-2"], per_user=9, user_limit=9) == (
         1,
         [],
     )

@@ -16,7 +16,7 @@ from shared.messaging.local import LocalBroker
 from shared.settings import load
 from store.app import lifespan
 from store.migrations import expected_revision, migrate
-from store.repository.database import Database
+from store.repository.postgres.database import Database
 from store.settings import Settings
 from switchboard.provision.postgres import EmbeddedPostgres
 from tests.integration.store.parts import SECRETS, Parts, Service, message

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from shared.contracts import InboxEnrichedV1, conversation_id, derive_id
 from shared.contracts.items import UnsendItem
-from store.repository import read_marks
-from store.repository.database import Database
+from store.repository.inbox import read_marks
+from store.repository.postgres.database import Database
 from tests.builders import inbox_enriched
 from tests.integration.store.parts import Parts, at, message, now
 

@@ -10,7 +10,7 @@ from shared.settings import load
 from store.jobs.backlog import BacklogMonitor
 from store.metrics import Metrics
 from store.readiness import StoreReadiness
-from store.repository.database import Database
+from store.repository.postgres.database import Database
 from store.settings import Settings
 from store.workers import build_workers
 from tests.integration.store.parts import SECRETS, now

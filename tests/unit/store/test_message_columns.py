@@ -3,7 +3,7 @@
 from shared.contracts.inbox import Message
 from store.core.facts import MessageKey
 from store.core.rows import MessageRow
-from store.repository.message_columns import CHANGED, INSERTED, MESSAGE_ROW
+from store.repository.inbox.message_columns import CHANGED, INSERTED, MESSAGE_ROW
 from store.tables import messages
 from tests.unit.store.facts import at
 

@@ -14,7 +14,7 @@ from shared.messaging.ports import Broker, Publisher
 from shared.security.cipher import TokenCipher
 from store.metrics import Metrics
 from store.readiness import StoreReadiness
-from store.repository.database import Database
+from store.repository.postgres.database import Database
 from store.routes.internal import internal_app
 from store.routes.public import public_app
 from store.services import Services

@@ -28,9 +28,11 @@ from store.core.publish_watermarks import SeqRange, to_ranges
 from store.core.rows import Changes, LoadedState
 from store.core.updates import to_update
 from store.metrics import Metrics
-from store.repository import accounts, inbox, inbox_writing, items_writing, ledger, loading, parked, records, unclaimed
-from store.repository.database import Database
-from store.repository.statements import Connection
+from store.repository import accounts, items, parked, profile_lookups, unclaimed
+from store.repository.inbox import counters, loading, writing
+from store.repository.ledger import item_outcomes
+from store.repository.postgres.database import Database
+from store.repository.postgres.statements import Connection
 
 UtcNow = Callable[[], datetime]
 PublishChanges = Callable[[Sequence[SeqRange], Mapping[str, Event]], Awaitable[None]]
@@ -90,11 +92,11 @@ class InboxHandler:
         for _ in range(_LOCK_ATTEMPTS):
             started = perf_counter()
             async with self.database.transaction() as transaction:
-                last_seqs = await inbox.lock_inboxes(transaction, user_ids) if user_ids else {}
+                last_seqs = await counters.lock_inboxes(transaction, user_ids) if user_ids else {}
                 if len(last_seqs) == len(user_ids):
                     changes = await self._merge_and_write(transaction, updates, last_seqs)
                     break
-            await inbox.create_inboxes(self.database, user_ids - last_seqs.keys())
+            await counters.create_inboxes(self.database, user_ids - last_seqs.keys())
         else:
             raise DependencyUnavailable("the users' counter rows disappear as soon as they are created")
         self.metrics.transaction_seconds.observe(perf_counter() - started)
@@ -106,10 +108,10 @@ class InboxHandler:
         changing = [update for update in updates if update.changes_inbox]
         loaded = await loading.load(transaction, changing, last_seqs) if changing else LoadedState(last_seqs=last_seqs)
         changes = merge(loaded, (update for update in updates if update.changes_inbox or update.is_ignored))
-        outcomes = await items_writing.store_items(transaction, updates)
+        outcomes = await items.store_items(transaction, updates)
         changes = replace(changes, outcomes=changes.outcomes | outcomes)
-        await inbox_writing.write(transaction, changes, now=self.utc_now())
-        await items_writing.finish_lookups(transaction, updates)
+        await writing.write(transaction, changes, now=self.utc_now())
+        await items.finish_lookups(transaction, updates)
         return changes
 
     async def _changes_of_redelivered(self, updates: Sequence[Update], changes: Changes) -> list[tuple[str, int]]:
@@ -123,7 +125,7 @@ class InboxHandler:
         if not unchanged:
             return []
         async with self.database.reading() as connection:
-            return await inbox.changes_of_causes(connection, unchanged)
+            return await counters.changes_of_causes(connection, unchanged)
 
     def _count(self, updates: Sequence[Update], changes: Changes, redelivered: Sequence[object]) -> None:
         for kind, number in Counter(entry.kind for entry in changes.log).items():
@@ -164,12 +166,12 @@ class RecordsHandler:
         unclaimed = [event for event in events if isinstance(event, WebhookUnclaimedV1)]
         async with self.database.transaction() as transaction:
             if split:
-                await ledger.record_manifests(transaction, split)
+                await item_outcomes.record_manifests(transaction, split)
             released = await self._store_unclaimed(transaction, unclaimed) if unclaimed else False
             if parked_events:
                 await parked.park(transaction, parked_events, now=self.utc_now())
             if requested:
-                await records.request_lookups(transaction, requested, now=self.utc_now())
+                await profile_lookups.request_lookups(transaction, requested, now=self.utc_now())
         for event in events:
             if isinstance(event, TokenRefusedV1):
                 self.notify_changed(await accounts.mark_refused(self.database, event, now=self.utc_now()))

@@ -9,7 +9,7 @@ from shared.aio.background import BackgroundTasks
 from shared.errors import DependencyUnavailable
 from shared.messaging.ports import Broker
 from store import migrations
-from store.repository.database import Database
+from store.repository.postgres.database import Database
 
 log = structlog.get_logger(__name__)
 

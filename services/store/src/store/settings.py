@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from shared.security.user_tokens import UserTokenSettings
 from shared.settings import Secrets, ServiceSettings, Words
 from store.errors import InvalidDatabaseUrl
-from store.repository.database_url import connect_arguments
+from store.repository.postgres.url import connect_arguments
 
 
 def _usable(database_url: SecretStr) -> SecretStr:

@@ -21,7 +21,7 @@ from store.jobs.retention import RetentionJob, retention_rules
 from store.jobs.search_indexer import SearchIndexer
 from store.jobs.unclaimed import UnclaimedReleaser
 from store.metrics import Metrics
-from store.repository.database import Database
+from store.repository.postgres.database import Database
 from store.settings import Settings
 
 log = structlog.get_logger(__name__)

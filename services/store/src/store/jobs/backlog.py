@@ -8,8 +8,9 @@ import structlog
 
 from shared.errors import SwitchboardError
 from store.metrics import Metrics
-from store.repository import ledger_reading, pruning, records, unclaimed
-from store.repository.database import Database
+from store.repository import profile_lookups, retention, unclaimed
+from store.repository.ledger import reports
+from store.repository.postgres.database import Database
 
 log = structlog.get_logger(__name__)
 
@@ -43,15 +44,15 @@ class BacklogMonitor:
             DependencyUnavailable: Postgres is unavailable.
         """
         await self.check_ledger()
-        self._metrics.waiting_facts.set(await pruning.count_pending_annotations(self._database, limit=_COUNT_LIMIT))
+        self._metrics.waiting_facts.set(await retention.count_pending_annotations(self._database, limit=_COUNT_LIMIT))
         self._metrics.waiting.set(await unclaimed.count(self._database, limit=_COUNT_LIMIT))
-        lookups = await records.count_lookups(self._database, now=self._utc_now(), limit=_COUNT_LIMIT)
+        lookups = await profile_lookups.count_lookups(self._database, now=self._utc_now(), limit=_COUNT_LIMIT)
         for state, number in zip(("due", "later", "needs_token"), lookups, strict=True):
             self._metrics.lookups.labels(state).set(number)
 
     async def check_ledger(self) -> int:
         """Close webhooks whose items are all accounted for; return how many items have been missing for a minute."""
         before = self._utc_now() - _UNACCOUNTED_AFTER
-        missing = await ledger_reading.close_accounted(self._database, before=before, max_slices=_SLICES_PER_RUN)
+        missing = await reports.close_accounted(self._database, before=before, max_slices=_SLICES_PER_RUN)
         self._metrics.missing_items.set(missing)
         return missing

@@ -12,9 +12,9 @@ from shared.errors import DependencyUnavailable, SwitchboardError, TransientErro
 from shared.messaging.ports import Publisher
 from store.core.publish_watermarks import PublishWatermarks, SeqRange
 from store.metrics import Metrics
-from store.repository import log as inbox_log
-from store.repository.database import Database
-from store.repository.rendering import LogRow
+from store.repository.inbox import event_log
+from store.repository.inbox.rendering import LogRow
+from store.repository.postgres.database import Database
 
 log = structlog.get_logger(__name__)
 
@@ -91,7 +91,7 @@ class OutboxPublisher:
         found = 0
         for _ in range(_READ_ATTEMPTS):
             async with self._database.reading() as connection:
-                rows = await inbox_log.frames(connection, ranges, per_range=_CHANGES_PER_PUBLISH)
+                rows = await event_log.frames(connection, ranges, per_range=_CHANGES_PER_PUBLISH)
             if (found := len(rows)) == expected:
                 return rows
         raise TransientError(f"only {found} of {expected} committed changes could be read back")
@@ -160,7 +160,7 @@ class OutboxPublisher:
         published = 0
         unavailable_in_a_row = 0
         failed: list[str] = []
-        while unpublished := await inbox_log.unpublished(
+        while unpublished := await event_log.unpublished(
             self._database, before=before, user_ids=user_ids, except_users=failed, limit=_USERS_PER_SCAN
         ):
             for changes in unpublished:
@@ -168,7 +168,7 @@ class OutboxPublisher:
                 part = SeqRange(changes.user_id, changes.first, last)
                 try:
                     await self.publish([part], {})
-                    await inbox_log.mark_published(self._database, [part])
+                    await event_log.mark_published(self._database, [part])
                 except SwitchboardError as error:
                     log.warning("publishing a user's changes failed", user_id=part.user_id, reason=str(error))
                     failed.append(part.user_id)
@@ -203,7 +203,7 @@ class OutboxPublisher:
         if not ranges:
             self._disconnected.clear()
             return
-        self._watermarks.advance(await inbox_log.mark_published(self._database, ranges))
+        self._watermarks.advance(await event_log.mark_published(self._database, ranges))
         left = set(self._watermarks.lowest())
         self._disconnected = {one: self._disconnected.get(one, 0) + 1 for one in ranges if one in left}
         self._watermarks.discard(

@@ -12,9 +12,9 @@ from prometheus_client import Counter
 
 from shared.errors import SwitchboardError
 from store.metrics import Metrics
-from store.repository import log as inbox_log
-from store.repository import pruning, unclaimed
-from store.repository.database import Database
+from store.repository import retention, unclaimed
+from store.repository.inbox import event_log
+from store.repository.postgres.database import Database
 from store.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -54,7 +54,7 @@ def retention_rules(settings: Settings, metrics: Metrics) -> Sequence[Rule]:
         return Rule(
             name=name,
             keep_for=keep_for,
-            delete_batch=partial(pruning.prune, name),
+            delete_batch=partial(retention.prune, name),
             counter=metrics.pruned.labels(name),
             only_after=only_after,
         )
@@ -70,13 +70,13 @@ def retention_rules(settings: Settings, metrics: Metrics) -> Sequence[Rule]:
         Rule(
             name="inbox_log",
             keep_for=timedelta(days=settings.log_retention_days),
-            delete_batch=inbox_log.prune,
+            delete_batch=event_log.prune,
             counter=metrics.pruned.labels("inbox_log"),
         ),
         Rule(
             name="waiting_annotations",
             keep_for=timedelta(days=settings.waiting_fact_days),
-            delete_batch=pruning.expire_pending_annotations,
+            delete_batch=retention.expire_pending_annotations,
             counter=metrics.pruned.labels("waiting_annotations"),
         ),
         rows("webhooks", ledger),

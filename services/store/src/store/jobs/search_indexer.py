@@ -8,8 +8,8 @@ import structlog
 
 from shared.errors import SwitchboardError
 from store.metrics import Metrics
-from store.repository import search_indexing
-from store.repository.database import Database
+from store.repository.postgres.database import Database
+from store.repository.search import indexing
 
 log = structlog.get_logger(__name__)
 
@@ -72,7 +72,7 @@ class SearchIndexer:
         """Find every user whose index is behind, whoever wrote the changes."""
         after: str | None = ""
         while after is not None and len(self._pending) < _PENDING_LIMIT:
-            found, after = await search_indexing.find_behind(self._database, after=after, limit=_USERS_PER_SWEEP_QUERY)
+            found, after = await indexing.find_behind(self._database, after=after, limit=_USERS_PER_SWEEP_QUERY)
             self._pending.update(dict.fromkeys(found))
 
     async def run_once(self) -> int:
@@ -91,7 +91,7 @@ class SearchIndexer:
             del self._pending[user_id]
         started = perf_counter()
         try:
-            done = await search_indexing.index_changes(
+            done = await indexing.index_changes(
                 self._database, batch, per_user=self._changes_per_round // len(batch), user_limit=_USERS_PER_ROUND
             )
         except SwitchboardError:

@@ -11,7 +11,7 @@ from shared.errors import SwitchboardError, TransientError
 from shared.messaging.ports import Publisher
 from store.metrics import Metrics
 from store.repository import unclaimed
-from store.repository.database import Database
+from store.repository.postgres.database import Database
 
 log = structlog.get_logger(__name__)
 

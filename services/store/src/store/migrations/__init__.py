@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from shared.errors import DependencyUnavailable, StartupRefused
 from store.errors import UnknownRevision, sqlstate_of, translate_errors
-from store.repository.database_url import connect_arguments
+from store.repository.postgres.url import connect_arguments
 
 _MIGRATOR_LOCK = 0x5357_4954_4348  # "SWITCH": any number that nobody else uses
 _LOCK_TIMEOUT_SECONDS = 5

@@ -11,11 +11,11 @@ from shared.contracts import Platform, TokenRefusedV1
 from store.core.accounts import OwnershipChange, OwnershipInterval, mark_token_refused
 from store.core.facts import Cause
 from store.core.rows import LogEntry
-from store.repository.database import Database
-from store.repository.inbox import create_and_lock_inboxes
-from store.repository.inbox_writing import write_log
-from store.repository.records import hold_lookups
-from store.repository.statements import Connection, Statement
+from store.repository.inbox.counters import create_and_lock_inboxes
+from store.repository.inbox.writing import write_log
+from store.repository.postgres.database import Database
+from store.repository.postgres.statements import Connection, Statement
+from store.repository.profile_lookups import hold_lookups
 
 PageKey = tuple[str, str]
 """(platform, page_id)"""

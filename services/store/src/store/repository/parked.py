@@ -19,9 +19,9 @@ from shared.errors import MalformedEvent
 from store.core.cursors import ParkedPosition
 from store.core.facts import ItemKey
 from store.core.ledger import REPLAYED, ItemEntry
-from store.repository import ledger
-from store.repository.database import Database
-from store.repository.statements import Connection, Statement
+from store.repository.ledger import item_outcomes
+from store.repository.postgres.database import Database
+from store.repository.postgres.statements import Connection, Statement
 
 _PARK = Statement("""
     INSERT INTO parked_items (id, handler, reason, attempts, event_type, content_type, original, occurred_at,
@@ -118,12 +118,12 @@ async def park(transaction: Connection, events: Sequence[ItemParkedV1], *, now: 
         if source.webhook_id is not None and source.item_index is None
     }
     if whole:
-        await ledger.park_webhooks(transaction, whole)
+        await item_outcomes.park_webhooks(transaction, whole)
     if any(source.entry is not None for _, source in with_source):
         rows = await transaction.execute(_KEPT, {"ids": [event.id for event, _ in with_source]})
         kept = {row["id"]: ItemKey(row["webhook_id"], row["item_index"]) for row in rows}
         entries = [(event.id, source.entry) for event, source in with_source if source.entry is not None]
-        await ledger.write_outcomes(
+        await item_outcomes.write_outcomes(
             transaction,
             [entry if kept[row_id] == entry.item else entry._replace(outcome="duplicate") for row_id, entry in entries],
             now=now,
@@ -186,11 +186,13 @@ async def mark_replayed(database: Database, ids: Sequence[str], *, now: datetime
         for row in await transaction.execute(_REPLAYED, {"ids": sorted(ids), "now": now}):
             source = _source_of_row(row)
             if source.entry is not None and source.is_renamed:
-                await ledger.replace(transaction, source.entry.item, old=("parked", ""), new=("ignored", REPLAYED))
+                await item_outcomes.replace(
+                    transaction, source.entry.item, old=("parked", ""), new=("ignored", REPLAYED)
+                )
             elif source.entry is not None:
-                await ledger.reopen(transaction, [source.entry.item], now=now)
+                await item_outcomes.reopen(transaction, [source.entry.item], now=now)
             elif source.webhook_id is not None:
-                await ledger.unpark_webhook(transaction, source.webhook_id, now=now)
+                await item_outcomes.unpark_webhook(transaction, source.webhook_id, now=now)
 
 
 async def unmark_replayed(database: Database, item_id: str, *, marked_at: datetime) -> None:
@@ -199,12 +201,14 @@ async def unmark_replayed(database: Database, item_id: str, *, marked_at: dateti
         for row in await transaction.execute(_NOT_REPLAYED, {"id": item_id, "marked_at": marked_at}):
             source = _source_of_row(row)
             if source.entry is not None and source.is_renamed:
-                await ledger.replace(transaction, source.entry.item, old=("ignored", REPLAYED), new=("parked", ""))
+                await item_outcomes.replace(
+                    transaction, source.entry.item, old=("ignored", REPLAYED), new=("parked", "")
+                )
             elif source.entry is not None:
-                await ledger.write_outcomes(transaction, [source.entry], now=marked_at)
+                await item_outcomes.write_outcomes(transaction, [source.entry], now=marked_at)
             elif source.webhook_id is not None:
                 whole = (source.webhook_id, source.platform or "", row["received_at"])
-                await ledger.park_webhooks(transaction, [whole])
+                await item_outcomes.park_webhooks(transaction, [whole])
 
 
 def _source_of(event: ItemParkedV1) -> _Source:

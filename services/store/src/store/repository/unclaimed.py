@@ -9,10 +9,10 @@ from shared.contracts import WebhookReleasedV1, WebhookUnclaimedV1, derive_id
 from store.core.accounts import OwnershipInterval
 from store.core.facts import ItemKey
 from store.core.ledger import EXPIRED, OVER_LIMIT, WAITING_FOR_PAGE, ItemEntry
-from store.repository import ledger
 from store.repository.accounts import PageKey
-from store.repository.database import Database
-from store.repository.statements import Connection, Statement
+from store.repository.ledger import item_outcomes
+from store.repository.postgres.database import Database
+from store.repository.postgres.statements import Connection, Statement
 
 _STORE = Statement("""
     INSERT INTO waiting_webhooks AS w (id, platform, page_id, webhook_id, item_index, channel, entry, occurred_at,
@@ -86,7 +86,7 @@ async def store(
     rows = await transaction.execute(_STORED, {"ids": [event.id for event in once]})
     kept = {row["id"]: ItemKey(row["webhook_id"], row["item_index"]) for row in rows}
     entries = [(event.id, _entry(event)) for event in events]
-    await ledger.write_outcomes(
+    await item_outcomes.write_outcomes(
         transaction,
         [
             entry if kept[row_id] == entry.item else entry._replace(outcome="duplicate", kind="")
@@ -124,7 +124,7 @@ async def enforce_limit(transaction: Connection, page: PageKey, *, limit: int) -
     """Delete the page's oldest items beyond `limit`; return how many."""
     platform, page_id = page
     rows = await transaction.execute(_DELETE_OVER_LIMIT, {"platform": platform, "page_id": page_id, "limit": limit})
-    await ledger.ignore_waiting(transaction, [ItemKey(**row) for row in rows], kind=OVER_LIMIT)
+    await item_outcomes.ignore_waiting(transaction, [ItemKey(**row) for row in rows], kind=OVER_LIMIT)
     return len(rows)
 
 
@@ -165,7 +165,7 @@ async def delete_published(database: Database, row_ids: Sequence[str], *, leased
     """Delete items that were published under this lease; return how many. An item that was stored again stays."""
     async with database.transaction() as transaction:
         rows = await transaction.execute(_DELETE, {"ids": list(row_ids), "leased_until": leased_until})
-        await ledger.reopen(transaction, [ItemKey(**row) for row in rows], now=now)
+        await item_outcomes.reopen(transaction, [ItemKey(**row) for row in rows], now=now)
         return len(rows)
 
 
@@ -173,7 +173,7 @@ async def expire(database: Database, *, before: datetime, limit: int) -> int:
     """Delete up to `limit` items that arrived before then; return how many."""
     async with database.transaction() as transaction:
         rows = await transaction.execute(_EXPIRE, {"before": before, "limit": limit})
-        await ledger.ignore_waiting(transaction, [ItemKey(**row) for row in rows], kind=EXPIRED)
+        await item_outcomes.ignore_waiting(transaction, [ItemKey(**row) for row in rows], kind=EXPIRED)
         return len(rows)
 
 

@@ -15,8 +15,8 @@ from shared.http.problems import ProblemRaised
 from shared.security.user_tokens import mint
 from store.core.accounts import OwnershipInterval
 from store.core.cursors import AccountPosition, CursorSigner
-from store.repository import accounts, reading
-from store.repository.database import Database
+from store.repository import accounts, lists
+from store.repository.postgres.database import Database
 from store.routes.access import Access
 from store.routes.inbox_headers import inbox_headers
 from store.routes.openapi import ADMIN_PROBLEMS, BODY_PROBLEMS, USER_PROBLEMS, describes
@@ -82,7 +82,7 @@ def accounts_router(database: Database, service: AccountService, access: Access,
         async with database.reading() as connection:
             if user_id is not None:
                 _, headers = await inbox_headers(connection, user_id, epoch)
-            found = await reading.accounts(connection, user_id=user_id, after=page.after, limit=page.fetch_limit)
+            found = await lists.accounts(connection, user_id=user_id, after=page.after, limit=page.fetch_limit)
         connected, link = page.cut(found, lambda account: AccountPosition(account.platform, account.page_id))
         return json_response(connected, headers=headers | link)
 

@@ -8,8 +8,8 @@ from starlette.responses import Response
 
 from shared.http.problems import ProblemRaised
 from store.core.publish_watermarks import SeqRange
-from store.repository import log as inbox_log
-from store.repository.database import Database
+from store.repository.inbox import event_log
+from store.repository.postgres.database import Database
 from store.routes.access import Access
 from store.routes.inbox_headers import inbox_headers
 from store.routes.openapi import INBOX_HEADERS, USER_PROBLEMS, describes
@@ -43,7 +43,7 @@ def events_router(database: Database, access: Access) -> APIRouter:
                 detail = f"The log starts after {top.floor_seq}. Reload the lists and continue from their Inbox-Seq."
                 raise ProblemRaised("events-gone", detail, headers=headers)
             wanted = [SeqRange(user_id, after + 1, top.last_seq)] if after < top.last_seq else []
-            rows = await inbox_log.frames(connection, wanted, per_range=limit)
+            rows = await event_log.frames(connection, wanted, per_range=limit)
         if rows and rows[-1].seq < top.last_seq:
             headers |= next_link("/api/events", {"after": rows[-1].seq, "limit": limit})
         return json_response(

@@ -10,8 +10,8 @@ from shared.contracts.inbox import Conversation
 from shared.http.problems import ProblemRaised
 from store.core.cursors import ConversationPosition, CursorSigner, MessagePosition
 from store.core.entity_tags import entity_tag, matches
-from store.repository import reading
-from store.repository.database import Database
+from store.repository import lists
+from store.repository.postgres.database import Database
 from store.routes.access import Access
 from store.routes.inbox_headers import inbox_headers
 from store.routes.openapi import INBOX_HEADERS, USER_PROBLEMS, describes
@@ -31,7 +31,7 @@ async def conversation_response(database: Database, user_id: str, conversation_i
     epoch = await database.epoch()
     async with database.reading() as connection:
         _, headers = await inbox_headers(connection, user_id, epoch)
-        found = await reading.conversation(connection, user_id, conversation_id)
+        found = await lists.conversation(connection, user_id, conversation_id)
     if found is None:
         raise ProblemRaised("not-found", "There is no conversation with this ID in your inbox.")
     return json_response(found, headers=headers)
@@ -81,7 +81,7 @@ def inbox_router(database: Database, access: Access, signer: CursorSigner, *, re
             headers["Vary"] = "Authorization"
             if matches(if_none_match, headers["ETag"]):
                 return Response(status_code=304, headers=headers)
-            found = await reading.conversations(
+            found = await lists.conversations(
                 connection, user_id, platform=platform, unread_only=unread, after=page.after, limit=page.fetch_limit
             )
         conversations, link = page.cut(found, _position_of_conversation)
@@ -125,10 +125,8 @@ def inbox_router(database: Database, access: Access, signer: CursorSigner, *, re
         epoch = await database.epoch()
         async with database.reading() as connection:
             _, headers = await inbox_headers(connection, user_id, epoch)
-            found = await reading.messages(
-                connection, user_id, conversation_id, after=page.after, limit=page.fetch_limit
-            )
-            if not found and not await reading.has_conversation(connection, user_id, conversation_id):
+            found = await lists.messages(connection, user_id, conversation_id, after=page.after, limit=page.fetch_limit)
+            if not found and not await lists.has_conversation(connection, user_id, conversation_id):
                 raise ProblemRaised("not-found", "There is no conversation with this ID in your inbox.")
         messages, link = page.cut(
             found, lambda message: MessagePosition(message.created_at, message.message_id, message.id)

@@ -37,10 +37,10 @@ from shared.security.bearer import bearer_token, is_one_of
 from shared.store_client import paths
 from store.core.accounts import OwnershipInterval, page_version
 from store.core.publish_watermarks import SeqRange
-from store.repository import accounts, reading, records
-from store.repository import log as inbox_log
-from store.repository.database import Database
-from store.repository.rendering import LogRow
+from store.repository import accounts, lists, profile_lookups
+from store.repository.inbox import event_log
+from store.repository.inbox.rendering import LogRow
+from store.repository.postgres.database import Database
 from store.routes.bodies import BodyLimit
 from store.routes.problems import EXCEPTION_HANDLERS
 from store.routes.responses import json_response
@@ -50,7 +50,7 @@ MAX_ATTACHMENTS = 1_000
 """Per message; far more than the enricher lets through."""
 _FRAMES_PER_ANSWER = 20_000
 """Over all positions; the caller repeats a truncated request from where the response ended."""
-_NOBODY = inbox_log.LogBounds(0, 0)
+_NOBODY = event_log.LogBounds(0, 0)
 
 QueryT = TypeVar("QueryT", bound=msgspec.Struct)
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -79,7 +79,7 @@ class InternalApi:
         query = await _body(request, ParticipantsRequest)
         _at_most(len(query.participants), paths.MAX_PARTICIPANTS, "participants")
         async with self._database.reading() as connection:
-            known = await records.known_participants(connection, query.participants)
+            known = await profile_lookups.known_participants(connection, query.participants)
         return json_response(ParticipantsResponse(participants=tuple(known)))
 
     async def claim_lookups(self, request: Request) -> Response:
@@ -90,7 +90,7 @@ class InternalApi:
             raise ProblemRaised(
                 "invalid-request", f"limit is 1 to {paths.MAX_LOOKUPS}, a lease 0 to {paths.MAX_LEASE_SECONDS:g} s."
             )
-        lookups = await records.claim_lookups(
+        lookups = await profile_lookups.claim_lookups(
             self._database,
             now=self._utc_now(),
             lease=timedelta(seconds=claim.lease_seconds),
@@ -107,14 +107,14 @@ class InternalApi:
             raise ProblemRaised("invalid-request", f"limit is 1 to {paths.MAX_FRAMES}.")
         epoch = await self._database.epoch()
         async with self._database.reading() as connection:
-            tops = await inbox_log.tops(connection, {wanted.user_id for wanted in query.positions})
+            tops = await event_log.tops(connection, {wanted.user_id for wanted in query.positions})
             ranges = [
                 SeqRange(wanted.user_id, wanted.after + 1, top.last_seq)
                 for wanted in query.positions
                 if (top := tops.get(wanted.user_id, _NOBODY)).floor_seq <= wanted.after < top.last_seq
             ]
             per_range = max(1, min(query.limit, _FRAMES_PER_ANSWER // max(1, len(ranges))))
-            rows = await inbox_log.frames(connection, ranges, per_range=per_range)
+            rows = await event_log.frames(connection, ranges, per_range=per_range)
         frames: dict[str, list[LogRow]] = {}
         for row in rows:
             frames.setdefault(row.user_id, []).append(row)
@@ -136,7 +136,7 @@ class InternalApi:
         _at_most(len(query.user_ids), paths.MAX_TOPS, "user_ids")
         epoch = await self._database.epoch()
         async with self._database.reading() as connection:
-            tops = await inbox_log.tops(connection, query.user_ids)
+            tops = await event_log.tops(connection, query.user_ids)
         return json_response(
             TopsResponse(epoch=epoch, tops={user: tops.get(user, _NOBODY).last_seq for user in query.user_ids})
         )
@@ -147,7 +147,7 @@ class InternalApi:
         if not (0 <= query.id < 2**63 and 0 <= query.index < MAX_ATTACHMENTS):
             return json_response(MediaResponse(media=None))
         async with self._database.reading() as connection:
-            found = await reading.attachment(connection, query.user_id, query.conversation_id, query.id, query.index)
+            found = await lists.attachment(connection, query.user_id, query.conversation_id, query.id, query.index)
             if found is None:
                 return json_response(MediaResponse(media=None))
             page = (found.platform, found.page_id)
@@ -183,7 +183,7 @@ def _owner(interval: OwnershipInterval) -> Owner:
     )
 
 
-def _user_log(user_id: str, after: int, top: inbox_log.LogBounds, rows: Sequence[LogRow], limit: int) -> UserLog:
+def _user_log(user_id: str, after: int, top: event_log.LogBounds, rows: Sequence[LogRow], limit: int) -> UserLog:
     """Return a user's part of the response. A request may name the same user twice, with different positions."""
     mine = [row for row in rows if row.seq > after]
     seen: dict[int, LogRow] = {row.seq: row for row in mine}

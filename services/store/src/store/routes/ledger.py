@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from store.repository import ledger_reading
-from store.repository.database import Database
+from store.repository.ledger import reports
+from store.repository.postgres.database import Database
 from store.routes.access import Access
 from store.routes.openapi import ADMIN_PROBLEMS, describes
 from store.routes.pagination import Limit
@@ -30,7 +30,7 @@ def ledger_router(database: Database, access: Access, *, utc_now: Callable[[], d
         since: Annotated[Moment | None, Query(description="Only items received since this time.")] = None,
     ) -> Response:
         """Sum up what every account received and what became of it: `received` is the sum of all other numbers."""
-        return json_response(await ledger_reading.ledger(database, since=since), headers=_NOT_CACHED)
+        return json_response(await reports.ledger(database, since=since), headers=_NOT_CACHED)
 
     @router.get(
         "/unaccounted",
@@ -43,8 +43,6 @@ def ledger_router(database: Database, access: Access, *, utc_now: Callable[[], d
     ) -> Response:
         """List webhooks with items that have no outcome, those missing for the longest time first."""
         before = utc_now() - timedelta(seconds=older_than_seconds)
-        return json_response(
-            await ledger_reading.unaccounted(database, before=before, limit=limit), headers=_NOT_CACHED
-        )
+        return json_response(await reports.unaccounted(database, before=before, limit=limit), headers=_NOT_CACHED)
 
     return router

@@ -11,7 +11,7 @@ from shared.http.problems import Problem
 from store.core.examples import EXAMPLES, example
 from store.core.ledger import AccountLedger
 from store.core.state_hashes import TotalState, UserState
-from store.repository.ledger_reading import Unaccounted
+from store.repository.ledger.reports import Unaccounted
 from store.routes.problems import PROBLEMS
 from store.routes.responses import Frame, MintedToken, ParkedDetail, ParkedSummary, Replayed, SearchHit
 

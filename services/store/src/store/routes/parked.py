@@ -11,8 +11,8 @@ from starlette.responses import Response
 from shared.http.problems import ProblemRaised
 from store.core.cursors import CursorSigner, ParkedPosition
 from store.repository import parked
-from store.repository.database import Database
 from store.repository.parked import ParkedEntry, ParkedItem
+from store.repository.postgres.database import Database
 from store.routes.access import Access
 from store.routes.openapi import ADMIN_PROBLEMS, BODY_PROBLEMS, describes
 from store.routes.pagination import Cursor, Limit, PageRequest

@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry
 from shared.http.operations import Readiness, operations_routes
 from shared.security.user_tokens import verifier
 from store.core.cursors import CursorSigner
-from store.repository.database import Database
-from store.repository.reading import conversations_rendering
+from store.repository.lists import conversations_rendering
+from store.repository.postgres.database import Database
 from store.routes import problems
 from store.routes.access import Access
 from store.routes.accounts import accounts_router, tokens_router

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from shared.http.problems import ProblemRaised
-from store.repository.database import Database
+from store.repository.postgres.database import Database
 from store.routes.access import Access
 from store.routes.inbox import ConversationId, conversation_response
 from store.routes.openapi import BODY_PROBLEMS, INBOX_HEADERS, USER_PROBLEMS, describes

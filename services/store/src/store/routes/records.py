@@ -8,8 +8,8 @@ from starlette.responses import Response
 from shared.contracts import Platform, RecordKind
 from shared.contracts.inbox import Record
 from store.core.cursors import CursorSigner, RecordPosition
-from store.repository import reading
-from store.repository.database import Database
+from store.repository import lists
+from store.repository.postgres.database import Database
 from store.routes.access import Access
 from store.routes.inbox_headers import inbox_headers
 from store.routes.openapi import INBOX_HEADERS, USER_PROBLEMS, describes
@@ -49,7 +49,7 @@ def records_router(database: Database, access: Access, signer: CursorSigner) -> 
         epoch = await database.epoch()
         async with database.reading() as connection:
             _, headers = await inbox_headers(connection, user_id, epoch)
-            found = await reading.records(
+            found = await lists.records(
                 connection, user_id, kind=kind, platform=platform, after=page.after, limit=page.fetch_limit
             )
         records, link = page.cut(found, _position_of)

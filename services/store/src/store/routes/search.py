@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from shared.contracts import Platform
 from store.core.cursors import CursorSigner, HitType, SearchPosition
-from store.repository.database import Database
+from store.repository.postgres.database import Database
 from store.routes.access import Access
 from store.routes.openapi import INBOX_HEADERS, USER_PROBLEMS, describes
 from store.routes.pagination import Cursor, PageRequest, SearchLimit

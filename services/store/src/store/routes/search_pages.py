@@ -10,9 +10,9 @@ from store.core.cursors import ConversationPosition, HitType, SearchPosition
 from store.core.search.documents import message_search_text, person_search_text
 from store.core.search.query import Query, SnippetPart, parse, parse_for_people, snippet
 from store.core.search.tokenizer import tokenize
-from store.repository import search
-from store.repository.search import IndexProgress
-from store.repository.statements import Connection
+from store.repository.postgres.statements import Connection
+from store.repository.search import matching
+from store.repository.search.matching import IndexProgress
 from store.routes.responses import SearchHit
 
 _PEOPLE_AT_THE_TOP = 5
@@ -49,7 +49,7 @@ class SearchPage:
 
     async def fill(self, start: SearchPosition | None) -> tuple[IndexProgress, SearchPosition | None]:
         """Collect hits; return how far the index reaches, and where the next page starts, if there is one."""
-        progress = await search.begin(self._transaction, self._user_id)
+        progress = await matching.begin(self._transaction, self._user_id)
         for stage in self._stages(start, newest_id=progress.last_seq):
             following = await (self._people(stage) if stage.type == "person" else self._messages(stage))
             if following is not None:
@@ -76,7 +76,7 @@ class SearchPage:
         if self._only is None:
             capacity = min(capacity, _PEOPLE_AT_THE_TOP - len(self.hits))
         query = self._queries["person"]
-        found = await search.find_people(
+        found = await matching.find_people(
             self._transaction,
             self._user_id,
             query,
@@ -88,7 +88,7 @@ class SearchPage:
         shown, is_more = found[:capacity], len(found) > capacity
         self._capacity -= len(shown)
         ids = [position.conversation_id for position in shown]
-        for conversation in await search.load_people(self._transaction, self._user_id, ids):
+        for conversation in await matching.load_people(self._transaction, self._user_id, ids):
             if (matched := await _snippet(query, person_search_text(conversation))) is not None:
                 self.hits.append(SearchHit(type="person", conversation=conversation, snippet=matched))
         if not is_more or self._only is None:
@@ -100,7 +100,7 @@ class SearchPage:
 
     async def _messages(self, stage: SearchPosition) -> SearchPosition | None:
         query = self._queries["message"]
-        found = await search.find_messages(
+        found = await matching.find_messages(
             self._transaction,
             self._user_id,
             query,
@@ -113,7 +113,7 @@ class SearchPage:
         if len(found.ids) > self._capacity:
             before = shown[-1] if shown else stage.before
         self._capacity -= len(shown)
-        for message, conversation in await search.load_messages(self._transaction, self._user_id, shown):
+        for message, conversation in await matching.load_messages(self._transaction, self._user_id, shown):
             if (matched := await _snippet(query, message_search_text(message))) is not None:
                 self.hits.append(SearchHit(type="message", conversation=conversation, message=message, snippet=matched))
         return None if before is None else msgspec.structs.replace(stage, before=before)

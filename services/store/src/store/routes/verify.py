@@ -11,8 +11,8 @@ from starlette.responses import StreamingResponse
 from shared.errors import DependencyUnavailable
 from shared.security.user_tokens import USER_ID_PATTERN
 from store.core.state_hashes import TotalState, UserState
-from store.repository import verification
-from store.repository.database import Database
+from store.repository.postgres.database import Database
+from store.repository.verification import states
 from store.routes.access import Access
 from store.routes.openapi import ADMIN_PROBLEMS, describes
 
@@ -37,10 +37,10 @@ def verify_router(database: Database, access: Access) -> APIRouter:
 
         If the last line is missing, the response was interrupted. Changes made meanwhile may or may not be included.
         """
-        states = aiter(verification.states(database, user_id=user_id))
-        first = await anext(states)  # before the response starts, so that an unavailable database is a 503
+        all_states = aiter(states.all_states(database, user_id=user_id))
+        first = await anext(all_states)  # before the response starts, so that an unavailable database is a 503
         return StreamingResponse(
-            _lines(first, states),
+            _lines(first, all_states),
             media_type=_NDJSON,
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )

@@ -9,8 +9,8 @@ from pydantic import SecretStr
 from shared.contracts import AccountChangedV1, Platform, derive_id
 from shared.security.cipher import TokenCipher, Undecryptable
 from store.core.accounts import OwnershipChange, OwnershipInterval, connect, current_owner, disconnect
-from store.repository import accounts, records, unclaimed
-from store.repository.database import Database
+from store.repository import accounts, profile_lookups, unclaimed
+from store.repository.postgres.database import Database
 
 
 class AccountService:
@@ -76,7 +76,7 @@ class AccountService:
             owned = change.intervals[-1]
             await unclaimed.release(transaction, page, owned_from=owned.owned_from, version=owned.version)
             if change.changed and ciphertext is not None and platform != "whatsapp":
-                await records.resume_lookups(transaction, user_id, platform, page_id, now=now)
+                await profile_lookups.resume_lookups(transaction, user_id, platform, page_id, now=now)
         self._notify(change)
         if access_token is not None and not change.changed:
             self._enqueue_token_change(_token_event(platform, page_id, owned, now))

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import uuid4
 
-from store.repository import read_marks
-from store.repository.database import Database
-from store.repository.read_marks import ReadMark
+from store.repository.inbox import read_marks
+from store.repository.inbox.read_marks import ReadMark
+from store.repository.postgres.database import Database
 
 
 class ReadMarkService:

@@ -8,7 +8,7 @@ from shared.contracts import Event
 from shared.errors import DependencyUnavailable, SwitchboardError
 from shared.messaging.ports import Publisher
 from store.repository import parked
-from store.repository.database import Database
+from store.repository.postgres.database import Database
 
 
 class ReplayResult(NamedTuple):

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from shared.contracts import Profile, ProfileRequestedV1
 from shared.contracts.internal import KnownParticipant, Lookup, PageKey, ParticipantKey
-from store.repository.database import Database
-from store.repository.statements import Connection, Statement
+from store.repository.postgres.database import Database
+from store.repository.postgres.statements import Connection, Statement
 
 # The lookups of a page that needs reauthorization are on hold: due at infinity. The lock makes sure that none is put on
 # hold by a page which is being connected at this moment: it is connected before this, or afterwards and sees the row.

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from store.core.canonical import SECTIONS, StateHasher
-from store.repository.message_columns import MESSAGE_ROW
-from store.repository.statements import Connection, Statement
+from store.repository.inbox.message_columns import MESSAGE_ROW
+from store.repository.postgres.statements import Connection, Statement
 
 _PAGE = 1000
 

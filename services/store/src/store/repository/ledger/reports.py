@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from store.core.ledger import AccountLedger, ItemCount, account_ledgers, sum_counts
-from store.repository.database import Database
-from store.repository.statements import Statement
+from store.repository.postgres.database import Database
+from store.repository.postgres.statements import Statement
 
 _WEBHOOKS_PER_SLICE = 5_000
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)

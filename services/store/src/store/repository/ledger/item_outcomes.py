@@ -10,7 +10,7 @@ from datetime import datetime
 from shared.contracts import WebhookSplitV1
 from store.core.facts import ItemKey
 from store.core.ledger import WAITING_FOR_PAGE, ItemEntry
-from store.repository.statements import Connection, Statement
+from store.repository.postgres.statements import Connection, Statement
 
 # The first final outcome stays, even if the item is redelivered; only a provisional outcome is replaced.
 WRITE_OUTCOMES = f"""

@@ -6,8 +6,8 @@ from datetime import datetime
 from store.core.facts import ItemKey, RawFact, RecordFact, Update
 from store.core.ledger import ItemEntry, ItemOutcome
 from store.core.rows import ParticipantKey
-from store.repository.pending import participant_columns
-from store.repository.statements import Connection, Statement
+from store.repository.inbox.pending import participant_columns
+from store.repository.postgres.statements import Connection, Statement
 
 # Rows are sorted, so that two writers of the same items cannot deadlock.
 _RAW_ITEMS = Statement("""

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from store.core.ledger import EXPIRED
-from store.repository import ledger
-from store.repository.database import Database
-from store.repository.statements import Statement
+from store.repository.ledger import item_outcomes
+from store.repository.postgres.database import Database
+from store.repository.postgres.statements import Statement
 
 
 # The age is checked twice. The inner query finds a row that is being renewed at this moment as it was before; Postgres
@@ -54,7 +54,7 @@ async def expire_pending_annotations(database: Database, *, before: datetime, li
     """
     async with database.transaction() as transaction:
         rows = await transaction.execute(_EXPIRE_ANNOTATIONS, {"before": before, "limit": limit})
-        await ledger.ignore_waiting(
+        await item_outcomes.ignore_waiting(
             transaction, {_position(item) for row in rows for item in row["items"]}, kind=EXPIRED
         )
         return len(rows)

@@ -18,8 +18,8 @@ from shared.contracts.inbox import (
     Message,
     MessageFrame,
 )
-from store.repository.columns import Columns, Values
-from store.repository.message_columns import MESSAGE_ROW
+from store.repository.inbox.message_columns import MESSAGE_ROW
+from store.repository.postgres.columns import Columns, Values
 
 _DECODERS = tuple(
     (field.name, msgspec.json.Decoder(field.type).decode)

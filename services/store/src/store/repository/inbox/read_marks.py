@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from store.repository.database import Database
-from store.repository.inbox import lock_inboxes
-from store.repository.statements import Statement
+from store.repository.inbox.counters import lock_inboxes
+from store.repository.postgres.database import Database
+from store.repository.postgres.statements import Statement
 
 _CONVERSATION = Statement("""
     SELECT read_seq, last_seq, unread_count FROM conversations

@@ -24,8 +24,8 @@ from store.core.rows import (
     Receipt,
     Thread,
 )
-from store.repository import message_rows, receipts
-from store.repository.statements import Connection, Statement
+from store.repository.inbox import message_rows, receipts
+from store.repository.postgres.statements import Connection, Statement
 
 _aliases = msgspec.json.Decoder(tuple[str, ...])
 
@@ -71,7 +71,7 @@ async def load(transaction: Connection, updates: Sequence[Update], last_seqs: di
             and ConversationKey(a.user_id, a.conversation_id) not in conversations
         },
     )
-    messages, pending = await message_rows.named(transaction, set(_message_keys(updates)))
+    messages, pending = await message_rows.find(transaction, set(_message_keys(updates)))
     elsewhere = {ConversationKey(row.key.user_id, row.conversation_id) for row in messages.values()}
     if missing := elsewhere - conversations.keys():
         conversations |= await _conversations(transaction, missing, times)
@@ -82,7 +82,7 @@ async def load(transaction: Connection, updates: Sequence[Update], last_seqs: di
     effective = _widest((receipt, where) for receipt, where in candidates if _is_effective(receipt, coverage))
     return LoadedState(
         last_seqs=last_seqs,
-        messages=await receipts.affected(transaction, effective) | messages,
+        messages=await receipts.affected_messages(transaction, effective) | messages,
         conversations=conversations,
         pending_profiles=profiles,
         links=links,

@@ -10,8 +10,7 @@ from shared.contracts import Platform
 from shared.contracts.inbox import Account, Attachment, Conversation, Message, Record
 from store.core.cursors import AccountPosition, ConversationPosition, MessagePosition, RecordPosition
 from store.core.entity_tags import rendering_version
-from store.repository.columns import Selection
-from store.repository.rendering import (
+from store.repository.inbox.rendering import (
     ACCOUNT,
     ACCOUNT_NAME,
     CONVERSATION,
@@ -22,7 +21,8 @@ from store.repository.rendering import (
     conversation_with,
     message_of,
 )
-from store.repository.statements import Connection, Statement
+from store.repository.postgres.columns import Selection
+from store.repository.postgres.statements import Connection, Statement
 
 _ACCOUNT_NAME = """
     LEFT JOIN LATERAL (

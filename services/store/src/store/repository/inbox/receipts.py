@@ -9,8 +9,8 @@ from datetime import datetime
 
 from store.core.facts import MessageKey
 from store.core.rows import Coverage, MessageRow, Receipt, Thread
-from store.repository.message_columns import MESSAGE_ROW, message_row
-from store.repository.statements import Connection, Statement
+from store.repository.inbox.message_columns import MESSAGE_ROW, message_row
+from store.repository.postgres.statements import Connection, Statement
 
 _OF_THREAD = """
     r.user_id = k.user_id AND r.platform = k.platform AND r.page_id = k.page_id AND r.participant_id = k.participant_id
@@ -61,7 +61,7 @@ _NEW = """
 """
 # On the frontier those that are superfluous stand together, from the new one down to the first with an earlier time:
 # however long a thread's frontier is, nothing beyond that is read.
-_FORGET = Statement(f"""
+_DELETE_REDUNDANT = Statement(f"""
     DELETE FROM receipts r USING {_NEW}
     WHERE {_OF_THREAD} AND r.status = k.status AND r.watermark <= k.upto AND r.watermark > coalesce((
         SELECT e.watermark FROM receipts e
@@ -70,7 +70,7 @@ _FORGET = Statement(f"""
         ORDER BY e.watermark DESC LIMIT 1
     ), '-infinity')
 """)  # noqa: S608 - constants of ours
-_KEEP = Statement(f"""
+_STORE = Statement(f"""
     INSERT INTO receipts (user_id, platform, page_id, participant_id, status, watermark, at) SELECT * FROM {_NEW}
 """)  # noqa: S608 - a constant of ours
 
@@ -89,7 +89,9 @@ async def coverage(
     }
 
 
-async def affected(transaction: Connection, receipts: Iterable[tuple[Receipt, str]]) -> dict[MessageKey, MessageRow]:
+async def affected_messages(
+    transaction: Connection, receipts: Iterable[tuple[Receipt, str]]
+) -> dict[MessageKey, MessageRow]:
     """Return the messages that look different with `receipts`, each with the id of its conversation."""
     wanted = list(receipts)
     if not wanted:
@@ -102,11 +104,11 @@ async def affected(transaction: Connection, receipts: Iterable[tuple[Receipt, st
     return {row.key: row for row in map(message_row, rows)}
 
 
-async def keep(transaction: Connection, receipts: Sequence[Receipt]) -> None:
+async def store(transaction: Connection, receipts: Sequence[Receipt]) -> None:
     """Keep receipts in place of those that they make superfluous; none of them is superfluous itself."""
     if receipts:
-        await transaction.execute(_FORGET, _receipts(receipts))
-        await transaction.execute(_KEEP, _receipts(receipts))
+        await transaction.execute(_DELETE_REDUNDANT, _receipts(receipts))
+        await transaction.execute(_STORE, _receipts(receipts))
 
 
 def _receipts(receipts: Sequence[Receipt]) -> dict[str, list[object]]:

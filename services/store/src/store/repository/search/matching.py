@@ -14,9 +14,9 @@ from shared.contracts.inbox import Conversation, Message
 from store.core.cursors import ConversationPosition
 from store.core.search.documents import BUCKET_NUMBERS, bucket_of, platform_term, user_key
 from store.core.search.query import KEY_PLACEHOLDER, Query, Tier
-from store.repository.columns import Selection
-from store.repository.rendering import ACCOUNT_NAME, CONVERSATION, MESSAGE, conversation_with, message_of
-from store.repository.statements import Connection, Statement
+from store.repository.inbox.rendering import ACCOUNT_NAME, CONVERSATION, MESSAGE, conversation_with, message_of
+from store.repository.postgres.columns import Selection
+from store.repository.postgres.statements import Connection, Statement
 from store.tables.search import KEYED_TERMS
 
 _PATIENCE_SECONDS = 0.02

@@ -7,9 +7,9 @@ from typing import TypeVar
 
 from shared.errors import DependencyUnavailable
 from store.core.state_hashes import TotalHasher, TotalState, UserState
-from store.repository.canonical import state_hash
-from store.repository.database import Database
-from store.repository.statements import Statement
+from store.repository.postgres.database import Database
+from store.repository.postgres.statements import Statement
+from store.repository.verification.facts import state_hash
 
 T = TypeVar("T")
 _TABLES = (
@@ -37,7 +37,7 @@ _ATTEMPTS = 5
 _PAUSE_SECONDS = 1.0
 
 
-async def states(database: Database, *, user_id: str | None = None) -> AsyncIterator[UserState | TotalState]:
+async def all_states(database: Database, *, user_id: str | None = None) -> AsyncIterator[UserState | TotalState]:
     """Yield the state of every user with any facts, sorted by ID, and then the total; or of `user_id` only.
 
     Each user is read in a snapshot of its own, so writers never wait. If the database is unavailable, the read is

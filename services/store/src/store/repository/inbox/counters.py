@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from store.repository.database import Database
-from store.repository.statements import Connection, Statement
+from store.repository.postgres.database import Database
+from store.repository.postgres.statements import Connection, Statement
 
 _LOCK = Statement(
     "SELECT user_id, last_seq FROM inboxes WHERE user_id = ANY(CAST(:user_ids AS text[])) ORDER BY user_id FOR UPDATE"

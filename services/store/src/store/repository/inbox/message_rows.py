@@ -7,8 +7,8 @@ import msgspec
 from store.core.annotations import Annotations
 from store.core.facts import ItemKey, MessageKey
 from store.core.rows import MessageRow, PendingAnnotations
-from store.repository.message_columns import MESSAGE_ROW, message_row
-from store.repository.statements import Connection, Statement
+from store.repository.inbox.message_columns import MESSAGE_ROW, message_row
+from store.repository.postgres.statements import Connection, Statement
 
 _annotations = msgspec.json.Decoder(Annotations)
 
@@ -35,7 +35,7 @@ _NAMED = Statement(f"""
 """)  # noqa: S608 - a constant of ours
 
 
-async def named(
+async def find(
     transaction: Connection, keys: Collection[MessageKey]
 ) -> tuple[dict[MessageKey, MessageRow], dict[MessageKey, PendingAnnotations]]:
     """Return those of the messages that are there, and what waits for those that are not."""

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from store.core.facts import MessageKey, description_digest
 from store.core.rows import Coverage, MessageRow
-from store.repository.columns import Columns
+from store.repository.postgres.columns import Columns
 from store.tables import messages
 from store.tables.columns import ColumnInfo, column_infos
 

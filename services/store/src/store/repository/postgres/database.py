@@ -10,9 +10,9 @@ import asyncpg
 
 from shared.errors import DependencyUnavailable
 from store.errors import translate_errors
-from store.repository.database_url import connect_arguments
-from store.repository.pool import UNCERTAIN, Pool
-from store.repository.statements import Connection, Statement
+from store.repository.postgres.pool import UNCERTAIN, Pool
+from store.repository.postgres.statements import Connection, Statement
+from store.repository.postgres.url import connect_arguments
 
 _CLOSE_SECONDS = 2.0
 _EPOCH_SECONDS = 10.0

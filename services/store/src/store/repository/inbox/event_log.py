@@ -8,10 +8,8 @@ import asyncpg
 
 from shared.contracts.inbox import FrameKind
 from store.core.publish_watermarks import SeqRange
-from store.repository.columns import Columns, Selection
-from store.repository.database import Database
-from store.repository.inbox import lock_inboxes
-from store.repository.rendering import (
+from store.repository.inbox.counters import lock_inboxes
+from store.repository.inbox.rendering import (
     ACCOUNT,
     ACCOUNT_NAME,
     CONVERSATION,
@@ -25,7 +23,9 @@ from store.repository.rendering import (
     message_data,
     message_of,
 )
-from store.repository.statements import Connection, Statement
+from store.repository.postgres.columns import Columns, Selection
+from store.repository.postgres.database import Database
+from store.repository.postgres.statements import Connection, Statement
 
 
 class _Entry(NamedTuple):

@@ -8,8 +8,8 @@ import msgspec
 from shared.contracts import Profile
 from store.core.facts import MessageKey
 from store.core.rows import Changes, ParticipantKey, PendingAnnotations
-from store.repository.message_rows import item_of
-from store.repository.statements import Connection, Statement
+from store.repository.inbox.message_rows import item_of
+from store.repository.postgres.statements import Connection, Statement
 
 _json = msgspec.json.Encoder()
 

@@ -12,9 +12,10 @@ from typing import Any
 import msgspec
 
 from store.core.rows import Changes, ConversationRow, LogEntry
-from store.repository import ledger, pending, receipts
-from store.repository.message_columns import CHANGED, INSERTED
-from store.repository.statements import Connection, Statement
+from store.repository.inbox import pending, receipts
+from store.repository.inbox.message_columns import CHANGED, INSERTED
+from store.repository.ledger import item_outcomes
+from store.repository.postgres.statements import Connection, Statement
 
 _json = msgspec.json.Encoder()
 
@@ -58,7 +59,7 @@ _WRITE = Statement(f"""
                     CAST(:l_platform AS text[]), CAST(:l_page_id AS text[]), CAST(:l_cause_id AS text[]),
                     CAST(:l_occurred_at AS timestamptz[]), CAST(:l_received_at AS timestamptz[])) AS l
     ), outcomes AS (
-        {ledger.WRITE_OUTCOMES}
+        {item_outcomes.WRITE_OUTCOMES}
     )
     UPDATE inboxes i SET last_seq = n.last_seq
     FROM unnest(CAST(:u_user_id AS text[]), CAST(:u_last_seq AS bigint[])) AS n(user_id, last_seq)
@@ -114,11 +115,11 @@ async def write(transaction: Connection, changes: Changes, *, now: datetime) -> 
             INSERTED.arguments(changes.new_messages)
             | _conversations(changes.conversations)
             | _columns(changes.log, _log_columns)
-            | ledger.outcome_columns(outcomes)
+            | item_outcomes.outcome_columns(outcomes)
             | {"u_user_id": list(changes.last_seqs), "u_last_seq": list(changes.last_seqs.values()), "now": now},
         )
     else:
-        await ledger.write_outcomes(transaction, outcomes, now=now)
+        await item_outcomes.write_outcomes(transaction, outcomes, now=now)
     if changes.changed_messages:
         await transaction.execute(_CHANGE_MESSAGES, CHANGED.arguments(changes.changed_messages))
     if changes.pending_profiles or changes.claimed_profiles:
@@ -126,10 +127,10 @@ async def write(transaction: Connection, changes: Changes, *, now: datetime) -> 
     if changes.pending_annotations or changes.claimed_annotations:
         await pending.write_annotations(transaction, changes, now=now)
     if changes.receipts:
-        await receipts.keep(transaction, changes.receipts)
+        await receipts.store(transaction, changes.receipts)
     if changes.links:
         await pending.write_links(transaction, changes.links)
-    await ledger.store_pending(transaction, changes.resolved_items)
+    await item_outcomes.store_pending(transaction, changes.resolved_items)
 
 
 async def write_log(transaction: Connection, entries: Sequence[LogEntry], *, now: datetime) -> None:

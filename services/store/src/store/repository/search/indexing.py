@@ -9,8 +9,8 @@ import msgspec
 
 from shared.contracts.inbox import Attachment
 from store.core.search.documents import message_key, message_text, person_text, search_document, user_key
-from store.repository.database import Database
-from store.repository.statements import Connection, Statement
+from store.repository.postgres.database import Database
+from store.repository.postgres.statements import Connection, Statement
 
 _CHARACTERS_PER_TURN = 2_000
 """After tokenizing this many, other tasks run: about ten milliseconds for the slowest script."""

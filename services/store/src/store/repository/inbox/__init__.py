@@ -1,0 +1,1 @@
+"""Inboxes: counters, messages, conversations, receipts and the event log."""

@@ -1,0 +1,1 @@
+"""The ledger: outcomes of items, and reports about them."""

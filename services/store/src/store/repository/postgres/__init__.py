@@ -1,0 +1,1 @@
+"""Postgres: the pool of connections, transactions, statements and the columns that they select."""

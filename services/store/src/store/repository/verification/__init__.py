@@ -1,0 +1,1 @@
+"""Reading everything that is stored about users, for hashing."""
