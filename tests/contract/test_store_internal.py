@@ -31,8 +31,8 @@ from shared.store_client import paths
 from shared.store_client.client import StoreClient
 from shared.store_client.errors import NoSuchConversation, StoreRefused
 from store.app import lifespan
-from store.repository.database import Database
-from store.repository.statements import Statement
+from store.repository.postgres.database import Database
+from store.repository.postgres.statements import Statement
 from store.settings import Settings
 from tests.builders import NOON, profile_requested
 from tests.fakes.store import ENCRYPTION_KEY, SERVICE_TOKEN, UNKNOWN_CONVERSATION, FakeStore, fake_store

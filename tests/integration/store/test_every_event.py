@@ -417,7 +417,7 @@ async def test_a_state_is_the_same_however_many_facts_are_read_at_a_time(parts: 
     await parts.inbox([*events, *waiting, *receipts, *(record(f"r-{n}") for n in range(3))])
 
     async with parts.database.reading() as connection:
-        hashes = {await facts.state_hash(connection, "user-1", page=page) for page in (1, 2, 3, 1000)}
+        hashes = {await facts.state_hash(connection, "user-1", batch_size=size) for size in (1, 2, 3, 1000)}
         known = await facts.state(connection, "user-1")
     assert len(hashes) == 1
     sizes = {section: len(facts) for section, facts in known.items() if facts}

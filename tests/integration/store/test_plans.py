@@ -62,7 +62,7 @@ async def filled(parts: Parts) -> Parts:
     return parts
 
 
-@pytest.mark.parametrize("goes_on", [False, True])
+@pytest.mark.parametrize("continues", [False, True])
 @pytest.mark.parametrize(
     ("of_platform", "unread_only", "index"),
     [
@@ -73,9 +73,9 @@ async def filled(parts: Parts) -> Parts:
     ],
 )
 async def test_conversations_come_from_an_index_in_order(
-    filled: Parts, *, goes_on: bool, of_platform: bool, unread_only: bool, index: str
+    filled: Parts, *, continues: bool, of_platform: bool, unread_only: bool, index: str
 ) -> None:
-    statement = lists.conversations_statement(of_platform=of_platform, unread_only=unread_only, goes_on=goes_on)
+    statement = lists.conversations_statement(of_platform=of_platform, unread_only=unread_only, continues=continues)
     plan = await explained(
         filled, statement, user_id="user-1", platform="instagram", after_at=at(0), after_id="0" * 16, limit=50
     )
@@ -84,11 +84,11 @@ async def test_conversations_come_from_an_index_in_order(
     assert sorted_by(plan) <= {"own.owned_from DESC"}
 
 
-@pytest.mark.parametrize("goes_on", [False, True])
-async def test_messages_come_from_an_index_in_order(filled: Parts, *, goes_on: bool) -> None:
+@pytest.mark.parametrize("continues", [False, True])
+async def test_messages_come_from_an_index_in_order(filled: Parts, *, continues: bool) -> None:
     plan = await explained(
         filled,
-        lists.messages_statement(goes_on=goes_on),
+        lists.messages_statement(continues=continues),
         user_id="user-1",
         conversation_id="0" * 15 + "1",
         after_at=at(0),
@@ -119,9 +119,9 @@ async def test_frames_are_fetched_by_key(filled: Parts) -> None:
 
 
 _PARAMETERS = [
-    {"of_kind": of_kind, "of_platform": False, "goes_on": goes_on}
+    {"of_kind": of_kind, "of_platform": False, "continues": continues}
     for of_kind in (False, True)
-    for goes_on in (False, True)
+    for continues in (False, True)
 ]
 
 
@@ -179,7 +179,7 @@ async def test_which_receipt_covers_a_moment_is_one_probe(filled: Parts) -> None
 @pytest.mark.parametrize("section", sorted(SECTIONS))
 async def test_facts_are_read_in_the_order_of_an_index(filled: Parts, section: str) -> None:
     names = {f"after_{name}": at(0) if name == "watermark" else "x" for name in facts._SOURCES[section].key}
-    plan = await explained(filled, facts.statement(section, goes_on=True), user_id="user-1", limit=10, **names)
+    plan = await explained(filled, facts.statement(section, continues=True), user_id="user-1", limit=10, **names)
     assert not {"Sort", "Incremental Sort", "Seq Scan"} & {node["Node Type"] for node in plan}
 
 

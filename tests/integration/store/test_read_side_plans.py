@@ -81,7 +81,7 @@ def _searching(q: str, tier: Tier) -> dict[str, Any]:
         "limit": 20,
         "after_at": at(0),
         "after_id": "0" * 16,
-        "walked": 5_000,
+        "scanned": 5_000,
         "platform": "facebook",
     }
 
@@ -114,33 +114,33 @@ async def test_lists_pages_and_marks_are_read_by_index(large: Database) -> None:
     }
     statements = [
         *(
-            lists.conversations_statement(of_platform=platform, unread_only=unread, goes_on=goes_on)
+            lists.conversations_statement(of_platform=platform, unread_only=unread, continues=continues)
             for platform in (False, True)
             for unread in (False, True)
-            for goes_on in (False, True)
+            for continues in (False, True)
         ),
         lists._CONVERSATION,
         read_marks._CONVERSATION,
         read_marks._UNREAD,
-        matching._MESSAGES_WHOLE,
-        matching._PEOPLE_WHOLE,
-        matching._REACH,
+        matching._LOAD_MESSAGES,
+        matching._LOAD_PEOPLE,
+        matching._PROGRESS,
     ]
     for statement in statements:
         _reads_by_index_alone(await _plan(large, statement, **key, **rest))
-    for goes_on in (False, True):
-        page = lists.messages_statement(goes_on=goes_on)
+    for continues in (False, True):
+        page = lists.messages_statement(continues=continues)
         _reads_by_index_alone(await _plan(large, page, **key, **rest | {"after_id": 1, "after_message": "m"}))
     users: dict[str, Any] = {"user_ids": [USER], "afters": [1], "uptos": [9], "per_range": 9, "per_user": 9}
     records = {"kind": "comment", "after_platform": "facebook", "after_page": "page-1", "after_kind": "comment"}
     for of_kind in (False, True):
         for of_platform in (False, True):
-            for goes_on in (False, True):
-                kept = lists.records_statement(of_kind=of_kind, of_platform=of_platform, goes_on=goes_on)
+            for continues in (False, True):
+                kept = lists.records_statement(of_kind=of_kind, of_platform=of_platform, continues=continues)
                 _reads_by_index_alone(await _plan(large, kept, **key, **rest, **records))
     for of_user in (False, True):
-        for goes_on in (False, True):
-            connected = lists._accounts_statement(of_user=of_user, goes_on=goes_on)
+        for continues in (False, True):
+            connected = lists._accounts_statement(of_user=of_user, continues=continues)
             plan = await _plan(large, connected, **key, **rest, **records)
             assert "Seq Scan" not in {node["Node Type"] for node in plan}
             assert "Sort" not in {node["Node Type"] for node in plan}

@@ -1,4 +1,4 @@
-"""The lists of the REST API: one query each, by keyset, on an index that is in the wanted order."""
+"""The lists of the REST API: one keyset query each, on an index in the order of the list."""
 
 from functools import cache
 from typing import NamedTuple
@@ -63,23 +63,23 @@ _LIMIT = "LIMIT CAST(:limit AS bigint)"
 
 
 @cache
-def conversations_statement(*, of_platform: bool, unread_only: bool, goes_on: bool) -> Statement:
-    """Return the statement behind `conversations`; it holds only what is asked for, so that an index serves it."""
+def conversations_statement(*, of_platform: bool, unread_only: bool, continues: bool) -> Statement:
+    """Return the statement of `conversations`, with only the given conditions, so that an index can serve it."""
     parts = [_CONVERSATIONS]
     if of_platform:
         parts.append("AND c.platform = :platform")
     if unread_only:
         parts.append("AND c.unread_count > 0")
-    if goes_on:
+    if continues:
         parts.append("AND (c.last_message_at, c.conversation_id) < (:after_at, :after_id)")
     return Statement(" ".join((*parts, "ORDER BY c.last_message_at DESC, c.conversation_id DESC", _LIMIT)))
 
 
 @cache
 def conversations_rendering() -> str:
-    """Return what stands for the way in which this version of the program shows conversations, for entity tags.
+    """Return a hash of how this version renders conversations, for entity tags.
 
-    Each value of the sample is the name of its column, so that it tells where it is shown.
+    Each value of the sample is the name of its column, so that the hash tells where it is rendered.
     """
     conversation = ConversationColumns._make(CONVERSATION.names)._replace(aliases='["alias"]')
     shown = []
@@ -91,23 +91,23 @@ def conversations_rendering() -> str:
 
 
 @cache
-def messages_statement(*, goes_on: bool) -> Statement:
-    """Return the statement behind `messages`."""
+def messages_statement(*, continues: bool) -> Statement:
+    """Return the statement of `messages`."""
     parts = [_MESSAGES]
-    if goes_on:
+    if continues:
         parts.append("AND (m.created_at, m.message_id, m.id) < (:after_at, :after_message, :after_id)")
     return Statement(" ".join((*parts, "ORDER BY m.created_at DESC, m.message_id DESC, m.id DESC", _LIMIT)))
 
 
 @cache
-def records_statement(*, of_kind: bool, of_platform: bool, goes_on: bool) -> Statement:
-    """Return the statement behind `records`; kind and platform are looked at in the index that gives the order."""
+def records_statement(*, of_kind: bool, of_platform: bool, continues: bool) -> Statement:
+    """Return the statement of `records`; kind and platform are checked in the index that gives the order."""
     parts = [_RECORDS]
     if of_kind:
         parts.append("AND kind = :kind")
     if of_platform:
         parts.append("AND platform = :platform")
-    if goes_on:
+    if continues:
         parts.append(
             "AND (occurred_at, record_id, platform, page_id, kind)"
             " < (:after_at, :after_id, :after_platform, :after_page, :after_kind)"
@@ -117,11 +117,11 @@ def records_statement(*, of_kind: bool, of_platform: bool, goes_on: bool) -> Sta
 
 
 @cache
-def _accounts_statement(*, of_user: bool, goes_on: bool) -> Statement:
+def _accounts_statement(*, of_user: bool, continues: bool) -> Statement:
     parts = [_ACCOUNTS]
     if of_user:
         parts.append("AND a.user_id = :user_id")
-    if goes_on:
+    if continues:
         parts.append("AND (a.platform, a.page_id) > (:after_platform, :after_page)")
     return Statement(" ".join((*parts, "ORDER BY a.platform, a.page_id", _LIMIT)))
 
@@ -135,9 +135,9 @@ async def conversations(
     after: ConversationPosition | None,
     limit: int,
 ) -> list[Conversation]:
-    """Return the user's conversations after a position, newest first."""
+    """Return up to `limit` of the user's conversations after a position, newest first."""
     statement = conversations_statement(
-        of_platform=platform is not None, unread_only=unread_only, goes_on=after is not None
+        of_platform=platform is not None, unread_only=unread_only, continues=after is not None
     )
     arguments: dict[str, object] = {"user_id": user_id, "platform": platform, "limit": limit}
     if after is not None:
@@ -147,7 +147,7 @@ async def conversations(
 
 
 async def conversation(connection: Connection, user_id: str, conversation_id: str) -> Conversation | None:
-    """Return one of the user's conversations; None when there is no such one."""
+    """Return one of the user's conversations; None if there is none with this ID."""
     rows = await connection.execute(_CONVERSATION, {"user_id": user_id, "conversation_id": conversation_id})
     return _conversation(rows[0]) if rows else None
 
@@ -160,11 +160,11 @@ def _conversation(row: asyncpg.Record) -> Conversation:
 async def messages(
     connection: Connection, user_id: str, conversation_id: str, *, after: MessagePosition | None, limit: int
 ) -> list[Message]:
-    """Return the messages of one of the user's conversations after a position, newest first."""
+    """Return up to `limit` messages of one of the user's conversations after a position, newest first."""
     arguments: dict[str, object] = {"user_id": user_id, "conversation_id": conversation_id, "limit": limit}
     if after is not None:
         arguments |= {"after_at": after.created_at, "after_message": after.message_id, "after_id": after.id}
-    rows = await connection.execute(messages_statement(goes_on=after is not None), arguments)
+    rows = await connection.execute(messages_statement(continues=after is not None), arguments)
     return [_message(row) for row in rows]
 
 
@@ -173,8 +173,8 @@ def _message(row: asyncpg.Record) -> Message:
     return message_of(found, participant=conversation, account_name=account and account.name)
 
 
-class Attached(NamedTuple):
-    """An attachment, and the page whose message it is of."""
+class AttachmentOfPage(NamedTuple):
+    """An attachment, and the page of its message."""
 
     platform: Platform
     page_id: str
@@ -183,12 +183,12 @@ class Attached(NamedTuple):
 
 async def attachment(
     connection: Connection, user_id: str, conversation_id: str, message: int, index: int
-) -> Attached | None:
-    """Return the attachment at `index` of one of the user's messages, by `id`; None when there is none."""
+) -> AttachmentOfPage | None:
+    """Return the attachment at `index` of the user's message with the `id` `message`; None if there is none."""
     arguments = {"user_id": user_id, "conversation_id": conversation_id, "id": message, "index": index}
     for platform, page_id, found in await connection.execute(_ATTACHMENT, arguments):
         if found is not None:
-            return Attached(platform, page_id, _attachment.decode(found))
+            return AttachmentOfPage(platform, page_id, _attachment.decode(found))
     return None
 
 
@@ -201,7 +201,7 @@ async def records(
     after: RecordPosition | None = None,
     limit: int,
 ) -> list[Record]:
-    """Return what is kept beside the user's threads after a position, newest first."""
+    """Return up to `limit` of the user's records after a position, newest first."""
     arguments: dict[str, object] = {"user_id": user_id, "kind": kind, "platform": platform, "limit": limit}
     if after is not None:
         arguments |= {
@@ -211,7 +211,9 @@ async def records(
             "after_page": after.page_id,
             "after_kind": after.kind,
         }
-    statement = records_statement(of_kind=kind is not None, of_platform=platform is not None, goes_on=after is not None)
+    statement = records_statement(
+        of_kind=kind is not None, of_platform=platform is not None, continues=after is not None
+    )
     return [
         Record(**dict(row) | {"body": msgspec.Raw(row["body"].encode())})
         for row in await connection.execute(statement, arguments)
@@ -226,9 +228,9 @@ async def has_conversation(connection: Connection, user_id: str, conversation_id
 async def accounts(
     connection: Connection, *, user_id: str | None, after: AccountPosition | None, limit: int
 ) -> list[Account]:
-    """Return the pages that are connected at present, by platform and id."""
+    """Return up to `limit` connected pages after a position, sorted by platform and ID."""
     arguments: dict[str, object] = {"user_id": user_id, "limit": limit}
     if after is not None:
         arguments |= {"after_platform": after.platform, "after_page": after.page_id}
-    statement = _accounts_statement(of_user=user_id is not None, goes_on=after is not None)
+    statement = _accounts_statement(of_user=user_id is not None, continues=after is not None)
     return [account_of(dict(row)) for row in await connection.execute(statement, arguments)]

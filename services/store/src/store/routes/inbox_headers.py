@@ -12,5 +12,5 @@ async def inbox_headers(connection: Connection, user_id: str, epoch: str) -> tup
     Call it before the rows are read, which may then be newer than the headers say, but never older. The epoch is an
     argument because asking for it takes a connection of its own.
     """
-    top = (await event_log.tops(connection, [user_id])).get(user_id, _NO_LOG)
+    top = (await event_log.log_bounds(connection, [user_id])).get(user_id, _NO_LOG)
     return top, {"Inbox-Seq": str(top.last_seq), "Inbox-Epoch": epoch, "Cache-Control": "no-store"}

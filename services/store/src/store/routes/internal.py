@@ -107,7 +107,7 @@ class InternalApi:
             raise ProblemRaised("invalid-request", f"limit is 1 to {paths.MAX_FRAMES}.")
         epoch = await self._database.epoch()
         async with self._database.reading() as connection:
-            tops = await event_log.tops(connection, {wanted.user_id for wanted in query.positions})
+            tops = await event_log.log_bounds(connection, {wanted.user_id for wanted in query.positions})
             ranges = [
                 SeqRange(wanted.user_id, wanted.after + 1, top.last_seq)
                 for wanted in query.positions
@@ -136,7 +136,7 @@ class InternalApi:
         _at_most(len(query.user_ids), paths.MAX_TOPS, "user_ids")
         epoch = await self._database.epoch()
         async with self._database.reading() as connection:
-            tops = await event_log.tops(connection, query.user_ids)
+            tops = await event_log.log_bounds(connection, query.user_ids)
         return json_response(
             TopsResponse(epoch=epoch, tops={user: tops.get(user, _NOBODY).last_seq for user in query.user_ids})
         )

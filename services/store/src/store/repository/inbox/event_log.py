@@ -1,4 +1,4 @@
-"""The event log: frames, tops, what has been published, and what is pruned."""
+"""Users' event logs: reading frames, recording what was published, and pruning."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -47,7 +47,7 @@ _FRAME = Selection(
     a=Columns([*ACCOUNT.names, "page_version"]),
     la=ACCOUNT_NAME,
 )
-# The last message is fetched only where it is another one; OFFSET 0 keeps the planner from fetching it first.
+# The last message is fetched only if it is another one. OFFSET 0 keeps the planner from fetching it first.
 _FRAMES = Statement(f"""
     SELECT {_FRAME.sql}
     FROM unnest(CAST(:user_ids AS text[]), CAST(:afters AS bigint[]), CAST(:uptos AS bigint[]))
@@ -122,22 +122,22 @@ _PRUNE = Statement("""
 
 
 class LogBounds(NamedTuple):
-    """Where a user's log ends, and after which number it begins."""
+    """The ends of a user's log: it holds the changes after `floor_seq`, up to `last_seq`."""
 
     last_seq: int
     floor_seq: int
 
 
 async def frames(connection: Connection, ranges: Sequence[SeqRange], *, per_range: int) -> list[LogRow]:
-    """Return the changes of `ranges`, at most `per_range` of each, rendered in one query, by user and number."""
+    """Return the changes of `ranges`, at most `per_range` of each, read in one query, sorted by user and seq."""
     if not ranges:
         return []
     rows = await connection.execute(
         _FRAMES,
         {
-            "user_ids": [wanted.user_id for wanted in ranges],
-            "afters": [wanted.first - 1 for wanted in ranges],
-            "uptos": [wanted.last for wanted in ranges],
+            "user_ids": [each.user_id for each in ranges],
+            "afters": [each.first - 1 for each in ranges],
+            "uptos": [each.last for each in ranges],
             "per_range": per_range,
         },
     )
@@ -172,14 +172,18 @@ def _log_row(row: asyncpg.Record) -> LogRow:
     )
 
 
-async def tops(connection: Connection, user_ids: Iterable[str]) -> dict[str, LogBounds]:
-    """Return the tops of those users who have an inbox."""
+async def log_bounds(connection: Connection, user_ids: Iterable[str]) -> dict[str, LogBounds]:
+    """Return the ends of the users' logs; users without an inbox are left out."""
     rows = await connection.execute(_TOPS, {"user_ids": list(user_ids)})
     return {user_id: LogBounds(last_seq, floor_seq) for user_id, last_seq, floor_seq in rows}
 
 
 async def mark_published(database: Database, ranges: Sequence[SeqRange]) -> Mapping[str, int]:
-    """Note what has been published, where it connects to what was noted before; return where the users stand now."""
+    """Raise the users' publish watermarks by ranges that connect to them.
+
+    Returns:
+        The watermarks of the users by now.
+    """
     user_ids = sorted({published.user_id for published in ranges})
     async with database.transaction() as transaction:
         await transaction.execute(_LOCK_TO_MARK, {"user_ids": user_ids})
@@ -203,14 +207,19 @@ async def unpublished(
     except_users: Sequence[str] = (),
     limit: int,
 ) -> list[SeqRange]:
-    """Return what was committed by `before` and is not known to be published, of at most `limit` users.
+    """Return the changes that were committed by `before` and not published, of up to `limit` users.
 
-    Only of `user_ids`, where they are given; never of those in `except_users`.
+    Args:
+        database: where the logs are.
+        before: when they were committed, at the latest.
+        user_ids: only these users; None: all.
+        except_users: none of these.
+        limit: maximum number of users.
     """
-    wanted = None if user_ids is None else list(user_ids)
+    only = None if user_ids is None else list(user_ids)
     async with database.reading() as connection:
         rows = await connection.execute(
-            _UNPUBLISHED, {"before": before, "user_ids": wanted, "except_users": list(except_users), "limit": limit}
+            _UNPUBLISHED, {"before": before, "user_ids": only, "except_users": list(except_users), "limit": limit}
         )
         return [SeqRange(user_id, first, last) for user_id, first, last in rows]
 

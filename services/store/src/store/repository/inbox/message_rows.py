@@ -1,4 +1,4 @@
-"""Messages as the merge sees them, with what waits for those that are not there."""
+"""Messages as the merge sees them, with the pending annotations of those that have not arrived."""
 
 from collections.abc import Collection
 
@@ -20,8 +20,8 @@ _OF_WAITING = {
     "message_id": "w.message_id",
     "annotations": "w.annotations::text",
 }
-# What waits is looked up in the statement that runs anyway: for nearly every new message there is none.
-_NAMED = Statement(f"""
+# Pending annotations are looked up in the statement that runs anyway: nearly every new message has none.
+_FIND = Statement(f"""
     WITH k AS (
         SELECT * FROM unnest(CAST(:user_ids AS text[]), CAST(:platforms AS text[]), CAST(:page_ids AS text[]),
                              CAST(:kinds AS text[]), CAST(:message_ids AS text[]))
@@ -38,12 +38,12 @@ _NAMED = Statement(f"""
 async def find(
     transaction: Connection, keys: Collection[MessageKey]
 ) -> tuple[dict[MessageKey, MessageRow], dict[MessageKey, PendingAnnotations]]:
-    """Return those of the messages that are there, and what waits for those that are not."""
+    """Return the messages that exist, and the pending annotations of those that do not."""
     if not keys:
         return {}, {}
     users, platforms, pages, kinds, ids = (list(column) for column in zip(*keys, strict=True))
     rows = await transaction.execute(
-        _NAMED, {"user_ids": users, "platforms": platforms, "page_ids": pages, "kinds": kinds, "message_ids": ids}
+        _FIND, {"user_ids": users, "platforms": platforms, "page_ids": pages, "kinds": kinds, "message_ids": ids}
     )
     messages: dict[MessageKey, MessageRow] = {}
     waiting: dict[MessageKey, PendingAnnotations] = {}
@@ -54,17 +54,17 @@ async def find(
         else:
             key = MessageKey(*[row[name] for name in MessageKey._fields])
             waiting[key] = PendingAnnotations(
-                _annotations.decode(row["annotations"]), tuple(map(position_of, row["items"]))
+                _annotations.decode(row["annotations"]), tuple(map(parse_item, row["items"]))
             )
     return messages, waiting
 
 
-def position_of(item: str) -> ItemKey:
-    """Return the position that `item_of` wrote."""
+def parse_item(item: str) -> ItemKey:
+    """Parse what `format_item` wrote."""
     webhook_id, _, index = item.rpartition(":")
     return ItemKey(webhook_id, int(index))
 
 
-def item_of(position: ItemKey) -> str:
-    """Return how `waiting_annotations.items` names an item."""
-    return f"{position.webhook_id}:{position.item_index}"
+def format_item(item: ItemKey) -> str:
+    """Return the item as `waiting_annotations.items` stores it."""
+    return f"{item.webhook_id}:{item.item_index}"

@@ -8,7 +8,7 @@ import msgspec
 from shared.contracts import Profile
 from store.core.facts import MessageKey
 from store.core.rows import Changes, ParticipantKey, PendingAnnotations
-from store.repository.inbox.message_rows import item_of
+from store.repository.inbox.message_rows import format_item
 from store.repository.postgres.statements import Connection, Statement
 
 _json = msgspec.json.Encoder()
@@ -102,7 +102,7 @@ async def _store_annotations(
         {
             **_messages(waiting),
             "annotations": [_json.encode(each.annotations).decode() for each in stored],
-            "items": [_json.encode(list(map(item_of, each.items))).decode() for each in stored],
+            "items": [_json.encode(list(map(format_item, each.items))).decode() for each in stored],
             "now": now,
         },
     )

@@ -1,7 +1,7 @@
-"""Receipts for everything up to a time: which cover what, and what a new one changes.
+"""Watermark receipts: which of them cover a message, and which messages a new one affects.
 
-Kept is a Pareto frontier: of one thread and status, a later watermark always has a later time. So the earliest receipt
-that covers a moment is that with the least watermark from there on, and one probe of the index finds it.
+Stored is a Pareto frontier: within a thread and status, a later watermark always has a later time. The earliest receipt
+that covers a message is therefore the one with the smallest watermark from there on, found by one probe of the index.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -30,8 +30,8 @@ _COVERAGE = Statement(f"""
     ) read ON true
     WHERE delivered.at IS NOT NULL OR read.at IS NOT NULL
 """)  # noqa: S608 - a constant of ours
-# What went out by the greatest watermark with no later time has this receipt's status since then already. Watermarks in
-# between are passed over, and deleted when the receipt is kept: each of them is looked at once.
+# Messages up to the greatest watermark with no later time have this status already. Watermarks in between are skipped,
+# and deleted when the receipt is stored, so that each of them is read only once.
 _AFFECTED = Statement(f"""
     SELECT {MESSAGE_ROW.selected("m")}
     FROM unnest(CAST(:user_ids AS text[]), CAST(:platforms AS text[]), CAST(:page_ids AS text[]),
@@ -59,8 +59,8 @@ _NEW = """
            CAST(:ats AS timestamptz[]))
     AS k(user_id, platform, page_id, participant_id, status, upto, at)
 """
-# On the frontier those that are superfluous stand together, from the new one down to the first with an earlier time:
-# however long a thread's frontier is, nothing beyond that is read.
+# On the frontier, redundant receipts are adjacent: from the new one down to the first with an earlier time. Nothing
+# beyond that is read, however long the frontier is.
 _DELETE_REDUNDANT = Statement(f"""
     DELETE FROM receipts r USING {_NEW}
     WHERE {_OF_THREAD} AND r.status = k.status AND r.watermark <= k.upto AND r.watermark > coalesce((
@@ -78,7 +78,7 @@ _STORE = Statement(f"""
 async def coverage(
     transaction: Connection, moments: Collection[tuple[Thread, datetime]]
 ) -> dict[tuple[Thread, datetime], Coverage]:
-    """Return which receipts cover what went out in a thread at a time, of those that are covered at all."""
+    """Return the coverage of messages by their thread and time; those without any are left out."""
     if not moments:
         return {}
     threads = [thread for thread, _ in moments]
@@ -92,20 +92,20 @@ async def coverage(
 async def affected_messages(
     transaction: Connection, receipts: Iterable[tuple[Receipt, str]]
 ) -> dict[MessageKey, MessageRow]:
-    """Return the messages that look different with `receipts`, each with the id of its conversation."""
-    wanted = list(receipts)
-    if not wanted:
+    """Return the messages that `receipts` change; each receipt comes with the ID of its conversation."""
+    given = list(receipts)
+    if not given:
         return {}
     rows = await transaction.execute(
         _AFFECTED,
-        _receipts([receipt for receipt, _ in wanted])
-        | {"conversation_ids": [conversation_id for _, conversation_id in wanted]},
+        _receipts([receipt for receipt, _ in given])
+        | {"conversation_ids": [conversation_id for _, conversation_id in given]},
     )
     return {row.key: row for row in map(message_row, rows)}
 
 
 async def store(transaction: Connection, receipts: Sequence[Receipt]) -> None:
-    """Keep receipts in place of those that they make superfluous; none of them is superfluous itself."""
+    """Store receipts in place of those that they make redundant; none of them is redundant itself."""
     if receipts:
         await transaction.execute(_DELETE_REDUNDANT, _receipts(receipts))
         await transaction.execute(_STORE, _receipts(receipts))

@@ -1,4 +1,4 @@
-"""From rows to the objects that clients see: the one way, for frames, REST responses and what is published again."""
+"""Renders rows as the objects that clients receive, in the same way for frames and REST responses."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -31,7 +31,7 @@ _json = msgspec.json.Encoder()
 
 
 class ConversationColumns(NamedTuple):
-    """A row of `conversations`, without what only the merge needs."""
+    """The columns of `conversations` that clients see."""
 
     conversation_id: str
     platform: Platform
@@ -49,7 +49,7 @@ class ConversationColumns(NamedTuple):
 
 
 class AccountName(NamedTuple):
-    """What the page is called that sent a message."""
+    """The name of the page that sent a message."""
 
     page_id: str
     name: str | None
@@ -64,7 +64,7 @@ ACCOUNT_NAME = Columns(AccountName._fields, make=AccountName._make)
 
 
 class LogRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One change, rendered from the rows as they are now, with what its event needs."""
+    """One change, rendered from the current rows, with what its event needs."""
 
     user_id: str
     seq: int
@@ -99,7 +99,7 @@ def message_of(message: Values, *, participant: ConversationColumns | None, acco
 
 
 def conversation_of(conversation: ConversationColumns, last_message: Message | None) -> Conversation:
-    """Return the conversation."""
+    """Return the conversation with the given last message."""
     platform, aliases = conversation.platform, conversation.aliases
     return Conversation(
         conversation_id=conversation.conversation_id,
@@ -119,7 +119,7 @@ def conversation_of(conversation: ConversationColumns, last_message: Message | N
 def conversation_with(
     conversation: ConversationColumns, *, last_message: Values | None, account: AccountName | None
 ) -> Conversation:
-    """Return the conversation with its last message, of which `account` is the page's."""
+    """Return the conversation with its last message, which `account` names the sender of."""
     if last_message is None:
         return conversation_of(conversation, None)
     name = None if account is None else account.name

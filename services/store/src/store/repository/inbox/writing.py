@@ -19,7 +19,7 @@ from store.repository.postgres.statements import Connection, Statement
 
 _json = msgspec.json.Encoder()
 
-# The outcomes of the items are a part of it: a statement of their own costs a batch of one message a tenth of its time.
+# Outcomes of items are part of this statement: a separate one would take a batch of one message 10% more time.
 _WRITE = Statement(f"""
     WITH new_messages AS (
         INSERT INTO messages ({INSERTED.names}) SELECT {INSERTED.values("m")} FROM {INSERTED.unnested("m")}
@@ -101,13 +101,13 @@ def _columns(rows: Sequence[Any], getters: Mapping[str, Callable[[Any], Any]]) -
 
 
 def _column(values: Iterable[Any]) -> list[Any]:
-    """Return an argument for `unnest`, which fills up with NULL: columns without a value cost nothing that way."""
+    """Return an argument for `unnest`, which pads with NULL: a column without values costs nothing that way."""
     column = list(values)
     return column if column.count(None) < len(column) else []
 
 
 async def write(transaction: Connection, changes: Changes, *, now: datetime) -> None:
-    """Write `changes`. The counter rows must be locked in this transaction."""
+    """Write `changes`. The transaction must hold the users' counter rows."""
     outcomes = changes.outcomes.values()
     if changes.log or changes.conversations:
         await transaction.execute(
@@ -134,7 +134,7 @@ async def write(transaction: Connection, changes: Changes, *, now: datetime) -> 
 
 
 async def write_log(transaction: Connection, entries: Sequence[LogEntry], *, now: datetime) -> None:
-    """Write log entries that come with no message; their numbers follow on the users' last ones, which are locked."""
+    """Write log entries without messages, and the users' last seq. The users' counter rows must be locked."""
     tops = {user: max(e.seq for e in mine) for user, mine in itertools.groupby(entries, attrgetter("user_id"))}
     await write(transaction, Changes(log=list(entries), last_seqs=tops), now=now)
 

@@ -1,6 +1,6 @@
-"""Finds messages and people by their terms, and reads them as they are now.
+"""Finds messages and people by their terms, and loads them in their current state.
 
-Messages are walked newest first, bucket by bucket: however many match, only as many are looked at as are asked for.
+Messages are searched bucket by bucket, newest first, so that the number of matches does not matter, only the limit.
 """
 
 from collections.abc import Sequence
@@ -19,34 +19,33 @@ from store.repository.postgres.columns import Selection
 from store.repository.postgres.statements import Connection, Statement
 from store.tables.search import KEYED_TERMS
 
-_PATIENCE_SECONDS = 0.02
-"""After so long a search stops between two rounds of buckets, and says where it goes on."""
+_TIME_BUDGET_SECONDS = 0.02
+"""After this time, a search stops before the next round of buckets and returns where to continue."""
 _BUCKETS_AT_FIRST = 4
 _GROWTH = 4
-_PEOPLE_AT_ONCE = 400
-"""So many people at most are found by terms and sorted; more are looked for among the newest conversations instead."""
-_CONVERSATIONS_WALKED = 5_000
+_MAX_PEOPLE_SORTED = 400
+"""Up to this many people are found by their terms and sorted; if more match, the newest conversations are scanned."""
+_CONVERSATIONS_SCANNED = 5_000
 
-# Terms are found by a bitmap or not at all; the store's connections otherwise have no use for one.
+# A GIN index can only be read by a bitmap scan, which the store's connections otherwise do without.
 _ALLOW_BITMAPS = Statement("SELECT set_config('enable_bitmapscan', 'on', true)")
-_REACH = Statement("""
+_PROGRESS = Statement("""
     SELECT i.last_seq, CASE WHEN p.rebuilt_id IS NULL THEN coalesce(p.indexed_seq, 0) ELSE 0 END AS indexed_seq
     FROM inboxes i LEFT JOIN search_positions p ON p.user_id = i.user_id WHERE i.user_id = :user_id
 """)
-_HOLDS = """
+_CONTAINS_NEEDLES = """
     NOT EXISTS (SELECT FROM unnest(CAST(:needles AS text[])) n WHERE strpos(' ' || s.terms || ' ', n) = 0)
     AND (cardinality(CAST(:unless AS text[])) = 0
          OR EXISTS (SELECT FROM unnest(CAST(:unless AS text[])) n WHERE strpos(' ' || s.terms || ' ', n) = 0))
 """
-# Nothing is concatenated or added for its value: it keeps plans from finding rows by the user or the id, terms are the
-# way.
+# The concatenation and the addition keep the planner from finding rows by user or ID instead of by terms.
 _MESSAGES = Statement(f"""
     SELECT m.id FROM generate_series(CAST(:newest AS int), CAST(:oldest AS int), -1) AS b
     CROSS JOIN LATERAL (
         SELECT s.id FROM message_search s
         WHERE {KEYED_TERMS} @@ CAST(
                   replace(:condition, '{KEY_PLACEHOLDER}', :user_key || lpad(to_hex(b), 6, '0')) AS tsquery)
-          AND s.user_id || '' = :user_id AND s.id + 0 < :before AND {_HOLDS}
+          AND s.user_id || '' = :user_id AND s.id + 0 < :before AND {_CONTAINS_NEEDLES}
         ORDER BY s.id DESC
     ) m LIMIT CAST(:limit AS bigint)
 """)  # noqa: S608 - constants of our own
@@ -55,7 +54,7 @@ _PEOPLE = Statement(f"""
     FROM (
         SELECT s.user_id, s.conversation_id FROM person_search s
         WHERE {KEYED_TERMS} @@ CAST(replace(:condition, '{KEY_PLACEHOLDER}', :user_key) AS tsquery)
-          AND s.user_id || '' = :user_id AND {_HOLDS}
+          AND s.user_id || '' = :user_id AND {_CONTAINS_NEEDLES}
         LIMIT CAST(:limit AS bigint)
     ) p
     JOIN conversations c ON c.user_id = p.user_id AND c.conversation_id = p.conversation_id
@@ -65,10 +64,10 @@ _NEWEST_PEOPLE = Statement(f"""
     FROM (
         SELECT user_id, conversation_id, last_message_at, platform FROM conversations
         WHERE user_id = :user_id AND (last_message_at, conversation_id) < (:after_at, :after_id)
-        ORDER BY last_message_at DESC, conversation_id DESC LIMIT CAST(:walked AS bigint)
+        ORDER BY last_message_at DESC, conversation_id DESC LIMIT CAST(:scanned AS bigint)
     ) c
     JOIN person_search s ON s.user_id = c.user_id AND s.conversation_id = c.conversation_id
-    WHERE (CAST(:platform AS text) IS NULL OR c.platform = :platform) AND {_HOLDS}
+    WHERE (CAST(:platform AS text) IS NULL OR c.platform = :platform) AND {_CONTAINS_NEEDLES}
     ORDER BY c.last_message_at DESC, c.conversation_id DESC LIMIT CAST(:limit AS bigint)
 """)  # noqa: S608 - constants of our own
 _ACCOUNT_NAMES = """
@@ -80,7 +79,7 @@ _ACCOUNT_NAMES = """
     ) {name} ON true
 """
 _WHOLE_MESSAGE = Selection(m=MESSAGE, a=ACCOUNT_NAME, c=CONVERSATION, lm=MESSAGE, la=ACCOUNT_NAME)
-_MESSAGES_WHOLE = Statement(f"""
+_LOAD_MESSAGES = Statement(f"""
     SELECT {_WHOLE_MESSAGE.sql}
     FROM unnest(CAST(:ids AS bigint[])) WITH ORDINALITY AS k(id, place)
     JOIN messages m ON m.user_id = :user_id AND m.id = k.id AND m.deleted_at IS NULL
@@ -91,7 +90,7 @@ _MESSAGES_WHOLE = Statement(f"""
     ORDER BY k.place
 """)  # noqa: S608 - constants of our own
 _WHOLE_PERSON = Selection(c=CONVERSATION, lm=MESSAGE, la=ACCOUNT_NAME)
-_PEOPLE_WHOLE = Statement(f"""
+_LOAD_PEOPLE = Statement(f"""
     SELECT {_WHOLE_PERSON.sql}
     FROM unnest(CAST(:conversation_ids AS text[])) WITH ORDINALITY AS k(conversation_id, place)
     JOIN conversations c ON c.user_id = :user_id AND c.conversation_id = k.conversation_id
@@ -102,23 +101,23 @@ _PEOPLE_WHOLE = Statement(f"""
 
 
 class IndexProgress(NamedTuple):
-    """Where a user's log ends, and up to where the search knows it."""
+    """Where a user's log ends, and up to where it is indexed."""
 
     last_seq: int
     indexed_seq: int
 
 
 class FoundMessages(NamedTuple):
-    """Messages by their ids, newest first, and below which id the search goes on; None: there are no more."""
+    """IDs of messages, newest first, and the ID below which the search continues; None: at the end."""
 
     ids: list[int]
     before: int | None
 
 
 async def begin(transaction: Connection, user_id: str) -> IndexProgress:
-    """Make the transaction ready for the statements below, and return how far the search reaches."""
+    """Prepare the transaction for searching, and return how far the user's inbox is indexed."""
     await transaction.execute(_ALLOW_BITMAPS)
-    rows = await transaction.execute(_REACH, {"user_id": user_id})
+    rows = await transaction.execute(_PROGRESS, {"user_id": user_id})
     return IndexProgress(**rows[0]) if rows else IndexProgress(0, 0)
 
 
@@ -132,9 +131,9 @@ async def find_messages(
     before: int,
     limit: int,
 ) -> FoundMessages:
-    """Return messages with ids below `before`, newest first.
+    """Return matching messages with IDs below `before`, newest first.
 
-    Usually `limit` of them as long as there are so many; fewer where few match and the search has run out of patience.
+    Usually `limit` of them, if there are that many; fewer if few match and the time budget is spent.
     """
     started = monotonic()
     arguments = _arguments(user_id, query, tier, platform) | {"before": before}
@@ -150,9 +149,9 @@ async def find_messages(
             return FoundMessages(ids, ids[-1])
         walked += bucket - oldest + 1
         bucket, spent = oldest - 1, monotonic() - started
-        if bucket >= 0 and spent > _PATIENCE_SECONDS:
+        if bucket >= 0 and spent > _TIME_BUDGET_SECONDS:
             return FoundMessages(ids, oldest * BUCKET_NUMBERS)
-        affordable = int(walked * (_PATIENCE_SECONDS - spent) / spent) if spent else walked * _GROWTH
+        affordable = int(walked * (_TIME_BUDGET_SECONDS - spent) / spent) if spent else walked * _GROWTH
         round_size = max(_BUCKETS_AT_FIRST, min(walked * _GROWTH, affordable))
     return FoundMessages(ids, None)
 
@@ -167,10 +166,10 @@ async def find_people(
     after: ConversationPosition,
     limit: int,
 ) -> list[ConversationPosition]:
-    """Return conversations with people who match, after a position, newest first."""
+    """Return the positions of up to `limit` conversations with matching people after `after`, newest first."""
     arguments = _arguments(user_id, query, tier, platform)
-    rows = await transaction.execute(_PEOPLE, arguments | {"limit": _PEOPLE_AT_ONCE})
-    if len(rows) < _PEOPLE_AT_ONCE:
+    rows = await transaction.execute(_PEOPLE, arguments | {"limit": _MAX_PEOPLE_SORTED})
+    if len(rows) < _MAX_PEOPLE_SORTED:
         start = (after.last_message_at, after.conversation_id)
         newest = sorted((found for row in rows if (found := tuple(row)) < start), reverse=True)
         return [ConversationPosition(*found) for found in newest[:limit]]
@@ -182,7 +181,7 @@ async def find_people(
             "platform": platform,
             "after_at": after.last_message_at,
             "after_id": after.conversation_id,
-            "walked": _CONVERSATIONS_WALKED,
+            "scanned": _CONVERSATIONS_SCANNED,
             "limit": limit,
         },
     )
@@ -192,10 +191,10 @@ async def find_people(
 async def load_messages(
     transaction: Connection, user_id: str, ids: Sequence[int]
 ) -> list[tuple[Message, Conversation]]:
-    """Return those of the messages that are not unsent, whole and in this order, with their conversations."""
+    """Return the messages with these IDs and their conversations, in this order; unsent ones are left out."""
     if not ids:
         return []
-    rows = await transaction.execute(_MESSAGES_WHOLE, {"user_id": user_id, "ids": list(ids)})
+    rows = await transaction.execute(_LOAD_MESSAGES, {"user_id": user_id, "ids": list(ids)})
     return [_whole_message(row) for row in rows]
 
 
@@ -206,10 +205,10 @@ def _whole_message(row: asyncpg.Record) -> tuple[Message, Conversation]:
 
 
 async def load_people(transaction: Connection, user_id: str, conversation_ids: Sequence[str]) -> list[Conversation]:
-    """Return the conversations, whole and in this order."""
+    """Return the conversations with these IDs, in this order."""
     if not conversation_ids:
         return []
-    rows = await transaction.execute(_PEOPLE_WHOLE, {"user_id": user_id, "conversation_ids": list(conversation_ids)})
+    rows = await transaction.execute(_LOAD_PEOPLE, {"user_id": user_id, "conversation_ids": list(conversation_ids)})
     return [_whole_person(row) for row in rows]
 
 

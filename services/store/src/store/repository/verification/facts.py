@@ -10,18 +10,18 @@ from store.core.canonical import SECTIONS, StateHasher
 from store.repository.inbox.message_columns import MESSAGE_ROW
 from store.repository.postgres.statements import Connection, Statement
 
-_PAGE = 1000
+_BATCH_SIZE = 1000
 
 
 class _Source(NamedTuple):
-    """Where a section's facts come from; an index is in the order of `key`."""
+    """Where a section's facts come from. There is an index in the order of `key`."""
 
     origin: str
     """FROM clause; the facts' own table is `t`."""
     key: tuple[str, ...]
     json: tuple[str, ...] = ()
     other: tuple[tuple[str, str], ...] = ()
-    """Names of what is not a column of `t`, and the expression."""
+    """Fields that are not columns of `t`, and their expressions."""
 
 
 _SOURCES = {
@@ -50,41 +50,46 @@ _SOURCES = {
 }
 
 
-async def state_hash(connection: Connection, user_id: str, *, page: int = _PAGE) -> str:
-    """Return the hash of everything that is known of a user, hex: equal exactly when the facts are.
+async def state_hash(connection: Connection, user_id: str, *, batch_size: int = _BATCH_SIZE) -> str:
+    """Return the hash of everything that is stored about a user, in hex: equal exactly if the facts are equal.
 
-    Read `page` facts at a time, in several statements: while somebody writes, only in a transaction with one snapshot
-    is it the hash of a moment.
+    It reads `batch_size` facts per statement. If the data may change meanwhile, call it in a transaction with a single
+    snapshot (REPEATABLE READ).
     """
     found = StateHasher()
     for section in SECTIONS:
-        async for fact in _facts(connection, user_id, section, page=page):
+        async for fact in _facts(connection, user_id, section, batch_size=batch_size):
             found.add(section, fact)
     return found.hex
 
 
 async def state(connection: Connection, user_id: str) -> dict[str, list[dict[str, Any]]]:
-    """Return the same facts, to be read by people. All at once: for a user of whom little is known."""
-    return {section: [fact async for fact in _facts(connection, user_id, section, page=_PAGE)] for section in SECTIONS}
+    """Return the same facts, for people to read. All of them are in memory, so the user must have few."""
+    return {
+        section: [fact async for fact in _facts(connection, user_id, section, batch_size=_BATCH_SIZE)]
+        for section in SECTIONS
+    }
 
 
-async def _facts(connection: Connection, user_id: str, section: str, *, page: int) -> AsyncIterator[dict[str, Any]]:
+async def _facts(
+    connection: Connection, user_id: str, section: str, *, batch_size: int
+) -> AsyncIterator[dict[str, Any]]:
     source = _SOURCES[section]
-    arguments: dict[str, object] = {"user_id": user_id, "limit": page}
-    goes_on = False
+    arguments: dict[str, object] = {"user_id": user_id, "limit": batch_size}
+    continues = False
     while True:
-        rows = await connection.execute(statement(section, goes_on=goes_on), arguments)
+        rows = await connection.execute(statement(section, continues=continues), arguments)
         for row in rows:
             yield {name: _value(row[name], is_json=name in source.json) for name in SECTIONS[section]}
-        if len(rows) < page:
+        if len(rows) < batch_size:
             return
         arguments |= {f"after_{name}": rows[-1][name] for name in source.key}
-        goes_on = True
+        continues = True
 
 
 @cache
-def statement(section: str, *, goes_on: bool) -> Statement:
-    """Return the statement behind a section."""
+def statement(section: str, *, continues: bool) -> Statement:
+    """Return the statement that reads a section."""
     source = _SOURCES[section]
     others = dict(source.other)
     columns = ", ".join(
@@ -92,7 +97,7 @@ def statement(section: str, *, goes_on: bool) -> Statement:
         for name in SECTIONS[section]
     )
     key = ", ".join(f"t.{name}" for name in source.key)
-    after = f"AND ({key}) > ({', '.join(f':after_{name}' for name in source.key)})" if goes_on else ""
+    after = f"AND ({key}) > ({', '.join(f':after_{name}' for name in source.key)})" if continues else ""
     return Statement(
         f"SELECT {columns} FROM {source.origin} WHERE t.user_id = :user_id {after}"  # noqa: S608 - constants of ours
         f" ORDER BY {key} LIMIT CAST(:limit AS bigint)"
