@@ -13,7 +13,7 @@ from simulator.media import MediaKind, content, media_id
 from tests.browser.inbox import USER, collect_errors, deliver, open_conversation, signed_in
 from tests.browser.test_access import violations
 from tests.system.running import System, running_system
-from tests.system.whatsapp_media import NUMBER, sent
+from tests.system.whatsapp_media import NUMBER, media_webhook
 
 pytestmark = [pytest.mark.browser, pytest.mark.system, pytest.mark.timeout(240)]
 
@@ -41,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
 async def send_media(system: System, kind: MediaKind, **more: Any) -> str:
     """Send a medium as Ada; return its ID on the platform."""
     medium = media_id(RNG, kind)
-    await deliver(system, sent(kind, medium, **more), platform="whatsapp")
+    await deliver(system, media_webhook(kind, medium, **more), platform="whatsapp")
     return medium
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, get_args
 
 from shared.contracts.inbox import FrameKind
-from tests.convergence.reducer import Json, Screen, named, put, tell, time_of
+from tests.convergence.reducer import Json, Screen, apply_frame, time_of, upsert, with_sender_names
 
 _CHANGES = get_args(FrameKind)
 _MIN_TIME = datetime.min.replace(tzinfo=UTC)
@@ -58,7 +58,7 @@ class ReferenceClient:
 
     def state(self) -> Json:
         """Return the client's state, in the form of a vector's `expected`."""
-        screen = named(Screen(self._conversations, self._messages))
+        screen = with_sender_names(Screen(self._conversations, self._messages))
         messages: dict[str, list[Json]] = {}
         for message in sorted(screen.messages.values(), key=_message_order, reverse=True):
             messages.setdefault(message["conversation_id"], []).append(message)
@@ -121,7 +121,7 @@ class ReferenceClient:
         if frame["type"] not in _CHANGES:
             return
         data = frame["data"]
-        tell(data, self._conversations, self._messages)
+        apply_frame(data, self._conversations, self._messages)
         if frame["type"] == "account_updated":
             self._put_account(data["account"])
         if frame["type"] == "new_message" and data["message"]["direction"] == "outgoing":
@@ -146,11 +146,11 @@ class ReferenceClient:
         for path, response in snapshot.items():
             for row in response["body"]:
                 if path == _CONVERSATIONS:
-                    put(self._conversations, row, key="conversation_id", version="last_seq")
+                    upsert(self._conversations, row, key="conversation_id", version="last_seq")
                 elif path == _ACCOUNTS:
                     self._put_account(row)
                 elif path.endswith(_MESSAGES):
-                    put(self._messages, row, key="id", version="seq")
+                    upsert(self._messages, row, key="id", version="seq")
 
     def _put_account(self, account: Json) -> None:
         self._accounts[account["platform"], account["page_id"]] = account

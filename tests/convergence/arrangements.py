@@ -1,4 +1,4 @@
-"""Ways in which one history can reach the store: any order, any repetition, any cut into webhooks and batches."""
+"""Ways a history can reach the store: in any order, repetition, and division into webhooks and batches."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -28,30 +28,30 @@ class Arrangement:
     """How the pieces of a history arrive."""
 
     bodies: tuple[tuple[int, ...], ...]
-    """Numbers of the pieces that each webhook carries."""
+    """Indexes of the pieces in each webhook."""
     redelivered: tuple[int, ...]
-    """Numbers of webhooks that come once more, at the end, as they were."""
+    """Indexes of webhooks that are redelivered unchanged at the end."""
     batch_sizes: tuple[int, ...]
-    """Of what handlers are given, over and over."""
+    """Sizes of the handlers' batches, repeated in turn."""
     workers: int
     crashes: frozenset[int]
-    """Numbers of batches after whose commit nothing is published; they come again, in another cut."""
+    """Indexes of batches whose worker dies between commit and publish; they are redelivered one by one."""
     entry_second: int
 
 
 def in_order(history: History) -> Arrangement:
-    """Return the reference: by time, each once, one by one, by one worker that never fails."""
+    """Return the reference: sorted by time, without repetition, one by one, with one worker that never fails."""
     bodies = tuple((number,) for number in range(len(history.pieces)))
     return Arrangement(bodies, (), (1,), workers=1, crashes=frozenset(), entry_second=0)
 
 
 @st.composite
 def arrangements(draw: st.DrawFn, history: History) -> Arrangement:
-    """Return any arrangement of `history`: every piece at least once."""
+    """Return an arrangement of `history` with every piece at least once."""
     numbers = list(range(len(history.pieces)))
     again = draw(st.lists(st.sampled_from(numbers), max_size=len(numbers) // 2 + 1))
     order = draw(st.permutations([*numbers, *again]))
-    bodies = tuple(map(tuple, cut(order, draw(st.lists(st.integers(1, 6), min_size=1, max_size=8)))))
+    bodies = tuple(map(tuple, split_by_sizes(order, draw(st.lists(st.integers(1, 6), min_size=1, max_size=8)))))
     return Arrangement(
         bodies=bodies,
         redelivered=tuple(draw(st.lists(st.integers(0, len(bodies) - 1), max_size=3))),
@@ -62,8 +62,8 @@ def arrangements(draw: st.DrawFn, history: History) -> Arrangement:
     )
 
 
-def cut(things: Sequence[T], sizes: Sequence[int]) -> list[list[T]]:
-    """Return `things` in parts of `sizes`, which begin anew at their end."""
+def split_by_sizes(things: Sequence[T], sizes: Sequence[int]) -> list[list[T]]:
+    """Return `things` in parts of `sizes`, which repeat in turn."""
     left = iter(things)
     parts: list[list[T]] = []
     while True:
@@ -75,9 +75,9 @@ def cut(things: Sequence[T], sizes: Sequence[int]) -> list[list[T]]:
 
 
 def events_of(history: History, arrangement: Arrangement, *, user_ids: Sequence[str]) -> list[Event]:
-    """Return what the enricher publishes for the webhooks, in their order: its pure path, without a look-up.
+    """Return what the enricher publishes for the webhooks, in their order, without lookups.
 
-    `user_ids` are this run's own; they name the webhooks too, so that two runs have nothing in common but the items.
+    `user_ids` are unique to this run. Webhook IDs derive from them, so two runs share only the items.
     """
     found: list[Event] = []
     numbered = list(enumerate(arrangement.bodies))
@@ -88,22 +88,22 @@ def events_of(history: History, arrangement: Arrangement, *, user_ids: Sequence[
             webhook = WebhookReceivedV1(
                 id=derive_id("webhook", *user_ids, str(number), platform, content),
                 occurred_at=NOON,
-                received_at=_arrival(number),
+                received_at=_received_at(number),
                 hops=(Hop("ingest", NOON),),
                 platform=platform,
                 body=content,
             )
-            found += _published(webhook, {piece.page.id: user_ids[piece.page.owner] for piece in items})
-        found += [_resolved(piece, user_ids[piece.page.owner]) for piece in pieces if piece.channel == LOOKUP]
+            found += _enriched_events(webhook, {piece.page.id: user_ids[piece.page.owner] for piece in items})
+        found += [_resolved_profile(piece, user_ids[piece.page.owner]) for piece in pieces if piece.channel == LOOKUP]
     return found
 
 
-def _arrival(number: int) -> datetime:
-    """Return when the webhook came: long after everything that it tells."""
+def _received_at(number: int) -> datetime:
+    """Return the time of arrival, long after the times of all items."""
     return NOON.replace(hour=18, minute=number % 60)
 
 
-def _published(webhook: WebhookReceivedV1, owners: dict[str, str]) -> Iterable[Event]:
+def _enriched_events(webhook: WebhookReceivedV1, owners: dict[str, str]) -> Iterable[Event]:
     splits = split_webhook(webhook)
     manifest = webhook_split(webhook, splits, now=webhook.received_at)
     assert manifest is not None
@@ -114,7 +114,7 @@ def _published(webhook: WebhookReceivedV1, owners: dict[str, str]) -> Iterable[E
         yield inbox_enriched(webhook, item, owners[split.page_id], now=webhook.received_at)
 
 
-def _resolved(piece: Piece, user_id: str) -> ProfileResolvedV1:
+def _resolved_profile(piece: Piece, user_id: str) -> ProfileResolvedV1:
     at = NOON + timedelta(seconds=piece.second)
     name = piece.element["name"]
     return ProfileResolvedV1(

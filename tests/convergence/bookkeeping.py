@@ -1,4 +1,4 @@
-"""Every item that was handed in is in the ledger, in one place, and the sums agree."""
+"""Every delivered item is in the ledger exactly once, and the sums agree."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _WAITING = "SELECT unnest(items) FROM waiting_annotations WHERE user_id = ANY(CA
 
 
 async def check_items(store: Store, events: Sequence[Event], user_ids: Sequence[str]) -> None:
-    """Hold the ledger's rows against the items that came in `events`."""
+    """Check the ledger's rows against the items in `events`."""
     items = [event for event in events if isinstance(event, InboxEnrichedV1)]
     handed_in = {(item.webhook_id, item.item_index): (item.platform, item.page_id) for item in items}
     webhooks = sorted({item.webhook_id for item in items})
@@ -36,7 +36,7 @@ async def check_items(store: Store, events: Sequence[Event], user_ids: Sequence[
 
 
 async def check_sums(store: Store) -> None:
-    """Hold the sums of all pages against each other, once nothing is on its way."""
+    """Check that every page balances once nothing is in flight."""
     for account in await ledger(store.database):
         assert account.received == account.accounted, account
         assert account.unaccounted == 0, account

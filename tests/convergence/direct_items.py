@@ -1,4 +1,4 @@
-"""Strategies: items of Messenger and Instagram, of all kinds."""
+"""Strategies for items of Messenger and Instagram, of every kind."""
 
 from dataclasses import replace
 from typing import Any
@@ -80,7 +80,7 @@ def reactions(draw: Draw, page: Page, customer: str) -> Piece:
 
 @st.composite
 def messenger_receipts(draw: Draw, page: Page, customer: str) -> Piece:
-    """Return a watermark: mostly the very time of a message, told at once or much later."""
+    """Return a watermark receipt, mostly at the exact time of a message, sent at once or much later."""
     covers = draw(moments)
     watermark: Any = milliseconds(covers)
     if draw(st.booleans()):
@@ -107,7 +107,7 @@ def instagram_reads(draw: Draw, page: Page, customer: str) -> Piece:
 
 @st.composite
 def postbacks(draw: Draw, page: Page, customer: str) -> Piece:
-    """Return a pressed button; its id may be that of a message."""
+    """Return a postback; its ID may be that of a message."""
     postback: Json = {"mid": draw(own_ids(page, customer, outgoing=False)), "title": draw(texts), "payload": "MENU"}
     if draw(st.booleans()):
         postback["referral"] = {"ref": "menu", "source": "SHORTLINK", "type": "OPEN_THREAD"}
@@ -116,11 +116,11 @@ def postbacks(draw: Draw, page: Page, customer: str) -> Piece:
 
 @st.composite
 def lookups(draw: Draw, page: Page, customer: str) -> Piece:
-    """Return the end of a later look-up of the customer's profile."""
+    """Return the result of a later lookup of the customer's profile."""
     return lookup(page, customer, draw(seconds), draw(st.sampled_from(("Ada", "Ada King", None))))
 
 
-_BESIDE: st.SearchStrategy[Json] = st.sampled_from(
+_OTHER_ITEMS: st.SearchStrategy[Json] = st.sampled_from(
     (
         {"optin": {"ref": "newsletter"}},
         {"optin": {"type": "notification_messages", "notification_messages_token": "t", "title": "News"}},
@@ -136,13 +136,13 @@ _BESIDE: st.SearchStrategy[Json] = st.sampled_from(
 
 
 @st.composite
-def beside_threads(draw: Draw, page: Page, customer: str) -> Piece:
-    return direct(page, customer, draw(moments), channel=draw(channels()), **draw(_BESIDE))
+def other_items(draw: Draw, page: Page, customer: str) -> Piece:
+    return direct(page, customer, draw(moments), channel=draw(channels()), **draw(_OTHER_ITEMS))
 
 
 @st.composite
 def changes(draw: Draw, page: Page, customer: str) -> Piece:
-    """Return a comment, something of the feed, an unknown field, or a message as the dashboard's button sends it."""
+    """Return a comment, feed item, unknown field, or a message as the app dashboard's test button sends it."""
     at = draw(seconds)
     if draw(st.integers(0, 3)) == 0:
         mid = draw(own_ids(page, customer, outgoing=False))

@@ -1,7 +1,7 @@
-"""What the facts are, said once more and as plainly as possible: from all that happened at once, without any order.
+"""The expected facts, computed as simply as possible from the whole history, without any order.
 
-The store arrives at its rows one event at a time; here every field is a minimum, a maximum or a set over the whole
-history. Where several things were said at the very same time a hash decides there; here any one of them will do.
+The store computes its rows one event at a time; here every field is a minimum, a maximum or a set over the whole
+history. Where several items have the same time, the store decides by a hash; here any of them is accepted.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,12 +19,12 @@ _RANKS = ("sent", "failed", "delivered", "read", "played")
 _DESCRIBED = ("sender_id", "reply_to", "payload", "referral", "sent_via", "kind", "direction")
 _ERASED: Json = {"content": None, "attachments": [], "payload": None, "referral": None, "error": None}
 Key = tuple[str, str, str, str]
-"""Platform, page, kind, message id."""
+"""Platform, page, kind, message ID."""
 
 
 @dataclass(frozen=True)
 class Sent:
-    """Whose thread something belongs to, and when it was sent."""
+    """The participant of a thread, and a time in it."""
 
     to: str | None
     at: datetime
@@ -32,7 +32,7 @@ class Sent:
 
 @dataclass(frozen=True)
 class Said:
-    """All items of one kind, with the event that brought each."""
+    """All items that a user received, with the event of each."""
 
     events: Sequence[InboxEnrichedV1]
 
@@ -51,7 +51,7 @@ class Said:
 
 
 def check(screen: Screen, told: Sequence[InboxEnrichedV1 | ProfileResolvedV1]) -> None:
-    """Hold what a user reads over REST against what was said to that user's inbox."""
+    """Check what a user reads over REST against the events of that user's inbox."""
     events = [event for event in told if isinstance(event, InboxEnrichedV1)]
     said = Said(events)
     described: dict[Key, list[tuple[InboxEnrichedV1, MessageItem]]] = {}
@@ -79,7 +79,7 @@ def _problem(
     said: Said,
     latest: dict[Key, Sent],
 ) -> str | None:
-    """Return the field of `shown` that nobody said, or that somebody said otherwise."""
+    """Return which field of `shown` differs from the events, or None."""
     conversation, [direction] = found[0][0].conversation_id, {item.direction for _, item in found}
     candidates = [_json(item) for _, item in found if item.created_at == latest[key].at]
     edits = [edit for edit in said.about(EditItem, key) if edit.content is not None or edit.revision > 0]
@@ -121,7 +121,7 @@ class _Receipts:
 
 
 def _receipts(said: Said, key: Key, latest: dict[Key, Sent]) -> _Receipts:
-    """Return how far an outgoing message has come: by receipts that name it and by those that cover it."""
+    """Return the status of an outgoing message, by the receipts that name or cover it."""
     platform, page, kind, message_id = key
     came: list[tuple[str, datetime]] = []
     for event in said.events:
@@ -189,7 +189,7 @@ def _check_names(screen: Screen, told: Sequence[InboxEnrichedV1 | ProfileResolve
 
 
 def _json(item: MessageItem) -> Json:
-    """Return the item as a message shows it."""
+    """Return the item as clients see it in a message."""
     told = {name: getattr(item, name) for name in (*_DESCRIBED[:-2], "content", "attachments", "direction")}
     return {**msgspec.json.decode(msgspec.json.encode(told)), "kind": item.message_kind}
 

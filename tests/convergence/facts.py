@@ -1,11 +1,11 @@
-"""The facts of a user, to be compared and to be read."""
+"""The facts of a user as comparable, readable lines."""
 
 import json
 
 from store.repository.verification.facts import state, state_hash
 from tests.convergence.store import Store
 
-# What no user sees and the canonical state leaves out, though it decides what later items do.
+# Columns that no user sees and the canonical state omits, but that decide the effect of later items.
 _REGISTERS = """
     SELECT concat_ws(' ', 'description', platform, page_id, kind, message_id, created_at, digest::text)
     FROM messages WHERE user_id = :user
@@ -16,7 +16,7 @@ _REGISTERS = """
 
 
 async def facts_of(store: Store, user_id: str) -> list[str]:
-    """Return the user's canonical state and its hash, one fact a line, with what decides about later items."""
+    """Return the user's canonical state, its hash and the hidden columns, one fact per line."""
     async with store.database.reading() as connection:
         hashed = await state_hash(connection, user_id)
         found = await state(connection, user_id)

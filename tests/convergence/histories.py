@@ -1,6 +1,6 @@
-"""Strategies: the history of a few conversations, as items of webhooks.
+"""Strategies for the history of a few conversations, as items of webhooks.
 
-A fact is as likely to come long before what it is about, and some are about messages that never come.
+An annotation may come long before its message, and some messages never come.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,13 +16,13 @@ from tests.convergence.words import CUSTOMERS, Draw
 
 MOST_PIECES = 25
 LEAST_PIECES = (1, 6, 12, 18)
-"""One of these; without it most histories would be of a few pieces."""
+"""One of these is the minimum; otherwise most histories would have only a few pieces."""
 PAGES: dict[Platform, tuple[tuple[str, str], ...]] = {
     "facebook": (("1001", "1001"), ("1002", "1002")),
     "instagram": (("2001", "2001"), ("2002", "2002")),
     "whatsapp": (("3001", "9001"), ("3002", "9001")),
 }
-"""Business id and entry id: numbers of one WhatsApp account share the latter."""
+"""Business ID and entry ID; the numbers of one WhatsApp account share the entry ID."""
 
 Kind = Callable[[Page, str], st.SearchStrategy[Piece]]
 _DIRECT: tuple[Kind, ...] = (
@@ -31,7 +31,7 @@ _DIRECT: tuple[Kind, ...] = (
     direct.reactions,
     direct.lookups,
     direct.postbacks,
-    direct.beside_threads,
+    direct.other_items,
     direct.changes,
 )
 MESSAGES: dict[Platform, tuple[Kind, ...]] = {
@@ -52,12 +52,12 @@ KINDS: dict[Platform, tuple[Kind, ...]] = {
         whatsapp.changes,
     ),
 }
-"""Beside messages."""
+"""All kinds except messages."""
 
 
 @dataclass(frozen=True)
 class History:
-    """What happened, sorted by the time that the platforms tell."""
+    """Everything that happened, sorted by the platforms' times."""
 
     pieces: tuple[Piece, ...]
     users: int
@@ -67,7 +67,7 @@ class History:
 def histories(draw: Draw) -> History:
     """Return a history of one or two pages of one or two users.
 
-    It has messages and at most a few other kinds of items: so many of a kind meet that each rule is put to the test.
+    It has messages and only a few other kinds of items, so that many items of one kind meet.
     """
     users = draw(st.sampled_from((1, 1, 2)))
     number = draw(st.sampled_from((1, 1, 2)))

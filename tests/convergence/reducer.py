@@ -1,12 +1,11 @@
-"""The client's side of the promise, as small as a client can be: frames in, screen out.
+"""The smallest possible client: frames in, screen out.
 
-What docs/protocol.md asks of a client is all that happens here: whole objects come in the place of what is held, and
-of two versions of an object the one with the higher number stays (`seq` of a message, `last_seq` of a conversation).
-So the order of the frames does not matter either. A frame may show its objects as they were later than its own `seq`;
-it is never older.
+It does only what docs/protocol.md requires: a whole object replaces the known one, and of two versions of an object
+the one with the higher number stays (`seq` of a message, `last_seq` of a conversation). So the order of the frames does
+not matter either. A frame may show its objects as of a later time than its own `seq`, never an earlier one.
 
-One thing is no field to be stored: the name of who wrote an incoming message is its conversation's, so a frame that
-brings a new name renames every message of that conversation.
+One field is derived: the sender of an incoming message has the name of its conversation, so a frame with a new name
+renames every incoming message of that conversation.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,7 +18,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Screen:
-    """Everything a client holds of one user's inbox."""
+    """Everything a client knows of one user's inbox."""
 
     conversations: Mapping[str, Json] = field(default_factory=dict)
     """By conversation id."""
@@ -28,28 +27,28 @@ class Screen:
 
 
 def fold(frames: Iterable[Json]) -> Screen:
-    """Return what a client shows after `frames`: `{"type", "seq", "data"}`, in any order, repeated or not."""
+    """Return what a client shows after `frames` (`{"type", "seq", "data"}`), in any order, repeated or not."""
     conversations: dict[str, Json] = {}
     messages: dict[int, Json] = {}
     for frame in frames:
-        tell(frame["data"], conversations, messages)
-    return named(Screen(conversations, messages))
+        apply_frame(frame["data"], conversations, messages)
+    return with_sender_names(Screen(conversations, messages))
 
 
-def tell(told: Json, conversations: dict[str, Json], messages: dict[int, Json]) -> None:
-    """Take in the objects that a frame's `data` holds."""
+def apply_frame(told: Json, conversations: dict[str, Json], messages: dict[int, Json]) -> None:
+    """Upsert the objects in a frame's `data`."""
     if "conversation" in told:
-        put(conversations, told["conversation"], key="conversation_id", version="last_seq")
+        upsert(conversations, told["conversation"], key="conversation_id", version="last_seq")
     if "message" in told:
-        put(messages, told["message"], key="id", version="seq")
+        upsert(messages, told["message"], key="id", version="seq")
 
 
-def named(screen: Screen) -> Screen:
-    """Return `screen` with every incoming message under the present name of its conversation, where that is held."""
+def with_sender_names(screen: Screen) -> Screen:
+    """Return `screen` with the current name of the conversation, if it is known, on every incoming message."""
     return Screen(
         screen.conversations,
         {
-            number: message | {"sender_name": name_in(screen.conversations[message["conversation_id"]])}
+            number: message | {"sender_name": display_name(screen.conversations[message["conversation_id"]])}
             if message["direction"] == "incoming" and message["conversation_id"] in screen.conversations
             else message
             for number, message in screen.messages.items()
@@ -57,19 +56,19 @@ def named(screen: Screen) -> Screen:
     )
 
 
-def name_in(conversation: Json) -> str | None:
-    """Return what the customer is called: by name, else by user name."""
+def display_name(conversation: Json) -> str | None:
+    """Return the customer's name, or else the username."""
     name: str | None = conversation["participant_name"] or conversation["participant_username"]
     return name
 
 
 def time_of(message: Json) -> datetime:
-    """Return when a message was sent; as texts, times do not sort."""
+    """Return when a message was sent; times do not sort as text."""
     return datetime.fromisoformat(message["created_at"])
 
 
-def put(held: dict[Any, Json], told: Json, *, key: str, version: str) -> None:
-    """Take in an object, unless a newer version of it is held."""
+def upsert(held: dict[Any, Json], told: Json, *, key: str, version: str) -> None:
+    """Insert or replace an object, unless a newer version is known."""
     known = held.get(told[key])
     if known is None or told[version] >= known[version]:
         held[told[key]] = told

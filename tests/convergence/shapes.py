@@ -1,4 +1,4 @@
-"""One item of a webhook and how it stands in a body, in the platforms' own shapes."""
+"""Items of webhooks, and webhook bodies in the platforms' own shapes."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ Json = dict[str, Any]
 NOON = 1_767_355_200
 """Unix seconds of the first moment of every history."""
 LOOKUP = "lookup"
-"""In place of a channel, for the end of a profile look-up."""
+"""Used as the channel of a profile lookup's result."""
 OBJECTS: Mapping[Platform, str] = {
     "facebook": "page",
     "instagram": "instagram",
@@ -22,29 +22,29 @@ OBJECTS: Mapping[Platform, str] = {
 
 @dataclass(frozen=True)
 class Page:
-    """A business's side: a page, an Instagram account, or a number with the WhatsApp account that it belongs to."""
+    """A page, an Instagram account, or a number with its WhatsApp account."""
 
     platform: Platform
     id: str
     entry_id: str
     owner: int
-    """Which of the history's users it belongs to."""
+    """Index of the user who owns it."""
 
 
 @dataclass(frozen=True)
 class Piece:
     """One item, with the time that its sender gave it.
 
-    Everything that matters stands in the item: when a webhook was made (`entry.time`), with what else, and when it came
-    are matters of chance, which differ between two deliveries of the same item. Changes (comments, feed) are the
-    exception: most have no time but their entry's, so such an entry belongs to its item and is repeated with it.
+    Only the item matters: the time of its webhook (`entry.time`), the other items in it and the time of arrival may
+    differ between two deliveries of the same item. Changes (comments, feed) are the exception: most have only the time
+    of their entry, so such an entry belongs to its item and is repeated with it.
     """
 
     page: Page
     channel: str
     element: Json
     second: float
-    """After `NOON`; sorts a history."""
+    """Seconds after `NOON`; a history is sorted by it."""
 
     def __repr__(self) -> str:
         return f"{self.page.platform}/{self.page.id}@{self.second:g} {self.channel} {json.dumps(self.element)}"
@@ -79,12 +79,12 @@ def whatsapp(page: Page, part: str, item: Json, *, contact: Json | None = None) 
 
 
 def lookup(page: Page, customer: str, second: float, name: str | None) -> Piece:
-    """Return what is no item of a webhook: the end of a look-up, with a name or without one."""
+    """Return the result of a profile lookup, which is no item of a webhook, with or without a name."""
     return Piece(page, LOOKUP, {"customer": customer, "name": name}, second)
 
 
 def frame(page: Page) -> Json:
-    """Return what a WhatsApp value says of the business."""
+    """Return the fields of a WhatsApp value about the business."""
     return {
         "messaging_product": "whatsapp",
         "metadata": {"display_phone_number": "15550001111", "phone_number_id": page.id},
@@ -92,9 +92,9 @@ def frame(page: Page) -> Json:
 
 
 def bodies_of(pieces: Sequence[Piece], *, entry_second: int) -> list[tuple[Platform, bytes]]:
-    """Return as many webhooks as it takes to carry `pieces`: one a platform, neighbours of one page in one entry.
+    """Return webhooks with `pieces`: one per platform, with neighbours of one page in one entry.
 
-    `entry_second` is the time of the entries, which says nothing about the items.
+    `entry_second` is the time of the entries, which does not affect the items.
     """
     entries: dict[Platform, list[Json]] = {}
     before: Piece | None = None
@@ -115,7 +115,7 @@ def bodies_of(pieces: Sequence[Piece], *, entry_second: int) -> list[tuple[Platf
 
 
 def _join(elements: list[Json], element: Json) -> None:
-    """Append `element`; items of WhatsApp go into one change, where each still finds its own contact and no other."""
+    """Append `element`; WhatsApp items share one change where each still finds its own contact and no other."""
     last = elements[-1] if elements else {}
     lists = _lists_of(element)
     if not lists or last.get("field") != element["field"]:
@@ -134,7 +134,7 @@ def _join(elements: list[Json], element: Json) -> None:
 
 
 def _lists_of(element: Json) -> dict[str, list[Json]]:
-    """Return the lists of a change that hold items with a time of their own."""
+    """Return the lists of a change whose items have their own time."""
     return {
         name: value
         for name, value in element.get("value", {}).items()

@@ -1,4 +1,4 @@
-"""A real store on a real Postgres, told a history by several workers at once, and everything that can be read of it."""
+"""A real store on a real Postgres: several workers process a history, and every view of it can be read."""
 
 import asyncio
 from collections import deque
@@ -27,18 +27,18 @@ from store.routes.access import Access
 from store.routes.events import events_router
 from store.routes.inbox import inbox_router
 from store.settings import Settings
-from tests.convergence.arrangements import MAX_WORKERS, cut
+from tests.convergence.arrangements import MAX_WORKERS, split_by_sizes
 from tests.convergence.reducer import Json, Screen, time_of
 from tests.integration.store.parts import JWT_SECRET, SECRETS, Parts, now
 
 PER_PAGE = 7
 """Small, so that lists have several pages."""
 Frames = dict[int, Json]
-"""Of one user, by `seq`."""
+"""The frames of one user, by `seq`."""
 
 
 class _CrashingPublisher:
-    """Publishes, or dies between the commit and the publish: `crashes` says at which calls."""
+    """Publishes, or fails between commit and publish at the calls in `crashes`."""
 
     def __init__(self, parts: Parts, crashes: set[int], calls: "_Calls") -> None:
         self._parts = parts
@@ -48,7 +48,7 @@ class _CrashingPublisher:
     async def __call__(self, ranges: Sequence[SeqRange], causes: Mapping[str, Event]) -> None:
         self._calls.number += 1
         if self._calls.number - 1 in self._crashes:
-            raise DependencyUnavailable("the broker went away between the commit and the publish")
+            raise DependencyUnavailable("the broker became unavailable between the commit and the publish")
         await self._parts.outbox.publish(ranges, causes)
 
 
@@ -59,17 +59,17 @@ class _Calls:
 
 @dataclass
 class Store:
-    """Workers with connections of their own, and the REST interface beside them."""
+    """Workers with their own connections, and the REST API."""
 
     workers: list[Parts]
     rest: httpx.AsyncClient
 
-    async def tell(
+    async def deliver(
         self, events: Sequence[Event], *, batch_sizes: Sequence[int], workers: int, crashes: frozenset[int]
     ) -> None:
-        """Hand `events` to the handlers in batches; a batch whose worker died comes again, one by one."""
+        """Deliver `events` to the handlers in batches; redeliver a failed batch one by one."""
         inbox = [event for event in events if isinstance(event, InboxEnrichedV1 | ProfileResolvedV1)]
-        waiting: deque[list[AnyEvent]] = deque(cut(inbox, batch_sizes))
+        waiting: deque[list[AnyEvent]] = deque(split_by_sizes(inbox, batch_sizes))
         calls, left = _Calls(), set(crashes)
 
         async def work(parts: Parts) -> None:
@@ -89,7 +89,7 @@ class Store:
         await asyncio.gather(*(work(parts) for parts in self.workers[:workers]), *keeping)
 
     def published(self, user_id: str) -> Frames:
-        """Return the user's frames as they were when each was first published."""
+        """Return the user's frames as first published."""
         found: Frames = {}
         for worker in self.workers:
             for event in worker.publisher.events:
@@ -107,7 +107,7 @@ class Store:
         return await self._list("/api/events", user_id)
 
     async def screen(self, user_id: str) -> Screen:
-        """Return what a fresh client loads: all conversations, all messages."""
+        """Return what a new client loads: all conversations and messages."""
         conversations = await self._list("/api/conversations", user_id)
         messages: list[Json] = []
         for conversation in conversations:
@@ -141,8 +141,8 @@ class Store:
 
 
 @asynccontextmanager
-async def opened(database_url: str) -> AsyncIterator[Store]:
-    """Yield a store on `database_url`; nothing of it runs by itself."""
+async def open_store(database_url: str) -> AsyncIterator[Store]:
+    """Yield a store on `database_url`, without background tasks."""
     async with AsyncExitStack() as stack:
         databases = []
         for _ in range(MAX_WORKERS):

@@ -1,11 +1,13 @@
 """Order and repetition do not matter.
 
-Whatever happened in a few conversations, of all kinds and by all actors, may reach the store in any order, any number
-of times, in any webhooks and batches, through several workers at once, some of which die between commit and publish. In
-the end the same facts are stored, as the canonical hash tells, which leaves out what depends on arrival alone (numbers,
-read positions); and they are the right ones, as the whole history tells at a glance. Whoever followed the frames of the
-user's event log, as they were pushed at the time or as they are rendered now, holds exactly what a fresh read over REST
-gives, and the numbers of the frames have no hole. Every item that came in is accounted for.
+Items of every kind and actor reach the store in any order, any number of times, in any webhooks and batches, through
+several concurrent workers, some of which die between commit and publish. In the end:
+
+- The stored facts are the same, by the canonical hash, which omits what depends on arrival alone (numbers, read marks).
+- They are the right facts, as computed from the whole history at once.
+- A client that followed the frames of the event log, as first published or as rendered now, has exactly what a fresh
+  read over REST returns, and the seqs of the frames have no holes.
+- Every received item is accounted for.
 """
 
 import asyncio
@@ -28,32 +30,32 @@ from tests.convergence.bookkeeping import check_items, check_sums
 from tests.convergence.facts import facts_of
 from tests.convergence.histories import History, histories
 from tests.convergence.reducer import Json, Screen, fold, time_of
-from tests.convergence.store import Store, opened
+from tests.convergence.store import Store, open_store
 from tests.convergence.words import CONFIDENTIAL
 
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(900)]
-"""To make a found failure small takes much longer than to find none."""
+"""Shrinking a failure takes much longer than a run without one."""
 
 _NUMBERS = count(1)
 
 
 @st.composite
-def arranged(draw: st.DrawFn) -> tuple[History, list[Arrangement]]:
+def arranged_histories(draw: st.DrawFn) -> tuple[History, list[Arrangement]]:
     history = draw(histories())
     return history, draw(st.lists(arrangements(history), min_size=1, max_size=2))
 
 
 def test_order_and_repetition_do_not_matter(database_url: str) -> None:
-    _holds_for(database_url, examples=60)
+    _run_property(database_url, examples=60)
 
 
 @pytest.mark.property
-def test_order_and_repetition_do_not_matter_in_many_more_examples(database_url: str) -> None:
-    _holds_for(database_url, examples=int(os.environ.get("SWITCHBOARD_PROPERTY_EXAMPLES", "2000")))
+def test_order_and_repetition_do_not_matter_in_many_examples(database_url: str) -> None:
+    _run_property(database_url, examples=int(os.environ.get("SWITCHBOARD_PROPERTY_EXAMPLES", "2000")))
 
 
-def _holds_for(database_url: str, *, examples: int) -> None:
-    """Run the property; it says from which seed, so that SWITCHBOARD_PROPERTY_SEED can run the same once more."""
+def _run_property(database_url: str, *, examples: int) -> None:
+    """Run the property and print its seed; SWITCHBOARD_PROPERTY_SEED repeats the same run."""
     chosen = int(os.environ.get("SWITCHBOARD_PROPERTY_SEED") or random.SystemRandom().getrandbits(32))
     print(f"SWITCHBOARD_PROPERTY_SEED={chosen} examples={examples}")  # noqa: T201 - shown when it fails
     with asyncio.Runner() as runner, _running(runner, database_url) as store:
@@ -66,7 +68,7 @@ def _holds_for(database_url: str, *, examples: int) -> None:
             phases=[phase for phase in Phase if phase is not Phase.explain],
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         )
-        @given(arranged())
+        @given(arranged_histories())
         def holds(example: tuple[History, list[Arrangement]]) -> None:
             history, others = example
             runner.run(_check(store, history, others))
@@ -78,7 +80,7 @@ def _holds_for(database_url: str, *, examples: int) -> None:
 @contextmanager
 def _running(runner: asyncio.Runner, database_url: str) -> Iterator[Store]:
     stack = AsyncExitStack()
-    store = runner.run(stack.enter_async_context(opened(database_url)))
+    store = runner.run(stack.enter_async_context(open_store(database_url)))
     try:
         yield store
     finally:
@@ -93,11 +95,11 @@ async def _check(store: Store, history: History, others: list[Arrangement]) -> N
 
 
 async def _facts_after(store: Store, history: History, arrangement: Arrangement) -> list[str]:
-    """Tell `history` as arranged to users of its own; return the facts that are there then, one a line."""
+    """Deliver `history` as arranged to new users; return the stored facts, one per line."""
     run = next(_NUMBERS)
     user_ids = [f"run-{run}-{number}" for number in range(history.users)]
     events = events_of(history, arrangement, user_ids=user_ids)
-    await store.tell(
+    await store.deliver(
         events, batch_sizes=arrangement.batch_sizes, workers=arrangement.workers, crashes=arrangement.crashes
     )
     for user_id in user_ids:
@@ -118,7 +120,7 @@ async def _facts_after(store: Store, history: History, arrangement: Arrangement)
 
 
 async def _check_frames(store: Store, user_id: str) -> Screen:
-    """Hold the frames against a fresh read, and return that."""
+    """Check the frames against a fresh read, and return it."""
     fresh = await store.screen(user_id)
     log = await store.log(user_id)
     published = store.published(user_id)
@@ -127,14 +129,16 @@ async def _check_frames(store: Store, user_id: str) -> Screen:
     forwards = [published[seq] for seq in sorted(published)]
     for name, frames in (("rendered now", log), ("as published", forwards), ("backwards", forwards[::-1])):
         screen = fold(frames)
-        assert screen.conversations == fresh.conversations, name + _unlike(screen.conversations, fresh.conversations)
-        assert screen.messages == fresh.messages, name + _unlike(screen.messages, fresh.messages)
+        assert screen.conversations == fresh.conversations, name + _json_difference(
+            screen.conversations, fresh.conversations
+        )
+        assert screen.messages == fresh.messages, name + _json_difference(screen.messages, fresh.messages)
     _check_numbers(fresh, log)
     return fresh
 
 
 def _check_numbers(fresh: Screen, log: list[Json]) -> None:
-    """Objects have the number of the last frame that is about them, messages also that of their first."""
+    """Check that objects have the seq of their last frame, and messages also the ID of their first."""
     for conversation_id, conversation in fresh.conversations.items():
         about = [frame["seq"] for frame in log if frame["data"]["conversation"]["conversation_id"] == conversation_id]
         assert conversation["last_seq"] == about[-1]
@@ -154,7 +158,7 @@ def _check_counts(fresh: Screen) -> None:
 
 
 async def _check_erased(store: Store, user_id: str) -> None:
-    """What was unsent is in no row of its message."""
+    """Check that no row of an unsent message has its text."""
     rows = await store.rows(
         "SELECT to_jsonb(m)::text FROM messages m WHERE user_id = :user AND deleted_at IS NOT NULL UNION ALL"
         " SELECT annotations::text FROM waiting_annotations WHERE user_id = :user AND annotations ? 'deleted_at'",
@@ -164,7 +168,7 @@ async def _check_erased(store: Store, user_id: str) -> None:
         assert not [text for text in CONFIDENTIAL if text in row], row
 
 
-def _unlike(one: object, other: object) -> str:
+def _json_difference(one: object, other: object) -> str:
     return _difference(*(json.dumps(side, indent=1, sort_keys=True, default=str).splitlines() for side in (one, other)))
 
 

@@ -1,4 +1,4 @@
-"""Strategies: items of WhatsApp, of all kinds."""
+"""Strategies for items of WhatsApp, of every kind."""
 
 import json
 from zlib import crc32
@@ -10,7 +10,7 @@ from tests.convergence.words import BSUIDS, CUSTOMERS, EMOJI, NEVER, Draw, any_i
 
 
 def contact_of(customer: str, item: Json) -> Json:
-    """Return who the customer is; names change, not every item tells the business-scoped id, but each always alike."""
+    """Return the contact. Names vary and not every item has the business-scoped ID, but the same item always does."""
     chance = crc32(json.dumps(item, sort_keys=True).encode())
     profile: Json = {"name": ("Ada", "Ada King", "A. Lovelace")[chance % 3]}
     if chance % 2:
@@ -49,14 +49,14 @@ contents: st.SearchStrategy[Json] = st.one_of(
 
 
 def _from_customer(draw: Draw, page: Page, customer: str, item: Json) -> Piece:
-    """Return the item as the customer's: who hides the phone is known by the business-scoped id alone."""
+    """Return the item as sent by the customer."""
     item = {"from": customer, **item, "timestamp": whatsapp_time(draw(seconds))}
     return whatsapp(page, "messages", item, contact=contact_of(customer, item))
 
 
 @st.composite
 def hidden_phones(draw: Draw, page: Page, customer: str) -> Piece:
-    """Return a message of somebody who shows no phone number: another conversation, linked once both ids are told."""
+    """Return a message without a phone number: another conversation, linked once an item has both IDs."""
     mid = draw(own_ids(page, BSUIDS[customer], outgoing=False))
     item = {"from_user_id": BSUIDS[customer], "id": mid, "type": "text", "text": {"body": draw(texts)}}
     contact = {"profile": {"name": "Ada"}, "user_id": BSUIDS[customer]}
@@ -67,7 +67,7 @@ def hidden_phones(draw: Draw, page: Page, customer: str) -> Piece:
 def reactions(draw: Draw, page: Page, customer: str) -> Piece:
     emoji = draw(st.sampled_from(({"emoji": EMOJI[0]}, {"emoji": EMOJI[1]}, {"emoji": ""}, {})))
     target = draw(any_ids(page, customer))
-    return _fact(draw, page, customer, "reaction", {"message_id": target, **emoji}, outgoing=draw(st.booleans()))
+    return _annotation(draw, page, customer, "reaction", {"message_id": target, **emoji}, outgoing=draw(st.booleans()))
 
 
 @st.composite
@@ -76,18 +76,18 @@ def edits(draw: Draw, page: Page, customer: str) -> Piece:
     message = {"type": "text", "text": {"body": draw(st.sampled_from(("edited one", "edited two")))}}
     target = draw(own_ids(page, customer, outgoing=outgoing))
     edit = {"original_message_id": target, "message": message}
-    return _fact(draw, page, customer, "edit", edit, outgoing=outgoing)
+    return _annotation(draw, page, customer, "edit", edit, outgoing=outgoing)
 
 
 @st.composite
 def unsends(draw: Draw, page: Page, customer: str) -> Piece:
     outgoing = draw(st.booleans())
     target = draw(own_ids(page, customer, outgoing=outgoing))
-    return _fact(draw, page, customer, "revoke", {"original_message_id": target}, outgoing=outgoing)
+    return _annotation(draw, page, customer, "revoke", {"original_message_id": target}, outgoing=outgoing)
 
 
-def _fact(draw: Draw, page: Page, customer: str, kind: str, said: Json, *, outgoing: bool) -> Piece:
-    """Return what is said about a message: by the customer, or with the phone app."""
+def _annotation(draw: Draw, page: Page, customer: str, kind: str, said: Json, *, outgoing: bool) -> Piece:
+    """Return an annotation of a message, by the customer or through the phone app."""
     own = message_id(page, customer, outgoing=outgoing, name=f"fact-{draw(st.integers(1, 2))}")
     fact: Json = {"id": own, "type": kind, kind: said}
     if outgoing:

@@ -1,8 +1,8 @@
-"""Ids, texts and times that histories are made of: sets so small that items meet.
+"""IDs, texts and times of histories: sets so small that items meet.
 
-An edit mostly finds its message, two reactions often tell the same time, a watermark often falls on the very moment of
-a message. A message id tells its page, customer and direction, so no two items contradict each other about those;
-everything else that two descriptions of one message say may differ.
+An edit mostly finds its message, two reactions often have the same time, a watermark is often at the exact time of a
+message. A message ID contains its page, customer and direction, so no two items contradict each other about those;
+all other fields of two descriptions of one message may differ.
 """
 
 from hypothesis import strategies as st
@@ -11,9 +11,9 @@ from tests.convergence.shapes import Page
 
 SECONDS = (0, 1, 2, 3, 5, 8)
 MOMENTS = (*SECONDS, 2.001, 4.999)
-"""Of Messenger and Instagram, which tell milliseconds."""
+"""Times of Messenger and Instagram, which have milliseconds."""
 NEVER = "never"
-"""In the ids of messages that no item brings."""
+"""Part of the IDs of messages that never arrive."""
 
 CUSTOMERS = ("7001", "7002", "7003")
 BSUIDS = {"7001": "US.7001", "7002": "US.7002", "7003": "US.7003"}
@@ -22,7 +22,7 @@ TEXTS = ("said one", "said two", "said é", "said \u0000 nothing")
 
 Draw = st.DrawFn
 CONFIDENTIAL = ("said ", "edited one", "edited two", "what was unsent", "cdn.example", "MENU", "YES")
-"""Bits of what messages say that stand in none of their other columns."""
+"""Parts of message contents that occur in no other column."""
 seconds = st.sampled_from(SECONDS)
 moments = st.sampled_from(MOMENTS)
 texts = st.sampled_from(TEXTS)
@@ -35,14 +35,14 @@ def message_id(page: Page, customer: str, *, outgoing: bool, name: str) -> str:
 
 
 def own_ids(page: Page, customer: str, *, outgoing: bool) -> st.SearchStrategy[str]:
-    """Ids of messages that come, if they are drawn: mostly the same one, so that much is said about it."""
+    """Return IDs of messages that may arrive, mostly the same one, so that many items are about it."""
     return st.sampled_from("1111123" if outgoing else "1112").map(
         lambda name: message_id(page, customer, outgoing=outgoing, name=name)
     )
 
 
 def any_ids(page: Page, customer: str) -> st.SearchStrategy[str]:
-    """Ids of messages of both directions, seldom of one that never comes."""
+    """Return message IDs of both directions, sometimes of one that never arrives."""
     return st.one_of(
         own_ids(page, customer, outgoing=False),
         own_ids(page, customer, outgoing=True),
@@ -52,5 +52,5 @@ def any_ids(page: Page, customer: str) -> st.SearchStrategy[str]:
 
 
 def channels() -> st.SearchStrategy[str]:
-    """Where a messaging item stands: a copy of it may stand in `standby`."""
+    """Return the list that a messaging item is in; a copy of it may be in `standby`."""
     return st.sampled_from(("messaging", "messaging", "messaging", "standby"))

@@ -1,4 +1,4 @@
-"""Calls that fail say how: who is silent is not asked again at once, who hangs up is."""
+"""Failed calls say how they failed: a timeout is not retried at once, a closed connection is."""
 
 import asyncio
 import socket
@@ -18,8 +18,8 @@ PIECE = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nx"
 
 
 @asynccontextmanager
-async def peer(does: str) -> AsyncIterator[str]:
-    """Yield the address of somebody who is `silent`, `hangs up` at once or `in the middle`, or does `not listen`."""
+async def failing_peer(does: str) -> AsyncIterator[str]:
+    """Yield the URL of a peer that is `silent`, `hangs up` at once or `in the middle`, or does `not listen`."""
     over = asyncio.Event()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -42,7 +42,7 @@ async def peer(does: str) -> AsyncIterator[str]:
         over.set()
 
 
-async def downloaded(client: httpx.AsyncClient, url: str) -> None:
+async def download_all(client: httpx.AsyncClient, url: str) -> None:
     downloads = Downloader(client, hosts=AllowedHosts((), url), idle_seconds=0.3, max_bytes=10_000)
     async with downloads.open(url, SecretStr("token")) as download:
         async for _ in download.chunks:
@@ -52,18 +52,18 @@ async def downloaded(client: httpx.AsyncClient, url: str) -> None:
 @pytest.mark.parametrize(
     ("does", "is_silent"), [("silent", True), ("hangs up", False), ("in the middle", False), ("not listen", False)]
 )
-async def test_only_who_does_not_answer_is_silent(does: str, *, is_silent: bool) -> None:
-    async with peer(does) as url, http_client(total_seconds=5, connections=2) as client:
+async def test_only_a_silent_peer_is_a_timeout(does: str, *, is_silent: bool) -> None:
+    async with failing_peer(does) as url, http_client(total_seconds=5, connections=2) as client:
         with pytest.raises(CallFailed) as failed:
             await call(client, "GET", url, total_seconds=0.3, headers={})
         with pytest.raises(GraphUnavailable) as unavailable:
-            await downloaded(client, url)
+            await download_all(client, url)
 
     assert isinstance(failed.value, CallTimedOut) is is_silent
     assert isinstance(unavailable.value, GraphTimeout) is is_silent
 
 
-async def test_a_client_that_gives_up_by_itself_has_met_silence_too() -> None:
-    async with peer("silent") as url, http_client(total_seconds=0.2, connections=2) as client:
+async def test_a_timeout_of_the_client_itself_is_a_timeout_too() -> None:
+    async with failing_peer("silent") as url, http_client(total_seconds=0.2, connections=2) as client:
         with pytest.raises(CallTimedOut):
             await call(client, "GET", url, total_seconds=5, headers={})

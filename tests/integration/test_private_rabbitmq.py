@@ -1,4 +1,4 @@
-"""A RabbitMQ of our own leaves nothing behind, however its owner ends."""
+"""A private RabbitMQ leaves no process behind, however its owner ends."""
 
 import contextlib
 import json
@@ -36,18 +36,18 @@ def test_no_node_outlives_its_owner(ending: signal.Signals, tmp_path: Path) -> N
     with subprocess.Popen([sys.executable, "-c", OWNER, str(tmp_path)], stdout=subprocess.PIPE, text=True) as owner:
         assert owner.stdout is not None
         started = json.loads(owner.stdout.readline())
-        assert answers(started["port"])
+        assert accepts_connections(started["port"])
         owner.send_signal(ending)
         owner.wait(20)
 
     deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and (answers(started["port"]) or runs(started["pid"])):
+    while time.monotonic() < deadline and (accepts_connections(started["port"]) or is_running(started["pid"])):
         time.sleep(0.05)
-    assert not answers(started["port"])
-    assert not runs(started["pid"])
+    assert not accepts_connections(started["port"])
+    assert not is_running(started["pid"])
 
 
-async def test_what_is_queued_is_there_in_the_next_run(tmp_path: Path) -> None:
+async def test_queued_messages_survive_until_the_next_run(tmp_path: Path) -> None:
     arguments: FieldTable = {"x-queue-type": "quorum"}
 
     async with private_rabbitmq(tmp_path) as server:
@@ -65,13 +65,13 @@ async def test_what_is_queued_is_there_in_the_next_run(tmp_path: Path) -> None:
     assert message.body == b"still here"
 
 
-def answers(port: int) -> bool:
+def accepts_connections(port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
     return False
 
 
-def runs(pid: int) -> bool:
-    """Whether the process executes; one that nobody has waited for yet has no command line any more."""
+def is_running(pid: int) -> bool:
+    """Return whether the process is running; a zombie is not."""
     done = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return done.stdout.strip()[:1] not in {"", "Z"}

@@ -1,4 +1,4 @@
-"""A store that refuses its callers: both of them decide alike, and say what an operator has to change."""
+"""Both callers of a store that refuses them report the same problem and what to change."""
 
 import asyncio
 import re
@@ -34,8 +34,8 @@ SETTINGS = {
 
 
 @asynccontextmanager
-async def readiness_of_both(status: int, content: bytes) -> AsyncIterator[dict[str, str]]:
-    """Run both services with a store that answers everything like this; yield where to ask for their readiness."""
+async def readiness_urls(status: int, content: bytes) -> AsyncIterator[dict[str, str]]:
+    """Run both services with a store that always sends this response; yield their readiness URLs."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         await Response(content, status)(scope, receive, send)
@@ -53,10 +53,10 @@ async def readiness_of_both(status: int, content: bytes) -> AsyncIterator[dict[s
             yield {name: f"http://127.0.0.1:{port}/readyz" for name, port in ports.items()}
 
 
-async def problems(url: str) -> set[str]:
-    """Return what the service says once it says something, whichever path it was about."""
+async def readiness_problems(url: str) -> set[str]:
+    """Wait until the service reports problems; return them without their paths."""
     async with httpx.AsyncClient() as client, asyncio.timeout(10):
-        while (answer := await client.get(url)).status_code == 200:  # noqa: ASYNC110 - readiness tells only who asks
+        while (answer := await client.get(url)).status_code == 200:  # noqa: ASYNC110 - readiness can only be polled
             await asyncio.sleep(0.05)
     return {re.sub(r"/internal/[a-z/-]+", "PATH", problem) for problem in answer.json()["problems"]}
 
@@ -71,18 +71,18 @@ async def problems(url: str) -> set[str]:
         pytest.param(200, b"<html>welcome</html>", "one version", id="not understood"),
     ],
 )
-async def test_both_services_say_the_same_of_a_store_that_refuses_them(
+async def test_both_services_report_the_same_problem_when_the_store_refuses_them(
     status: int, content: bytes, setting: str
 ) -> None:
-    async with readiness_of_both(status, content) as urls:
-        said = {name: await problems(url) for name, url in urls.items()}
+    async with readiness_urls(status, content) as urls:
+        said = {name: await readiness_problems(url) for name, url in urls.items()}
 
     assert said["enricher"] == said["gateway"]
     assert setting in " ".join(said["enricher"])
 
 
-async def test_both_services_say_that_the_store_does_not_answer() -> None:
-    async with readiness_of_both(503, b"") as urls:
-        said = {name: await problems(url) for name, url in urls.items()}
+async def test_both_services_report_an_unavailable_store() -> None:
+    async with readiness_urls(503, b"") as urls:
+        said = {name: await readiness_problems(url) for name, url in urls.items()}
 
     assert said["enricher"] == said["gateway"] == {"The store does not answer: HTTP 503."}

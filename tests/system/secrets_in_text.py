@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from urllib.parse import quote, quote_plus
 
 
-def forms(secret: str) -> set[bytes]:
+def encodings_of(secret: str) -> set[bytes]:
     """Return the encodings of `secret` to look for: plain, escaped, percent-encoded, hex, and inside base64."""
     raw = secret.encode()
     texts = {secret, quote(secret, safe=""), quote(secret), quote_plus(secret), json.dumps(secret)[1:-1], raw.hex()}
@@ -15,13 +15,13 @@ def forms(secret: str) -> set[bytes]:
     return {text.encode() for text in texts} | set(_inside_base64(raw))
 
 
-def found(secrets: Mapping[str, str], texts: Mapping[str, bytes]) -> list[str]:
+def find_secrets(secrets: Mapping[str, str], texts: Mapping[str, bytes]) -> list[str]:
     """Return which of `secrets` occur in which of `texts`, by name and never by value."""
     return sorted(
         f"{name} in {place}"
         for name, secret in secrets.items()
         for place, text in texts.items()
-        if any(form in text for form in forms(secret))
+        if any(form in text for form in encodings_of(secret))
     )
 
 

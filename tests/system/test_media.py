@@ -8,17 +8,17 @@ import pytest
 
 from simulator.media import content, media_id
 from tests.system.running import System, eventually, running_system
-from tests.system.whatsapp_media import NUMBER, sent
+from tests.system.whatsapp_media import NUMBER, media_webhook
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 
 USER, OTHER = "reader", "somebody-else"
 
 
-async def photographed(system: System) -> tuple[str, str]:
+async def send_photo(system: System) -> tuple[str, str]:
     """Let Ada send a photo; return its media ID and the URL to fetch it from."""
     medium = media_id(Random(4), "image")
-    assert await system.post("whatsapp", sent("image", medium)) == 200
+    assert await system.post("whatsapp", media_webhook("image", medium)) == 200
     token = await system.token(USER)
     await eventually(lambda: system.get("/conversations", token))
     [conversation] = await system.get("/conversations", token)
@@ -27,7 +27,7 @@ async def photographed(system: System) -> tuple[str, str]:
     return medium, f"{system.urls['inbox']}/api/media/{conversation['conversation_id']}/{message['id']}/0"
 
 
-async def fetched(system: System, url: str, user: str = USER) -> httpx.Response:
+async def fetch(system: System, url: str, user: str = USER) -> httpx.Response:
     return await system.http.get(url, headers={"Authorization": f"Bearer {await system.token(user)}"})
 
 
@@ -42,10 +42,10 @@ async def test_only_its_user_fetches_a_photo_and_a_refused_token_marks_the_accou
     async with running_system(tmp_path, environment=environment) as system:
         await system.connect_page("whatsapp", NUMBER.page_id, USER, access_token="a-token")
         await system.connect_page("whatsapp", "another-number", OTHER, access_token="another-token")
-        medium, url = await photographed(system)
+        medium, url = await send_photo(system)
 
-        found = await fetched(system, url)
-        theirs = await fetched(system, url, OTHER)
+        found = await fetch(system, url)
+        theirs = await fetch(system, url, OTHER)
 
         assert (found.status_code, found.content) == (200, content(medium, "image"))
         assert found.headers["content-type"] == "image/png"
@@ -54,7 +54,7 @@ async def test_only_its_user_fetches_a_photo_and_a_refused_token_marks_the_accou
 
         faults = f"{system.urls['graph']}/_faults"
         await system.http.post(faults, json={"kind": "token_expired"})
-        refused = await fetched(system, url)
+        refused = await fetch(system, url)
         assert (refused.status_code, refused.json()["type"].rpartition(":")[2]) == (
             409,
             "account-needs-reauthorization",
@@ -65,6 +65,6 @@ async def test_only_its_user_fetches_a_photo_and_a_refused_token_marks_the_accou
 
         await eventually(is_marked)
         await system.http.post(faults, json={})
-        assert (await fetched(system, url)).status_code == 409, "a refused token is not used again"
+        assert (await fetch(system, url)).status_code == 409, "a refused token is not used again"
         await system.connect_page("whatsapp", NUMBER.page_id, USER, access_token="a-new-token")
-        assert (await fetched(system, url)).status_code == 200
+        assert (await fetch(system, url)).status_code == 200

@@ -1,4 +1,4 @@
-"""No secret is written anywhere: not when it is taken, not when it is refused, and not when something goes wrong."""
+"""No secret is written anywhere: not when it is accepted, refused, or part of a failure."""
 
 import asyncio
 import hmac
@@ -27,8 +27,8 @@ from websockets.typing import Subprotocol
 from shared.security.user_tokens import mint
 from tests.system.repeating_graph import Graph
 from tests.system.running import System, connected_client, eventually, running_system
-from tests.system.secrets_in_text import forms, found
-from tests.system.whatsapp_media import NUMBER, sent
+from tests.system.secrets_in_text import encodings_of, find_secrets
+from tests.system.whatsapp_media import NUMBER, media_webhook
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 
@@ -39,13 +39,13 @@ _UPGRADE = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 
 
 
 def canary(name: str) -> str:
-    """Return a secret that is found again, and looks different in every encoding."""
+    """Return a unique secret that looks different in every encoding."""
     return f"canary-{name.replace(' ', '-')}/{token_hex(12)}~+="
 
 
 @dataclass
 class Secrets:
-    """Everything that must never be seen again, by what it is."""
+    """Every secret that must not be written, by name."""
 
     values: dict[str, str] = field(default_factory=dict)
 
@@ -57,21 +57,21 @@ class Secrets:
         return value
 
     def token(self, name: str, secret: str, *, seconds: int = 600) -> str:
-        """Return a user's token; its signature alone is kept as well."""
+        """Return a user token; record it and its signature."""
         value, _ = mint(SecretStr(secret), USER, now=datetime.now(UTC), ttl=timedelta(seconds=seconds))
         self.keep(f"signature of {name}", value.rpartition(".")[2])
         return self.keep(name, value)
 
 
-def test_a_secret_is_found_in_every_form() -> None:
+def test_a_secret_is_found_in_every_encoding() -> None:
     secret = canary("found")
     basic = httpx.BasicAuth("somebody", secret).auth_flow(httpx.Request("GET", "http://x"))
 
     for text in (secret, quote(secret), quote(secret, safe=""), json.dumps({"x": secret}), repr(secret.encode())):
-        assert found({"it": secret}, {"there": b"before " + text.encode() + b" after"}) == ["it in there"]
-    assert found({"it": secret}, {"there": next(basic).headers["Authorization"].encode()}) == ["it in there"]
-    assert found({"it": secret}, {"there": secret[:-1].encode()}) == []
-    assert min(len(form) for form in forms(secret)) > 20
+        assert find_secrets({"it": secret}, {"there": b"before " + text.encode() + b" after"}) == ["it in there"]
+    assert find_secrets({"it": secret}, {"there": next(basic).headers["Authorization"].encode()}) == ["it in there"]
+    assert find_secrets({"it": secret}, {"there": secret[:-1].encode()}) == []
+    assert min(len(form) for form in encodings_of(secret)) > 20
 
 
 def message(person: str, number: int) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def message(person: str, number: int) -> dict[str, Any]:
 
 
 async def use_webhooks(system: System, secrets: Secrets) -> None:
-    """Sign well and badly, and register well and badly."""
+    """Send valid and invalid signatures and verify tokens."""
     url = f"{system.urls['webhooks']}/facebook"
     wrong = secrets.new("wrong app secret")
     body = json.dumps(message("person-0", 0)).encode()
@@ -99,7 +99,7 @@ async def use_webhooks(system: System, secrets: Secrets) -> None:
 
 
 async def use_rest(system: System, secrets: Secrets, user_token: str) -> None:
-    """Ask with tokens that are right and wrong, in headers and in URLs, and send what is no JSON."""
+    """Send valid and invalid tokens in headers and URLs, and bodies that are no JSON."""
     api, http = system.urls["api"], system.http
     admin, refused = secrets.values["admin token"], secrets.new("wrong admin token")
     page = f"{api}/accounts/facebook/{PAGE}"
@@ -127,7 +127,7 @@ async def use_rest(system: System, secrets: Secrets, user_token: str) -> None:
 
 
 async def use_sockets(system: System, secrets: Secrets, good: str) -> None:
-    """Open sockets with tokens in every place, good, expired, forged and another user's; and say bad frames."""
+    """Open sockets with valid and invalid tokens in every place, and send invalid frames."""
     ws = f"{system.urls['ws']}/{USER}"
     tokens = [good, *(value for name, value in secrets.values.items() if name.endswith("user token")), canary("none")]
     secrets.keep("what is no user token", tokens[-1])
@@ -141,11 +141,11 @@ async def use_sockets(system: System, secrets: Secrets, good: str) -> None:
         await converse(f"{ws}?token={quote(good)}", f'{{"type":"auth","token":"{token}')
         await converse(f"{ws}?token={quote(good)}", json.dumps({"type": "auth", "token": token}))
         await converse(f"{ws.replace(USER, 'somebody-else')}?token={quote(token)}", "ping")
-        await ask_raw(system.urls["ws"], f"/ws/{USER}?token={quote(token)}", token)
+        await send_raw_requests(system.urls["ws"], f"/ws/{USER}?token={quote(token)}", token)
 
 
 async def converse(uri: str, text: str, **more: Any) -> None:
-    """Connect, say `text`, and wait for an response or the end."""
+    """Connect, send `text`, and wait for a pong or the end."""
     with suppress(ConnectionClosed):
         async with connect(uri, open_timeout=WAIT_SECONDS, proxy=None, **more) as socket, asyncio.timeout(WAIT_SECONDS):
             await socket.send(text)
@@ -155,8 +155,8 @@ async def converse(uri: str, text: str, **more: Any) -> None:
                     return
 
 
-async def ask_raw(ws: str, path: str, token: str) -> None:
-    """Ask for a socket in ways that no library does."""
+async def send_raw_requests(ws: str, path: str, token: str) -> None:
+    """Send malformed handshakes that no library would send."""
     port = urlsplit(ws).port
     for request in (
         f"GET {path} HTTP/1.1\r\n\r\n",
@@ -176,7 +176,7 @@ async def ask_raw(ws: str, path: str, token: str) -> None:
 
 
 async def use_event_streams(system: System, secrets: Secrets, good: str) -> None:
-    """Open streams with tokens in the URL and in the header."""
+    """Open event streams with tokens in the URL and in the header."""
     url = f"{system.urls['sse']}/{USER}"
     refused = [value for name, value in secrets.values.items() if name.endswith("user token") and value != good]
     for token in [good, *refused]:
@@ -197,7 +197,7 @@ async def _until_hello(response: httpx.Response) -> AsyncIterator[str]:
 
 
 async def look_up_names(system: System, graph: Graph, access_token: str) -> None:
-    """Let every look-up fail, one way a person, until the token itself is refused."""
+    """Let every lookup fail, in one way per person, until the token is refused."""
     await system.connect_page("facebook", PAGE, USER, access_token=access_token)
     async with connected_client(system, USER, after=0) as client:
         for number in range(5):
@@ -209,11 +209,11 @@ async def look_up_names(system: System, graph: Graph, access_token: str) -> None
 
 
 async def fetch_media(system: System, graph: Graph, secrets: Secrets, good: str) -> None:
-    """Fetch a photo that comes, and one that is refused in every way, with tokens that are right and wrong."""
+    """Fetch a photo with every possible response of the platform, and with valid and invalid tokens."""
     access_token = secrets.new("access token of the number")
     await system.connect_page("whatsapp", NUMBER.page_id, USER, access_token=access_token)
     async with connected_client(system, USER) as client:
-        assert await system.post("whatsapp", sent("image", "a-medium")) == 200
+        assert await system.post("whatsapp", media_webhook("image", "a-medium")) == 200
         await eventually(lambda: client.messages)
     [photo] = client.messages
     url = f"{system.urls['inbox']}/api/media/{photo['conversation_id']}/{photo['id']}/0"
@@ -233,7 +233,7 @@ async def fetch_media(system: System, graph: Graph, secrets: Secrets, good: str)
 
 
 async def lose_the_store(system: System) -> None:
-    """Kill what everybody asks with the service token, and let them ask."""
+    """Kill the store, which everybody calls with the service token, and cause calls."""
     before = system.pid("store")
     os.kill(before, signal.SIGKILL)
     for number in range(5, 8):
@@ -251,7 +251,7 @@ async def metrics(system: System) -> dict[str, bytes]:
 
 
 def credentials(secrets: Secrets, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return settings of which every secret is a canary."""
+    """Return settings in which every secret is a canary."""
     for name, given in environment.items():
         if password := make_url(given).password:
             secrets.keep(f"password in {name}", f":{password}@")
@@ -294,5 +294,5 @@ async def test_no_secret_is_in_logs_output_or_metrics(tmp_path: Path, database_u
     texts |= {path.name: path.read_bytes() for path in [*(tmp_path / "logs").iterdir(), tmp_path / "up.log"]}
     texts["stdout"] = await system.process.stdout.read()
 
-    assert found(secrets.values, texts) == []
+    assert find_secrets(secrets.values, texts) == []
     assert {name for name, text in texts.items() if PAGE.encode() in text or b"refused" in text}, "nothing was logged"

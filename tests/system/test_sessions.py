@@ -40,7 +40,7 @@ class Session:
         await self.socket.send(json.dumps(frame))
 
 
-async def play(system: System, session: Session) -> None:
+async def play_corpus(system: System, session: Session) -> None:
     """Play our corpus to pages of this user."""
     cases = read_corpus(CORPUS)
     for platform, page_id in sorted({(case.platform, page) for case in cases for page in pages_of(case)}):
@@ -50,7 +50,7 @@ async def play(system: System, session: Session) -> None:
     await eventually(lambda: session.count("new_message") >= 30 and session.count("message_updated") >= 5)
 
 
-async def talk(token: str, one: Session, other: Session) -> None:
+async def send_client_frames(token: str, one: Session, other: Session) -> None:
     """Send every kind of client frame."""
     conversation_id = next(frame["data"]["conversation_id"] for frame in one.frames if frame["type"] == "new_message")
     await one.send(type="auth", token=token)
@@ -78,8 +78,8 @@ async def test_every_frame_of_a_session_matches_its_schema(tmp_path: Path, envir
             one, other = Session(first), Session(second)
             tasks = [asyncio.create_task(session.listen()) for session in (one, other)]
             await eventually(lambda: one.count("hello") and other.count("reset"))
-            await play(system, one)
-            await talk(token, one, other)
+            await play_corpus(system, one)
+            await send_client_frames(token, one, other)
         await asyncio.gather(*tasks)
 
     frames = one.frames + other.frames

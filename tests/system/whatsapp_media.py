@@ -10,7 +10,7 @@ NUMBER = pages.Page("whatsapp", "106540352242922", "Blue Things")
 ADA = whatsapp.Contact("Ada Lovelace", "16505551234")
 
 
-def sent(kind: MediaKind, medium: str, **more: Any) -> dict[str, Any]:
+def media_webhook(kind: MediaKind, medium: str, **more: Any) -> dict[str, Any]:
     """Return the webhook of a message from Ada with this media ID."""
     content = {"id": medium, "mime_type": MIME_TYPES[kind], **more}
     value = whatsapp.message(

@@ -1,4 +1,4 @@
-"""A store on a real database: its parts without ports, and the whole service with them."""
+"""A store on a real database: its parts alone, and the whole service."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -33,7 +33,7 @@ def parts(database: Database) -> Parts:
 
 @pytest.fixture
 def start(database_url: str) -> Callable[..., AbstractAsyncContextManager[Service]]:
-    """Return what runs the whole service on the test's database, with settings of the test's choice."""
+    """Return a context manager that runs the whole service on the test's database with given settings."""
 
     @asynccontextmanager
     async def started(**settings: object) -> AsyncIterator[Service]:

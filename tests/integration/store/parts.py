@@ -1,4 +1,4 @@
-"""What the tests of the store are made of."""
+"""Builders and parts for the tests of the store."""
 
 import json
 from collections.abc import Sequence
@@ -64,7 +64,7 @@ def message(
     page: str = "page-1",
     **changes: Any,
 ) -> InboxEnrichedV1:
-    """Return an event with a message, of an id of its own."""
+    """Return an event with a message; its ID follows from its user, participant, page and message ID."""
     event: dict[str, Any] = {
         name: changes.pop(name) for name in ("participant", "id", "received_at", "item") if name in changes
     }
@@ -83,15 +83,15 @@ def message(
 
 
 class RecordingPublisher:
-    """The port, remembering; `away` makes it refuse."""
+    """Records every published event; refuses while `is_unavailable`."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
-        self.away = False
+        self.is_unavailable = False
 
     async def publish(self, events: Sequence[Event]) -> None:
-        if self.away:
-            raise DependencyUnavailable("the broker is away")
+        if self.is_unavailable:
+            raise DependencyUnavailable("the broker is unavailable")
         self.events.extend(events)
 
     def persisted(self, user_id: str = "user-1") -> list[InboxPersistedV1]:
@@ -102,7 +102,7 @@ class RecordingPublisher:
 
 
 class Parts:
-    """The store's parts around one database, without ports or loops."""
+    """The store's parts on one database, without ports or background tasks."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -131,7 +131,7 @@ class Parts:
         )
 
     async def apply_retention(self, **days: float) -> None:
-        """Run the retention job once, with settings of the test's choice."""
+        """Run the retention job once, with these settings."""
         settings = load(Settings, database_url=_NOWHERE, **SECRETS, **days)
         await RetentionJob(self.database, retention_rules(settings, self.metrics), utc_now=now).run_once()
 
@@ -145,14 +145,14 @@ class Parts:
 
 
 def as_user(user_id: str) -> dict[str, str]:
-    """Return headers with a token of the user's."""
+    """Return headers with a token of the user."""
     token, _ = mint(SecretStr(JWT_SECRET), user_id, now=now(), ttl=timedelta(minutes=5))
     return {"Authorization": f"Bearer {token}"}
 
 
 @dataclass
 class Service:
-    """The whole service, and clients of its two ports."""
+    """The whole service with clients of its two ports."""
 
     broker: LocalBroker
     public: httpx.AsyncClient
@@ -180,12 +180,12 @@ _NOWHERE = "postgresql://nobody@localhost/nothing"
 
 
 def unconnected_apps() -> tuple[FastAPI, Starlette]:
-    """Return the public app and the internal one, connected to nothing: for what they say of themselves."""
+    """Return the public and the internal app without connections, for their descriptions."""
     return apps_on(Database(_NOWHERE, pool_size=1, command_timeout_seconds=1))
 
 
 def apps_on(database: Database) -> tuple[FastAPI, Starlette]:
-    """Return the public app and the internal one on `database`; nothing of the service runs beside them."""
+    """Return the public and the internal app on `database`, without background tasks."""
     settings = load(Settings, database_url=_NOWHERE, **SECRETS)
     broker, registry = LocalBroker(), CollectorRegistry()
     workers = build_workers(settings, database, broker, Metrics(registry), indexing_database=database, utc_now=now)
@@ -206,14 +206,14 @@ def apps_on(database: Database) -> tuple[FastAPI, Starlette]:
 
 
 def routes_of(app: Starlette) -> set[tuple[str, str]]:
-    """Return (method, path) of everything that an app answers."""
+    """Return (method, path) of every route of an app."""
     found, left = set(), list(app.routes)
     while left:
         route = left.pop()
         if (included := getattr(route, "original_router", None)) is not None:
             left += included.routes
             continue
-        assert isinstance(route, Route), f"{type(route)} may lead to routes that are not looked at"
+        assert isinstance(route, Route), f"{type(route)} may lead to routes that are not checked"
         found |= {(method, route.path) for method in route.methods or ()}
     return found
 
@@ -223,7 +223,7 @@ def data_of(event: InboxPersistedV1) -> Any:
 
 
 def problem(answer: httpx.Response) -> tuple[int, str]:
-    """Return the status and the name of the problem that an answer is."""
+    """Return the status and the problem name of a response."""
     assert answer.headers["content-type"] == "application/problem+json"
     body = answer.json()
     assert body["status"] == answer.status_code

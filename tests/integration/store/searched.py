@@ -1,4 +1,4 @@
-"""A service whose inboxes are searched."""
+"""A service with a search index that tests update at will."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from tests.integration.store.parts import Parts, Service, at, message
 
 
 class Searched:
-    """A service whose own indexer is joined by the test's, so that no test waits for a clock."""
+    """A service with a second indexer that the test runs, so that no test waits."""
 
     def __init__(self, service: Service, parts: Parts, indexer: SearchIndexer) -> None:
         self.service, self.parts, self.indexer = service, parts, indexer
@@ -33,7 +33,7 @@ class Searched:
         return [hit["message"]["message_id"] for hit in found.json()]
 
     async def ids_of_all_pages(self, q: str) -> list[str]:
-        """Where there is much to look through, a page of a busy machine may end before anything is found."""
+        """Read every page: on a busy machine a page of a long search may be empty."""
         found = await self.answer(q, type="message")
         hits = found.json()
         while "next" in found.links:

@@ -1,4 +1,4 @@
-"""What an admin token opens over REST: accounts, minted tokens, and what was parked."""
+"""REST endpoints for admins: accounts, minted tokens and parked items."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -37,14 +37,14 @@ async def test_an_account_is_connected_changed_listed_and_disconnected(service: 
     assert [row["page_id"] for row in left.json()] == ["page-2"]
 
 
-async def test_a_refused_account_never_repeats_what_was_sent(service: Service) -> None:
+async def test_a_refused_account_request_never_echoes_its_token(service: Service) -> None:
     answer = await service.connect(user="no spaces, please", access_token="a-secret-token", more="?")
     assert problem(answer) == (422, "invalid-request")
     assert {error["field"] for error in answer.json()["errors"]} == {"body.user_id", "body.more"}
     assert "a-secret-token" not in answer.text
 
 
-async def test_a_rest_write_is_heard_at_once(service: Service) -> None:
+async def test_connecting_a_page_is_published_at_once(service: Service) -> None:
     inboxes, owners = Listener(), Listener()
     async with (
         service.broker.subscribe(GATEWAY_INBOX, inboxes, on_gap=inboxes.on_gap) as inbox_subscription,
@@ -77,7 +77,7 @@ async def test_only_an_admin_connects_pages_and_mints_tokens(service: Service) -
             assert answer.status_code == 401, (method, path)
 
 
-async def test_a_minted_token_opens_the_users_inbox_and_is_audited(service: Service) -> None:
+async def test_a_minted_token_opens_the_users_inbox(service: Service) -> None:
     asked = {"user_id": 7, "ttl_seconds": 60, "name": "Grace Hopper"}
     answer = await service.public.post("/api/tokens", headers=service.admin, json=asked)
     assert answer.status_code == 201
@@ -93,7 +93,7 @@ async def test_a_minted_token_opens_the_users_inbox_and_is_audited(service: Serv
     assert problem(too_long) == (422, "invalid-request")
 
 
-async def test_where_tokens_come_from_elsewhere_none_are_minted(
+async def test_no_tokens_are_minted_with_an_external_issuer(
     start: Callable[..., AbstractAsyncContextManager[Service]],
 ) -> None:
     elsewhere = {"jwt_secret": None, "jwks_url": "https://id.example/keys", "jwt_issuer": "id", "jwt_audience": "us"}
@@ -122,7 +122,7 @@ async def test_parked_items_are_listed_shown_and_replayed(service: Service) -> N
     assert problem(missing) == (404, "not-found")
 
 
-async def test_a_replay_that_fails_again_does_not_show_as_replayed(service: Service) -> None:
+async def test_a_replay_that_fails_again_is_not_listed_as_replayed(service: Service) -> None:
     await service.broker.publish([message("m-1", content="\0")])
     [summary] = (await service.public.get("/api/parked", headers=service.admin)).json()
     await service.public.post("/api/parked/replay", headers=service.admin, json={"ids": [summary["id"]]})
@@ -132,9 +132,7 @@ async def test_a_replay_that_fails_again_does_not_show_as_replayed(service: Serv
     assert again["parked_at"] > summary["parked_at"]
 
 
-async def test_parked_items_are_listed_page_by_page_and_without_those_replayed(
-    service: Service, database: Database
-) -> None:
+async def test_unreplayed_parked_items_are_listed_in_pages(service: Service, database: Database) -> None:
     await service.broker.publish([item_parked(id=f"{number:032x}", original=b"\xc1") for number in range(5)])
     await mark_replayed(database, [f"{3:032x}"], now=now())
     found: list[str] = []

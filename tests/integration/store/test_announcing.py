@@ -1,4 +1,4 @@
-"""Publishing what was written, also where there is much of it or some of it cannot be published."""
+"""Publishing of committed changes: long ranges, and changes that cannot be published."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from tests.integration.store.parts import Parts, RecordingPublisher, message, no
 
 
 class RefusingPublisher(RecordingPublisher):
-    """Refuses the changes of one user."""
+    """Refuses to publish the changes of one user."""
 
     def __init__(self, user_id: str, error: SwitchboardError) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ async def write_log(parts: Parts, user_id: str, number: int) -> None:
     parts.publisher.events.clear()
 
 
-async def test_a_range_of_any_length_is_published_in_order(parts: Parts) -> None:
+async def test_a_long_range_is_published_in_order(parts: Parts) -> None:
     await write_log(parts, "user-1", 1_300)
     await write_log(parts, "user-2", 3)
     await parts.outbox.publish([SeqRange("user-2", 1, 3), SeqRange("user-1", 1, 1_300)], {})
@@ -47,7 +47,7 @@ async def test_a_range_of_any_length_is_published_in_order(parts: Parts) -> None
     assert parts.publisher.seqs("user-2") == [1, 2, 3]
 
 
-async def test_rows_that_cannot_be_read_back_are_not_safe_and_are_not_waited_for_for_ever(parts: Parts) -> None:
+async def test_a_missing_log_row_fails_the_publish(parts: Parts) -> None:
     await write_log(parts, "user-1", 3)
     with pytest.raises(TransientError):
         await parts.outbox.publish([SeqRange("user-1", 1, 4)], {})
@@ -55,9 +55,7 @@ async def test_rows_that_cannot_be_read_back_are_not_safe_and_are_not_waited_for
 
 
 @pytest.mark.parametrize("error", [TransientError("it is too long"), DependencyUnavailable("it takes too long")])
-async def test_a_user_whose_changes_cannot_be_published_does_not_hold_up_others(
-    parts: Parts, error: SwitchboardError
-) -> None:
+async def test_a_failing_user_does_not_delay_others(parts: Parts, error: SwitchboardError) -> None:
     for user_id in ("user-1", "user-2", "user-3"):
         await parts.inbox([message("m-1", user=user_id)])
     await parts.execute("UPDATE inboxes SET published_seq = 0")
@@ -71,10 +69,10 @@ async def test_a_user_whose_changes_cannot_be_published_does_not_hold_up_others(
     assert await parts.rows("SELECT user_id FROM inboxes WHERE published_seq < last_seq") == [("user-2",)]
 
 
-async def test_a_scan_ends_early_where_a_dependency_is_away_for_all(parts: Parts) -> None:
+async def test_a_scan_fails_when_the_broker_is_unavailable(parts: Parts) -> None:
     await parts.inbox([message("m-1", user=f"user-{number}") for number in range(5)])
     await parts.execute("UPDATE inboxes SET published_seq = 0")
     await parts.execute("UPDATE inbox_log SET at = :at", at=now().replace(year=2020))
-    parts.publisher.away = True
+    parts.publisher.is_unavailable = True
     with pytest.raises(DependencyUnavailable):
         await parts.outbox.run_once()

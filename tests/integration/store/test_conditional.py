@@ -1,4 +1,4 @@
-"""An unchanged list is not sent again, and whatever is refused says why in one form."""
+"""An unchanged list returns 304, and every error is a problem."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -24,7 +24,7 @@ from tests.integration.store.parts import SECRETS, Service, at, message
 pytestmark = pytest.mark.postgres
 
 
-async def test_an_unchanged_list_is_answered_with_304_and_a_changed_one_is_sent(service: Service) -> None:
+async def test_an_unchanged_list_returns_304_and_a_changed_one_200(service: Service) -> None:
     await service.broker.publish([message("m-1")])
     first = await service.get("/api/conversations")
     headers = service.as_user() | {"If-None-Match": f'"other", W/{first.headers["ETag"]}'}
@@ -41,7 +41,7 @@ async def test_an_unchanged_list_is_answered_with_304_and_a_changed_one_is_sent(
     assert (await service.public.get("/api/conversations", headers=headers)).status_code == 200
 
 
-async def test_every_list_has_a_tag_of_its_own(service: Service) -> None:
+async def test_every_list_has_its_own_etag(service: Service) -> None:
     await service.broker.publish([message("m-1"), message("m-2", person="person-2")])
     tags = [
         (await service.get("/api/conversations", **parameters)).headers["ETag"]
@@ -50,10 +50,8 @@ async def test_every_list_has_a_tag_of_its_own(service: Service) -> None:
     assert len(set(tags)) == len(tags)
 
 
-async def test_a_version_that_shows_conversations_otherwise_has_other_tags(
-    service: Service, database: Database
-) -> None:
-    """Otherwise whoever holds an answer of the version before would be told that it is as it was."""
+async def test_a_version_that_renders_differently_has_different_etags(service: Service, database: Database) -> None:
+    """Otherwise a client with a response of the previous version would get 304."""
     await service.broker.publish([message("m-1")])
     app = FastAPI()
     settings = load(Settings, database_url="postgresql://nobody@localhost/nothing", **SECRETS)
@@ -69,10 +67,10 @@ async def test_a_version_that_shows_conversations_otherwise_has_other_tags(
     assert [answer.status_code for answer in answers] == [304, 200]
 
 
-def test_a_rendering_is_another_one_when_anything_of_it_is() -> None:
-    """Of the conversations themselves, of what is in them, of what is read and of what is made of that."""
+def test_the_rendering_version_changes_with_every_part() -> None:
+    """The parts are the conversation, its nested types, the query and the cursor key."""
 
-    def but(kind: type[msgspec.Struct], **fields: Any) -> type[msgspec.Struct]:
+    def with_fields(kind: type[msgspec.Struct], **fields: Any) -> type[msgspec.Struct]:
         known = {field.name: field.type for field in msgspec.structs.fields(kind)}
         changed = {name: type_ for name, type_ in (known | fields).items() if type_ is not None}
         return msgspec.defstruct(kind.__name__, list(changed.items()), kw_only=True)
@@ -81,11 +79,11 @@ def test_a_rendering_is_another_one_when_anything_of_it_is() -> None:
         rendering_version(*made_of)
         for made_of in (
             (Conversation, "SELECT", b"{}"),
-            (but(Conversation), "SELECT", b"{}"),
-            (but(Conversation, a_new_one=str), "SELECT", b"{}"),
-            (but(Conversation, linked=None), "SELECT", b"{}"),
-            (but(Conversation, unread_count=str), "SELECT", b"{}"),
-            (but(Conversation, last_message=but(Message, a_new_one=int)), "SELECT", b"{}"),
+            (with_fields(Conversation), "SELECT", b"{}"),
+            (with_fields(Conversation, a_new_one=str), "SELECT", b"{}"),
+            (with_fields(Conversation, linked=None), "SELECT", b"{}"),
+            (with_fields(Conversation, unread_count=str), "SELECT", b"{}"),
+            (with_fields(Conversation, last_message=with_fields(Message, a_new_one=int)), "SELECT", b"{}"),
             (Conversation, "SELECT 1", b"{}"),
             (Conversation, "SELECT", b'{"a":1}'),
         )
@@ -95,7 +93,7 @@ def test_a_rendering_is_another_one_when_anything_of_it_is() -> None:
     assert rendering_version(Conversation, "SELECT", b"{}") == renderings[0]
 
 
-async def test_a_kept_answer_whose_next_page_no_key_opens_is_sent_again(
+async def test_the_etag_changes_with_the_cursor_key(
     start: Callable[..., AbstractAsyncContextManager[Service]],
 ) -> None:
     tags = []
@@ -106,7 +104,7 @@ async def test_a_kept_answer_whose_next_page_no_key_opens_is_sent_again(
     assert tags[0] != tags[1]
 
 
-def test_a_tag_is_named_by_itself_by_its_weak_form_and_by_anything() -> None:
+def test_an_etag_matches_itself_its_weak_form_and_a_star() -> None:
     tag = entity_tag("rendering", "user-1", 5)
 
     assert tag == entity_tag("rendering", "user-1", 5) != entity_tag("rendering", "user-1", 6)
@@ -131,7 +129,7 @@ def test_a_tag_is_named_by_itself_by_its_weak_form_and_by_anything() -> None:
         ("GET", "/api/events?after=-1", 422, "invalid-request"),
     ],
 )
-async def test_a_refusal_is_a_problem_with_a_stable_type(
+async def test_an_error_is_a_problem_with_a_stable_type(
     service: Service, method: str, path: str, status: int, name: str
 ) -> None:
     found = await service.public.request(method, path, headers=service.as_user())
@@ -142,13 +140,13 @@ async def test_a_refusal_is_a_problem_with_a_stable_type(
     assert found.json()["status"] == status
 
 
-async def test_a_refused_method_names_all_that_are_possible(service: Service) -> None:
+async def test_method_not_allowed_lists_the_allowed_methods(service: Service) -> None:
     found = await service.public.request("PATCH", "/api/accounts/facebook/page-1", headers=service.admin)
 
     assert found.headers["Allow"] == "DELETE, PUT"
 
 
-async def test_a_user_lists_the_accounts_that_are_theirs_and_an_admin_all(service: Service) -> None:
+async def test_a_user_lists_own_accounts_and_an_admin_lists_all(service: Service) -> None:
     await service.connect("page-1", "user-1")
     await service.connect("page-2", "user-2")
 

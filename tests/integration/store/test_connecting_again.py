@@ -1,4 +1,4 @@
-"""Connecting a page again: what changes nothing takes no number and tells no user; what changes something takes one."""
+"""Connecting a page again: no change takes no seq and notifies no user; a change takes one seq."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from tests.recorder import Listener, eventually
 
 pytestmark = pytest.mark.postgres
 
-AS_IT_IS: dict[str, Any] = {"name": "Shop", "access_token": "token-1"}
+UNCHANGED: dict[str, Any] = {"name": "Shop", "access_token": "token-1"}
 
 
 async def seqs(parts: Parts) -> dict[str, int]:
@@ -40,10 +40,10 @@ async def ciphertext(parts: Parts) -> str:
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"name": "Shop"}, {"access_token": "token-1"}, AS_IT_IS], ids=["nothing", "name", "token", "all"]
+    "body", [{}, {"name": "Shop"}, {"access_token": "token-1"}, UNCHANGED], ids=["nothing", "name", "token", "all"]
 )
-async def test_what_changes_nothing_takes_no_number(service: Service, parts: Parts, body: dict[str, Any]) -> None:
-    first = await service.connect(**AS_IT_IS)
+async def test_connecting_without_changes_takes_no_seq(service: Service, parts: Parts, body: dict[str, Any]) -> None:
+    first = await service.connect(**UNCHANGED)
     again = await service.connect(**body)
 
     assert (first.status_code, again.status_code) == (201, 200)
@@ -52,7 +52,7 @@ async def test_what_changes_nothing_takes_no_number(service: Service, parts: Par
     assert await parts.rows("SELECT count(*) FROM inbox_log") == [(1,)]
 
 
-async def test_the_same_token_is_told_to_enrichers_alone_and_nothing_to_nobody(service: Service) -> None:
+async def test_the_same_token_notifies_only_enrichers_and_the_same_name_nobody(service: Service) -> None:
     inboxes, owners = Listener(), Listener()
     async with (
         service.broker.subscribe(GATEWAY_INBOX, inboxes, on_gap=inboxes.on_gap) as inbox_subscription,
@@ -61,9 +61,9 @@ async def test_the_same_token_is_told_to_enrichers_alone_and_nothing_to_nobody(s
         for shard in range(16):
             await inbox_subscription.bind(shard)
         await owner_subscription.bind(0)
-        await service.connect(**AS_IT_IS)
+        await service.connect(**UNCHANGED)
         await eventually(lambda: versions(owners) == [1], within_seconds=5)
-        await service.connect(**AS_IT_IS)
+        await service.connect(**UNCHANGED)
         await eventually(lambda: versions(owners) == [1, 2], within_seconds=5)
         for _ in range(3):
             await service.connect(name="Shop")
@@ -85,10 +85,10 @@ async def test_the_same_token_is_told_to_enrichers_alone_and_nothing_to_nobody(s
     ],
     ids=["name", "token", "both", "owner"],
 )
-async def test_what_changes_something_takes_one_number_of_everybody_concerned(
+async def test_a_change_takes_one_seq_of_every_affected_user(
     service: Service, parts: Parts, body: dict[str, Any], found: dict[str, int]
 ) -> None:
-    await service.connect(**AS_IT_IS)
+    await service.connect(**UNCHANGED)
     for _ in range(3):
         await service.connect(**body)
 
@@ -96,8 +96,8 @@ async def test_what_changes_something_takes_one_number_of_everybody_concerned(
     assert await version(parts) == (4 if "access_token" in body else 2), "a token that is given may be asked for anew"
 
 
-async def test_the_same_said_by_many_at_once_is_said_once(service: Service, parts: Parts) -> None:
-    answers = await asyncio.gather(*(service.connect(**AS_IT_IS) for _ in range(12)))
+async def test_concurrent_identical_connections_make_one_change(service: Service, parts: Parts) -> None:
+    answers = await asyncio.gather(*(service.connect(**UNCHANGED) for _ in range(12)))
     assert sorted(answer.status_code for answer in answers) == [200] * 11 + [201]
     assert (await seqs(parts), await version(parts)) == ({"user-1": 1}, 12)
 
@@ -109,23 +109,23 @@ async def test_the_same_said_by_many_at_once_is_said_once(service: Service, part
     assert (await seqs(parts), await version(parts)) == ({"user-1": len(names) + 1}, len(names) + 11 + 6)
 
 
-async def test_a_disconnected_page_is_connected_anew_by_the_same_words(service: Service, parts: Parts) -> None:
-    await service.connect(**AS_IT_IS)
+async def test_the_same_request_reconnects_a_disconnected_page(service: Service, parts: Parts) -> None:
+    await service.connect(**UNCHANGED)
     await service.public.delete("/api/accounts/facebook/page-1", headers=service.admin)
-    again = await service.connect(**AS_IT_IS)
+    again = await service.connect(**UNCHANGED)
 
     assert again.status_code == 201
     assert await seqs(parts) == {"user-1": 3}
 
 
-async def test_a_token_given_again_is_told_although_the_broker_was_away(parts: Parts) -> None:
+async def test_a_repeated_token_is_published_after_a_broker_outage(parts: Parts) -> None:
     given = account_changed(version=7)
     parts.outbox.enqueue_token_change(given)
     parts.outbox.enqueue_token_change(account_changed(version=6))
-    parts.publisher.away = True
+    parts.publisher.is_unavailable = True
     with pytest.raises(DependencyUnavailable):
         await parts.outbox.run_once()
-    parts.publisher.away = False
+    parts.publisher.is_unavailable = False
 
     await parts.outbox.run_once()
     await parts.outbox.run_once()
@@ -133,15 +133,15 @@ async def test_a_token_given_again_is_told_although_the_broker_was_away(parts: P
     assert parts.publisher.events == [given]
 
 
-async def test_connecting_again_encrypts_with_the_first_key(
+async def test_connecting_again_encrypts_the_token_with_the_first_key(
     start: Callable[..., AbstractAsyncContextManager[Service]], parts: Parts
 ) -> None:
-    """So that the older key may go, and still nobody is told."""
+    """The older key can then be removed, and nobody is notified."""
     keys = ["MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA="]
     async with start(encryption_keys=keys[0]) as service:
-        await service.connect(**AS_IT_IS)
+        await service.connect(**UNCHANGED)
     async with start(encryption_keys=f"{keys[1]},{keys[0]}") as service:
-        await service.connect(**AS_IT_IS)
+        await service.connect(**UNCHANGED)
 
     assert TokenCipher([SecretStr(keys[1])]).decrypt(await ciphertext(parts)).get_secret_value() == "token-1"
     assert await seqs(parts) == {"user-1": 1}

@@ -35,8 +35,8 @@ from tests.integration.store.parts import Parts, at, data_of, message
 _TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
 
 
-def told(item: Item, number: int = 0, **more: Any) -> InboxEnrichedV1:
-    """Return an event with `item`; of the same items with the same number it is the same event."""
+def enriched(item: Item, number: int = 0, **more: Any) -> InboxEnrichedV1:
+    """Return an event with `item`; the same item and number give the same event."""
     event_id = derive_id("told", msgspec.json.encode(item).decode(), str(number))
     given = {"participant_id", "conversation_id"} & more.keys()
     event = message(item=item, id=event_id, **{name: more[name] for name in more.keys() - given})
@@ -65,7 +65,7 @@ def react(emoji: str | None = "❤", second: int = 10, actor: str = "person-1") 
 
 
 class CountingConnection(Connection):
-    """Counts the rows that come over it."""
+    """Counts the rows it returns."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection._driver)
@@ -87,17 +87,17 @@ async def state_hash(parts: Parts) -> str:
         return await facts.state_hash(connection, "user-1")
 
 
-async def empty(parts: Parts) -> None:
+async def truncate_tables(parts: Parts) -> None:
     tables = [name for (name,) in await parts.rows(_TABLES) if name not in ("alembic_version", "store_identity")]
     await parts.execute(f"TRUNCATE {', '.join(tables)}")
 
 
 async def in_every_order(parts: Parts, *events: AnyEvent) -> dict[str, Any]:
-    """Return the one message `m-1` after `events`, the same in every order, in one batch and in several."""
+    """Return message `m-1` after `events`; assert that it is the same in every order and batching."""
     found = {}
     for order in itertools.permutations(events):
         for size in (1, len(order)):
-            await empty(parts)
+            await truncate_tables(parts)
             for start in range(0, len(order), size):
                 assert await parts.inbox(order[start : start + size]) == [DONE] * size
             assert await parts.inbox(order) == [DONE] * len(order)
@@ -112,28 +112,26 @@ async def in_every_order(parts: Parts, *events: AnyEvent) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("events", "shown"),
     [
-        pytest.param([told(edit("new"))], {"content": "new", "edited_at": at(10)}, id="edit"),
+        pytest.param([enriched(edit("new"))], {"content": "new", "edited_at": at(10)}, id="edit"),
         pytest.param(
-            [told(edit("new")), told(edit(None, revision=2, second=12))],
+            [enriched(edit("new")), enriched(edit(None, revision=2, second=12))],
             {"content": "new", "edited_at": at(12)},
             id="edit without text",
         ),
-        pytest.param([told(edit("new")), told(unsend())], {"content": None, "deleted_at": at(20)}, id="unsend"),
+        pytest.param([enriched(edit("new")), enriched(unsend())], {"content": None, "deleted_at": at(20)}, id="unsend"),
         pytest.param(
-            [told(react(second=2)), told(react("👍", second=3)), told(react(None, second=4, actor="x"))],
+            [enriched(react(second=2)), enriched(react("👍", second=3)), enriched(react(None, second=4, actor="x"))],
             {"reactions": [{"actor_id": "person-1", "emoji": "👍", "at": "2026-01-02T12:00:03Z"}]},
             id="reactions",
         ),
         pytest.param(
-            [message("m-1", id="f" * 32, content="again", created_at=at(3)), told(edit("new"))],
+            [message("m-1", id="f" * 32, content="again", created_at=at(3)), enriched(edit("new"))],
             {"content": "new", "created_at": at(3)},
-            id="described again",
+            id="second description",
         ),
     ],
 )
-async def test_what_is_said_about_a_message_shows_in_any_order(
-    parts: Parts, events: list[AnyEvent], shown: dict[str, Any]
-) -> None:
+async def test_annotations_show_in_any_order(parts: Parts, events: list[AnyEvent], shown: dict[str, Any]) -> None:
     row = await in_every_order(parts, message("m-1", created_at=at(1)), *events)
 
     assert {name: row[name] for name in shown} == shown
@@ -162,27 +160,27 @@ async def test_what_is_said_about_a_message_shows_in_any_order(
         ),
     ],
 )
-async def test_receipts_reach_what_they_cover_in_any_order(
+async def test_receipts_update_the_messages_they_cover_in_any_order(
     parts: Parts, items: list[Item], status: str, delivered: Any, read: Any
 ) -> None:
-    row = await in_every_order(parts, outgoing("m-1", 1), outgoing("m-2", 2), *map(told, items))
+    row = await in_every_order(parts, outgoing("m-1", 1), outgoing("m-2", 2), *map(enriched, items))
 
     assert (row["status"], row["delivered_at"], row["read_at"]) == (status, delivered, read)
 
 
-async def test_a_message_described_later_is_covered_by_what_covers_its_later_time(parts: Parts) -> None:
+async def test_a_message_moved_to_a_later_time_is_covered_by_a_later_watermark(parts: Parts) -> None:
     row = await in_every_order(
         parts,
         outgoing("m-1", 1),
         outgoing("m-1", 4, id="f" * 32),
-        told(receipt("read", second=6, upto=2)),
-        told(receipt("read", second=9, upto=7)),
+        enriched(receipt("read", second=6, upto=2)),
+        enriched(receipt("read", second=9, upto=7)),
     )
 
     assert (row["created_at"], row["read_at"]) == (at(4), at(9))
 
 
-async def test_nothing_of_an_unsent_text_is_anywhere_in_the_database(parts: Parts) -> None:
+async def test_an_unsend_erases_the_text_from_the_whole_database(parts: Parts) -> None:
     whole = message(
         "m-1",
         content="canary",
@@ -192,9 +190,14 @@ async def test_nothing_of_an_unsent_text_is_anywhere_in_the_database(parts: Part
         referral=Referral(title="canary"),
         error="canary",
     )
-    events = [whole, told(edit("the canary, edited")), told(unsend()), told(edit("a late canary", revision=2))]
+    events = [
+        whole,
+        enriched(edit("the canary, edited")),
+        enriched(unsend()),
+        enriched(edit("a late canary", revision=2)),
+    ]
     for order in itertools.permutations(events):
-        await empty(parts)
+        await truncate_tables(parts)
         for event in order:
             await parts.inbox([event])
         for (table,) in await parts.rows(_TABLES):
@@ -204,8 +207,8 @@ async def test_nothing_of_an_unsent_text_is_anywhere_in_the_database(parts: Part
     assert "canary" not in str([data_of(event) for event in parts.publisher.persisted()[-1:]])
 
 
-async def test_an_unsend_before_its_message_makes_a_hidden_one_that_is_not_unread(parts: Parts) -> None:
-    await parts.inbox([told(unsend())])
+async def test_a_message_unsent_before_it_arrives_is_hidden_and_not_unread(parts: Parts) -> None:
+    await parts.inbox([enriched(unsend())])
     assert parts.publisher.events == []
     await parts.inbox([message("m-1")])
 
@@ -216,21 +219,21 @@ async def test_an_unsend_before_its_message_makes_a_hidden_one_that_is_not_unrea
     assert (data["conversation"]["unread_count"], data["conversation"]["last_message"]["id"]) == (0, 1)
 
 
-async def test_unsending_an_unread_message_lowers_the_count_once(parts: Parts) -> None:
+async def test_an_unsend_lowers_the_unread_count_once(parts: Parts) -> None:
     await parts.inbox([message("m-1"), message("m-2")])
-    await parts.inbox([told(unsend()), told(unsend(second=21))])
-    await parts.inbox([told(unsend())])
+    await parts.inbox([enriched(unsend()), enriched(unsend(second=21))])
+    await parts.inbox([enriched(unsend())])
 
     assert await parts.rows("SELECT unread_count, last_seq FROM conversations") == [(1, 3)]
 
 
-async def test_a_change_is_published_whole_and_again_when_its_event_comes_again(parts: Parts) -> None:
+async def test_a_change_is_published_complete_after_a_redelivery(parts: Parts) -> None:
     await parts.inbox([message("m-1", participant=Profile(name="Ada", fetched_at=at(0)), payload="BUY")])
-    parts.publisher.away = True
+    parts.publisher.is_unavailable = True
     with pytest.raises(DependencyUnavailable):
-        await parts.inbox([told(edit("new"))])
-    parts.publisher.away = False
-    await parts.inbox([told(edit("new"))])
+        await parts.inbox([enriched(edit("new"))])
+    parts.publisher.is_unavailable = False
+    await parts.inbox([enriched(edit("new"))])
 
     [_, changed] = parts.publisher.persisted()
     data = data_of(changed)
@@ -245,7 +248,7 @@ async def test_a_change_is_published_whole_and_again_when_its_event_comes_again(
 async def test_a_receipt_changes_a_thousand_messages_in_one_transaction(parts: Parts) -> None:
     for start in range(0, 1000, 200):
         await parts.inbox([outgoing(f"m-{n}", n) for n in range(start, start + 200)])
-    read = told(receipt("read", second=2000, upto=998))
+    read = enriched(receipt("read", second=2000, upto=998))
     assert await parts.inbox([read]) == [DONE]
 
     assert parts.publisher.seqs() == list(range(1, 2000))
@@ -254,8 +257,8 @@ async def test_a_receipt_changes_a_thousand_messages_in_one_transaction(parts: P
         ("sent", 1),
     ]
     assert await parts.rows("SELECT count(DISTINCT xmin::text) FROM messages WHERE status = 'read'") == [(1,)]
-    await parts.inbox([told(receipt("read", second=2001, upto=998))])
-    await parts.inbox([told(receipt("read", second=2001, upto=999))])
+    await parts.inbox([enriched(receipt("read", second=2001, upto=998))])
+    await parts.inbox([enriched(receipt("read", second=2001, upto=999))])
     assert parts.publisher.seqs()[-1] == 2000
     assert await parts.rows("SELECT watermark, at FROM receipts ORDER BY 1") == [
         (at(998), at(2000)),
@@ -265,7 +268,7 @@ async def test_a_receipt_changes_a_thousand_messages_in_one_transaction(parts: P
 
 async def test_many_receipts_over_many_messages_read_each_message_once(parts: Parts) -> None:
     await parts.inbox([outgoing(f"m-{second}", second) for second in range(1, 201)])
-    events = [told(receipt("delivered", second=500 + upto, upto=upto)) for upto in range(10, 201, 2)]
+    events = [enriched(receipt("delivered", second=500 + upto, upto=upto)) for upto in range(10, 201, 2)]
     updates = [to_update(event) for event in events]
     async with parts.database.transaction() as transaction:
         counting = CountingConnection(transaction)
@@ -280,11 +283,11 @@ async def test_many_receipts_over_many_messages_read_each_message_once(parts: Pa
     ) == [(at(510),), (at(512),), (at(700),)]
 
 
-async def test_of_receipts_only_those_are_kept_that_tell_something(parts: Parts) -> None:
+async def test_only_the_receipt_frontier_is_stored(parts: Parts) -> None:
     told_all = [(5, 5), (3, 9), (7, 6), (2, 4), (7, 7), (9, 6), (1, 1)]
     for seed in range(4):
-        await empty(parts)
-        events = [told(receipt("read", second=second, upto=upto)) for upto, second in told_all]
+        await truncate_tables(parts)
+        events = [enriched(receipt("read", second=second, upto=upto)) for upto, second in told_all]
         random.Random(seed).shuffle(events)
         for start in range(0, len(events), seed + 1):
             await parts.inbox(events[start : start + seed + 1])
@@ -292,16 +295,16 @@ async def test_of_receipts_only_those_are_kept_that_tell_something(parts: Parts)
         assert kept == [(at(1), at(1)), (at(2), at(4)), (at(5), at(5)), (at(9), at(6))]
 
 
-async def test_a_receipt_of_nobody_is_not_a_conversation(parts: Parts) -> None:
-    await parts.inbox([told(receipt("read", "m-9", upto=5)), told(react()), told(edit())])
+async def test_annotations_alone_create_no_conversation(parts: Parts) -> None:
+    await parts.inbox([enriched(receipt("read", "m-9", upto=5)), enriched(react()), enriched(edit())])
 
     assert await parts.rows("SELECT * FROM conversations") == []
     assert await parts.rows("SELECT count(*) FROM waiting_annotations") == [(2,)]
     assert parts.publisher.events == []
 
 
-async def test_what_waited_counts_as_stored_once_its_message_is_there(parts: Parts) -> None:
-    reaction = told(react())
+async def test_a_pending_annotation_counts_as_stored_once_its_message_arrives(parts: Parts) -> None:
+    reaction = enriched(react())
     await parts.inbox([reaction])
     outcomes = "SELECT outcome FROM item_outcomes WHERE webhook_id = :webhook"
     assert await parts.rows(outcomes, webhook=reaction.webhook_id) == [("waiting",)]
@@ -315,7 +318,7 @@ async def test_two_ids_of_a_customer_link_their_conversations(parts: Parts) -> N
     first = msgspec.structs.replace(message("m-1"), participant_aliases=("person-2",))
     known = msgspec.structs.replace(message("m-3"), participant_aliases=("person-2",))
     for order in itertools.permutations([first, other, known]):
-        await empty(parts)
+        await truncate_tables(parts)
         parts.publisher.events.clear()
         for event in order:
             await parts.inbox([event])
@@ -336,11 +339,11 @@ async def test_two_ids_of_a_customer_link_their_conversations(parts: Parts) -> N
 def record(record_id: str, second: int = 0, *, kind: Any = "comment", text: str = "nice") -> InboxEnrichedV1:
     body = msgspec.Raw(msgspec.json.encode({"id": record_id, "text": text}))
     item = RecordItem(record=kind, record_id=record_id, actor_id="a", text=text, body=body)
-    event = told(item, participant_id=None, conversation_id=None)
+    event = enriched(item, participant_id=None, conversation_id=None)
     return msgspec.structs.replace(event, occurred_at=at(second))
 
 
-async def test_records_are_kept_once_and_listed_newest_first(parts: Parts) -> None:
+async def test_records_are_stored_once_and_listed_newest_first(parts: Parts) -> None:
     events = [record(f"r-{n % 7}", n % 7) for n in range(14)] + [record("r-0", 3, kind="mention")]
     random.Random(1).shuffle(events)
     for start in range(0, len(events), 4):
@@ -358,25 +361,25 @@ async def test_records_are_kept_once_and_listed_newest_first(parts: Parts) -> No
     assert msgspec.json.decode(mentions[0].body) == {"id": "r-0", "text": "nice"}
 
 
-async def test_of_two_sightings_of_a_record_the_earlier_counts(parts: Parts) -> None:
+async def test_the_earlier_of_two_copies_of_a_record_is_stored(parts: Parts) -> None:
     for order in itertools.permutations([record("r", 1, text="one"), record("r", 2, text="two")]):
         for size in (1, 2):
-            await empty(parts)
+            await truncate_tables(parts)
             for start in range(0, 2, size):
                 await parts.inbox(order[start : start + size])
             assert await parts.rows("SELECT text FROM records") == [("one",)]
 
 
-async def test_every_item_has_an_outcome_of_its_own(parts: Parts) -> None:
+async def test_every_item_has_its_own_outcome(parts: Parts) -> None:
     raw = RawItem(label="messaging.other", body=msgspec.Raw(b"{}"))
     events = [
         message("m-1"),
-        told(edit(None, revision=0)),
-        told(react()),
-        told(react(), 1),
-        told(raw),
+        enriched(edit(None, revision=0)),
+        enriched(react()),
+        enriched(react(), 1),
+        enriched(raw),
         record("r"),
-        told(receipt("delivered", "m-9")),
+        enriched(receipt("delivered", "m-9")),
     ]
     placed = [msgspec.structs.replace(event, webhook_id="w", item_index=n) for n, event in enumerate(events)]
     await parts.inbox(placed[:3])
@@ -398,22 +401,22 @@ async def test_every_item_has_an_outcome_of_its_own(parts: Parts) -> None:
     assert outcomes == ["duplicate", "ignored", *["duplicate"] * 5]
 
 
-async def test_a_row_from_before_digests_were_kept_is_described_by_its_columns(parts: Parts) -> None:
+async def test_a_row_without_a_digest_is_compared_by_its_columns(parts: Parts) -> None:
     event = message("m-1", attachments=(Attachment(type="image", url="https://cdn.example/1"),))
     await parts.inbox([event])
     await parts.execute("UPDATE messages SET digest = NULL")
     await parts.inbox([event])
 
     assert parts.publisher.seqs() == [1, 1]
-    await parts.inbox([told(unsend())])
+    await parts.inbox([enriched(unsend())])
     await parts.inbox([event])
     assert await parts.rows("SELECT content, attachments::text, seq FROM messages") == [(None, "[]", 2)]
 
 
-async def test_a_state_is_the_same_however_many_facts_are_read_at_a_time(parts: Parts) -> None:
+async def test_the_state_hash_does_not_depend_on_the_batch_size(parts: Parts) -> None:
     events = [message(f"m-{n}", person=f"p-{n % 3}", created_at=at(n)) for n in range(7)]
-    waiting = [told(unsend(f"x-{n}")) for n in range(3)]
-    receipts = [told(receipt("read", second=n, upto=n)) for n in range(3)]
+    waiting = [enriched(unsend(f"x-{n}")) for n in range(3)]
+    receipts = [enriched(receipt("read", second=n, upto=n)) for n in range(3)]
     await parts.inbox([*events, *waiting, *receipts, *(record(f"r-{n}") for n in range(3))])
 
     async with parts.database.reading() as connection:
@@ -423,5 +426,5 @@ async def test_a_state_is_the_same_however_many_facts_are_read_at_a_time(parts: 
     sizes = {section: len(facts) for section, facts in known.items() if facts}
     assert sizes == {"conversations": 3, "messages": 7, "waiting_annotations": 3, "receipts": 3, "records": 3}
     assert await state_hash(parts) in hashes
-    await parts.inbox([told(edit(mid="m-1"))])
+    await parts.inbox([enriched(edit(mid="m-1"))])
     assert await state_hash(parts) not in hashes

@@ -1,4 +1,4 @@
-"""What is renewed at the very moment when it is to be forgotten stays."""
+"""A row that is renewed while it is being deleted stays."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -14,28 +14,28 @@ pytestmark = pytest.mark.postgres
 _WAITS = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
-async def forgotten_while(parts: Parts, renewal: str, forgetting: Coroutine[None, None, int]) -> int:
-    """Return how much `forgetting` forgets that comes upon a row while `renewal` has it in its hands."""
+async def deleted_during(parts: Parts, renewal: str, forgetting: Coroutine[None, None, int]) -> int:
+    """Return how many rows `forgetting` deletes while an open transaction holds the row with `renewal`."""
     async with parts.database.transaction() as transaction:
         await transaction.execute(Statement(renewal))
         task = asyncio.create_task(forgetting)
         async with asyncio.timeout(10):
-            while not task.done() and not await parts.rows(_WAITS):  # noqa: ASYNC110 - Postgres tells only who asks
+            while not task.done() and not await parts.rows(_WAITS):  # noqa: ASYNC110 - Postgres can only be polled
                 await asyncio.sleep(0.01)
     return await task
 
 
-async def test_a_fact_that_comes_when_those_before_it_expire_goes_on_waiting_with_them(parts: Parts) -> None:
+async def test_a_pending_annotation_updated_while_it_expires_stays(parts: Parts) -> None:
     await parts.execute(
         "INSERT INTO waiting_annotations VALUES ('user-1', 'facebook', 'page-1', 'm', '{}', '{}', '2026-01-01')"
     )
     renewal = "UPDATE waiting_annotations SET updated_at = now(), items = '{w:1}'"
     expiring = retention.expire_pending_annotations(parts.database, before=now(), limit=10)
-    assert await forgotten_while(parts, renewal, expiring) == 0
+    assert await deleted_during(parts, renewal, expiring) == 0
     assert await parts.rows("SELECT items FROM waiting_annotations") == [(["w:1"],)]
 
 
-async def test_a_replayed_item_that_fails_again_when_it_is_to_be_forgotten_stays_parked(parts: Parts) -> None:
+async def test_an_item_parked_again_while_it_is_pruned_stays_parked(parts: Parts) -> None:
     await parts.execute(
         "INSERT INTO parked_items (id, handler, reason, attempts, event_type, content_type, original, occurred_at,"
         " received_at, parked_at, replayed_at)"
@@ -43,11 +43,11 @@ async def test_a_replayed_item_that_fails_again_when_it_is_to_be_forgotten_stays
     )
     renewal = "UPDATE parked_items SET parked_at = now(), replayed_at = NULL"
     pruned = retention.prune("replayed_items", parts.database, before=now(), limit=10)
-    assert await forgotten_while(parts, renewal, pruned) == 0
+    assert await deleted_during(parts, renewal, pruned) == 0
     assert await parts.rows("SELECT id FROM parked_items") == [("p",)]
 
 
-async def test_what_is_on_its_way_to_the_owner_of_its_page_does_not_expire(parts: Parts) -> None:
+async def test_a_released_webhook_does_not_expire(parts: Parts) -> None:
     await parts.execute(
         "INSERT INTO waiting_webhooks (id, platform, page_id, webhook_id, item_index, channel, entry, occurred_at,"
         " received_at, traceparent, arrived_at, release_version)"
@@ -58,7 +58,7 @@ async def test_what_is_on_its_way_to_the_owner_of_its_page_does_not_expire(parts
     assert await parts.rows("SELECT id FROM waiting_webhooks") == [("released",)]
 
 
-async def test_what_is_released_when_it_is_to_expire_leaves(parts: Parts) -> None:
+async def test_a_webhook_released_while_it_expires_stays(parts: Parts) -> None:
     await parts.execute(
         "INSERT INTO waiting_webhooks (id, platform, page_id, webhook_id, item_index, channel, entry, occurred_at,"
         " received_at, traceparent, arrived_at)"
@@ -66,4 +66,4 @@ async def test_what_is_released_when_it_is_to_expire_leaves(parts: Parts) -> Non
     )
     renewal = "UPDATE waiting_webhooks SET release_version = 1"
     expiring = unclaimed.expire(parts.database, before=now(), limit=10)
-    assert await forgotten_while(parts, renewal, expiring) == 0
+    assert await deleted_during(parts, renewal, expiring) == 0

@@ -14,7 +14,7 @@ from tests.builders import inbox_enriched, profile_resolved
 from tests.integration.store.parts import Parts, at, data_of, message
 
 
-async def test_a_message_is_stored_published_and_whole(parts: Parts) -> None:
+async def test_a_message_is_stored_and_published_complete(parts: Parts) -> None:
     picture = Attachment(type="image", url="https://cdn.example/1", expires_at=at(60))
     event = message(
         "m-1",
@@ -40,7 +40,7 @@ async def test_a_message_is_stored_published_and_whole(parts: Parts) -> None:
     assert isinstance(decode("application/json", encode(published)), InboxPersistedV1)
 
 
-async def test_a_batch_over_many_users_has_a_numbering_for_each(parts: Parts) -> None:
+async def test_each_user_of_a_batch_has_their_own_seqs(parts: Parts) -> None:
     events = [message(f"m-{i}", user=f"user-{i % 3}", person=f"p-{i % 7}", created_at=at(i)) for i in range(60)]
     random.Random(1).shuffle(events)
     await parts.inbox(events)
@@ -52,10 +52,10 @@ async def test_a_batch_over_many_users_has_a_numbering_for_each(parts: Parts) ->
 
 
 async def test_a_redelivered_event_is_published_again_and_stored_once(parts: Parts) -> None:
-    parts.publisher.away = True
+    parts.publisher.is_unavailable = True
     with pytest.raises(DependencyUnavailable):
         await parts.inbox([message("m-1"), message("m-2")])
-    parts.publisher.away = False
+    parts.publisher.is_unavailable = False
     assert await parts.inbox([message("m-2"), message("m-3"), message("m-1")]) == [DONE] * 3
 
     assert parts.publisher.seqs() == [1, 2, 3]
@@ -67,7 +67,7 @@ async def test_the_same_event_twice_in_a_batch_is_published_once(parts: Parts) -
     assert parts.publisher.seqs() == [1]
 
 
-async def test_workers_racing_on_the_same_events_leave_no_gap_and_no_double(parts: Parts, database_url: str) -> None:
+async def test_concurrent_workers_leave_no_holes_and_no_duplicates(parts: Parts, database_url: str) -> None:
     others = [Database(database_url, pool_size=3, command_timeout_seconds=20) for _ in range(3)]
     workers = [parts, *(Parts(database) for database in others)]
     events = [message(f"m-{i}", user=f"user-{i % 4}", person=f"p-{i % 5}", created_at=at(i)) for i in range(160)]
@@ -89,7 +89,7 @@ async def test_workers_racing_on_the_same_events_leave_no_gap_and_no_double(part
         await database.close()
 
 
-async def test_any_order_in_any_batches_leaves_the_same_rows(parts: Parts) -> None:
+async def test_order_and_batching_do_not_change_the_rows(parts: Parts) -> None:
     people = [Profile(name=name, fetched_at=at(second)) for name, second in (("Ada", 1), ("Augusta", 2))]
     history: list[AnyEvent] = [
         message("m-1", created_at=at(3), participant=people[0]),
@@ -116,7 +116,7 @@ async def test_any_order_in_any_batches_leaves_the_same_rows(parts: Parts) -> No
     assert len(found) == 1
 
 
-async def test_a_profile_changes_the_conversation_and_ends_its_look_up(parts: Parts) -> None:
+async def test_a_profile_updates_the_conversation_and_ends_its_lookup(parts: Parts) -> None:
     await parts.inbox([message("m-1")])
     await parts.execute(
         "INSERT INTO profile_lookups (user_id, platform, participant_id, page_id, due_at)"
@@ -132,12 +132,12 @@ async def test_a_profile_changes_the_conversation_and_ends_its_look_up(parts: Pa
     assert await parts.rows("SELECT * FROM profile_lookups") == []
 
 
-async def test_a_look_up_without_a_profile_is_put_off(parts: Parts) -> None:
+async def test_a_lookup_without_a_profile_is_deferred(parts: Parts) -> None:
     await parts.inbox([profile_resolved(profile=None, retry_at=at(3600))])
     assert await parts.rows("SELECT due_at, page_id FROM profile_lookups") == [(at(3600), "page-1")]
 
 
-async def test_a_profile_that_comes_first_waits_for_its_conversation(parts: Parts) -> None:
+async def test_an_early_profile_waits_for_its_conversation(parts: Parts) -> None:
     await parts.inbox([profile_resolved(id="a" * 32)])
     await parts.inbox([message("m-1")])
 
@@ -146,7 +146,7 @@ async def test_a_profile_that_comes_first_waits_for_its_conversation(parts: Part
     assert await parts.rows("SELECT * FROM waiting_profiles") == []
 
 
-async def test_an_item_of_no_known_type_is_kept_raw(parts: Parts) -> None:
+async def test_an_item_of_an_unknown_type_is_stored_raw(parts: Parts) -> None:
     raw = RawItem(label="messaging.reaction", body=b'{"reaction":{"emoji":"\\u0000"}}')  # type: ignore[arg-type]  # Raw is bytes
     event = inbox_enriched(item=raw, participant=None)
     assert await parts.inbox([event]) == [DONE]
@@ -158,7 +158,7 @@ async def test_an_item_of_no_known_type_is_kept_raw(parts: Parts) -> None:
     ]
 
 
-async def test_two_people_of_one_user_that_share_an_id_are_never_joined(parts: Parts) -> None:
+async def test_two_participants_with_the_same_conversation_id_are_never_merged(parts: Parts) -> None:
     shared_id = conversation_id("facebook", "user-1", "person-1")
     impostor = message("m-2", person="person-2")
     impostor = inbox_enriched(
@@ -182,18 +182,18 @@ _AHEAD = timezone(timedelta(hours=14))
         pytest.param(message(random.Random(1).randbytes(4000).hex()), id="too long for an index"),
         pytest.param(message("bad", attachments=(Attachment(type="image", title="\0"),)), id="NUL in JSON"),
         pytest.param(message("bad", created_at=at(0).replace(tzinfo=None)), id="a time without a zone"),
-        pytest.param(message("bad", created_at=datetime.max.replace(tzinfo=UTC)), id="what is infinity to the driver"),
+        pytest.param(message("bad", created_at=datetime.max.replace(tzinfo=UTC)), id="infinity in asyncpg"),
         pytest.param(
             message("bad", item=UnsendItem(message_id="m", unsent_at=datetime.min.replace(tzinfo=_AHEAD))),
-            id="a time before all others",
+            id="before the earliest time",
         ),
         pytest.param(
             message("bad", created_at=datetime.max.replace(tzinfo=timezone(-timedelta(hours=14)))),
-            id="a time after all others",
+            id="after the latest time",
         ),
     ],
 )
-async def test_data_that_postgres_refuses_is_parked_alone(parts: Parts, bad: object) -> None:
+async def test_only_the_event_that_postgres_refuses_is_parked(parts: Parts, bad: object) -> None:
     batch = [message("m-1"), bad, message("m-2"), message("m-3")]
     with pytest.raises(PermanentError):
         await parts.inbox([bad])  # type: ignore[list-item]  # one of the events above
@@ -203,11 +203,11 @@ async def test_data_that_postgres_refuses_is_parked_alone(parts: Parts, bad: obj
     assert parts.publisher.seqs() == [1, 2, 3]
 
 
-async def test_what_is_stored_and_not_published_is_found_by_the_scan(parts: Parts) -> None:
-    parts.publisher.away = True
+async def test_the_scan_publishes_stored_but_unpublished_changes(parts: Parts) -> None:
+    parts.publisher.is_unavailable = True
     with pytest.raises(DependencyUnavailable):
         await parts.inbox([message(f"m-{i}") for i in range(5)])
-    parts.publisher.away = False
+    parts.publisher.is_unavailable = False
     assert await parts.outbox.run_once() == 0, "a handler may be about to publish it"
 
     await parts.execute("UPDATE inbox_log SET at = at - interval '1 minute'")
@@ -216,7 +216,7 @@ async def test_what_is_stored_and_not_published_is_found_by_the_scan(parts: Part
     assert await parts.outbox.run_once() == 0
 
 
-async def test_what_was_published_is_marked(parts: Parts) -> None:
+async def test_publishing_advances_the_watermark(parts: Parts) -> None:
     await parts.inbox([message("m-1"), message("m-2", user="user-2")])
     await parts.inbox([message("m-3")])
     await parts.outbox.flush_watermarks()
@@ -227,7 +227,7 @@ async def test_what_was_published_is_marked(parts: Parts) -> None:
     ]
 
 
-async def test_marks_of_two_replicas_meet_without_covering_a_hole(parts: Parts, database: Database) -> None:
+async def test_watermarks_of_two_replicas_never_cover_a_hole(parts: Parts, database: Database) -> None:
     other = Parts(database)
     await parts.inbox([message("m-1")])
     await other.inbox([message("m-2")])

@@ -18,14 +18,14 @@ from tests.builders import profile_requested
 from tests.integration.store.parts import ENCRYPTION_KEY, Service, at, message
 
 
-async def test_a_service_token_is_needed(service: Service) -> None:
+async def test_a_service_token_is_required(service: Service) -> None:
     for headers in ({"Authorization": ""}, {"Authorization": "Bearer wrong"}, service.admin, service.as_user()):
         answer = await service.internal.post("/internal/tops", json={"user_ids": []}, headers=headers)
         assert answer.status_code == 401
     assert (await service.public.get("/internal/accounts/facebook/page-1")).status_code == 404
 
 
-async def test_owners_of_a_page_come_with_their_tokens_encrypted(service: Service) -> None:
+async def test_owners_of_a_page_have_encrypted_tokens(service: Service) -> None:
     unknown = msgspec.json.decode(
         (await service.internal.get("/internal/accounts/facebook/page-1")).content, type=PageOwners
     )
@@ -47,7 +47,7 @@ async def test_owners_of_a_page_come_with_their_tokens_encrypted(service: Servic
     assert TokenCipher([SecretStr(ENCRYPTION_KEY)]).decrypt(ciphertext).get_secret_value() == "another-token"
 
 
-async def test_known_participants_are_told_of_and_unknown_ones_left_out(service: Service) -> None:
+async def test_only_known_participants_are_returned(service: Service) -> None:
     await service.broker.publish(
         [
             message("m-1", participant=Profile(name="Ada", fetched_at=at(0))),
@@ -62,7 +62,7 @@ async def test_known_participants_are_told_of_and_unknown_ones_left_out(service:
     assert [(one["user_id"], one["profile"]["name"]) for one in answer["participants"]] == [("user-1", "Ada")]
 
 
-async def test_the_logs_of_many_users_come_in_one_answer_in_the_order_asked(service: Service) -> None:
+async def test_one_response_has_the_logs_of_many_users_in_request_order(service: Service) -> None:
     await service.broker.publish([message(f"m-{i}", user=f"user-{i % 2}", created_at=at(i)) for i in range(10)])
     positions = (
         UserLogPosition(user_id="user-1", after=3),
@@ -84,14 +84,14 @@ async def test_the_logs_of_many_users_come_in_one_answer_in_the_order_asked(serv
     assert frame["data"]["message"]["seq"] == 4
 
 
-async def test_tops_come_for_everybody_asked_for(service: Service) -> None:
+async def test_tops_are_returned_for_every_requested_user(service: Service) -> None:
     await service.broker.publish([message("m-1")])
     answer = await service.ask("/internal/tops", TopsRequest(user_ids=("user-1", "nobody")))
     assert answer["tops"] == {"user-1": 1, "nobody": 0}
     assert answer["epoch"] == (await service.get("/api/events")).headers["Inbox-Epoch"]
 
 
-async def test_look_ups_are_claimed(service: Service) -> None:
+async def test_a_lookup_is_claimed_once(service: Service) -> None:
     await service.broker.publish([profile_requested()])
     claim = LookupsClaim(limit=10, lease_seconds=30)
     [lookup] = (await service.ask("/internal/profile-lookups/claim", claim))["lookups"]
@@ -109,7 +109,7 @@ async def test_look_ups_are_claimed(service: Service) -> None:
         ("/internal/profile-lookups/claim", b'{"limit":0,"lease_seconds":1}'),
     ],
 )
-async def test_what_does_not_fit_is_refused(service: Service, path: str, body: bytes) -> None:
+async def test_invalid_requests_are_refused(service: Service, path: str, body: bytes) -> None:
     answer = await service.internal.post(path, content=body)
     assert answer.status_code == 422
     assert answer.json()["type"] == "urn:switchboard:problem:invalid-request"

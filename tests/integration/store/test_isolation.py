@@ -1,4 +1,4 @@
-"""Nobody reads another user's data: every endpoint that OpenAPI names, with the wrong token, ids and cursors."""
+"""Nobody reads another user's data: every documented endpoint, with wrong tokens, IDs and cursors."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.postgres
 PUBLIC, INTERNAL = unconnected_apps()
 OWNER, OTHER = "user-1", "user-2"
 MARK = "xyzzy"
-"""In everything that belongs to the owner: it must be in no answer to anybody else."""
+"""Part of everything that belongs to the owner; it must not occur in a response to anybody else."""
 CONVERSATION = conversation_id("facebook", OWNER, f"{MARK}-person")
 PARAMETERS = {
     "conversation_id": CONVERSATION,
@@ -33,33 +33,33 @@ BODIES: dict[str, Any] = {
     "TokenBody": {"user_id": OWNER},
     "ReplayBody": {"ids": [f"{MARK}-item"]},
 }
-"""What every required parameter and body is; an endpoint with a new one needs a line here."""
+"""Values of every required parameter and body; a new one needs a line here."""
 
 
 class Operation(NamedTuple):
-    """What OpenAPI says of one endpoint."""
+    """One endpoint as OpenAPI describes it."""
 
     method: str
     path: str
-    said: dict[str, Any]
+    spec: dict[str, Any]
 
     @property
     def is_for_users(self) -> bool:
-        return any("userToken" in one for one in self.said.get("security", []))
+        return any("userToken" in one for one in self.spec.get("security", []))
 
     @property
     def is_for_admins(self) -> bool:
-        return any("adminToken" in one for one in self.said.get("security", []))
+        return any("adminToken" in one for one in self.spec.get("security", []))
 
     @property
     def parameters(self) -> set[str]:
-        return {one["name"] for one in self.said.get("parameters", []) if one["in"] == "query"}
+        return {one["name"] for one in self.spec.get("parameters", []) if one["in"] == "query"}
 
     def request(self, **query: Any) -> dict[str, Any]:
-        """Return arguments for httpx: everything required is the owner's."""
+        """Return arguments for httpx, with the owner's IDs in every required place."""
         required = {
             one["name"]: PARAMETERS[one["name"]]
-            for one in self.said.get("parameters", [])
+            for one in self.spec.get("parameters", [])
             if one["in"] == "query" and one.get("required")
         }
         found: dict[str, Any] = {
@@ -67,7 +67,7 @@ class Operation(NamedTuple):
             "url": self.path.format(**PARAMETERS),
             "params": required | query,
         }
-        body = self.said.get("requestBody")
+        body = self.spec.get("requestBody")
         if body is not None:
             name = body["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[-1]
             found["json"] = BODIES[name]
@@ -76,7 +76,7 @@ class Operation(NamedTuple):
 
 @pytest.fixture
 async def operations(service: Service, parts: Parts) -> list[Operation]:
-    """Return every endpoint, when there is something of the owner behind each of them, and something of the other."""
+    """Store data of both users behind every endpoint; return the endpoints."""
     profile = Profile(name=f"{MARK} name", username=f"{MARK}_handle", fetched_at=at(0))
     theirs: dict[str, Any] = {"person": f"{MARK}-person", "page": f"{MARK}-page", "participant": profile}
     await service.connect(f"{MARK}-page", OWNER, name=f"{MARK} page")
@@ -90,9 +90,9 @@ async def operations(service: Service, parts: Parts) -> list[Operation]:
     await SearchIndexer(parts.database, metrics=parts.metrics).catch_up()
     document = (await service.public.get("/api/openapi.json")).json()
     return [
-        Operation(method.upper(), path, said)
+        Operation(method.upper(), path, spec)
         for path, methods in document["paths"].items()
-        for method, said in methods.items()
+        for method, spec in methods.items()
     ]
 
 
@@ -109,21 +109,21 @@ def _record(number: int) -> Any:
     )
 
 
-def _for_users(operations: list[Operation]) -> Iterator[Operation]:
+def _user_operations(operations: list[Operation]) -> Iterator[Operation]:
     found = [operation for operation in operations if operation.is_for_users]
     assert len(found) >= 6, "OpenAPI says which endpoints are for users"
     yield from found
 
 
-def _tells_nothing(found: httpx.Response, operation: Operation) -> None:
+def _assert_nothing_leaks(found: httpx.Response, operation: Operation) -> None:
     told = found.text + str(sorted(found.headers.items()))
-    # What was asked for may be repeated, in a link to the next page for example; what was stored may not.
+    # A response may repeat the request, for example in a link to the next page, but no stored data.
     assert f"{MARK} " not in told, (operation, told)
     assert f"{MARK}-" not in told, (operation, told)
     assert CONVERSATION not in told, (operation, told)
 
 
-async def test_every_endpoint_wants_a_token_of_its_own_kind(service: Service, operations: list[Operation]) -> None:
+async def test_every_endpoint_requires_its_own_kind_of_token(service: Service, operations: list[Operation]) -> None:
     for operation in operations:
         right = service.as_user(OWNER) if operation.is_for_users else service.admin
         wrong = service.admin if operation.is_for_users else service.as_user(OWNER)
@@ -135,11 +135,11 @@ async def test_every_endpoint_wants_a_token_of_its_own_kind(service: Service, op
             found = await service.public.request(**operation.request(), headers=headers)
             assert found.status_code == 401, (operation, found.text)
             assert found.headers["Content-Type"] == "application/problem+json"
-            _tells_nothing(found, operation)
+            _assert_nothing_leaks(found, operation)
 
 
-def test_no_route_is_left_out_here() -> None:
-    """What is asked below is what OpenAPI names, and that is everything but what is open to anybody."""
+def test_every_private_route_is_covered() -> None:
+    """The tests below use the endpoints in OpenAPI: all routes except those open to everybody."""
     described = {(method.upper(), path) for path, methods in PUBLIC.openapi()["paths"].items() for method in methods}
 
     assert routes_of(PUBLIC) - described == {
@@ -150,7 +150,7 @@ def test_no_route_is_left_out_here() -> None:
     assert described <= routes_of(PUBLIC)
 
 
-async def test_what_is_internal_wants_a_service_token_and_is_on_no_public_port(service: Service) -> None:
+async def test_internal_routes_require_a_service_token_and_are_not_public(service: Service) -> None:
     routes = routes_of(INTERNAL)
     assert len(routes) >= 7
     for method, path in routes:
@@ -162,39 +162,37 @@ async def test_what_is_internal_wants_a_service_token_and_is_on_no_public_port(s
         assert found.status_code == 404, (method, path, found.text)
 
 
-async def test_the_owner_does_see_it(service: Service, operations: list[Operation]) -> None:
-    """Otherwise the tests below would prove nothing."""
-    for operation in _for_users(operations):
+async def test_the_owner_sees_their_data(service: Service, operations: list[Operation]) -> None:
+    """Without this the other tests would prove nothing."""
+    for operation in _user_operations(operations):
         found = await service.public.request(**operation.request(), headers=service.as_user(OWNER))
         assert found.status_code == 200, (operation, found.text)
         assert MARK in found.text, operation
 
 
 async def test_another_users_id_is_refused(service: Service, operations: list[Operation]) -> None:
-    for operation in _for_users(operations):
+    for operation in _user_operations(operations):
         assert "user_id" in operation.parameters
         found = await service.public.request(**operation.request(user_id=OWNER), headers=service.as_user(OTHER))
         assert found.status_code == 403, (operation, found.text)
-        _tells_nothing(found, operation)
+        _assert_nothing_leaks(found, operation)
         if "json" in (asked := operation.request()):
             body = asked.pop("json") | {"user_id": OWNER}
             found = await service.public.request(**asked, json=body, headers=service.as_user(OTHER))
             assert found.status_code == 403, (operation, found.text)
 
 
-async def test_another_users_ids_lead_nowhere(service: Service, operations: list[Operation]) -> None:
-    for operation in _for_users(operations):
+async def test_another_users_ids_find_nothing(service: Service, operations: list[Operation]) -> None:
+    for operation in _user_operations(operations):
         found = await service.public.request(**operation.request(), headers=service.as_user(OTHER))
         assert found.status_code == (404 if "{conversation_id}" in operation.path else 200), (operation, found.text)
-        _tells_nothing(found, operation)
+        _assert_nothing_leaks(found, operation)
     assert (await service.get("/api/conversations", OWNER)).json()[0]["unread_count"] > 0, "nobody else read it"
 
 
-async def test_another_users_cursors_are_refused_and_so_are_forged_ones(
-    service: Service, operations: list[Operation]
-) -> None:
+async def test_another_users_cursors_and_forged_ones_are_refused(service: Service, operations: list[Operation]) -> None:
     paged = 0
-    for operation in _for_users(operations):
+    for operation in _user_operations(operations):
         if "cursor" not in operation.parameters:
             continue
         mine = await service.public.request(**operation.request(limit=1), headers=service.as_user(OWNER))
@@ -213,11 +211,11 @@ async def test_another_users_cursors_are_refused_and_so_are_forged_ones(
                 found = await service.public.request(**asked, headers=service.as_user(OTHER))
                 assert found.status_code == 422, (operation, forged, found.text)
                 assert found.json()["type"] == "urn:switchboard:problem:invalid-cursor"
-                _tells_nothing(found, operation)
+                _assert_nothing_leaks(found, operation)
     assert paged >= 5, "accounts, conversations, messages, records and search go page by page"
 
 
-async def test_a_cursor_is_good_for_its_own_list_alone(service: Service, operations: list[Operation]) -> None:
+async def test_a_cursor_works_only_for_its_own_list(service: Service, operations: list[Operation]) -> None:
     del operations
     first = await service.get("/api/conversations", OWNER, limit=1)
     cursor = httpx.URL(first.links["next"]["url"]).params["cursor"]
@@ -232,7 +230,7 @@ async def test_a_cursor_is_good_for_its_own_list_alone(service: Service, operati
         assert found.status_code == 422, (path, found.text)
 
 
-async def test_an_entity_tag_of_another_user_says_nothing(service: Service, operations: list[Operation]) -> None:
+async def test_another_users_etag_never_matches(service: Service, operations: list[Operation]) -> None:
     del operations
     mine = await service.get("/api/conversations", OWNER)
     found = await service.public.get(

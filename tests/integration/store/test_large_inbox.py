@@ -1,4 +1,4 @@
-"""A reader of a large inbox does not wait: every list, page and search over HTTP, on the real store and Postgres."""
+"""Every list, page and search of a large inbox is fast over HTTP, on the real store and Postgres."""
 
 import json
 import os
@@ -23,18 +23,18 @@ LARGE = Inbox(
     messages=int(os.environ.get("SWITCHBOARD_SOAK_INBOX_MESSAGES", "1000000")),
     conversations=int(os.environ.get("SWITCHBOARD_SOAK_INBOX_CONVERSATIONS", "50000")),
 )
-ASKED = 6
-"""So often everything."""
+REQUESTS = 6
+"""How often each request is made."""
 _LIST_STATEMENTS = 3
 _SEARCH_STATEMENTS = 12
 _BLOCKS = 10
-"""For an entry of a list, and as many for a statement: paths down a few trees. A list that is read whole takes more."""
+"""Per list entry and per statement: paths down a few B-trees. Reading a whole list takes more."""
 _SEARCH_BLOCKS = 2_000
-"""For an answer to a search, which reads rows until it has enough that match, or has walked as far as it may."""
+"""Per search response, which reads rows until enough match or its limit is reached."""
 
 
 class _Measuring(Connection):
-    """Counts statements and the blocks that they read, wherever those were found."""
+    """Counts statements and the blocks they read, from cache or disk."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection._driver)
@@ -63,7 +63,7 @@ class _MeasuringDatabase(Database):
     blocks = 0
 
     async def epoch(self) -> str:
-        """Asked for once in ten seconds, whatever is requested."""
+        """Skip the epoch query, which runs once per ten seconds, not per request."""
         return "epoch"
 
     @asynccontextmanager
@@ -84,14 +84,14 @@ class _MeasuringDatabase(Database):
 
 
 class _Cost(NamedTuple):
-    """Of all answers of one kind."""
+    """The cost of all responses of one kind."""
 
     found: int
     statements: int
     blocks: int
 
     def is_allowed(self, *, is_search: bool) -> bool:
-        answers = ASKED + 1  # where later pages are asked for, the first one as well
+        answers = REQUESTS + 1  # requests for later pages read the first page too
         if is_search:
             return self.statements <= answers * _SEARCH_STATEMENTS and self.blocks <= answers * _SEARCH_BLOCKS
         return self.statements <= answers * _LIST_STATEMENTS and self.blocks <= _BLOCKS * (self.found + self.statements)
@@ -104,28 +104,28 @@ async def _costs(url: str, inbox: Inbox) -> dict[str, _Cost]:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=public), base_url="http://store") as client:
         for name, ask, _ in Reader(client, as_user(USER), inbox).kinds():
             statements, blocks = measuring.statements, measuring.blocks
-            found = sum([await ask() for _ in range(ASKED)])
+            found = sum([await ask() for _ in range(REQUESTS)])
             costs[name] = _Cost(found, measuring.statements - statements, measuring.blocks - blocks)
     await measuring.close()
     return costs
 
 
-async def test_an_answer_costs_what_it_brings_and_not_what_the_inbox_holds(database_url: str) -> None:
+async def test_the_cost_of_a_response_depends_on_its_size_not_on_the_inbox(database_url: str) -> None:
     await fill(database_url, SMALL)
     costs = await _costs(database_url, SMALL)
     for name, cost in costs.items():
-        print(name, cost)  # noqa: T201 - with `-s`, and where the test fails
+        print(name, cost)  # noqa: T201 - shown with `-s` and on failure
 
     assert {
         name: cost for name, cost in costs.items() if not cost.is_allowed(is_search=name.startswith("search"))
     } == {}
     found = {name: cost.found for name, cost in costs.items()}
     assert found["search: a word that is nowhere"] == found["search: a phrase that is nowhere"] == 0
-    assert found["search: one frequent word"] == found["search: people by what all share"] == ASKED * 20
-    assert found["conversations of all platforms: later pages"] == ASKED * 50
-    assert found["conversations of instagram"] == ASKED * 3
-    assert found["events"] == ASKED * 50
-    assert found["search: a word that is there once"] == ASKED
+    assert found["search: one frequent word"] == found["search: people by what all share"] == REQUESTS * 20
+    assert found["conversations of all platforms: later pages"] == REQUESTS * 50
+    assert found["conversations of instagram"] == REQUESTS * 3
+    assert found["events"] == REQUESTS * 50
+    assert found["search: a word that is there once"] == REQUESTS
 
 
 @pytest.mark.soak
@@ -133,6 +133,6 @@ async def test_an_answer_costs_what_it_brings_and_not_what_the_inbox_holds(datab
 async def test_a_million_messages_are_read_in_time(service: Service, database_url: str) -> None:
     await fill(database_url, LARGE)
     timings = await Reader(service.public, service.as_user(USER), LARGE).timings(runs=100)
-    print(*timings, sep="\n")  # noqa: T201 - with `-s`, and where the test fails
+    print(*timings, sep="\n")  # noqa: T201 - shown with `-s` and on failure
 
     assert [str(timing) for timing in timings if timing.p95_seconds > timing.allowed_seconds] == []

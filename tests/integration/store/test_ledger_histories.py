@@ -1,4 +1,4 @@
-"""The ledger's equation, whatever happens to items in whatever order, however often."""
+"""The ledger balances after any steps, in any order and repetition."""
 
 from itertools import count
 from typing import Any, Literal
@@ -24,7 +24,7 @@ from store.repository import parked
 from store.repository.ledger import reports
 from tests.builders import message_item, webhook_received
 from tests.integration.store.parts import Parts, at, now
-from tests.integration.store.test_ledger import given_up, split, unclaimed_item
+from tests.integration.store.test_ledger import parked_item, split, unclaimed_item
 
 pytestmark = pytest.mark.postgres
 
@@ -40,7 +40,7 @@ _numbers = count(1)
 
 
 class History:
-    """A few items of a few webhooks of one page, and what is done to them."""
+    """A few items of a few webhooks of one page, and the steps applied to them."""
 
     def __init__(self, parts: Parts, says: list[str]) -> None:
         self.parts = parts
@@ -94,9 +94,9 @@ class History:
             case "unclaimed":
                 await self.parts.records([self.unclaimed(event)])
             case "park":
-                await self._park(given_up(event))
+                await self._park(parked_item(event))
             case "park whole":
-                await self._park(given_up(webhook_received(id=self.webhook_id(webhook), received_at=now())))
+                await self._park(parked_item(webhook_received(id=self.webhook_id(webhook), received_at=now())))
             case "replay" if self.parked_ids:
                 await parked.mark_replayed(self.parts.database, [min(self.parked_ids)], now=now())
             case "release":
@@ -116,7 +116,7 @@ class History:
 
 @given(st.lists(_says, min_size=WEBHOOKS * ITEMS, max_size=WEBHOOKS * ITEMS), st.lists(_steps, max_size=14))
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_whatever_happens_every_item_is_in_one_place_and_in_the_end_where_it_belongs(
+async def test_every_item_is_counted_once_through_any_history(
     parts: Parts, says: list[str], steps: list[tuple[Step, int, int]]
 ) -> None:
     await parts.execute("DELETE FROM webhooks")

@@ -1,4 +1,4 @@
-"""The ledger is read and pruned by its indexes, however much there is."""
+"""Reading and pruning the ledger uses its indexes."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from store.repository.ledger import item_outcomes, reports
 from store.repository.postgres.statements import Statement
 from store.repository.verification import states
 from tests.integration.store.parts import Parts, at
-from tests.integration.store.test_plans import explained, sorted_by
+from tests.integration.store.test_plans import query_plan, sort_keys
 
 pytestmark = pytest.mark.postgres
 
@@ -72,26 +72,26 @@ def indexes(plan: list[dict[str, Any]]) -> set[str]:
     return {name for node in plan if (name := node.get("Index Name"))}
 
 
-async def test_a_slice_of_the_ledger_is_found_by_its_time(filled: Parts) -> None:
-    plan = await explained(filled, reports._TALLY, after=at(0), upto=at(1))
+async def test_a_ledger_slice_uses_the_index_on_time(filled: Parts) -> None:
+    plan = await query_plan(filled, reports._TALLY, after=at(0), upto=at(1))
     assert indexes(plan) == {"webhooks_received_at_idx", "item_outcomes_pkey"}
-    assert "webhooks_received_at_idx" in indexes(await explained(filled, reports._SLICE_ENDS, after=at(0), limit=10))
+    assert "webhooks_received_at_idx" in indexes(await query_plan(filled, reports._SLICE_ENDS, after=at(0), limit=10))
 
 
 @pytest.mark.parametrize("statement", [reports._MISSING, reports._LOCK_OPEN])
-async def test_what_may_be_missing_is_found_among_what_is_open(filled: Parts, statement: Statement) -> None:
-    assert "webhooks_open_idx" in indexes(await explained(filled, statement, **_OPEN_FROM))
+async def test_the_search_for_missing_items_reads_only_open_webhooks(filled: Parts, statement: Statement) -> None:
+    assert "webhooks_open_idx" in indexes(await query_plan(filled, statement, **_OPEN_FROM))
 
 
 @pytest.mark.parametrize("what", sorted(_PRUNED_BY))
-async def test_what_is_old_is_found_by_its_age(filled: Parts, what: str) -> None:
-    plan = await explained(filled, retention.STATEMENTS[what], before=at(0), limit=100)
+async def test_pruning_uses_the_index_on_age(filled: Parts, what: str) -> None:
+    plan = await query_plan(filled, retention.STATEMENTS[what], before=at(0), limit=100)
     assert _PRUNED_BY[what] in indexes(plan)
-    assert sorted_by(plan) == set()
+    assert sort_keys(plan) == set()
 
 
-async def test_old_waiting_facts_are_found_by_their_age(filled: Parts) -> None:
-    plan = await explained(filled, retention._EXPIRE_ANNOTATIONS, before=at(0), limit=100)
+async def test_expiring_pending_annotations_uses_the_index_on_age(filled: Parts) -> None:
+    plan = await query_plan(filled, retention._EXPIRE_ANNOTATIONS, before=at(0), limit=100)
     assert "waiting_annotations_updated_at_idx" in indexes(plan)
 
 
@@ -104,12 +104,14 @@ async def test_old_waiting_facts_are_found_by_their_age(filled: Parts) -> None:
         (item_outcomes._REOPEN, {"now": at(0)}),
     ],
 )
-async def test_items_and_webhooks_are_changed_by_key(filled: Parts, statement: Statement, more: dict[str, Any]) -> None:
-    plan = await explained(filled, statement, **_POSITIONS, **more)
+async def test_outcomes_and_webhooks_are_updated_by_key(
+    filled: Parts, statement: Statement, more: dict[str, Any]
+) -> None:
+    plan = await query_plan(filled, statement, **_POSITIONS, **more)
     assert indexes(plan) <= {"item_outcomes_pkey", "webhooks_pkey"}
 
 
-async def test_the_next_user_is_found_without_reading_the_others(filled: Parts) -> None:
-    plan = await explained(filled, states._NEXT_USER, after="user-1")
+async def test_the_next_user_is_found_by_index(filled: Parts) -> None:
+    plan = await query_plan(filled, states._NEXT_USER, after="user-1")
     assert indexes(plan)
-    assert sorted_by(plan) == set()
+    assert sort_keys(plan) == set()

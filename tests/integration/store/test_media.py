@@ -1,4 +1,4 @@
-"""What `/internal/media` says of an attachment: whose page it came to, and which token fetches it."""
+"""`/internal/media` returns an attachment with its page and the token that fetches it."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ MINE = conversation_id("whatsapp", "user-1", "person-1")
 THEIRS = conversation_id("whatsapp", "user-2", "person-1")
 
 
-async def asked(service: Service, **changes: Any) -> Media | None:
+async def request_media(service: Service, **changes: Any) -> Media | None:
     query = MediaRequest(**{"user_id": "user-1", "conversation_id": MINE, "id": 1, "index": 0, **changes})
     answer = await service.internal.post("/internal/media", content=msgspec.json.encode(query))
     assert answer.status_code == 200, answer.text
@@ -34,16 +34,16 @@ async def connect(service: Service, user: str = "user-1", **body: Any) -> None:
     assert answer.is_success, answer.text
 
 
-async def photographed(service: Service, user: str = "user-1") -> None:
-    """Let a customer send a photo and a document, as message 1 of an inbox where nothing else is."""
+async def send_photo(service: Service, user: str = "user-1") -> None:
+    """Store a photo and a document as message 1 of an empty inbox."""
     await service.broker.publish([message("m-1", user=user, platform="whatsapp", attachments=(PHOTO, PAPER))])
 
 
-async def test_an_attachment_comes_with_its_page_and_the_token_encrypted(service: Service) -> None:
-    await photographed(service)
+async def test_an_attachment_has_its_page_and_an_encrypted_token(service: Service) -> None:
+    await send_photo(service)
     await connect(service, access_token="a-secret-token")
 
-    photo, paper = await asked(service), await asked(service, index=1)
+    photo, paper = await request_media(service), await request_media(service, index=1)
 
     assert photo is not None
     assert paper is not None
@@ -64,42 +64,42 @@ async def test_an_attachment_comes_with_its_page_and_the_token_encrypted(service
         pytest.param({"user_id": "user-2", "conversation_id": THEIRS}, id="another user, in a conversation of theirs"),
         pytest.param({"conversation_id": THEIRS}, id="another conversation"),
         pytest.param({"id": 2}, id="no such message"),
-        pytest.param({"index": 2}, id="no such place"),
-        pytest.param({"index": -1}, id="a place before the first"),
-        pytest.param({"index": 2**40}, id="a place that is no integer of Postgres"),
-        pytest.param({"id": 2**70}, id="an id that is no integer of Postgres"),
+        pytest.param({"index": 2}, id="no such index"),
+        pytest.param({"index": -1}, id="negative index"),
+        pytest.param({"index": 2**40}, id="index beyond Postgres integers"),
+        pytest.param({"id": 2**70}, id="id beyond Postgres integers"),
     ],
 )
-async def test_nothing_else_is_found(service: Service, changes: dict[str, Any]) -> None:
-    await photographed(service)
+async def test_other_users_and_unknown_attachments_are_not_found(service: Service, changes: dict[str, Any]) -> None:
+    await send_photo(service)
     await connect(service, access_token="a-secret-token")
 
-    assert await asked(service, **changes) is None
+    assert await request_media(service, **changes) is None
 
 
-async def test_what_was_unsent_is_not_found(service: Service) -> None:
-    await photographed(service)
-    assert await asked(service) is not None
+async def test_an_unsent_attachment_is_not_found(service: Service) -> None:
+    await send_photo(service)
+    assert await request_media(service) is not None
     unsend = message("unsend", platform="whatsapp", item=UnsendItem(message_id="m-1", unsent_at=at(9)))
     await service.broker.publish([unsend])
 
-    assert await asked(service) is None
+    assert await request_media(service) is None
 
 
-async def test_the_token_of_a_page_that_is_another_users_by_now_is_not_handed_out(service: Service) -> None:
-    await photographed(service)
+async def test_the_token_of_a_page_that_moved_to_another_user_is_withheld(service: Service) -> None:
+    await send_photo(service)
     await connect(service, access_token="a-secret-token")
     await connect(service, "user-2", access_token="their-secret-token")
 
-    found = await asked(service)
+    found = await request_media(service)
 
     assert found is not None
     assert found.attachment == PHOTO
     assert found.owner is None
 
 
-async def test_a_service_token_is_needed(service: Service) -> None:
-    await photographed(service)
+async def test_a_service_token_is_required(service: Service) -> None:
+    await send_photo(service)
     query = msgspec.json.encode(MediaRequest(user_id="user-1", conversation_id=MINE, id=1, index=0))
     for headers in ({"Authorization": ""}, service.admin, service.as_user()):
         assert (await service.internal.post("/internal/media", content=query, headers=headers)).status_code == 401

@@ -38,8 +38,8 @@ def _differences(connection: Connection) -> object:
     return compare_metadata(MigrationContext.configure(connection, opts={"compare_server_default": True}), metadata)
 
 
-def _to(revision: str) -> Callable[[Connection], None]:
-    """Return what brings a database to an older version's schema, of which `migrate` knows nothing."""
+def _upgrade_to(revision: str) -> Callable[[Connection], None]:
+    """Return a function that upgrades a database to `revision`, which `migrate` cannot."""
 
     def upgrade(connection: Connection) -> None:
         config = Config(attributes={"connection": connection})
@@ -71,21 +71,21 @@ async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
 
 @pytest.fixture
 async def older_database_url(empty_database_url: str) -> str:
-    """Return the address of a database that has rows, and not yet the indexes of the lists of one platform."""
-    await _on_engine(empty_database_url, _to("0004_search"))
+    """Return the URL of a database with rows but without the per-platform indexes of conversations."""
+    await _on_engine(empty_database_url, _upgrade_to("0004_search"))
     async with _connected(empty_database_url) as connection:
         await connection.execute(_FILL)
     return empty_database_url
 
 
-async def test_migrating_an_empty_database_makes_exactly_the_tables_of_the_code(empty_database_url: str) -> None:
+async def test_migrating_an_empty_database_creates_exactly_the_declared_tables(empty_database_url: str) -> None:
     steps: list[str] = []
     assert await migrate(empty_database_url, progress=steps.append) == expected_revision()
     assert steps
     assert await _on_engine(empty_database_url, _differences) == []
 
 
-async def test_conversations_are_written_while_a_migration_indexes_them(older_database_url: str) -> None:
+async def test_a_migration_does_not_block_writes_while_it_builds_an_index(older_database_url: str) -> None:
     async with (
         _connected(older_database_url) as earlier,
         _connected(older_database_url) as later,
@@ -95,7 +95,7 @@ async def test_conversations_are_written_while_a_migration_indexes_them(older_da
         await unfinished.start()
         await earlier.execute(_WRITE, "person-1")
         migration = asyncio.create_task(migrate(older_database_url))
-        await _until(observer, _IS_BUILDING)
+        await _wait_until(observer, _IS_BUILDING)
 
         await later.execute("SET lock_timeout = '1s'")
         assert await later.execute(_WRITE, "person-2") == "UPDATE 1"
@@ -107,7 +107,7 @@ async def test_conversations_are_written_while_a_migration_indexes_them(older_da
     assert await _on_engine(older_database_url, _differences) == []
 
 
-async def test_what_a_migration_that_was_broken_off_left_of_an_index_is_made_anew(older_database_url: str) -> None:
+async def test_a_migration_rebuilds_an_index_left_invalid(older_database_url: str) -> None:
     async with _connected(older_database_url) as earlier, _connected(older_database_url) as broken:
         async with earlier.transaction():
             await earlier.execute(_WRITE, "person-1")
@@ -129,7 +129,7 @@ async def _indexes(connection: asyncpg.Connection) -> dict[str, bool]:
     return {row[0]: row[1] for row in await connection.fetch(_INDEXES)}
 
 
-async def _until(observer: asyncpg.Connection, query: str) -> None:
+async def _wait_until(observer: asyncpg.Connection, query: str) -> None:
     async with asyncio.timeout(WAIT_SECONDS):
         while True:
             if await observer.fetchval(query):

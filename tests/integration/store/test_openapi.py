@@ -1,4 +1,4 @@
-"""The OpenAPI document has an example of every answer, problem and body, and they are as its schemas say."""
+"""The OpenAPI document has a valid example of every response, problem and body."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ PROBLEM = "application/problem+json"
 
 class Operation(NamedTuple):
     name: str
-    said: dict[str, Any]
+    spec: dict[str, Any]
 
 
 @pytest.fixture
@@ -27,8 +27,8 @@ async def document(service: Service) -> dict[str, Any]:
 
 def _operations(document: dict[str, Any]) -> Iterator[Operation]:
     for path, methods in document["paths"].items():
-        for method, said in methods.items():
-            yield Operation(f"{method.upper()} {path}", said)
+        for method, spec in methods.items():
+            yield Operation(f"{method.upper()} {path}", spec)
 
 
 def _examples(document: dict[str, Any], content: dict[str, Any]) -> list[Any]:
@@ -36,59 +36,59 @@ def _examples(document: dict[str, Any], content: dict[str, Any]) -> list[Any]:
     return [document["components"]["examples"][name]["value"] for name in names]
 
 
-def _complaints(document: dict[str, Any], schema: dict[str, Any], value: Any) -> list[str]:
+def _schema_errors(document: dict[str, Any], schema: dict[str, Any], value: Any) -> list[str]:
     validator = jsonschema_rs.Draft202012Validator(
         schema | {"components": document["components"]}, validate_formats=True
     )
     return [f"{error.instance_path}: {error.message}" for error in validator.iter_errors(value)]
 
 
-async def test_every_answer_has_an_example_that_is_one(document: dict[str, Any]) -> None:
+async def test_every_response_has_a_valid_example(document: dict[str, Any]) -> None:
     seen = 0
-    for name, said in _operations(document):
-        for status, answer in said["responses"].items():
+    for name, spec in _operations(document):
+        for status, answer in spec["responses"].items():
             for media_type, content in answer.get("content", {}).items():
                 examples = _examples(document, content)
                 assert examples, (name, status, media_type)
                 assert media_type == PROBLEM or not status.startswith(("4", "5"))
                 for example in examples:
-                    assert _complaints(document, content["schema"], example) == [], (name, status)
+                    assert _schema_errors(document, content["schema"], example) == [], (name, status)
                     seen += 1
     assert seen > 100
 
 
-async def test_every_body_and_every_part_of_a_path_has_an_example(document: dict[str, Any]) -> None:
+async def test_every_body_and_path_parameter_has_an_example(document: dict[str, Any]) -> None:
     bodies = 0
-    for name, said in _operations(document):
-        for parameter in said.get("parameters", []):
+    for name, spec in _operations(document):
+        for parameter in spec.get("parameters", []):
             if parameter["in"] == "path" and "enum" not in parameter["schema"]:
                 assert "examples" in parameter["schema"] or "example" in parameter, (name, parameter["name"])
-        if "requestBody" not in said:
+        if "requestBody" not in spec:
             continue
-        reference = said["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+        reference = spec["requestBody"]["content"]["application/json"]["schema"]["$ref"]
         schema = document["components"]["schemas"][reference.rsplit("/", 1)[-1]]
         body = {field: told["examples"][0] for field, told in schema["properties"].items() if "examples" in told}
         assert set(schema.get("required", [])) <= set(body), name
-        assert _complaints(document, {"$ref": reference}, body) == [], name
+        assert _schema_errors(document, {"$ref": reference}, body) == [], name
         bodies += 1
     assert bodies >= 4
 
 
-async def test_every_kind_of_problem_is_told_where_it_can_come(document: dict[str, Any]) -> None:
+async def test_every_problem_type_is_documented_where_it_can_occur(document: dict[str, Any]) -> None:
     told: set[str] = set()
-    for name, said in _operations(document):
+    for name, spec in _operations(document):
         mine: set[str] = set()
-        for status, answer in said["responses"].items():
+        for status, answer in spec["responses"].items():
             for problem in _examples(document, answer.get("content", {}).get(PROBLEM, {})):
                 assert problem["status"] == int(status), name
                 mine.add(problem["type"].rsplit(":", 1)[-1])
-        parameters = {parameter["name"] for parameter in said.get("parameters", [])}
+        parameters = {parameter["name"] for parameter in spec.get("parameters", [])}
         assert ("invalid-cursor" in mine) == ("cursor" in parameters), name
-        assert ("too-large" in mine) == ("requestBody" in said), name
+        assert ("too-large" in mine) == ("requestBody" in spec), name
         assert {"unauthorized", "invalid-request", "unavailable"} <= mine, name
         told |= mine
     assert told == set(PROBLEMS.types) - INTERNAL - {"method-not-allowed"}, "which no operation answers"
 
 
-async def test_no_schema_is_described_that_nobody_refers_to(document: dict[str, Any]) -> None:
+async def test_no_unused_validation_schema_is_described(document: dict[str, Any]) -> None:
     assert "HTTPValidationError" not in document["components"]["schemas"]

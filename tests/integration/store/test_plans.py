@@ -1,4 +1,4 @@
-"""Reads must be served by an index in the order that is asked for, however much there is."""
+"""Reads use an index in the requested order."""
 
 import json
 from typing import Any
@@ -42,11 +42,11 @@ def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
     return [plan, *(found for child in plan.get("Plans", ()) for found in nodes(child))]
 
 
-def sorted_by(plan: list[dict[str, Any]]) -> set[str]:
+def sort_keys(plan: list[dict[str, Any]]) -> set[str]:
     return {key for node in plan for key in node.get("Sort Key", ())}
 
 
-async def explained(parts: Parts, statement: Statement, **arguments: Any) -> list[dict[str, Any]]:
+async def query_plan(parts: Parts, statement: Statement, **arguments: Any) -> list[dict[str, Any]]:
     async with parts.database.transaction() as connection:
         explain = Statement.__new__(Statement)
         explain.sql, explain._names = f"EXPLAIN (FORMAT JSON) {statement.sql}", statement._names
@@ -72,21 +72,21 @@ async def filled(parts: Parts) -> Parts:
         (True, True, "conversations_platform_unread_idx"),
     ],
 )
-async def test_conversations_come_from_an_index_in_order(
+async def test_conversations_are_read_in_index_order(
     filled: Parts, *, continues: bool, of_platform: bool, unread_only: bool, index: str
 ) -> None:
     statement = lists.conversations_statement(of_platform=of_platform, unread_only=unread_only, continues=continues)
-    plan = await explained(
+    plan = await query_plan(
         filled, statement, user_id="user-1", platform="instagram", after_at=at(0), after_id="0" * 16, limit=50
     )
     [scan] = [node for node in plan if node.get("Alias") == "c"]
     assert (scan["Index Name"], "Filter" in scan) == (index, False), "nothing is read to be thrown away"
-    assert sorted_by(plan) <= {"own.owned_from DESC"}
+    assert sort_keys(plan) <= {"own.owned_from DESC"}
 
 
 @pytest.mark.parametrize("continues", [False, True])
-async def test_messages_come_from_an_index_in_order(filled: Parts, *, continues: bool) -> None:
-    plan = await explained(
+async def test_messages_are_read_in_index_order(filled: Parts, *, continues: bool) -> None:
+    plan = await query_plan(
         filled,
         lists.messages_statement(continues=continues),
         user_id="user-1",
@@ -97,23 +97,23 @@ async def test_messages_come_from_an_index_in_order(filled: Parts, *, continues:
         limit=50,
     )
     assert "messages_newest_idx" in {node.get("Index Name") for node in plan}
-    assert sorted_by(plan) <= {"own.owned_from DESC"}
+    assert sort_keys(plan) <= {"own.owned_from DESC"}
 
 
-async def test_the_scan_for_unpublished_changes_reads_only_those(filled: Parts) -> None:
-    plan = await explained(filled, event_log._UNPUBLISHED, before=at(0), user_ids=None, except_users=[], limit=10)
+async def test_the_unpublished_scan_uses_its_index(filled: Parts) -> None:
+    plan = await query_plan(filled, event_log._UNPUBLISHED, before=at(0), user_ids=None, except_users=[], limit=10)
     assert "inboxes_unpublished_idx" in {node.get("Index Name") for node in plan}
 
 
-async def test_what_is_to_be_pruned_is_found_by_its_age(filled: Parts) -> None:
-    plan = await explained(filled, event_log._PRUNABLE, before=at(0), limit=2_000)
+async def test_pruning_the_event_log_uses_the_index_on_age(filled: Parts) -> None:
+    plan = await query_plan(filled, event_log._PRUNABLE, before=at(0), limit=2_000)
     assert "inbox_log_at_idx" in {node.get("Index Name") for node in plan}
-    assert "at" not in sorted_by(plan)
+    assert "at" not in sort_keys(plan)
 
 
-async def test_frames_are_fetched_by_key(filled: Parts) -> None:
+async def test_frames_are_read_by_key(filled: Parts) -> None:
     arguments = {"user_ids": ["user-1"], "afters": [10], "uptos": [20], "per_range": 10}
-    plan = await explained(filled, event_log._FRAMES, **arguments)
+    plan = await query_plan(filled, event_log._FRAMES, **arguments)
     scanned = {node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"}
     assert scanned <= {"accounts"}, "accounts are empty here"
 
@@ -126,8 +126,8 @@ _PARAMETERS = [
 
 
 @pytest.mark.parametrize("asked", _PARAMETERS)
-async def test_records_come_from_an_index_in_order(filled: Parts, asked: dict[str, bool]) -> None:
-    plan = await explained(
+async def test_records_are_read_in_index_order(filled: Parts, asked: dict[str, bool]) -> None:
+    plan = await query_plan(
         filled,
         lists.records_statement(**asked),
         user_id="user-1",
@@ -140,11 +140,11 @@ async def test_records_come_from_an_index_in_order(filled: Parts, asked: dict[st
         limit=50,
     )
     assert "records_newest_idx" in {node.get("Index Name") for node in plan}
-    assert sorted_by(plan) == set()
+    assert sort_keys(plan) == set()
 
 
-async def test_what_a_receipt_changes_is_found_between_two_times(filled: Parts) -> None:
-    plan = await explained(
+async def test_messages_affected_by_a_receipt_are_an_index_range(filled: Parts) -> None:
+    plan = await query_plan(
         filled,
         receipts._AFFECTED,
         user_ids=["user-1"],
@@ -162,14 +162,14 @@ async def test_what_a_receipt_changes_is_found_between_two_times(filled: Parts) 
     assert "Sort" not in {node["Node Type"] for node in plan}
 
 
-async def test_which_receipt_covers_a_moment_is_one_probe(filled: Parts) -> None:
+async def test_coverage_takes_one_index_probe_per_status(filled: Parts) -> None:
     threads = {
         "user_ids": ["user-1"],
         "platforms": ["facebook"],
         "page_ids": ["page-1"],
         "participant_ids": ["person-1"],
     }
-    plan = await explained(filled, receipts._COVERAGE, **threads, uptos=[at(0)])
+    plan = await query_plan(filled, receipts._COVERAGE, **threads, uptos=[at(0)])
     scans = [node for node in plan if node.get("Index Name") == "receipts_pkey"]
     assert len(scans) == 2
     assert all("watermark" in scan["Index Cond"] for scan in scans)
@@ -177,19 +177,19 @@ async def test_which_receipt_covers_a_moment_is_one_probe(filled: Parts) -> None
 
 
 @pytest.mark.parametrize("section", sorted(SECTIONS))
-async def test_facts_are_read_in_the_order_of_an_index(filled: Parts, section: str) -> None:
+async def test_facts_are_read_in_index_order(filled: Parts, section: str) -> None:
     names = {f"after_{name}": at(0) if name == "watermark" else "x" for name in facts._SOURCES[section].key}
-    plan = await explained(filled, facts.statement(section, continues=True), user_id="user-1", limit=10, **names)
+    plan = await query_plan(filled, facts.statement(section, continues=True), user_id="user-1", limit=10, **names)
     assert not {"Sort", "Incremental Sort", "Seq Scan"} & {node["Node Type"] for node in plan}
 
 
-async def test_a_receipt_makes_those_before_it_superfluous_without_reading_all_of_its_thread(filled: Parts) -> None:
+async def test_redundant_receipts_are_an_index_range(filled: Parts) -> None:
     await filled.execute(
         "INSERT INTO receipts SELECT 'user-' || n % 5, 'facebook', 'page-1', 'person-1', 'read',"
         " now() + n * interval '1 second', now() + n * interval '1 second' FROM generate_series(1, 3000) n"
     )
     await filled.execute("ANALYZE receipts")
-    plan = await explained(
+    plan = await query_plan(
         filled,
         receipts._DELETE_REDUNDANT,
         user_ids=["user-1"],

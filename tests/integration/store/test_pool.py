@@ -1,4 +1,4 @@
-"""Connections to Postgres are lent to one user at a time, and never in a state that the next user would suffer from."""
+"""The pool lends a Postgres connection to one task at a time, always in a clean state."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -27,7 +27,7 @@ _BACKENDS = "SELECT count(*) FROM pg_stat_activity WHERE pid = :pid"
 
 
 class Clock:
-    """Seconds that pass when a test says so."""
+    """A clock that the test advances."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -42,8 +42,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def pool_of(database_url: str, clock: Clock) -> AsyncIterator[Callable[[int], Pool]]:
-    """Return what makes a pool of a size, whose users wait for each other for 0.2 s."""
+async def make_pool(database_url: str, clock: Clock) -> AsyncIterator[Callable[[int], Pool]]:
+    """Return a function that makes a pool of a given size, with a wait limit of 0.2 s."""
     made: list[Pool] = []
     connect = partial(asyncpg.connect, **connect_arguments(database_url, command_timeout_seconds=WAIT_SECONDS))
 
@@ -56,14 +56,14 @@ async def pool_of(database_url: str, clock: Clock) -> AsyncIterator[Callable[[in
         await opened.close(timeout_seconds=1)
 
 
-async def backend(pool: Pool) -> int:
-    """Return which backend serves the next user."""
+async def backend_pid(pool: Pool) -> int:
+    """Return the PID of the backend that serves the next query."""
     async with pool.connection() as driver:
         pid: int = await driver.fetchval("SELECT pg_backend_pid()")
         return pid
 
 
-async def until(parts: Parts, count: str, expected: int, **arguments: int) -> None:
+async def wait_for_count(parts: Parts, count: str, expected: int, **arguments: int) -> None:
     async with asyncio.timeout(WAIT_SECONDS):
         while True:
             if await parts.rows(count, **arguments) == [(expected,)]:
@@ -71,17 +71,17 @@ async def until(parts: Parts, count: str, expected: int, **arguments: int) -> No
             await asyncio.sleep(0.01)
 
 
-async def until_gone(parts: Parts, pid: int) -> None:
-    await until(parts, _BACKENDS, 0, pid=pid)
+async def wait_until_gone(parts: Parts, pid: int) -> None:
+    await wait_for_count(parts, _BACKENDS, 0, pid=pid)
 
 
-async def test_a_connection_is_used_again(pool_of: Callable[[int], Pool]) -> None:
-    pool = pool_of(3)
-    assert len({await backend(pool) for _ in range(5)}) == 1
+async def test_a_connection_is_reused(make_pool: Callable[[int], Pool]) -> None:
+    pool = make_pool(3)
+    assert len({await backend_pid(pool) for _ in range(5)}) == 1
 
 
-async def test_users_wait_for_each_other_in_order_and_not_for_ever(pool_of: Callable[[int], Pool]) -> None:
-    pool = pool_of(1)
+async def test_waiters_are_served_in_order_and_time_out(make_pool: Callable[[int], Pool]) -> None:
+    pool = make_pool(1)
     turns: list[int] = []
 
     async def user(number: int) -> None:
@@ -106,24 +106,22 @@ async def test_users_wait_for_each_other_in_order_and_not_for_ever(pool_of: Call
     assert turns == [0, 2, 3]
 
 
-async def test_who_is_cancelled_at_the_moment_of_its_turn_takes_no_connection_with_it(
-    pool_of: Callable[[int], Pool],
+async def test_a_waiter_cancelled_on_its_turn_leaks_no_connection(
+    make_pool: Callable[[int], Pool],
 ) -> None:
-    pool = pool_of(1)
+    pool = make_pool(1)
     for turns_of_the_loop in range(6):
         async with pool.connection():
-            waiting = asyncio.create_task(backend(pool))
+            waiting = asyncio.create_task(backend_pid(pool))
             await asyncio.sleep(0)
         for _ in range(turns_of_the_loop):
             await asyncio.sleep(0)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
-        assert await backend(pool)
+        assert await backend_pid(pool)
 
 
-async def test_who_is_cancelled_in_the_middle_of_a_statement_leaves_nothing_to_the_next_user(
-    database_url: str, parts: Parts
-) -> None:
+async def test_cancelling_a_statement_ends_it_on_the_server(database_url: str, parts: Parts) -> None:
     database = Database(database_url, pool_size=1, command_timeout_seconds=1)
 
     async def transaction() -> None:
@@ -131,46 +129,44 @@ async def test_who_is_cancelled_in_the_middle_of_a_statement_leaves_nothing_to_t
             await connection.execute(_SLEEP)
 
     work = asyncio.create_task(transaction())
-    await until(parts, _SLEEPERS, 1)
+    await wait_for_count(parts, _SLEEPERS, 1)
     work.cancel()
     with pytest.raises(asyncio.CancelledError):
         await work
     await database.ping()
-    await until(parts, _SLEEPERS, 0)
+    await wait_for_count(parts, _SLEEPERS, 0)
     await database.close()
 
 
-async def test_a_statement_that_takes_too_long_is_ended_by_the_server_too(database_url: str, parts: Parts) -> None:
+async def test_a_statement_that_times_out_ends_on_the_server_too(database_url: str, parts: Parts) -> None:
     database = Database(database_url, pool_size=1, command_timeout_seconds=0.3)
     for _ in range(3):
         with pytest.raises(DependencyUnavailable):
             async with database.transaction() as connection:
                 await connection.execute(_SLEEP)
-        await until(parts, _SLEEPERS, 0)
+        await wait_for_count(parts, _SLEEPERS, 0)
     await database.ping()
     await database.close()
 
 
-async def test_a_connection_that_the_server_has_closed_is_replaced_before_it_is_lent(
-    pool_of: Callable[[int], Pool], parts: Parts
+async def test_a_connection_closed_by_the_server_is_replaced_before_use(
+    make_pool: Callable[[int], Pool], parts: Parts
 ) -> None:
-    pool = pool_of(2)
-    pid = await backend(pool)
+    pool = make_pool(2)
+    pid = await backend_pid(pool)
     await parts.rows("SELECT pg_terminate_backend(:pid)", pid=pid)
-    await until_gone(parts, pid)
-    assert await backend(pool) != pid
+    await wait_until_gone(parts, pid)
+    assert await backend_pid(pool) != pid
 
 
-async def test_a_connection_that_the_server_closes_while_it_is_lent_does_not_hide_the_users_error(
-    database_url: str, parts: Parts
-) -> None:
+async def test_a_connection_closed_during_use_does_not_hide_the_original_error(database_url: str, parts: Parts) -> None:
     database = Database(database_url, pool_size=1, command_timeout_seconds=WAIT_SECONDS)
 
     async def transaction() -> None:
         async with database.transaction() as connection:
             pid = await connection.scalar(_BACKEND)
             await parts.rows("SELECT pg_terminate_backend(:pid)", pid=pid)
-            await until_gone(parts, pid)
+            await wait_until_gone(parts, pid)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -179,42 +175,38 @@ async def test_a_connection_that_the_server_closes_while_it_is_lent_does_not_hid
     await database.close()
 
 
-async def test_a_transaction_that_is_left_open_ends_with_its_connection(
-    pool_of: Callable[[int], Pool], parts: Parts
-) -> None:
-    pool = pool_of(1)
+async def test_an_open_transaction_ends_with_its_connection(make_pool: Callable[[int], Pool], parts: Parts) -> None:
+    pool = make_pool(1)
     async with pool.connection() as driver:
         pid = await driver.fetchval("SELECT pg_backend_pid()")
         await driver.execute("BEGIN")
-    assert await backend(pool) != pid
-    await until_gone(parts, pid)
+    assert await backend_pid(pool) != pid
+    await wait_until_gone(parts, pid)
 
 
-async def test_a_connection_that_was_idle_for_long_is_replaced(
-    pool_of: Callable[[int], Pool], clock: Clock, parts: Parts
-) -> None:
-    pool = pool_of(1)
-    pid = await backend(pool)
+async def test_a_long_idle_connection_is_replaced(make_pool: Callable[[int], Pool], clock: Clock, parts: Parts) -> None:
+    pool = make_pool(1)
+    pid = await backend_pid(pool)
     clock.now += MAX_IDLE_SECONDS
-    assert await backend(pool) == pid
+    assert await backend_pid(pool) == pid
     clock.now += MAX_IDLE_SECONDS + 1
-    assert await backend(pool) != pid
-    await until_gone(parts, pid)
+    assert await backend_pid(pool) != pid
+    await wait_until_gone(parts, pid)
 
 
-async def test_a_pool_that_is_closed_closes_what_is_in_use_when_it_comes_back(
-    pool_of: Callable[[int], Pool], parts: Parts
+async def test_a_closed_pool_closes_connections_when_they_are_returned(
+    make_pool: Callable[[int], Pool], parts: Parts
 ) -> None:
-    pool = pool_of(2)
+    pool = make_pool(2)
     async with pool.connection() as driver:
-        idle = await backend(pool)
+        idle = await backend_pid(pool)
         await pool.close(timeout_seconds=1)
-        await until_gone(parts, idle)
+        await wait_until_gone(parts, idle)
         pid = await driver.fetchval("SELECT pg_backend_pid()")
-    await until_gone(parts, pid)
+    await wait_until_gone(parts, pid)
 
 
-async def test_without_prepared_statements_everything_works_as_well(database_url: str) -> None:
+async def test_statements_work_without_the_statement_cache(database_url: str) -> None:
     url = f"{database_url}{'&' if '?' in database_url else '?'}statement_cache_size=0"
     database = Database(url, pool_size=1, command_timeout_seconds=WAIT_SECONDS)
     async with database.transaction() as connection:
@@ -223,7 +215,7 @@ async def test_without_prepared_statements_everything_works_as_well(database_url
     await database.close()
 
 
-async def test_a_new_connection_makes_the_epoch_be_asked_for_again(database_url: str, parts: Parts) -> None:
+async def test_a_new_connection_reads_the_epoch_again(database_url: str, parts: Parts) -> None:
     database = Database(database_url, pool_size=1, command_timeout_seconds=WAIT_SECONDS)
     epoch = await database.epoch()
     await parts.execute("UPDATE store_identity SET id = gen_random_uuid()")
@@ -231,7 +223,7 @@ async def test_a_new_connection_makes_the_epoch_be_asked_for_again(database_url:
     async with database.reading() as connection:
         pid = await connection.scalar(_BACKEND)
     await parts.rows("SELECT pg_terminate_backend(:pid)", pid=pid)
-    await until_gone(parts, pid)
+    await wait_until_gone(parts, pid)
     await database.ping()
     assert await database.epoch() != epoch
     await database.close()

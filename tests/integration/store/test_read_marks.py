@@ -1,4 +1,4 @@
-"""Reading: the unread count is right whatever comes at the same time, twice, or late."""
+"""Read marks: the unread count is right with concurrent, repeated and late events."""
 
 import asyncio
 import random
@@ -20,14 +20,16 @@ CONVERSATION = conversation_id("facebook", "user-1", "person-1")
 OTHERS = conversation_id("facebook", "user-2", "person-1")
 
 
-async def read(parts: Parts, up_to: int, *, conversation: str = CONVERSATION, user: str = "user-1") -> ReadMark | None:
+async def mark_read(
+    parts: Parts, up_to: int, *, conversation: str = CONVERSATION, user: str = "user-1"
+) -> ReadMark | None:
     return await read_marks.mark_read(
         parts.database, user, conversation, up_to_seq=up_to, cause_id="reading", now=now()
     )
 
 
-async def unread(parts: Parts) -> tuple[int, int]:
-    """Return the number that is shown, and the number counted from the rows."""
+async def unread_counts(parts: Parts) -> tuple[int, int]:
+    """Return the stored unread count and the count of unread rows."""
     [(shown, counted)] = await parts.rows(
         """
         SELECT c.unread_count, (SELECT count(*) FROM messages m
@@ -40,21 +42,21 @@ async def unread(parts: Parts) -> tuple[int, int]:
     return shown, counted
 
 
-async def test_reading_counts_what_is_left(parts: Parts) -> None:
+async def test_reading_leaves_the_later_messages_unread(parts: Parts) -> None:
     await parts.inbox([message(f"m-{n}", created_at=at(n)) for n in range(1, 6)])
-    assert await unread(parts) == (5, 5)
+    assert await unread_counts(parts) == (5, 5)
 
-    assert await read(parts, 3) == ReadMark(3, changed=True)
-    assert await unread(parts) == (2, 2)
-    assert await read(parts, 3) == ReadMark(3, changed=False)
-    assert await read(parts, 1) == ReadMark(3, changed=False), "never back"
-    assert await unread(parts) == (2, 2)
+    assert await mark_read(parts, 3) == ReadMark(3, changed=True)
+    assert await unread_counts(parts) == (2, 2)
+    assert await mark_read(parts, 3) == ReadMark(3, changed=False)
+    assert await mark_read(parts, 1) == ReadMark(3, changed=False), "never back"
+    assert await unread_counts(parts) == (2, 2)
 
 
-async def test_reading_is_one_change_of_the_inbox_and_reading_again_is_none(parts: Parts) -> None:
+async def test_reading_is_one_change_and_reading_again_is_none(parts: Parts) -> None:
     await parts.inbox([message("m-1"), message("m-2")])
     for _ in range(4):
-        marked = await read(parts, 2**63 - 1)
+        marked = await mark_read(parts, 2**63 - 1)
         assert marked is not None
 
     log = await parts.rows("SELECT seq, kind, message_id, conversation_id FROM inbox_log ORDER BY seq OFFSET 2")
@@ -63,12 +65,12 @@ async def test_reading_is_one_change_of_the_inbox_and_reading_again_is_none(part
     assert await parts.rows("SELECT last_seq, unread_count FROM conversations") == [(3, 0)]
 
 
-async def test_what_comes_after_reading_everything_is_unread(parts: Parts) -> None:
+async def test_a_message_after_the_read_mark_is_unread(parts: Parts) -> None:
     await parts.inbox([message("m-1", created_at=at(5))])
-    await read(parts, 2**62)
+    await mark_read(parts, 2**62)
     await parts.inbox([message("late", created_at=at(1))])
 
-    assert await unread(parts) == (1, 1)
+    assert await unread_counts(parts) == (1, 1)
     [event] = [event for event in parts.publisher.persisted() if event.kind == "new_message"][1:]
     assert b'"unread_count":1' in bytes(event.data)
 
@@ -84,16 +86,16 @@ async def test_outgoing_and_unsent_messages_are_never_unread(parts: Parts) -> No
     )
     await parts.inbox([inbox_enriched(item=UnsendItem(message_id="in-3", unsent_at=at(9)))])
 
-    assert await unread(parts) == (2, 2)
-    await read(parts, 1)
-    assert await unread(parts) == (1, 1)
+    assert await unread_counts(parts) == (2, 2)
+    await mark_read(parts, 1)
+    assert await unread_counts(parts) == (1, 1)
 
 
-async def test_nobody_reads_what_is_not_theirs(parts: Parts) -> None:
+async def test_another_users_conversation_cannot_be_marked_as_read(parts: Parts) -> None:
     await parts.inbox([message("m-1"), message("m-2", user="user-2")])
 
-    assert await read(parts, 9, conversation=OTHERS) is None
-    assert await read(parts, 9, user="nobody") is None
+    assert await mark_read(parts, 9, conversation=OTHERS) is None
+    assert await mark_read(parts, 9, user="nobody") is None
     assert await parts.rows("SELECT user_id, unread_count FROM conversations ORDER BY 1") == [
         ("user-1", 1),
         ("user-2", 1),
@@ -101,35 +103,35 @@ async def test_nobody_reads_what_is_not_theirs(parts: Parts) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_the_count_is_right_while_everything_happens_at_once(parts: Parts, seed: int) -> None:
-    """Messages, repeated and late ones, unsends and reads, from several sides at the same time."""
+async def test_the_unread_count_stays_right_under_concurrent_changes(parts: Parts, seed: int) -> None:
+    """Messages (some repeated or late), unsends and read marks arrive concurrently."""
     source = random.Random(seed)
 
-    async def say() -> None:
+    async def send() -> None:
         batch = [
             message(f"m-{source.randrange(40)}", created_at=at(source.randrange(60)), id=f"{source.random()}")
             for _ in range(source.randint(1, 5))
         ]
         await parts.inbox(batch)
 
-    async def unsay() -> None:
+    async def unsend() -> None:
         item = UnsendItem(message_id=f"m-{source.randrange(40)}", unsent_at=at(70))
         await parts.inbox([inbox_enriched(item=item, id=f"{source.random()}")])
 
-    async def look() -> None:
-        await read(parts, source.randrange(120))
+    async def mark_as_read() -> None:
+        await mark_read(parts, source.randrange(120))
 
-    await say()
-    steps: list[Any] = [source.choices((say, unsay, look), (3, 1, 3))[0] for _ in range(40)]
+    await send()
+    steps: list[Any] = [source.choices((send, unsend, mark_as_read), (3, 1, 3))[0] for _ in range(40)]
     for start in range(0, len(steps), 4):
         await asyncio.gather(*(step() for step in steps[start : start + 4]))
-        shown, counted = await unread(parts)
+        shown, counted = await unread_counts(parts)
         assert shown == counted
     [(last, rows)] = await parts.rows("SELECT last_seq, (SELECT count(*) FROM inbox_log) FROM inboxes")
     assert last == rows, "numbers have no holes"
 
 
-async def test_reading_over_rest_answers_with_the_conversation_and_tells_everybody(
+async def test_reading_over_rest_returns_the_conversation_and_publishes_the_change(
     service: Service, parts: Parts
 ) -> None:
     heard: list[Any] = []
@@ -151,7 +153,7 @@ async def test_reading_over_rest_answers_with_the_conversation_and_tells_everybo
     assert heard == [(3,)], "it is published without waiting for a webhook"
 
 
-async def test_reading_over_rest_is_for_the_tokens_user_alone(service: Service) -> None:
+async def test_reading_over_rest_is_limited_to_the_tokens_user(service: Service) -> None:
     await service.broker.publish([message("m-1"), message("m-2", user="user-2")])
     for path, body, status in [
         (f"/api/conversations/{OTHERS}/read", {"up_to_seq": 1}, 404),
@@ -167,7 +169,7 @@ async def test_reading_over_rest_is_for_the_tokens_user_alone(service: Service) 
         assert found.status_code == status, (path, body, found.text)
 
 
-async def test_gateways_mark_as_read_over_internal(service: Service) -> None:
+async def test_gateways_mark_as_read_over_the_internal_api(service: Service) -> None:
     await service.broker.publish([message("m-1"), message("m-2", created_at=at(4))])
     query = {"user_id": "user-1", "conversation_id": CONVERSATION, "up_to_seq": 2}
 

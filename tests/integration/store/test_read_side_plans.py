@@ -1,4 +1,4 @@
-"""Reading a large inbox takes index scans and a fixed number of statements, with the very plans that the store gets."""
+"""Reading a large inbox takes index scans and a fixed number of statements, with the store's own plans."""
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -47,11 +47,11 @@ def _literal(value: object) -> str:
 
 
 async def _plan(database: Database, statement: Statement, **arguments: object) -> list[dict[str, Any]]:
-    """Return the plan that the statement gets when it is prepared: the values do not take part in choosing it."""
+    """Return the generic plan of the prepared statement, which does not depend on the values."""
     async with database.transaction() as transaction:
         await transaction.execute(matching._ALLOW_BITMAPS)
         driver = transaction._driver
-        for cheap in _CHEAP:  # as it is for larger inboxes than this one
+        for cheap in _CHEAP:  # makes parallel plans as likely as in a larger inbox
             await driver.execute(f"SET LOCAL {cheap} = 0")
         await driver.execute(f"PREPARE asked AS {statement.sql}")
         values = ", ".join(map(_literal, statement.positional(arguments)))
@@ -61,7 +61,7 @@ async def _plan(database: Database, statement: Statement, **arguments: object) -
     return nodes(plan[0]["Plan"])
 
 
-def _reads_by_index_alone(plan: Sequence[Mapping[str, Any]]) -> None:
+def _assert_reads_by_index(plan: Sequence[Mapping[str, Any]]) -> None:
     for node in plan:
         kind, relation = node["Node Type"], node.get("Relation Name")
         assert kind != "Seq Scan" or relation == "accounts", "accounts are empty here"
@@ -73,7 +73,7 @@ def _reads_by_index_alone(plan: Sequence[Mapping[str, Any]]) -> None:
             assert "Index Cond" in node, ("the whole index is read", node)
 
 
-def _searching(q: str, tier: Tier) -> dict[str, Any]:
+def _search_arguments(q: str, tier: Tier) -> dict[str, Any]:
     return matching._arguments(USER, parse(q), tier, "facebook") | {
         "newest": 3,
         "oldest": 0,
@@ -88,18 +88,18 @@ def _searching(q: str, tier: Tier) -> dict[str, Any]:
 
 @pytest.mark.parametrize("tier", ["whole", "prefix"])
 @pytest.mark.parametrize("q", ["hello", 'hello "a phrase" b'])
-async def test_searches_find_rows_by_their_terms(large: Database, q: str, tier: Tier) -> None:
+async def test_searches_use_the_term_indexes(large: Database, q: str, tier: Tier) -> None:
     for statement in (matching._MESSAGES, matching._PEOPLE, matching._NEWEST_PEOPLE):
-        plan = await _plan(large, statement, **_searching(q, tier))
-        _reads_by_index_alone(plan)
+        plan = await _plan(large, statement, **_search_arguments(q, tier))
+        _assert_reads_by_index(plan)
         indexes = {node["Index Name"] for node in plan if "Index Name" in node}
         assert indexes & TERMS or statement is matching._NEWEST_PEOPLE
-    plan = await _plan(large, matching._MESSAGES, **_searching(q, tier))
+    plan = await _plan(large, matching._MESSAGES, **_search_arguments(q, tier))
     assert plan[0]["Node Type"] == "Limit"
     assert plan[1]["Node Type"] == "Nested Loop", "bucket by bucket, and no further than it has to go"
 
 
-async def test_lists_pages_and_marks_are_read_by_index(large: Database) -> None:
+async def test_lists_and_read_marks_use_indexes(large: Database) -> None:
     key: dict[str, Any] = {"user_id": USER, "conversation_id": "0" * 16}
     rest: dict[str, Any] = {
         "after_at": at(0),
@@ -127,33 +127,33 @@ async def test_lists_pages_and_marks_are_read_by_index(large: Database) -> None:
         matching._PROGRESS,
     ]
     for statement in statements:
-        _reads_by_index_alone(await _plan(large, statement, **key, **rest))
+        _assert_reads_by_index(await _plan(large, statement, **key, **rest))
     for continues in (False, True):
         page = lists.messages_statement(continues=continues)
-        _reads_by_index_alone(await _plan(large, page, **key, **rest | {"after_id": 1, "after_message": "m"}))
+        _assert_reads_by_index(await _plan(large, page, **key, **rest | {"after_id": 1, "after_message": "m"}))
     users: dict[str, Any] = {"user_ids": [USER], "afters": [1], "uptos": [9], "per_range": 9, "per_user": 9}
     records = {"kind": "comment", "after_platform": "facebook", "after_page": "page-1", "after_kind": "comment"}
     for of_kind in (False, True):
         for of_platform in (False, True):
             for continues in (False, True):
                 kept = lists.records_statement(of_kind=of_kind, of_platform=of_platform, continues=continues)
-                _reads_by_index_alone(await _plan(large, kept, **key, **rest, **records))
+                _assert_reads_by_index(await _plan(large, kept, **key, **rest, **records))
     for of_user in (False, True):
         for continues in (False, True):
             connected = lists._accounts_statement(of_user=of_user, continues=continues)
             plan = await _plan(large, connected, **key, **rest, **records)
             assert "Seq Scan" not in {node["Node Type"] for node in plan}
             assert "Sort" not in {node["Node Type"] for node in plan}
-    _reads_by_index_alone(await _plan(large, lists._EXISTS, **key))
-    _reads_by_index_alone(await _plan(large, event_log._TOPS, user_ids=[USER]))
+    _assert_reads_by_index(await _plan(large, lists._EXISTS, **key))
+    _assert_reads_by_index(await _plan(large, event_log._TOPS, user_ids=[USER]))
     for statement in (event_log._FRAMES, indexing._CHANGED, indexing._MESSAGES_AFTER):
-        _reads_by_index_alone(await _plan(large, statement, **users))
+        _assert_reads_by_index(await _plan(large, statement, **users))
     for statement in (indexing._MESSAGES, indexing._PEOPLE):
-        _reads_by_index_alone(await _plan(large, statement, **users, **rest))
+        _assert_reads_by_index(await _plan(large, statement, **users, **rest))
 
 
 class _Counting(Connection):
-    """Counts the statements that go through it."""
+    """Counts its statements."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection._driver)
@@ -174,7 +174,7 @@ class _CountingDatabase(Database):
     statements = 0
 
     async def epoch(self) -> str:
-        """Asked for once in ten seconds, whatever is requested."""
+        """Skip the epoch query, which runs once per ten seconds, not per request."""
         return "epoch"
 
     @asynccontextmanager
@@ -192,13 +192,13 @@ class _CountingDatabase(Database):
             self.statements += counting.statements
 
 
-async def test_every_request_takes_as_many_statements_however_much_it_brings(
+async def test_the_number_of_statements_does_not_depend_on_the_response_size(
     large: Database, database_url: str
 ) -> None:
-    """Of all that OpenAPI says a user may read, first pages and later ones."""
+    """Covers every documented read endpoint for users, first and later pages."""
     counting = _CountingDatabase(database_url, pool_size=2, command_timeout_seconds=10)
     public, _ = apps_on(counting)
-    [newest] = await _newest(large)
+    [newest] = await _newest_conversation(large)
     known = {"conversation_id": newest.conversation_id, "q": "a"}
     token, _ = mint(SecretStr(JWT_SECRET), USER, now=now(), ttl=timedelta(minutes=5))
     transport = httpx.ASGITransport(app=public)
@@ -223,7 +223,7 @@ async def test_every_request_takes_as_many_statements_however_much_it_brings(
             query |= {"after": Inbox(MESSAGES, CONVERSATIONS).floor_seq} if path == "/api/events" else {}
             short, first = await ask(url, **query, limit=1)
             long, whole = await ask(url, **query, limit=100)
-            if path == "/api/search":  # which goes on from bucket to bucket, a bounded number of times
+            if path == "/api/search":  # reads a bounded number of buckets
                 assert max(short, long) <= 12, (short, long)
             else:
                 assert short == long <= 3, (path, short, long)
@@ -235,12 +235,12 @@ async def test_every_request_takes_as_many_statements_however_much_it_brings(
     assert asked >= 6
 
 
-async def _newest(database: Database) -> list[Conversation]:
+async def _newest_conversation(database: Database) -> list[Conversation]:
     async with database.reading() as connection:
         return await lists.conversations(connection, USER, platform=None, unread_only=False, after=None, limit=1)
 
 
-async def test_a_page_takes_as_many_statements_however_long_it_is(large: Database) -> None:
+async def test_the_number_of_statements_does_not_depend_on_the_page_size(large: Database) -> None:
     async with large.transaction() as transaction:
         found: list[Conversation] = []
         for limit in (1, 50, 200):

@@ -10,7 +10,7 @@ from tests.builders import item_parked, profile_requested
 from tests.integration.store.parts import Parts, at, message, now
 
 
-async def test_a_parked_item_is_kept_once_whole(parts: Parts) -> None:
+async def test_a_parked_item_is_stored_once_and_complete(parts: Parts) -> None:
     item = item_parked(reason="what was wrong: \0")
     assert await parts.records([item, item, profile_requested()]) == [DONE] * 3
     assert await parts.records([item]) == [DONE]
@@ -25,7 +25,7 @@ async def test_a_parked_item_is_kept_once_whole(parts: Parts) -> None:
     assert await parked.list_items(parts.database, unreplayed_only=True, limit=10) == []
 
 
-async def test_a_look_up_is_claimed_by_one_at_a_time_and_again_when_its_lease_is_over(parts: Parts) -> None:
+async def test_a_lookup_is_claimed_once_and_again_after_its_lease(parts: Parts) -> None:
     await parts.records([profile_requested(), profile_requested(id="1" * 32), profile_requested(participant_id="p-2")])
     later = now() + timedelta(seconds=1)
     lease = timedelta(seconds=60)
@@ -39,7 +39,7 @@ async def test_a_look_up_is_claimed_by_one_at_a_time_and_again_when_its_lease_is
     assert [lookup.attempts for lookup in again] == [1, 1]
 
 
-async def test_pruning_moves_the_floor_with_what_it_deletes(parts: Parts) -> None:
+async def test_pruning_raises_the_floor(parts: Parts) -> None:
     for number in range(4):
         await parts.inbox([message(f"m-{number}", participant=Profile(name="Ada", fetched_at=at(0)))])
     await parts.execute("UPDATE inbox_log SET at = now() - interval '8 days' WHERE seq <= 2")
@@ -49,7 +49,7 @@ async def test_pruning_moves_the_floor_with_what_it_deletes(parts: Parts) -> Non
     assert await parts.rows("SELECT last_seq, floor_seq FROM inboxes") == [(4, 2)]
 
 
-async def test_pruning_goes_on_until_everything_old_is_gone(parts: Parts) -> None:
+async def test_pruning_continues_until_every_old_row_is_gone(parts: Parts) -> None:
     await parts.execute("INSERT INTO inboxes SELECT 'user-' || u, 30, 30, 0 FROM generate_series(1, 120) u")
     await parts.execute(
         "INSERT INTO inbox_log SELECT 'user-' || u, s, 'new_message', s, NULL, NULL, NULL, 'cause', now(), now(),"
@@ -67,7 +67,7 @@ async def test_pruning_goes_on_until_everything_old_is_gone(parts: Parts) -> Non
     assert await parts.rows("SELECT DISTINCT floor_seq FROM inboxes") == [(30,)]
 
 
-async def test_an_item_that_is_parked_again_after_its_replay_counts_as_not_replayed(parts: Parts) -> None:
+async def test_an_item_parked_again_after_its_replay_counts_as_not_replayed(parts: Parts) -> None:
     item = item_parked(reason="first")
     await parts.records([item])
     await parts.records([msgspec.structs.replace(item, reason="came again")])

@@ -1,4 +1,4 @@
-"""Whatever is sent is answered as asked, or refused as a problem that says what is wrong; there is no redirect."""
+"""Every request gets its response or a problem that names the error, never a redirect."""
 
 from typing import Any
 from urllib.parse import quote
@@ -19,22 +19,22 @@ NUL, SURROGATE = "%00", "%ED%A0%80"
 TOO_MUCH = str(10**30)
 
 
-def _refused(found: httpx.Response, status: int, name: str) -> Any:
+def _expect_problem(found: httpx.Response, status: int, name: str) -> Any:
     assert (found.status_code, found.headers["Content-Type"]) == (status, "application/problem+json"), found.text
     problem = found.json()
     assert (problem["type"], problem["status"]) == (f"urn:switchboard:problem:{name}", status), problem
     return problem
 
 
-async def test_a_limit_that_is_none_is_refused_by_its_name(service: Service) -> None:
+async def test_an_invalid_limit_is_refused_by_name(service: Service) -> None:
     headers = service.as_user()
     for path in ("/api/conversations", MESSAGES, "/api/events", "/api/records", "/api/accounts"):
         for value in ("0", "-1", "", "x", "1.5", TOO_MUCH, f"-{TOO_MUCH}", NUL, SURROGATE, "1%002", "[]"):
             found = await service.public.get(f"{path}?limit={value}", headers=headers)
-            assert [one["field"] for one in _refused(found, 422, "invalid-request")["errors"]] == ["query.limit"]
+            assert [one["field"] for one in _expect_problem(found, 422, "invalid-request")["errors"]] == ["query.limit"]
 
 
-async def test_a_value_that_is_none_is_refused_by_its_name(service: Service) -> None:
+async def test_an_invalid_parameter_is_refused_by_name(service: Service) -> None:
     headers = service.as_user()
     for parameter, path in (
         ("user_id", "/api/conversations?"),
@@ -49,23 +49,23 @@ async def test_a_value_that_is_none_is_refused_by_its_name(service: Service) -> 
         for value in ("", NUL, SURROGATE, "x" * 5000, f"-{TOO_MUCH}"):
             found = await service.public.get(f"{path}{parameter}={value}", headers=headers)
             if (parameter, value) == ("user_id", f"-{TOO_MUCH}"):
-                _refused(found, 403, "forbidden")
+                _expect_problem(found, 403, "forbidden")
                 continue
-            problem = _refused(found, 422, "invalid-request")
+            problem = _expect_problem(found, 422, "invalid-request")
             assert [one["field"] for one in problem["errors"]] == [f"query.{parameter}"], (path, value)
 
 
-async def test_a_cursor_that_is_none_is_refused(service: Service) -> None:
+async def test_an_invalid_cursor_is_refused(service: Service) -> None:
     headers = service.as_user()
     for path in ("/api/conversations?", f"{MESSAGES}?", "/api/records?", "/api/search?q=x&", "/api/accounts?"):
         for value in ("", NUL, SURROGATE, "x", "=", "-1", TOO_MUCH, "é"):
             found = await service.public.get(f"{path}cursor={value}", headers=headers)
-            _refused(found, 422, "invalid-cursor")
+            _expect_problem(found, 422, "invalid-cursor")
         found = await service.public.get(f"{path}cursor={'A' * 2049}", headers=headers)
-        _refused(found, 422, "invalid-request")
+        _expect_problem(found, 422, "invalid-request")
 
 
-async def test_what_is_given_twice_is_refused_by_its_name(service: Service) -> None:
+async def test_a_repeated_parameter_is_refused_by_name(service: Service) -> None:
     for path, name in (
         ("/api/conversations?limit=1&limit=2", "limit"),
         ("/api/conversations?user_id=user-1&user_id=user-2", "user_id"),
@@ -77,10 +77,10 @@ async def test_what_is_given_twice_is_refused_by_its_name(service: Service) -> N
         ("/api/conversations?anything=1&anything=2", "anything"),
     ):
         found = await service.public.get(path, headers=service.as_user())
-        assert [one["field"] for one in _refused(found, 422, "invalid-request")["errors"]] == [f"query.{name}"]
+        assert [one["field"] for one in _expect_problem(found, 422, "invalid-request")["errors"]] == [f"query.{name}"]
 
 
-async def test_a_body_that_does_not_fit_is_refused(service: Service) -> None:
+async def test_an_invalid_body_is_refused(service: Service) -> None:
     await service.broker.publish([message("m-1")])
     for body in (
         b"",
@@ -102,31 +102,33 @@ async def test_a_body_that_does_not_fit_is_refused(service: Service) -> None:
         b"\x00",
     ):
         found = await service.public.post(READ, headers=service.as_user() | JSON, content=body)
-        assert _refused(found, 422, "invalid-request")["errors"], body
+        assert _expect_problem(found, 422, "invalid-request")["errors"], body
     assert (await service.get("/api/conversations")).json()[0]["unread_count"] == 1
 
 
-async def test_a_body_that_cannot_be_read_is_refused(service: Service) -> None:
+async def test_an_unreadable_body_is_refused(service: Service) -> None:
     for body in (b"\xff\xfe\xfa", b"[" * 60_000, b'{"up_to_seq": ' + b"9" * 5_000 + b"}"):
         found = await service.public.post(READ, headers=service.as_user() | JSON, content=body)
-        _refused(found, 400, "bad-request")
+        _expect_problem(found, 400, "bad-request")
 
 
-async def test_a_body_of_another_kind_is_refused(service: Service) -> None:
+async def test_a_body_of_another_content_type_is_refused(service: Service) -> None:
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "x"):
         headers = service.as_user() | {"Content-Type": kind}
-        _refused(await service.public.post(READ, headers=headers, content=b"up_to_seq=1"), 422, "invalid-request")
+        _expect_problem(
+            await service.public.post(READ, headers=headers, content=b"up_to_seq=1"), 422, "invalid-request"
+        )
 
 
-async def test_a_name_that_cannot_be_kept_is_refused_and_nothing_is_kept_of_it(service: Service) -> None:
+async def test_an_account_with_an_invalid_name_is_not_stored(service: Service) -> None:
     for name in ("\\ud800", "\\u0000", "", "x" * 513):
         body = f'{{"user_id": "user-1", "name": "{name}"}}'.encode()
         found = await service.public.put("/api/accounts/facebook/page-1", headers=service.admin | JSON, content=body)
-        _refused(found, 422, "invalid-request")
+        _expect_problem(found, 422, "invalid-request")
     assert (await service.public.get("/api/accounts", headers=service.admin)).json() == []
 
 
-async def test_a_path_that_leads_nowhere_is_a_problem_and_no_redirect(service: Service) -> None:
+async def test_an_unknown_path_is_a_problem_and_no_redirect(service: Service) -> None:
     for path in (
         "/api",
         "/api/",
@@ -143,10 +145,10 @@ async def test_a_path_that_leads_nowhere_is_a_problem_and_no_redirect(service: S
         f"/api/{SURROGATE}",
         "/" + "x" * 8_000,
     ):
-        _refused(await service.public.get(path, headers=service.as_user()), 404, "not-found")
+        _expect_problem(await service.public.get(path, headers=service.as_user()), 404, "not-found")
 
 
-async def test_an_id_that_is_none_leads_nowhere(service: Service) -> None:
+async def test_an_invalid_id_is_a_problem(service: Service) -> None:
     for item in (NUL, SURROGATE, quote("../../x"), "x" * 17, CONVERSATION.upper(), f"{CONVERSATION}%0A", "%20"):
         for method, end in (("GET", "messages"), ("POST", "read")):
             path = f"/api/conversations/{item}/{end}"
@@ -155,26 +157,26 @@ async def test_an_id_that_is_none_leads_nowhere(service: Service) -> None:
             assert found.headers["Content-Type"] == "application/problem+json"
 
 
-async def test_a_method_that_is_not_possible_is_a_problem_that_names_those_that_are(service: Service) -> None:
+async def test_a_method_that_is_not_allowed_is_a_problem_with_the_allowed_ones(service: Service) -> None:
     document = (await service.public.get("/api/openapi.json")).json()
     for path, operations in document["paths"].items():
         if path == "/api/parked/replay":
-            continue  # what is no POST of that is of an item by that name
+            continue  # any other method than POST addresses an item named `replay`
         possible = {method.upper() for method in operations}
         concrete = path.format(conversation_id=CONVERSATION, platform="facebook", page_id="page-1", item_id="an-item")
         for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE"} - possible:
             found = await service.public.request(method, concrete, headers=service.as_user())
-            _refused(found, 405, "method-not-allowed")
+            _expect_problem(found, 405, "method-not-allowed")
             assert set(found.headers["Allow"].split(", ")) >= possible, (method, path)
 
 
-async def test_an_entity_tag_that_is_none_is_passed_over(service: Service) -> None:
+async def test_an_invalid_etag_is_ignored(service: Service) -> None:
     for tag in ("", '"', "x" * 2_000, '"a", "b"', "W/", "*, *"):
         found = await service.public.get("/api/conversations", headers=service.as_user() | {"If-None-Match": tag})
         assert found.status_code == 200, tag
 
 
-async def test_a_token_that_is_none_is_refused_whatever_it_is(service: Service) -> None:
+async def test_an_invalid_token_is_refused(service: Service) -> None:
     for header in ("", "Bearer", "Basic x", "Bearer a.b.c", "Bearer " + "x" * 8_000, "Bearer é"):
         found = await service.public.get("/api/conversations", headers=[(b"Authorization", header.encode("latin-1"))])
-        _refused(found, 401, "unauthorized")
+        _expect_problem(found, 401, "unauthorized")

@@ -18,7 +18,7 @@ from tests.integration.store.parts import JWT_SECRET, Service, at, message, now,
 ADA = Profile(name="Ada", username="ada", fetched_at=at(0))
 
 
-async def some_messages(service: Service, number: int = 5, user: str = "user-1", people: int = 2) -> None:
+async def publish_messages(service: Service, number: int = 5, user: str = "user-1", people: int = 2) -> None:
     await service.broker.publish(
         [
             message(f"m-{i}", user=user, person=f"person-{i % people}", created_at=at(i), participant=ADA)
@@ -39,8 +39,8 @@ async def every_page(service: Service, path: str, **parameters: Any) -> list[dic
         answer = await service.public.get(following["url"], headers=service.as_user())
 
 
-async def test_conversations_come_newest_first_page_by_page(service: Service) -> None:
-    await some_messages(service, 7, people=5)
+async def test_conversations_are_listed_newest_first_in_pages(service: Service) -> None:
+    await publish_messages(service, 7, people=5)
     found = await every_page(service, "/api/conversations", limit=2)
 
     assert [row["participant_id"] for row in found] == [f"person-{i}" for i in (1, 0, 4, 3, 2)]
@@ -50,14 +50,14 @@ async def test_conversations_come_newest_first_page_by_page(service: Service) ->
     assert conversation.last_message.sender_name == conversation.participant_name == "Ada"
 
 
-async def test_a_list_says_where_the_log_was_before_it_was_read(service: Service) -> None:
-    await some_messages(service, 3)
+async def test_a_list_has_the_seq_and_epoch_of_the_inbox(service: Service) -> None:
+    await publish_messages(service, 3)
     answer = await service.get("/api/conversations", user_id="user-1")
     assert answer.headers["Inbox-Seq"] == "3"
     assert answer.headers["Inbox-Epoch"] == (await service.get("/api/events")).headers["Inbox-Epoch"] != ""
 
 
-async def test_conversations_can_be_those_of_one_platform_or_with_unread_messages(service: Service) -> None:
+async def test_conversations_are_filtered_by_platform_and_unread(service: Service) -> None:
     await service.broker.publish(
         [
             message("m-1", person="a"),
@@ -71,7 +71,7 @@ async def test_conversations_can_be_those_of_one_platform_or_with_unread_message
     assert sorted(str(row["participant_id"]) for row in unread) == ["a", "b"]
 
 
-async def test_messages_come_newest_first_page_by_page_and_ties_are_not_lost(service: Service) -> None:
+async def test_messages_are_listed_newest_first_in_pages_without_losing_ties(service: Service) -> None:
     events = [message(f"m-{i}", created_at=at(i // 3), participant=ADA) for i in range(8)]
     await service.broker.publish([*events[4:], *events[:4]])
     found = await every_page(service, f"/api/conversations/{events[0].conversation_id}/messages", limit=3)
@@ -82,7 +82,7 @@ async def test_messages_come_newest_first_page_by_page_and_ties_are_not_lost(ser
     assert str(found[0]["created_at"]).endswith("Z")
 
 
-async def test_an_outgoing_message_is_named_after_its_account(service: Service) -> None:
+async def test_an_outgoing_message_has_the_name_of_its_account(service: Service) -> None:
     await service.connect(name="The Shop")
     await service.broker.publish([message("m-1", direction="outgoing", sender_id="page-1")])
     path = f"/api/conversations/{conversation_id('facebook', 'user-1', 'person-1')}/messages"
@@ -90,8 +90,8 @@ async def test_an_outgoing_message_is_named_after_its_account(service: Service) 
     assert (told["sender_name"], told["status"], told["direction"]) == ("The Shop", "sent", "outgoing")
 
 
-async def test_the_event_log_is_read_from_anywhere_and_says_when_it_no_longer_reaches_back(service: Service) -> None:
-    await some_messages(service, 5)
+async def test_the_event_log_is_read_from_any_position(service: Service) -> None:
+    await publish_messages(service, 5)
     frames = await every_page(service, "/api/events", after=1, limit=2)
     assert [frame["seq"] for frame in frames] == [2, 3, 4, 5]
     assert {frame["type"] for frame in frames} == {"new_message"}
@@ -100,8 +100,8 @@ async def test_the_event_log_is_read_from_anywhere_and_says_when_it_no_longer_re
     assert (await service.get("/api/events", after=50)).json() == []
 
 
-async def test_a_log_that_was_pruned_answers_gone(service: Service, database: Database) -> None:
-    await some_messages(service, 3)
+async def test_a_pruned_log_returns_410(service: Service, database: Database) -> None:
+    await publish_messages(service, 3)
     await prune(database, before=now() + timedelta(seconds=1), limit=100)
 
     gone = await service.get("/api/events", after=2)
@@ -110,8 +110,8 @@ async def test_a_log_that_was_pruned_answers_gone(service: Service, database: Da
     assert (await service.get("/api/events", after=3)).json() == []
 
 
-async def test_one_conversation_is_shown_as_the_list_shows_it(service: Service) -> None:
-    await some_messages(service, 3)
+async def test_a_single_conversation_equals_its_list_entry(service: Service) -> None:
+    await publish_messages(service, 3)
     listed = await service.get("/api/conversations")
     for conversation in listed.json():
         visible = await service.get(f"/api/conversations/{conversation['conversation_id']}")
@@ -122,7 +122,7 @@ async def test_one_conversation_is_shown_as_the_list_shows_it(service: Service) 
 
 
 async def test_nobody_reads_another_users_inbox(service: Service) -> None:
-    await some_messages(service, 3, user="user-1")
+    await publish_messages(service, 3, user="user-1")
     mine = conversation_id("facebook", "user-1", "person-0")
 
     assert (await service.get("/api/conversations", "user-2")).json() == []
@@ -148,7 +148,7 @@ async def test_nobody_reads_another_users_inbox(service: Service) -> None:
     "path",
     ["/api/conversations", "/api/events", f"/api/conversations/{'0' * 16}", f"/api/conversations/{'0' * 16}/messages"],
 )
-async def test_without_a_valid_token_nothing_is_read(service: Service, path: str) -> None:
+async def test_reading_requires_a_valid_token(service: Service, path: str) -> None:
     expired, _ = mint(SecretStr(JWT_SECRET), "user-1", now=now() - timedelta(hours=2), ttl=timedelta(hours=1))
     forged, _ = mint(SecretStr("x" * 32), "user-1", now=now(), ttl=timedelta(hours=1))
     for headers in ({}, {"Authorization": f"Bearer {expired}"}, {"Authorization": f"Bearer {forged}"}, service.admin):
@@ -170,7 +170,7 @@ async def test_without_a_valid_token_nothing_is_read(service: Service, path: str
         ("/api/conversations/not-an-id/messages", {}),
     ],
 )
-async def test_what_does_not_fit_is_a_problem(service: Service, path: str, parameters: dict[str, Any]) -> None:
+async def test_invalid_parameters_are_problems(service: Service, path: str, parameters: dict[str, Any]) -> None:
     assert problem(await service.get(path, **parameters))[0] == 422
 
 
@@ -179,7 +179,7 @@ async def test_unknown_paths_and_methods_are_problems(service: Service) -> None:
     assert problem(await service.public.post("/api/events")) == (405, "method-not-allowed")
 
 
-async def test_cold_requests_do_not_wait_for_each_others_connections(
+async def test_concurrent_requests_to_a_cold_pool_all_succeed(
     start: Callable[..., AbstractAsyncContextManager[Service]],
 ) -> None:
     async with start(database_pool_size=2, database_timeout_seconds=3) as service, asyncio.timeout(2.5):
@@ -187,16 +187,16 @@ async def test_cold_requests_do_not_wait_for_each_others_connections(
     assert {answer.status_code for answer in answers} == {200}
 
 
-async def test_a_body_that_is_too_long_is_refused_whoever_asks(service: Service) -> None:
-    async def in_pieces(pieces: int) -> AsyncIterator[bytes]:
+async def test_a_body_over_the_size_limit_is_refused(service: Service) -> None:
+    async def chunks(pieces: int) -> AsyncIterator[bytes]:
         for _ in range(pieces):
             yield b"x" * 8192
 
     said = await service.public.post("/api/tokens", content=b"x" * 65_537)
-    streamed = await service.public.post("/api/tokens", content=in_pieces(9))
+    streamed = await service.public.post("/api/tokens", content=chunks(9))
     assert problem(said) == problem(streamed) == (413, "too-large")
     said = await service.internal.post("/internal/tops", content=b" " * (2 * 1024 * 1024 + 1))
-    streamed = await service.internal.post("/internal/tops", content=in_pieces(257))
+    streamed = await service.internal.post("/internal/tops", content=chunks(257))
     assert problem(said) == problem(streamed) == (413, "too-large")
     padded = b'{"user_id": 7}' + b" " * 60_000
     is_json = {"Content-Type": "application/json"}
@@ -204,11 +204,13 @@ async def test_a_body_that_is_too_long_is_refused_whoever_asks(service: Service)
     assert good.status_code == 201
 
 
-async def test_what_postgres_cannot_hold_is_a_problem_of_the_request(service: Service) -> None:
+async def test_text_that_postgres_cannot_store_is_an_invalid_request(service: Service) -> None:
     assert problem(await service.connect(name="A\0da")) == (422, "invalid-request")
 
 
-async def test_browsers_of_allowed_origins_may_ask(start: Callable[..., AbstractAsyncContextManager[Service]]) -> None:
+async def test_only_allowed_origins_get_cors_headers(
+    start: Callable[..., AbstractAsyncContextManager[Service]],
+) -> None:
     async with start(allowed_origins="https://inbox.example") as service:
         allowed = await service.public.get("/healthz", headers={"Origin": "https://inbox.example"})
         other = await service.public.get("/healthz", headers={"Origin": "https://evil.example"})
@@ -217,7 +219,7 @@ async def test_browsers_of_allowed_origins_may_ask(start: Callable[..., Abstract
     assert "access-control-allow-origin" not in other.headers
 
 
-async def test_openapi_describes_every_answer(service: Service) -> None:
+async def test_openapi_describes_every_response(service: Service) -> None:
     schema = (await service.public.get("/api/openapi.json")).json()
     schemas = schema["components"]["schemas"]
     assert {"Conversation", "Message", "Account", "Frame", "Problem", "AccountBody", "TokenBody"} <= set(schemas)
@@ -232,6 +234,6 @@ async def test_openapi_describes_every_answer(service: Service) -> None:
 
 
 async def test_metrics_and_readiness_are_served(service: Service) -> None:
-    await some_messages(service, 2)
+    await publish_messages(service, 2)
     assert (await service.public.get("/readyz")).json() == {"status": "ok"}
     assert 'store_changes_total{kind="new_message"} 2.0' in (await service.public.get("/metrics")).text

@@ -1,4 +1,4 @@
-"""Searching: what is written is found in any script, and in the order that was promised."""
+"""Search finds texts of any script, in the documented order."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.postgres
         ("so pretty 🩷", ["🩷", "pretty 🩷"]),
     ],
 )
-async def test_what_is_written_is_found(searched: Searched, text: str, queries: list[str]) -> None:
+async def test_texts_of_any_script_are_found(searched: Searched, text: str, queries: list[str]) -> None:
     await searched.write(wanted=text, other="nothing of the kind")
 
     for q in queries:
@@ -44,7 +44,7 @@ async def test_what_is_written_is_found(searched: Searched, text: str, queries: 
     assert await searched.ids("zzz") == []
 
 
-async def test_all_words_must_be_there_and_phrases_as_they_are(searched: Searched) -> None:
+async def test_all_words_must_match_and_phrases_match_exactly(searched: Searched) -> None:
     await searched.write(one="the blue one is here", two="one is the blue here", three="blue two")
 
     assert await searched.ids("blue here") == ["two", "one"]
@@ -54,13 +54,13 @@ async def test_all_words_must_be_there_and_phrases_as_they_are(searched: Searche
     assert await searched.ids('"the blue" here') == ["two", "one"]
 
 
-async def test_whole_words_come_before_beginnings_and_then_the_newest_first(searched: Searched) -> None:
+async def test_whole_words_rank_before_prefixes_then_newest_first(searched: Searched) -> None:
     await searched.write(a="blue", b="blueberry", c="blue too", d="bluest")
 
     assert await searched.ids("blue") == ["c", "a", "d", "b"]
 
 
-async def test_pages_go_on_where_they_ended_through_all_stages(searched: Searched) -> None:
+async def test_search_pages_continue_through_people_words_and_prefixes(searched: Searched) -> None:
     await searched.store(
         *(message(f"m-{n}", content="blue" if n % 2 else "bluest", created_at=at(n)) for n in range(9)),
         *(message(f"p-{n}", person=f"blue-{n}", content="x", created_at=at(20 + n)) for n in range(7)),
@@ -107,7 +107,7 @@ async def test_a_new_name_is_found_and_the_old_one_is_not(searched: Searched) ->
     assert await searched.people("lovelace") == []
 
 
-async def test_a_hit_is_whole_and_shows_where_it_matched(searched: Searched) -> None:
+async def test_a_hit_has_the_whole_message_and_a_marked_snippet(searched: Searched) -> None:
     await searched.write(wanted="Is the blue one still there?", later="another")
 
     [hit] = (await searched.answer("blu")).json()
@@ -128,7 +128,7 @@ async def test_attachments_are_found_by_their_titles(searched: Searched) -> None
     assert await searched.ids("invoice") == ["m-1"]
 
 
-async def test_only_the_asked_platform_is_searched(searched: Searched) -> None:
+async def test_a_search_can_be_limited_to_one_platform(searched: Searched) -> None:
     await searched.store(
         message("f", content="same words"), message("w", platform="whatsapp", person="p-2", content="same words")
     )
@@ -137,7 +137,7 @@ async def test_only_the_asked_platform_is_searched(searched: Searched) -> None:
     assert await searched.ids("same", platform="instagram") == []
 
 
-async def test_a_search_goes_through_all_buckets(searched: Searched) -> None:
+async def test_a_search_reads_every_bucket(searched: Searched) -> None:
     await searched.write(old="needle in the hay", older="hay")
     far = BUCKET_NUMBERS * 200
     await searched.parts.execute("UPDATE inboxes SET last_seq = :far, floor_seq = :far, published_seq = :far", far=far)
@@ -149,7 +149,7 @@ async def test_a_search_goes_through_all_buckets(searched: Searched) -> None:
 
 
 @pytest.mark.parametrize("q", ["...", "'", "\\", "':*", "a' | 'b", "#", "\x00", "%", "☃'☃", "&|!():*<->"])
-async def test_nothing_in_a_query_is_taken_for_an_instruction(searched: Searched, q: str) -> None:
+async def test_query_syntax_has_no_effect(searched: Searched, q: str) -> None:
     await searched.write(m="hello")
 
     assert await searched.ids(q) == []

@@ -1,4 +1,4 @@
-"""Indexing: the search finds what is in the inbox as it is now, whatever became of the log, and nobody waits for it."""
+"""Indexing: search finds the current inbox, even if the log is pruned, and blocks nobody."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -20,7 +20,7 @@ from tests.integration.store.searched import Searched
 pytestmark = pytest.mark.postgres
 
 
-async def test_what_was_unsent_is_not_found_even_before_it_is_indexed(searched: Searched) -> None:
+async def test_an_unsent_message_is_not_found_even_before_indexing(searched: Searched) -> None:
     await searched.write(secret="the secret word", other="no")
     assert await searched.ids("secret") == ["secret"]
 
@@ -31,7 +31,7 @@ async def test_what_was_unsent_is_not_found_even_before_it_is_indexed(searched: 
     assert await searched.parts.rows("SELECT 1 FROM message_search WHERE terms LIKE '%secret%'") == []
 
 
-async def test_a_text_that_has_changed_is_not_found_by_what_it_said(searched: Searched) -> None:
+async def test_a_changed_text_is_not_found_by_its_old_words(searched: Searched) -> None:
     await searched.write(a="before")
     await searched.parts.inbox([message("a", id="another", content="after", created_at=at(50))])
 
@@ -41,7 +41,7 @@ async def test_a_text_that_has_changed_is_not_found_by_what_it_said(searched: Se
     assert await searched.ids("before") == []
 
 
-async def test_a_log_that_no_longer_reaches_back_is_made_good_from_the_messages(searched: Searched) -> None:
+async def test_the_indexer_reads_messages_when_the_log_is_pruned(searched: Searched) -> None:
     await searched.parts.inbox([message(f"m-{n}", content=f"word{n}", created_at=at(n)) for n in range(9)])
     await searched.parts.execute("DELETE FROM inbox_log WHERE seq <= 5")
     await searched.parts.execute("UPDATE inboxes SET floor_seq = 5")
@@ -52,7 +52,7 @@ async def test_a_log_that_no_longer_reaches_back_is_made_good_from_the_messages(
         assert await searched.ids(f"word{n}") == [f"m-{n}"]
 
 
-async def test_two_indexers_leave_the_same_as_one(searched: Searched, parts: Parts) -> None:
+async def test_two_indexers_leave_no_duplicates(searched: Searched, parts: Parts) -> None:
     await parts.inbox([message(f"m-{n}", user=f"user-{n % 3}", content=f"word{n}") for n in range(30)])
     other = SearchIndexer(parts.database, metrics=parts.metrics)
     await searched.indexer.catch_up()
@@ -62,7 +62,7 @@ async def test_two_indexers_leave_the_same_as_one(searched: Searched, parts: Par
     assert rows == 30
 
 
-async def test_a_user_whom_another_indexer_reads_is_tried_again(parts: Parts) -> None:
+async def test_a_user_locked_by_another_indexer_is_retried(parts: Parts) -> None:
     await parts.inbox([message("m-1"), message("m-2", user="user-2")])
     await indexing.index_changes(parts.database, ["user-1"], per_user=1, user_limit=9)
     await parts.inbox([message("m-3", created_at=at(9))])
@@ -92,20 +92,20 @@ async def test_the_running_store_indexes_what_it_stores(
         assert found.headers["Inbox-Seq"] == "1"
 
 
-async def test_the_search_knows_of_a_read_mark_soon_as_well(
+async def test_a_read_mark_advances_the_search_position(
     start: Callable[..., AbstractAsyncContextManager[Service]],
 ) -> None:
     async with start() as service:
         await service.broker.publish([message("m-1", content="needle")])
-        await _until_known(service)
+        await _wait_until_indexed(service)
         path = f"/api/conversations/{message('m-1').conversation_id}/read"
         read = await service.public.post(path, headers=service.as_user(), json={"up_to_seq": 1})
 
         assert read.json()["last_seq"] == 2
-        await _until_known(service)
+        await _wait_until_indexed(service)
 
 
-async def _until_known(service: Service) -> None:
+async def _wait_until_indexed(service: Service) -> None:
     async with asyncio.timeout(5):
         while True:
             found = await service.get("/api/search", q="needle")
@@ -114,10 +114,8 @@ async def _until_known(service: Service) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_long_texts_are_indexed_in_smaller_rounds_when_they_take_too_long(
-    parts: Parts, database_url: str
-) -> None:
-    await parts.inbox([message(f"m-{n}", content=_novel(n), created_at=at(n)) for n in range(40)])
+async def test_long_texts_are_indexed_in_smaller_batches_after_a_timeout(parts: Parts, database_url: str) -> None:
+    await parts.inbox([message(f"m-{n}", content=_long_text(n), created_at=at(n)) for n in range(40)])
     impatient = Database(database_url, pool_size=1, command_timeout_seconds=0.15)
     indexer = SearchIndexer(impatient, metrics=parts.metrics)
     indexer.wake(["user-1"])
@@ -130,14 +128,14 @@ async def test_long_texts_are_indexed_in_smaller_rounds_when_they_take_too_long(
     assert indexed == 40
 
 
-async def test_other_work_gets_its_turn_while_long_texts_are_indexed_and_searched(searched: Searched) -> None:
-    await searched.parts.inbox([message(f"m-{n}", content=_novel(n), created_at=at(n)) for n in range(40)])
+async def test_indexing_and_searching_long_texts_does_not_block_the_event_loop(searched: Searched) -> None:
+    await searched.parts.inbox([message(f"m-{n}", content=_long_text(n), created_at=at(n)) for n in range(40)])
 
-    assert await _share_of_the_longest_turn(searched.indexer.catch_up()) < 0.5
-    assert await _share_of_the_longest_turn(searched.answer(_novel(0)[0], limit=100)) < 0.5
+    assert await _longest_turn_fraction(searched.indexer.catch_up()) < 0.5
+    assert await _longest_turn_fraction(searched.answer(_long_text(0)[0], limit=100)) < 0.5
 
 
-async def _share_of_the_longest_turn(work: Coroutine[Any, Any, Any]) -> float:
+async def _longest_turn_fraction(work: Coroutine[Any, Any, Any]) -> float:
     loop = asyncio.get_running_loop()
     task = asyncio.create_task(work)
     began, longest_seconds = loop.time(), 0.0
@@ -149,6 +147,6 @@ async def _share_of_the_longest_turn(work: Coroutine[Any, Any, Any]) -> float:
     return longest_seconds / (loop.time() - began)
 
 
-def _novel(number: int) -> str:
-    """Return 4,000 characters of Han of which no two pairs are alike."""
+def _long_text(number: int) -> str:
+    """Return 4,000 Han characters without a repeated pair."""
     return "".join(chr(0x4E00 + (n * (number + 3) * 7919) % 20_000) for n in range(4_000))

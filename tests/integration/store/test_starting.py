@@ -24,7 +24,7 @@ from tests.recorder import WAIT_SECONDS
 
 
 @asynccontextmanager
-async def store_on(database_url: str, **settings: object) -> AsyncIterator[Service]:
+async def running_store(database_url: str, **settings: object) -> AsyncIterator[Service]:
     chosen = {"database_url": database_url, "store_port": 0, "store_internal_port": 0, **SECRETS, **settings}
     async with (
         LocalBroker() as broker,
@@ -34,8 +34,8 @@ async def store_on(database_url: str, **settings: object) -> AsyncIterator[Servi
         yield Service(broker, public, public, {})
 
 
-async def ready(service: Service, *, status: int = 200) -> list[str]:
-    """Return what readiness says once it says `status`."""
+async def wait_for_readiness(service: Service, *, status: int = 200) -> list[str]:
+    """Wait until readiness returns `status`; return its problems."""
     async with asyncio.timeout(WAIT_SECONDS):
         while True:
             answer = await service.public.get("/readyz")
@@ -45,7 +45,7 @@ async def ready(service: Service, *, status: int = 200) -> list[str]:
 
 
 @asynccontextmanager
-async def opened(url: str, *, pool_size: int, command_timeout_seconds: float) -> AsyncIterator[Database]:
+async def open_database(url: str, *, pool_size: int, command_timeout_seconds: float) -> AsyncIterator[Database]:
     database = Database(url, pool_size=pool_size, command_timeout_seconds=command_timeout_seconds)
     try:
         yield database
@@ -55,7 +55,7 @@ async def opened(url: str, *, pool_size: int, command_timeout_seconds: float) ->
 
 @contextmanager
 def frozen(server: EmbeddedPostgres) -> Iterator[None]:
-    """Stop the server and all its processes from running, as a machine that swaps or is suspended does."""
+    """Suspend the server and all its processes, as a swapping or suspended machine does."""
     assert server.pid is not None
     children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
     pids = [server.pid, *map(int, children)]
@@ -68,8 +68,8 @@ def frozen(server: EmbeddedPostgres) -> Iterator[None]:
             os.kill(pid, signal.SIGCONT)
 
 
-async def until_it_works(work: Callable[[], Awaitable[object]]) -> None:
-    """Do it again while Postgres is away, as the broker does."""
+async def retry_until_available(work: Callable[[], Awaitable[object]]) -> None:
+    """Retry `work` while Postgres is unavailable, as the broker does."""
     async with asyncio.timeout(WAIT_SECONDS):
         while True:
             try:
@@ -80,87 +80,87 @@ async def until_it_works(work: Callable[[], Awaitable[object]]) -> None:
                 return
 
 
-async def test_a_database_that_was_never_migrated_is_refused_with_the_command_that_helps(
+async def test_an_unmigrated_database_is_refused_with_the_command_to_run(
     empty_database_url: str,
 ) -> None:
     with pytest.raises(StartupRefused, match=r"older.*switchboard migrate"):
-        async with store_on(empty_database_url):
+        async with running_store(empty_database_url):
             pass
 
 
-async def test_a_schema_of_a_newer_version_is_refused(database_url: str) -> None:
+async def test_a_newer_schema_is_refused(database_url: str) -> None:
     database = Database(database_url, pool_size=1, command_timeout_seconds=5)
     await Parts(database).execute("UPDATE alembic_version SET version_num = 'from_the_future'")
     await database.close()
     with pytest.raises(StartupRefused, match="does not know"):
-        async with store_on(database_url):
+        async with running_store(database_url):
             pass
     with pytest.raises(StartupRefused, match="does not know"):
         await migrate(database_url)
 
 
-async def test_migrators_take_turns(empty_database_url: str) -> None:
+async def test_concurrent_migrations_run_once(empty_database_url: str) -> None:
     heard: list[str] = []
     revisions = await asyncio.gather(*(migrate(empty_database_url, progress=heard.append) for _ in range(3)))
     assert revisions == [expected_revision()] * 3
     assert sum(sentence.startswith("Migrating from") for sentence in heard) == 1
 
 
-async def test_without_postgres_the_store_starts_says_so_and_begins_when_it_comes(
+async def test_the_store_starts_without_postgres_and_works_once_it_is_available(
     own_postgres: EmbeddedPostgres,
 ) -> None:
     own_postgres.stop("immediate")
-    async with store_on(own_postgres.url) as service:
-        assert await ready(service, status=503) == ["Postgres does not respond."]
+    async with running_store(own_postgres.url) as service:
+        assert await wait_for_readiness(service, status=503) == ["Postgres does not respond."]
         assert (await service.public.get("/healthz")).status_code == 200
         with pytest.raises(DependencyUnavailable):
             await service.broker.publish([message("m-1")])
 
         await asyncio.to_thread(own_postgres.start)
-        await ready(service)
+        await wait_for_readiness(service)
         await service.broker.publish([message("m-1")])
         assert len((await service.get("/api/conversations")).json()) == 1
 
 
-async def test_a_restart_of_postgres_is_survived_without_losing_what_was_acknowledged(
+async def test_a_postgres_restart_loses_no_acknowledged_event(
     own_postgres: EmbeddedPostgres,
 ) -> None:
-    async with store_on(own_postgres.url) as service:
+    async with running_store(own_postgres.url) as service:
         await service.broker.publish([message("m-1")])
         epoch = (await service.get("/api/events")).headers["Inbox-Epoch"]
         await asyncio.to_thread(own_postgres.restart, "immediate")
-        await until_it_works(lambda: service.broker.publish([message("m-2")]))
+        await retry_until_available(lambda: service.broker.publish([message("m-2")]))
         answer = await service.get("/api/events")
         assert [frame["seq"] for frame in answer.json()] == [1, 2]
         assert answer.headers["Inbox-Epoch"] == epoch
 
 
 @pytest.mark.parametrize("pool_size", [1, 3])
-async def test_a_frozen_postgres_is_given_up_in_bounded_time_and_costs_nothing_when_it_thaws(
+async def test_a_frozen_postgres_fails_in_bounded_time_and_loses_nothing(
     own_postgres: EmbeddedPostgres, pool_size: int
 ) -> None:
-    async with opened(own_postgres.url, pool_size=pool_size, command_timeout_seconds=0.4) as database:
+    async with open_database(own_postgres.url, pool_size=pool_size, command_timeout_seconds=0.4) as database:
         parts = Parts(database)
         await parts.inbox([message("m-1")])
         with frozen(own_postgres):
             async with asyncio.timeout(WAIT_SECONDS):
                 with pytest.raises(DependencyUnavailable):
                     await parts.inbox([message("m-2")])
-        await until_it_works(lambda: parts.inbox([message("m-2")]))
+        await retry_until_available(lambda: parts.inbox([message("m-2")]))
         assert set(parts.publisher.seqs()) == {1, 2}
         assert await parts.rows("SELECT message_id FROM messages ORDER BY id") == [("m-1",), ("m-2",)]
 
 
-async def test_a_backend_that_is_killed_in_the_middle_of_batches_costs_nothing(own_postgres: EmbeddedPostgres) -> None:
+async def test_killed_backends_lose_and_repeat_nothing(own_postgres: EmbeddedPostgres) -> None:
     async with (
-        opened(own_postgres.url, pool_size=2, command_timeout_seconds=5) as database,
-        opened(own_postgres.url, pool_size=1, command_timeout_seconds=5) as operator,
+        open_database(own_postgres.url, pool_size=2, command_timeout_seconds=5) as database,
+        open_database(own_postgres.url, pool_size=1, command_timeout_seconds=5) as operator,
     ):
         parts, killer = Parts(database), Parts(operator)
         kills = random.Random(1)
 
         async def kill() -> None:
-            # Far enough apart for a connection to be made in between, at any moment of a batch.
+            # Far enough apart for a new connection in between, at any moment of a batch.
             for _ in range(10):
                 await asyncio.sleep(kills.uniform(0.15, 0.25))
                 await killer.rows(
@@ -172,7 +172,7 @@ async def test_a_backend_that_is_killed_in_the_middle_of_batches_costs_nothing(o
         sent = 0
         while not killing.done():
             sent += 1
-            await until_it_works(partial(parts.inbox, [message(f"m-{sent}")]))
+            await retry_until_available(partial(parts.inbox, [message(f"m-{sent}")]))
         await killing
 
         assert await parts.rows("SELECT count(*), max(id) FROM messages") == [(sent, sent)]

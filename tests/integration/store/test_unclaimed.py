@@ -37,7 +37,7 @@ def released(parts: Parts) -> list[WebhookReleasedV1]:
     return [event for event in parts.publisher.events if isinstance(event, WebhookReleasedV1)]
 
 
-async def test_items_wait_until_their_page_is_connected_and_then_leave(parts: Parts) -> None:
+async def test_items_are_released_when_their_page_is_connected(parts: Parts) -> None:
     events = [unclaimed_item(1), unclaimed_item(2), unclaimed_item(3, page_id="another")]
     assert await parts.records([*events, events[0]]) == [DONE] * 4
     assert await parts.releaser.run_once() == 0
@@ -52,13 +52,13 @@ async def test_items_wait_until_their_page_is_connected_and_then_leave(parts: Pa
     assert await parts.rows("SELECT page_id FROM waiting_webhooks") == [("another",)]
 
 
-async def test_an_item_that_arrives_when_its_page_is_connected_already_is_not_stranded(parts: Parts) -> None:
+async def test_an_item_of_an_already_connected_page_is_released(parts: Parts) -> None:
     await connect(parts, "user-1")
     await parts.records([unclaimed_item(1)])
     assert await parts.releaser.run_once() == 1
 
 
-async def test_items_of_an_earlier_owner_go_to_the_earlier_owner_and_those_in_between_to_the_next(
+async def test_an_item_goes_to_its_owner_at_the_time_or_else_to_the_next_owner(
     parts: Parts,
 ) -> None:
     await connect(parts, "user-1")
@@ -78,20 +78,20 @@ async def test_items_of_an_earlier_owner_go_to_the_earlier_owner_and_those_in_be
     assert rows[1][1] <= between
 
 
-async def test_what_could_not_be_published_leaves_later(parts: Parts) -> None:
+async def test_a_failed_release_is_retried_after_its_lease(parts: Parts) -> None:
     await parts.records([unclaimed_item(1)])
     await connect(parts, "user-1")
-    parts.publisher.away = True
+    parts.publisher.is_unavailable = True
     with pytest.raises(DependencyUnavailable):
         await parts.releaser.run_once()
-    parts.publisher.away = False
+    parts.publisher.is_unavailable = False
     assert await parts.releaser.run_once() == 0, "another replica may be publishing it"
 
     await parts.execute("UPDATE waiting_webhooks SET leased_until = now() - interval '1 second'")
     assert await parts.releaser.run_once() == 1
 
 
-async def test_an_item_that_comes_back_unclaimed_while_it_is_being_released_is_not_lost(parts: Parts) -> None:
+async def test_an_item_redelivered_during_its_release_is_not_lost(parts: Parts) -> None:
     await parts.records([unclaimed_item(1)])
     await connect(parts, "user-1")
     moment = now()
@@ -104,7 +104,7 @@ async def test_an_item_that_comes_back_unclaimed_while_it_is_being_released_is_n
     assert await parts.rows("SELECT * FROM waiting_webhooks") == []
 
 
-async def test_only_the_newest_items_of_a_page_wait(parts: Parts) -> None:
+async def test_only_the_newest_items_of_a_page_are_kept(parts: Parts) -> None:
     for number in range(5):
         await parts.records([unclaimed_item(number)])
     assert await parts.rows("SELECT id FROM waiting_webhooks ORDER BY id") == [
@@ -112,7 +112,7 @@ async def test_only_the_newest_items_of_a_page_wait(parts: Parts) -> None:
     ]
 
 
-async def test_items_do_not_wait_for_ever(parts: Parts) -> None:
+async def test_waiting_items_expire(parts: Parts) -> None:
     await parts.records([unclaimed_item(1), unclaimed_item(2)])
     await parts.execute(
         "UPDATE waiting_webhooks SET arrived_at = now() - interval '8 days' WHERE id = :id", id=f"{1:032x}"
@@ -121,7 +121,7 @@ async def test_items_do_not_wait_for_ever(parts: Parts) -> None:
     assert await parts.rows("SELECT id FROM waiting_webhooks") == [(f"{2:032x}",)]
 
 
-async def test_a_transfer_tells_both_users_and_everybody_who_caches_the_owner(parts: Parts) -> None:
+async def test_a_transfer_notifies_both_users_and_every_owner_cache(parts: Parts) -> None:
     await connect(parts, "user-1")
     await connect(parts, "user-2")
     await parts.outbox.run_once()
@@ -132,8 +132,8 @@ async def test_a_transfer_tells_both_users_and_everybody_who_caches_the_owner(pa
     assert {(event.user_id, event.version) for event in changed} == {("user-1", 2), ("user-2", 2)}
 
 
-async def test_a_message_of_a_page_that_has_changed_hands_goes_to_whom_it_was_received_for(parts: Parts) -> None:
-    """The enricher may name the owner before for as long as it remembers him."""
+async def test_a_message_goes_to_the_owner_at_the_time_it_was_received(parts: Parts) -> None:
+    """The enricher may still name the previous owner from its cache."""
     await connect(parts, "user-1")
     before = message("m-1", received_at=now())
     await connect(parts, "user-2")

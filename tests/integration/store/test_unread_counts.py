@@ -1,4 +1,4 @@
-"""Unread is what is incoming, not unsent and above the read mark, whatever has happened, in any order and at once."""
+"""Unread messages are incoming, not unsent and above the read mark, after any concurrent history."""
 
 import asyncio
 from collections.abc import Sequence
@@ -22,8 +22,8 @@ PERSON = "person-1"
 _RUNS = count(1)
 
 
-class Told(NamedTuple):
-    """One message is written (by the customer, in the business's name elsewhere, or by us), or unsent."""
+class MessageChange(NamedTuple):
+    """A message is received, sent or unsent."""
 
     what: str
     number: int
@@ -31,27 +31,30 @@ class Told(NamedTuple):
 
 
 class Read(NamedTuple):
-    """A device says that it has read up to there."""
+    """A device marks everything up to this seq as read."""
 
     up_to_seq: int
 
 
-Step = list[Told] | Read
-"""A batch of what is told, or one read mark."""
+Step = list[MessageChange] | Read
+"""A batch of message changes, or one read mark."""
 
 _NUMBERS = st.integers(0, 4)
 _TOLD = st.builds(
-    Told, st.sampled_from(["incoming", "incoming", "incoming", "outgoing", "unsent"]), _NUMBERS, st.integers(0, 9)
+    MessageChange,
+    st.sampled_from(["incoming", "incoming", "incoming", "outgoing", "unsent"]),
+    _NUMBERS,
+    st.integers(0, 9),
 )
 _STEPS = st.lists(_TOLD, min_size=1, max_size=8) | st.builds(Read, st.integers(0, 6) | st.sampled_from([9, 2**63 - 1]))
 _ROUNDS = st.integers(3, 7).flatmap(
     lambda number: st.lists(st.lists(_STEPS, min_size=1, max_size=3), min_size=number, max_size=number)
 )
-"""What is in one round happens at the same time. Short histories, which would be drawn most, hold too little."""
+"""The steps of a round run concurrently. Hypothesis prefers short lists, so the number of rounds is drawn first."""
 
 
-def _event(user: str, told: Told) -> InboxEnrichedV1:
-    """Return the event; that of the same message is the same, and comes as a duplicate the second time."""
+def _event(user: str, told: MessageChange) -> InboxEnrichedV1:
+    """Return the event of a change; a repeated change is the same event, a duplicate."""
     mid = f"{told.what}-{told.number}"
     if told.what == "unsent":
         item = UnsendItem(message_id=f"incoming-{told.number}", unsent_at=at(60))
@@ -67,7 +70,7 @@ def _event(user: str, told: Told) -> InboxEnrichedV1:
     return message(mid, user=user, person=PERSON, direction=direction, sender_id=sender, created_at=at(told.number % 5))
 
 
-async def _do(parts: Parts, user: str, step: Step, marks: list[read_marks.ReadMark]) -> None:
+async def _apply(parts: Parts, user: str, step: Step, marks: list[read_marks.ReadMark]) -> None:
     if isinstance(step, Read):
         marked = await read_marks.mark_read(
             parts.database,
@@ -83,8 +86,8 @@ async def _do(parts: Parts, user: str, step: Step, marks: list[read_marks.ReadMa
         await parts.inbox([_event(user, told) for told in step])
 
 
-async def _state(parts: Parts, user: str) -> tuple[int, int, int] | None:
-    """Return what is shown as unread, what is unread by the rows, and the read mark; None: there is no conversation."""
+async def _unread_state(parts: Parts, user: str) -> tuple[int, int, int] | None:
+    """Return the stored unread count, the count of unread rows and the read mark, or None without a conversation."""
     rows = await parts.rows(
         """
         SELECT c.unread_count, c.read_seq,
@@ -102,8 +105,8 @@ async def _check(parts: Parts, rounds: Sequence[Sequence[Step]]) -> None:
     marks: list[read_marks.ReadMark] = []
     highest = 0
     for steps in rounds:
-        await asyncio.gather(*(_do(parts, user, step, marks) for step in steps))
-        state = await _state(parts, user)
+        await asyncio.gather(*(_apply(parts, user, step, marks) for step in steps))
+        state = await _unread_state(parts, user)
         if state is None:
             continue
         shown, counted, read_seq = state
@@ -114,26 +117,26 @@ async def _check(parts: Parts, rounds: Sequence[Sequence[Step]]) -> None:
     assert [seq for seq, _ in log] == list(range(1, len(log) + 1))
     told = sum(kind == "conversation_updated" for _, kind in log)
     assert told == sum(mark.changed for mark in marks), "what changes the count is told, once, and nothing else is"
-    await _check_again(parts, user, len(log))
+    await _check_reading_to_the_end(parts, user, len(log))
 
 
-async def _check_again(parts: Parts, user: str, last_seq: int) -> None:
-    """Read to the end twice: the first time ends all that is unread, the second one changes nothing."""
-    state = await _state(parts, user)
+async def _check_reading_to_the_end(parts: Parts, user: str, last_seq: int) -> None:
+    """Read to the end twice: the first read clears the unread count, the second changes nothing."""
+    state = await _unread_state(parts, user)
     if state is None:
         return
     marks: list[read_marks.ReadMark] = []
     for _ in range(2):
-        await _do(parts, user, Read(2**63 - 1), marks)
+        await _apply(parts, user, Read(2**63 - 1), marks)
     assert [mark.changed for mark in marks] == [state[0] > 0, False]
-    after: Any = await _state(parts, user)
+    after: Any = await _unread_state(parts, user)
     assert after[:2] == (0, 0)
     assert await parts.rows("SELECT last_seq FROM inboxes WHERE user_id = :user_id", user_id=user) == [
         (last_seq + (state[0] > 0),)
     ]
 
 
-def test_the_count_is_that_of_the_rows_whatever_happens_at_once(database_url: str) -> None:
+def test_the_unread_count_equals_the_unread_rows_under_concurrency(database_url: str) -> None:
     with asyncio.Runner() as runner:
         database = Database(database_url, pool_size=6, command_timeout_seconds=20)
         parts = Parts(database)

@@ -1,4 +1,4 @@
-"""Arrivals for tests of the merge, and a store in memory that applies what it decides."""
+"""Updates for tests of the merge, and an in-memory store that applies its decisions."""
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -73,10 +73,10 @@ def message(mid: str = "m-1", *, user: str = "user-1", **changes: Any) -> Messag
     return MessageFact(**{**default, **changes})
 
 
-def said(
+def update_with(
     item: Item, cause: str = "c-1", *, user: str = "user-1", person: str | None = "person-1", **more: Any
 ) -> Update:
-    """Return what an event with `item` says."""
+    """Return the update of an event with `item`."""
     return to_update(
         InboxEnrichedV1(
             **{
@@ -115,7 +115,7 @@ def receipt(status: Any, *mids: str, second: int = 10, upto: int | None = None, 
 
 
 class _Covering(dict[tuple[Thread, Any], Coverage]):
-    """Answers for every moment, as a look-up of all those that matter does."""
+    """Computes coverage for any time, where Postgres loads it for the times that matter."""
 
     def __init__(self, receipts: Iterable[Receipt]) -> None:
         super().__init__()
@@ -130,7 +130,7 @@ class _Covering(dict[tuple[Thread, Any], Coverage]):
 
 
 class Memory:
-    """What Postgres does with the decisions of the merge."""
+    """Applies the decisions of the merge as Postgres does."""
 
     def __init__(self) -> None:
         self.last_seqs = dict.fromkeys(USERS, 0)
@@ -167,7 +167,7 @@ class Memory:
             del self.annotations[claimed]
         self.annotations |= changes.pending_annotations
         for told in changes.receipts:
-            self.receipts -= {known for known in self.receipts if _is_superfluous(known, told)}
+            self.receipts -= {known for known in self.receipts if _is_redundant(known, told)}
             self.receipts.add(told)
         self.links |= set(changes.links)
         self.log += changes.log
@@ -181,7 +181,7 @@ class Memory:
         return changes
 
     def facts(self) -> object:
-        """What is known, apart from numbers that tell in which order it came."""
+        """Return everything stored, without numbers that depend on the order of arrival."""
         by_id = {(row.key.user_id, row.id): row.key for row in self.messages.values()}
         return (
             {key: msgspec.structs.replace(row, id=0, seq=0, coverage=UNCOVERED) for key, row in self.messages.items()},
@@ -203,14 +203,14 @@ def _as_loaded(row: MessageRow) -> MessageRow:
     return msgspec.structs.replace(row, coverage=Coverage(row.delivered_at, row.read_at))
 
 
-def _is_superfluous(known: Receipt, told: Receipt) -> bool:
+def _is_redundant(known: Receipt, told: Receipt) -> bool:
     return (
         (known.thread, known.status) == (told.thread, told.status) and known.upto <= told.upto and known.at >= told.at
     )
 
 
 def numbered(updates: Iterable[Update]) -> list[Update]:
-    """Give every arrival a cause of its own."""
+    """Give every update its own cause."""
     return [
         msgspec.structs.replace(one, cause=Cause(f"c-{i}", NOON, NOON), item=ItemKey("webhook", i))
         for i, one in enumerate(updates)
@@ -249,15 +249,15 @@ def _items(draw: st.DrawFn, person: str) -> Item:
 
 @st.composite
 def _arrivals(draw: st.DrawFn) -> Update:
-    user = draw(st.sampled_from((USERS[0], *USERS)))  # mostly one, so that facts meet
+    user = draw(st.sampled_from((USERS[0], *USERS)))  # mostly the same user, so that facts meet
     person = draw(st.sampled_from((PEOPLE[0], *PEOPLE)))
     aliases = draw(st.sampled_from([(), (), tuple(p for p in PEOPLE if p != person), ("also",)]))
     kind = draw(st.sampled_from(["profile", "message", "message", "said", "said", "said"]))
     if kind == "profile":
         return update(user=user, person=person, profile=draw(_profiles), aliases=aliases)
     if kind == "said":
-        return said(draw(_items(person)), user=user, person=person, participant_aliases=aliases)
-    # A platform's id belongs to one person and one direction; what it says of it, and when, varies.
+        return update_with(draw(_items(person)), user=user, person=person, participant_aliases=aliases)
+    # A message ID belongs to one person and one direction; its content and times vary.
     number = draw(_NUMBERS)
     direction = "incoming" if number % 2 else "outgoing"
     told = message(
@@ -274,5 +274,5 @@ def _arrivals(draw: st.DrawFn) -> Update:
 
 
 histories = st.lists(_arrivals(), max_size=14).map(numbered)
-however_long_it_takes = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-"""For tests of histories: each takes some hundred draws, and how slow they are on a busy machine says nothing here."""
+without_deadline = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""For tests of histories: each takes some hundred draws, which are slow on a busy machine."""

@@ -19,42 +19,42 @@ from store.core.accounts import (
 from tests.unit.store.facts import at
 
 
-def put(
+def connect_at(
     intervals: list[OwnershipInterval], user: str, second: int, *, name: str | None = None, token: str | None = None
 ) -> OwnershipChange:
     change = connect(intervals, user_id=user, name=name, token_ciphertext=token, now=at(second))
-    keep(intervals, change)
+    apply_change(intervals, change)
     return change
 
 
-def keep(intervals: list[OwnershipInterval], change: OwnershipChange | None) -> None:
+def apply_change(intervals: list[OwnershipInterval], change: OwnershipChange | None) -> None:
     for new in change.intervals if change else ():
         intervals[:] = [*(old for old in intervals if old.owned_from != new.owned_from), new]
     intervals.sort(key=lambda interval: interval.owned_from)
 
 
-def test_what_came_before_anybody_connected_the_page_belongs_to_who_does() -> None:
+def test_the_first_owner_gets_items_from_before_the_connection() -> None:
     intervals: list[OwnershipInterval] = []
-    put(intervals, "user-1", 10)
+    connect_at(intervals, "user-1", 10)
 
     assert owner_at(intervals, BEGINNING) is not None
     assert intervals[0].connected_at == at(10)
 
 
-def test_what_came_while_nobody_owned_the_page_belongs_to_the_next_owner_and_never_to_the_one_before() -> None:
+def test_items_of_an_unowned_page_go_to_the_next_owner_not_to_the_previous_one() -> None:
     intervals: list[OwnershipInterval] = []
-    put(intervals, "user-1", 10)
-    keep(intervals, disconnect(intervals, now=at(20)))
-    put(intervals, "user-2", 30)
+    connect_at(intervals, "user-1", 10)
+    apply_change(intervals, disconnect(intervals, now=at(20)))
+    connect_at(intervals, "user-2", 30)
 
     owners = [owner.user_id for second in (5, 19, 20, 29, 30) if (owner := owner_at(intervals, at(second)))]
     assert owners == ["user-1", "user-1", "user-2", "user-2", "user-2"]
 
 
-def test_connecting_anothers_page_ends_their_ownership_and_takes_their_token_away() -> None:
+def test_connecting_another_users_page_ends_their_ownership_and_removes_their_token() -> None:
     intervals: list[OwnershipInterval] = []
-    put(intervals, "user-1", 10, token="secret")
-    change = put(intervals, "user-2", 20)
+    connect_at(intervals, "user-1", 10, token="secret")
+    change = connect_at(intervals, "user-2", 20)
 
     assert change.created
     assert change.user_ids == ["user-1", "user-2"]
@@ -63,10 +63,10 @@ def test_connecting_anothers_page_ends_their_ownership_and_takes_their_token_awa
     assert (second.status, second.owned_from) == ("connected", at(20))
 
 
-def test_connecting_again_keeps_what_is_not_given() -> None:
+def test_connecting_again_keeps_fields_that_are_not_given() -> None:
     intervals: list[OwnershipInterval] = []
-    put(intervals, "user-1", 10, name="Shop", token="one")
-    change = put(intervals, "user-1", 20, token="two")
+    connect_at(intervals, "user-1", 10, name="Shop", token="one")
+    change = connect_at(intervals, "user-1", 20, token="two")
 
     assert not change.created
     [only] = intervals
@@ -85,9 +85,9 @@ def test_connecting_again_keeps_what_is_not_given() -> None:
         ({"name": "Other", "token_ciphertext": "one, encrypted anew", "is_same_token": True}, True),
     ],
 )
-def test_only_what_is_other_than_it_was_changed(told: dict[str, Any], *, changed: bool) -> None:
+def test_connecting_again_with_the_same_values_changes_nothing(told: dict[str, Any], *, changed: bool) -> None:
     intervals: list[OwnershipInterval] = []
-    put(intervals, "user-1", 10, name="Shop", token="one")
+    connect_at(intervals, "user-1", 10, name="Shop", token="one")
     change = connect(intervals, **{"user_id": "user-1", "name": None, "token_ciphertext": None, "now": at(20)} | told)
 
     assert (change.changed, change.user_ids) == (changed, ["user-1"] if changed else [])
@@ -96,28 +96,28 @@ def test_only_what_is_other_than_it_was_changed(told: dict[str, Any], *, changed
     assert kept.token_ciphertext == told.get("token_ciphertext", "one")
 
 
-def test_a_refusal_that_the_same_token_has_overtaken_is_passed_over() -> None:
+def test_a_refusal_of_an_older_version_is_ignored() -> None:
     intervals: list[OwnershipInterval] = []
-    put(intervals, "user-1", 10, token="one")
+    connect_at(intervals, "user-1", 10, token="one")
     again = connect(intervals, user_id="user-1", name=None, token_ciphertext="anew", is_same_token=True, now=at(20))
-    keep(intervals, again)
+    apply_change(intervals, again)
 
     assert not again.changed
     assert mark_token_refused(intervals, version=1, reason="Refused.") is None
     assert mark_token_refused(intervals, version=2, reason="Refused.") is not None
 
 
-def test_the_token_that_was_refused_ends_the_refusal_when_it_is_given_again() -> None:
+def test_giving_the_refused_token_again_ends_the_refusal() -> None:
     intervals: list[OwnershipInterval] = []
-    put(intervals, "user-1", 10, token="one")
-    keep(intervals, mark_token_refused(intervals, version=1, reason="Refused."))
+    connect_at(intervals, "user-1", 10, token="one")
+    apply_change(intervals, mark_token_refused(intervals, version=1, reason="Refused."))
     change = connect(intervals, user_id="user-1", name=None, token_ciphertext="anew", is_same_token=True, now=at(20))
 
     assert change.changed
     assert (change.intervals[0].status, change.intervals[0].reason) == ("connected", None)
 
 
-def test_disconnecting_what_nobody_owns_does_nothing() -> None:
+def test_disconnecting_an_unowned_page_does_nothing() -> None:
     assert disconnect([], now=at(0)) is None
 
 
@@ -125,7 +125,7 @@ _steps = st.lists(st.tuples(st.sampled_from(["user-1", "user-2", None]), st.inte
 
 
 @given(_steps)
-def test_intervals_join_without_overlap_and_versions_grow_even_when_clocks_go_back(
+def test_intervals_never_overlap_and_versions_grow_even_if_the_clock_goes_back(
     steps: list[tuple[str | None, int]],
 ) -> None:
     intervals: list[OwnershipInterval] = []
@@ -134,9 +134,9 @@ def test_intervals_join_without_overlap_and_versions_grow_even_when_clocks_go_ba
         change = None
         if user is None:
             change = disconnect(intervals, now=at(second))
-            keep(intervals, change)
+            apply_change(intervals, change)
         else:
-            change = put(intervals, user, second)
+            change = connect_at(intervals, user, second)
         assert page_version(intervals) == before + (change is not None and change.changed)
 
     for one, following in pairwise(intervals):

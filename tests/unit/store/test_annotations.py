@@ -35,28 +35,28 @@ def _annotations(draw: st.DrawFn) -> Annotations:
     return said
 
 
-anything = _annotations()
+any_annotations = _annotations()
 
 
-@given(anything, anything)
-def test_it_does_not_matter_which_was_said_first(one: Annotations, other: Annotations) -> None:
+@given(any_annotations, any_annotations)
+def test_join_is_commutative(one: Annotations, other: Annotations) -> None:
     assert join(one, other) == join(other, one)
 
 
-@given(anything, anything, anything)
-def test_it_does_not_matter_what_is_joined_first(one: Annotations, two: Annotations, three: Annotations) -> None:
+@given(any_annotations, any_annotations, any_annotations)
+def test_join_is_associative(one: Annotations, two: Annotations, three: Annotations) -> None:
     assert join(join(one, two), three) == join(one, join(two, three))
 
 
-@given(anything, anything)
-def test_what_was_said_already_adds_nothing(one: Annotations, other: Annotations) -> None:
+@given(any_annotations, any_annotations)
+def test_join_is_idempotent(one: Annotations, other: Annotations) -> None:
     assert join(one, one) == one
     assert join(join(one, other), other) == join(one, other)
     assert join(one, NO_ANNOTATIONS) == join(NO_ANNOTATIONS, one) == one
 
 
-@given(anything, anything)
-def test_no_text_of_an_unsent_message_is_left(one: Annotations, other: Annotations) -> None:
+@given(any_annotations, any_annotations)
+def test_an_unsend_erases_every_edited_text(one: Annotations, other: Annotations) -> None:
     joined = join(join(one, Annotations(deleted_at=at(0))), other)
 
     assert joined.edit is None or joined.edit.content is None
@@ -66,20 +66,20 @@ def _edited(text: str, revision: int, second: int) -> Annotations:
     return Annotations(edit=edit_of(text, revision=revision, at=at(second)), edited_at=at(second))
 
 
-def test_the_greatest_revision_counts_then_the_latest() -> None:
+def test_the_highest_revision_wins_then_the_latest_time() -> None:
     assert join(_edited("second", 2, 1), _edited("first", 1, 9)).edit == _edited("second", 2, 1).edit
     assert join(_edited("late", 1, 2), _edited("early", 1, 1)).edit == _edited("late", 1, 2).edit
     assert join(_edited("second", 2, 1), _edited("first", 1, 9)).edited_at == at(9)
 
 
-def test_a_reaction_at_the_same_moment_as_its_end_stands() -> None:
+def test_a_reaction_wins_over_its_removal_at_the_same_time() -> None:
     on = Annotations(reactions={"a": LatestReaction(at=at(1), emoji="❤")})
     off = Annotations(reactions={"a": LatestReaction(at=at(1))})
 
     assert join(off, on) == join(on, off) == on
 
 
-def test_the_first_failure_says_why() -> None:
+def test_the_first_failure_gives_the_error() -> None:
     silent = Annotations(failed_at=at(1))
     telling = Annotations(failed_at=at(1), error="no such number")
     later = Annotations(failed_at=at(2), error="blocked")

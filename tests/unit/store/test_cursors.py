@@ -12,30 +12,30 @@ QUERY = ("user-1", "conversations")
 
 
 @given(st.datetimes(timezones=st.just(UTC)), st.text(max_size=40), st.integers(0, 2**63 - 1))
-def test_a_cursor_comes_back_as_it_went(created_at: object, message_id: str, row_id: int) -> None:
+def test_a_cursor_round_trips(created_at: object, message_id: str, row_id: int) -> None:
     position = MessagePosition(created_at, message_id, row_id)  # type: ignore[arg-type]  # drawn as a datetime
     assert SIGNER.decode(SIGNER.encode(position, bound_to=QUERY), MessagePosition, bound_to=QUERY) == position
 
 
 @pytest.mark.parametrize("other", [("user-2", "conversations"), ("user-1", "messages"), ("user-1conversations", "")])
-def test_a_cursor_serves_no_other_user_and_no_other_query(other: tuple[str, ...]) -> None:
+def test_a_cursor_is_bound_to_its_user_and_query(other: tuple[str, ...]) -> None:
     cursor = SIGNER.encode(ConversationPosition(at(0), "c"), bound_to=QUERY)
     with pytest.raises(InvalidCursor):
         SIGNER.decode(cursor, ConversationPosition, bound_to=other)
 
 
 @given(st.text(max_size=60))
-def test_what_is_no_cursor_is_refused(text: str) -> None:
+def test_arbitrary_text_is_refused(text: str) -> None:
     with pytest.raises(InvalidCursor):
         SIGNER.decode(text, ConversationPosition, bound_to=QUERY)
 
 
-def test_cursors_outlive_a_rotation_of_keys() -> None:
+def test_cursors_survive_a_key_rotation() -> None:
     cursor = CursorSigner([b"old"]).encode(ConversationPosition(at(0), "c"), bound_to=QUERY)
     assert SIGNER.decode(cursor, ConversationPosition, bound_to=QUERY).conversation_id == "c"
 
 
-def test_a_signed_position_of_another_list_is_refused() -> None:
+def test_a_cursor_of_another_list_is_refused() -> None:
     cursor = SIGNER.encode(ConversationPosition(at(0), "c"), bound_to=QUERY)
     with pytest.raises(InvalidCursor):
         SIGNER.decode(cursor, MessagePosition, bound_to=QUERY)

@@ -8,17 +8,17 @@ _accounts = st.tuples(st.sampled_from(["facebook", "whatsapp"]), st.sampled_from
 _places = st.tuples(_accounts, st.sampled_from(_PLACES), st.sampled_from(["", "message", "edit"]), st.integers(0, 9))
 
 
-def booked(places: list[tuple[tuple[str, str], str, str, int]]) -> list[ItemCount]:
-    """Return what the queries find when these many items are in these places."""
+def item_counts(places: list[tuple[tuple[str, str], str, str, int]]) -> list[ItemCount]:
+    """Return the rows of the ledger's queries for these numbers of items."""
     found = [ItemCount(*account, place, kind, items) for account, place, kind, items in places]  # type: ignore[arg-type]  # sampled from the names
     return [*found, *(ItemCount(*account, "received", "", items) for account, _, _, items in places)]
 
 
 @given(st.lists(_places), st.randoms(use_true_random=False))
-def test_the_sums_are_the_same_in_any_order_and_in_any_portions(
+def test_sums_do_not_depend_on_order_or_slices(
     places: list[tuple[tuple[str, str], str, str, int]], rng: object
 ) -> None:
-    counts = booked(places)
+    counts = item_counts(places)
     whole = account_ledgers(counts)
     rng.shuffle(counts)  # type: ignore[attr-defined]  # hypothesis gives a Random
     middle = len(counts) // 2
@@ -27,12 +27,12 @@ def test_the_sums_are_the_same_in_any_order_and_in_any_portions(
 
 
 @given(st.lists(_places))
-def test_what_was_received_is_the_sum_of_where_it_is(places: list[tuple[tuple[str, str], str, str, int]]) -> None:
-    for account in account_ledgers(booked(places)):
+def test_received_equals_accounted_plus_unaccounted(places: list[tuple[tuple[str, str], str, str, int]]) -> None:
+    for account in account_ledgers(item_counts(places)):
         assert account.received == account.accounted + account.unaccounted
 
 
-def test_what_is_ignored_is_told_apart_and_the_rest_is_not() -> None:
+def test_only_ignored_items_are_counted_by_kind() -> None:
     counts = [
         ItemCount("facebook", "page-1", "received", "", 7),
         ItemCount("facebook", "page-1", "stored", "message", 2),

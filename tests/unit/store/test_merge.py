@@ -8,7 +8,7 @@ from shared.contracts import Profile
 from store.core.facts import Update
 from store.core.merge import later_profile
 from store.core.rows import ConversationKey, ParticipantKey
-from tests.unit.store.facts import USERS, Memory, at, histories, however_long_it_takes, message, profile, update
+from tests.unit.store.facts import USERS, Memory, at, histories, message, profile, update, without_deadline
 
 
 def only_conversation(memory: Memory) -> Any:
@@ -16,9 +16,9 @@ def only_conversation(memory: Memory) -> Any:
     return row
 
 
-@however_long_it_takes
+@without_deadline
 @given(histories, st.data())
-def test_any_order_repetition_and_batching_leave_the_same_facts(history: list[Update], data: st.DataObject) -> None:
+def test_order_repetition_and_batching_do_not_change_the_facts(history: list[Update], data: st.DataObject) -> None:
     one, other = Memory(), Memory()
     one.take(history)
     again = data.draw(st.lists(st.sampled_from(history), max_size=6)) if history else []
@@ -32,9 +32,9 @@ def test_any_order_repetition_and_batching_leave_the_same_facts(history: list[Up
     assert not one.refused
 
 
-@however_long_it_takes
+@without_deadline
 @given(histories, st.integers(1, 5))
-def test_numbers_have_no_holes_and_rows_point_at_their_last_change(history: list[Update], size: int) -> None:
+def test_seqs_have_no_holes_and_rows_have_the_seq_of_their_last_change(history: list[Update], size: int) -> None:
     memory = Memory()
     for start in range(0, len(history), size):
         memory.take(history[start : start + size])
@@ -52,9 +52,9 @@ def test_numbers_have_no_holes_and_rows_point_at_their_last_change(history: list
                 assert conversation.last_seq == touching[-1]
 
 
-@however_long_it_takes
+@without_deadline
 @given(histories)
-def test_what_came_already_changes_nothing(history: list[Update]) -> None:
+def test_repeated_updates_change_nothing(history: list[Update]) -> None:
     memory = Memory()
     memory.take(history)
     changes = memory.take(history)
@@ -64,9 +64,9 @@ def test_what_came_already_changes_nothing(history: list[Update]) -> None:
     assert not changes.new_messages
 
 
-@however_long_it_takes
+@without_deadline
 @given(histories)
-def test_unread_counts_the_incoming_messages_that_are_not_unsent(history: list[Update]) -> None:
+def test_unread_count_is_the_number_of_incoming_messages_that_are_not_unsent(history: list[Update]) -> None:
     memory = Memory()
     memory.take(history)
 
@@ -79,7 +79,7 @@ def test_unread_counts_the_incoming_messages_that_are_not_unsent(history: list[U
         assert conversation.unread_count == len(incoming)
 
 
-def test_a_late_message_does_not_become_the_last_one() -> None:
+def test_a_late_message_does_not_become_the_last_message() -> None:
     memory = Memory()
     memory.take([update("c-1", message=message("m-2", created_at=at(5)))])
     memory.take([update("c-2", message=message("m-1", created_at=at(1)))])
@@ -90,7 +90,7 @@ def test_a_late_message_does_not_become_the_last_one() -> None:
     assert (row.last_seq, row.created_at) == (2, at(1))
 
 
-def test_of_two_messages_at_the_same_time_the_greater_id_is_last_whatever_came_first() -> None:
+def test_the_greater_id_is_the_last_of_two_simultaneous_messages() -> None:
     memory = Memory()
     memory.take([update("c-1", message=message("m-b")), update("c-2", message=message("m-a"))])
 
@@ -105,7 +105,7 @@ def test_a_message_with_a_profile_is_one_change() -> None:
     assert only_conversation(memory).profile == profile("Ada")
 
 
-def test_a_later_name_is_a_change_of_the_conversation() -> None:
+def test_a_newer_name_updates_the_conversation() -> None:
     memory = Memory()
     memory.take([update("c-1", message=message(), profile=profile("Ada", second=1))])
     changes = memory.take([update("c-2", profile=profile("Grace", second=2))])
@@ -114,7 +114,7 @@ def test_a_later_name_is_a_change_of_the_conversation() -> None:
     assert only_conversation(memory).last_seq == 2
 
 
-def test_the_same_name_heard_again_is_remembered_without_telling_anybody() -> None:
+def test_an_unchanged_newer_profile_is_stored_without_a_change() -> None:
     memory = Memory()
     memory.take([update("c-1", message=message(), profile=profile("Ada", second=1))])
     changes = memory.take([update("c-2", profile=profile("Ada", second=2))])
@@ -131,7 +131,7 @@ def test_an_older_profile_changes_nothing() -> None:
     assert only_conversation(memory).profile == profile("Ada", second=5)
 
 
-def test_a_profile_before_its_conversation_waits_for_it() -> None:
+def test_an_early_profile_waits_for_its_conversation() -> None:
     memory = Memory()
     kept = memory.take([update("c-1", profile=profile("Ada"))])
     assert not kept.log
@@ -142,7 +142,7 @@ def test_a_profile_before_its_conversation_waits_for_it() -> None:
     assert memory.waiting == {}
 
 
-def test_a_message_described_anew_is_updated_in_place() -> None:
+def test_a_second_description_updates_the_message_in_place() -> None:
     memory = Memory()
     memory.take([update("c-1", message=message(content="draft", created_at=at(1)))])
     changes = memory.take([update("c-2", message=message(content="final", created_at=at(2)))])
@@ -153,7 +153,7 @@ def test_a_message_described_anew_is_updated_in_place() -> None:
     assert only_conversation(memory).unread_count == 1
 
 
-def test_a_message_without_a_time_does_not_move_when_it_comes_again() -> None:
+def test_a_message_without_a_time_keeps_its_place_when_it_is_repeated() -> None:
     memory = Memory()
     memory.take([update("c-1", message=message(created_at=at(1), is_timed=False))])
 
@@ -177,7 +177,7 @@ def test_a_message_without_a_time_does_not_move_when_it_comes_again() -> None:
         ),
     ],
 )
-def test_what_contradicts_the_rows_is_refused_alone(liar: Update) -> None:
+def test_only_the_contradicting_update_is_refused(liar: Update) -> None:
     memory = Memory()
     memory.take([update("c-1", conversation_id="x" * 16, message=message("m-1"))])
     changes = memory.take([liar, update("c-2", conversation_id="x" * 16, message=message("m-2"))])
@@ -188,7 +188,7 @@ def test_what_contradicts_the_rows_is_refused_alone(liar: Update) -> None:
 
 
 @given(st.data())
-def test_which_profile_is_kept_does_not_depend_on_the_order(data: st.DataObject) -> None:
+def test_later_profile_is_commutative_and_associative(data: st.DataObject) -> None:
     some = st.none() | st.builds(
         Profile, name=st.sampled_from([None, "a", "b"]), fetched_at=st.sampled_from([at(0), at(1)])
     )

@@ -1,4 +1,4 @@
-"""What other items say about messages, in both orders: before their message and after it."""
+"""Annotations of messages, both before and after their message."""
 
 from itertools import permutations
 from typing import Any
@@ -18,9 +18,9 @@ from tests.unit.store.facts import (
     profile,
     reaction,
     receipt,
-    said,
     unsend,
     update,
+    update_with,
 )
 
 INCOMING = update("m", message=message("m-1", content="hello", created_at=at(1)))
@@ -36,7 +36,7 @@ def after(*updates: Update) -> Memory:
 
 
 def in_every_order(*updates: Update) -> Memory:
-    """Return what is known after `updates`, which is the same in every order and in one batch."""
+    """Return the store after `updates`; assert that it is the same in every order and in one batch."""
     given = numbered(updates)
     memories = [after(*some) for some in permutations(given)]
     memories.append(Memory())
@@ -51,7 +51,7 @@ def row(memory: Memory, mid: str = "m-1") -> MessageRow:
     return found
 
 
-def look(found: MessageRow, *names: str) -> tuple[Any, ...]:
+def fields_of(found: MessageRow, *names: str) -> tuple[Any, ...]:
     return tuple(getattr(found, name) for name in names)
 
 
@@ -64,7 +64,7 @@ def look(found: MessageRow, *names: str) -> tuple[Any, ...]:
             {"content": "new", "edited_at": at(9)},
             id="edit without text",
         ),
-        pytest.param([edit(content=None, revision=0)], {"content": "hello", "edited_at": None}, id="no edit at all"),
+        pytest.param([edit(content=None, revision=0)], {"content": "hello", "edited_at": None}, id="revision 0"),
         pytest.param([edit(), unsend()], {"content": None, "deleted_at": at(20)}, id="edit and unsend"),
         pytest.param(
             [reaction(second=1), reaction(emoji="👍", second=2), reaction(actor="page-1", second=1)],
@@ -76,14 +76,14 @@ def look(found: MessageRow, *names: str) -> tuple[Any, ...]:
             },
             id="reactions",
         ),
-        pytest.param([reaction(second=1), reaction(emoji=None, second=2)], {"reactions": ()}, id="taken back"),
-        pytest.param([receipt("read", "m-1")], {"status": None, "read_at": None}, id="receipts are for outgoing ones"),
+        pytest.param([reaction(second=1), reaction(emoji=None, second=2)], {"reactions": ()}, id="removed reaction"),
+        pytest.param([receipt("read", "m-1")], {"status": None, "read_at": None}, id="receipt of an incoming message"),
     ],
 )
-def test_what_is_said_about_a_message_shows_whatever_comes_first(items: list[Any], shown: dict[str, Any]) -> None:
-    memory = in_every_order(INCOMING, *map(said, items))
+def test_annotations_show_in_any_order(items: list[Any], shown: dict[str, Any]) -> None:
+    memory = in_every_order(INCOMING, *map(update_with, items))
 
-    assert look(row(memory), *shown) == tuple(shown.values())
+    assert fields_of(row(memory), *shown) == tuple(shown.values())
 
 
 @pytest.mark.parametrize(
@@ -129,39 +129,39 @@ def test_what_is_said_about_a_message_shows_whatever_comes_first(items: list[Any
             at(7),
             at(7),
             None,
-            id="least",
+            id="earliest time wins",
         ),
         pytest.param([receipt("read", second=9, upto=0)], "sent", None, None, None, id="watermark before it"),
     ],
 )
-def test_how_far_an_outgoing_message_has_come(
+def test_receipts_decide_the_status_of_an_outgoing_message(
     items: list[Any], status: str, delivered: Any, read: Any, error: str | None
 ) -> None:
-    memory = in_every_order(OUTGOING, *map(said, items))
+    memory = in_every_order(OUTGOING, *map(update_with, items))
 
-    assert look(row(memory), "status", "delivered_at", "read_at", "error") == (status, delivered, read, error)
+    assert fields_of(row(memory), "status", "delivered_at", "read_at", "error") == (status, delivered, read, error)
 
 
-def test_a_message_described_later_is_covered_by_what_covers_its_later_time() -> None:
+def test_a_message_moved_to_a_later_time_is_covered_by_a_later_watermark() -> None:
     later = update("m2", message=message("m-1", direction="outgoing", sender_id="page-1", created_at=at(5)))
     memory = in_every_order(
-        OUTGOING, later, said(receipt("read", second=6, upto=2)), said(receipt("read", second=9, upto=7))
+        OUTGOING, later, update_with(receipt("read", second=6, upto=2)), update_with(receipt("read", second=9, upto=7))
     )
 
-    assert look(row(memory), "created_at", "read_at") == (at(5), at(9))
+    assert fields_of(row(memory), "created_at", "read_at") == (at(5), at(9))
 
 
-def test_a_receipt_of_one_page_covers_nothing_of_another() -> None:
-    memory = in_every_order(OUTGOING, said(receipt("read", upto=5), page_id="page-2"))
+def test_a_receipt_does_not_cover_messages_of_another_page() -> None:
+    memory = in_every_order(OUTGOING, update_with(receipt("read", upto=5), page_id="page-2"))
 
     assert row(memory).status == "sent"
 
 
-def test_an_instagram_read_covers_what_went_out_before() -> None:
+def test_an_instagram_read_covers_earlier_outgoing_messages() -> None:
     earlier, later = (
         update(f"m{n}", message=message(f"m-{n}", direction="outgoing", created_at=at(n))) for n in (1, 3)
     )
-    seen = said(receipt("read", "m-2", second=8, covers_earlier=True), person=None)
+    seen = update_with(receipt("read", "m-2", second=8, covers_earlier=True), person=None)
     named = update("m2", message=message("m-2", direction="outgoing", created_at=at(2)))
     memory = in_every_order(earlier, named, later, seen)
 
@@ -169,20 +169,20 @@ def test_an_instagram_read_covers_what_went_out_before() -> None:
     assert row(memory, "m-1").read_at == at(8)
 
 
-@pytest.mark.parametrize("edits", [(), (said(edit(content="canary 3")),)], ids=["as it was", "edited"])
-def test_nothing_that_an_unsent_message_said_is_left(edits: tuple[Update, ...]) -> None:
+@pytest.mark.parametrize("edits", [(), (update_with(edit(content="canary 3")),)], ids=["unedited", "edited"])
+def test_an_unsend_erases_all_content(edits: tuple[Update, ...]) -> None:
     told = message("m-1", content="canary", payload="canary", error="canary", reply_to=STORY, created_at=at(1))
     again = message("m-1", content="canary 2", reply_to=ReplyTo(story={"id": "canary"}), created_at=at(0))
-    memory = in_every_order(update(message=told), update(message=again), *edits, said(unsend()))
+    memory = in_every_order(update(message=told), update(message=again), *edits, update_with(unsend()))
 
     assert "canary" not in repr(memory.facts())
     found = row(memory)
-    assert look(found, "content", "payload", "deleted_at") == (None, None, at(20))
+    assert fields_of(found, "content", "payload", "deleted_at") == (None, None, at(20))
     assert found.reply_to == ReplyTo(message_id="m-0")
 
 
-def test_a_message_that_comes_unsent_is_new_and_not_unread() -> None:
-    memory = after(said(unsend(), "u"))
+def test_a_message_unsent_before_it_arrives_is_not_unread() -> None:
+    memory = after(update_with(unsend(), "u"))
     changes = memory.take([INCOMING])
 
     assert [entry.kind for entry in changes.log] == ["new_message"]
@@ -191,20 +191,20 @@ def test_a_message_that_comes_unsent_is_new_and_not_unread() -> None:
     assert memory.annotations == {}
 
 
-def test_unsending_an_unread_message_lowers_the_count_and_editing_does_not_raise_it() -> None:
-    memory = after(INCOMING, said(edit(), "e"))
+def test_an_unsend_lowers_the_unread_count_and_an_edit_does_not_raise_it() -> None:
+    memory = after(INCOMING, update_with(edit(), "e"))
     [conversation] = memory.conversations.values()
     assert conversation.unread_count == 1
-    memory.take([said(unsend(), "u")])
-    memory.take([said(unsend(second=1), "u2")])
+    memory.take([update_with(unsend(), "u")])
+    memory.take([update_with(unsend(second=1), "u2")])
 
     [conversation] = memory.conversations.values()
     assert (conversation.unread_count, conversation.last_seq) == (0, 4)
 
 
-def test_what_nobody_can_see_takes_no_number() -> None:
-    memory = after(OUTGOING, said(receipt("read", "m-1", second=5), "r"))
-    changes = memory.take([said(receipt("delivered", "m-1", second=6), "d")])
+def test_an_invisible_change_takes_no_seq() -> None:
+    memory = after(OUTGOING, update_with(receipt("read", "m-1", second=5), "r"))
+    changes = memory.take([update_with(receipt("delivered", "m-1", second=6), "d")])
 
     assert not changes.log
     [changed] = changes.changed_messages
@@ -212,9 +212,9 @@ def test_what_nobody_can_see_takes_no_number() -> None:
     assert row(memory).seq == 2
 
 
-def test_nothing_that_is_said_about_messages_makes_a_conversation() -> None:
+def test_annotations_alone_create_no_conversation() -> None:
     items: list[Item] = [edit(), unsend(), reaction(), receipt("read", "m-1", upto=5), receipt("delivered", "m-9")]
-    memory = after(*numbered(map(said, items)))
+    memory = after(*numbered(map(update_with, items)))
 
     assert memory.conversations == {}
     assert memory.messages == {}
@@ -222,9 +222,9 @@ def test_nothing_that_is_said_about_messages_makes_a_conversation() -> None:
     assert len(memory.annotations) == 2
 
 
-def test_a_postback_of_the_same_id_is_another_message() -> None:
+def test_a_postback_with_the_same_id_is_a_separate_message() -> None:
     postback = message("m-1", content="Buy", key=message("m-1").key._replace(kind="postback"))
-    memory = after(INCOMING, update("p", message=postback), said(edit(content="new"), "e"))
+    memory = after(INCOMING, update("p", message=postback), update_with(edit(content="new"), "e"))
 
     assert sorted((key.kind, found.content) for key, found in memory.messages.items()) == [
         ("message", "new"),
@@ -232,7 +232,7 @@ def test_a_postback_of_the_same_id_is_another_message() -> None:
     ]
 
 
-def test_another_id_of_a_customer_links_both_conversations_in_any_order() -> None:
+def test_an_alias_links_both_conversations_in_any_order() -> None:
     one = update("a", message=message("m-1"), aliases=("person-2",))
     other = update("b", person="person-2", message=message("m-2", sender_id="person-2"))
     memory = in_every_order(one, other)
@@ -244,7 +244,7 @@ def test_another_id_of_a_customer_links_both_conversations_in_any_order() -> Non
     assert not memory.take([msg_again := update("c", message=message("m-3"), aliases=("person-2",))]).links, msg_again
 
 
-def test_a_known_conversation_is_told_of_a_link() -> None:
+def test_a_link_updates_a_known_conversation() -> None:
     memory = after(INCOMING)
     changes = memory.take([update("b", aliases=("person-2",))])
 
@@ -253,14 +253,14 @@ def test_a_known_conversation_is_told_of_a_link() -> None:
 
 def test_every_item_has_an_outcome() -> None:
     memory = after(
-        said(unsend("m-1"), "before"),
+        update_with(unsend("m-1"), "before"),
         INCOMING,
-        said(unsend("m-1"), "again"),
+        update_with(unsend("m-1"), "again"),
         update("same", message=message("m-1", content="hello", created_at=at(1))),
-        said(edit(content=None, revision=0), "nothing"),
-        said(reaction("m-9"), "waits"),
-        said(reaction("m-9"), "says the same"),
-        said(receipt("read", upto=3), "covers"),
+        update_with(edit(content=None, revision=0), "nothing"),
+        update_with(reaction("m-9"), "waits"),
+        update_with(reaction("m-9"), "says the same"),
+        update_with(receipt("read", upto=3), "covers"),
         update("name", profile=profile("Ada")),
     )
 

@@ -1,4 +1,4 @@
-"""A field of a message has the same name in the table, in the row that the merge works on, and in what clients see."""
+"""A message field has the same name in the table, in the row of the merge and in what clients see."""
 
 from shared.contracts.inbox import Message
 from store.core.facts import MessageKey
@@ -32,16 +32,16 @@ def test_every_column_is_a_field_of_the_row_or_of_its_key() -> None:
     assert set(MESSAGE_ROW.names) == {column.name for column in INSERTED.columns} == fields
 
 
-def test_whatever_clients_see_of_a_message_is_a_column_except_its_senders_name() -> None:
+def test_every_field_that_clients_see_is_a_column_except_the_sender_name() -> None:
     assert set(Message.__struct_fields__) - {"sender_name"} <= {column.name for column in messages.columns}
 
 
-def test_what_a_message_is_known_by_never_changes() -> None:
+def test_the_identity_of_a_message_never_changes() -> None:
     changing = {column.name for column in CHANGED.columns} - {"user_id", "id"}
     assert not changing & {*MessageKey._fields, "id", "conversation_id", "direction"}
 
 
-def test_a_column_without_any_value_travels_as_an_empty_array() -> None:
+def test_a_column_without_values_is_sent_as_an_empty_array() -> None:
     found = INSERTED.arguments([_row(), _row(error="too long")])
     assert found["m_content"] == ("hello", "hello")
     assert found["m_error"] == (None, "too long")

@@ -1,4 +1,4 @@
-"""Terms: what is typed finds what was written, whatever the script, the case and the accents."""
+"""Search terms match in any script, case and accents."""
 
 import unicodedata
 
@@ -35,14 +35,14 @@ def terms(text: str) -> list[str]:
 
 
 @given(TEXTS)
-def test_a_text_is_found_by_itself(text: str) -> None:
+def test_a_text_matches_itself(text: str) -> None:
     query = parse(text.replace('"', " "))
 
     assert not query.parts or query.matches(tokenize(text.replace('"', " ")))
 
 
 @given(st.lists(WORDS, min_size=1, max_size=10), st.data())
-def test_a_text_is_found_by_any_of_its_words_and_their_beginnings(words: list[str], data: st.DataObject) -> None:
+def test_a_text_matches_each_of_its_words_and_their_prefixes(words: list[str], data: st.DataObject) -> None:
     text = " ".join(words)
     word = data.draw(st.sampled_from(words))
     beginning = word[: data.draw(st.integers(1, len(word)))]
@@ -52,20 +52,20 @@ def test_a_text_is_found_by_any_of_its_words_and_their_beginnings(words: list[st
 
 
 @given(TEXTS)
-def test_case_and_the_form_of_normalisation_do_not_matter(text: str) -> None:
+def test_unicode_normalisation_does_not_change_the_terms(text: str) -> None:
     for form in ("NFC", "NFD"):
         assert terms(unicodedata.normalize(form, text)) == terms(text)
 
 
 @given(TEXTS)
-def test_folding_twice_is_folding_once(text: str) -> None:
+def test_folding_is_idempotent(text: str) -> None:
     once = [term for term in terms(text) if len(terms(term)) == 1]
 
     assert [terms(term) for term in once] == [[term] for term in once]
 
 
 @given(TEXTS)
-def test_places_are_in_the_text_and_in_order(text: str) -> None:
+def test_tokens_are_inside_the_text_and_in_order(text: str) -> None:
     found = tokenize(text)
 
     assert all(0 <= token.start < token.end <= len(text) for token in found)
@@ -73,7 +73,7 @@ def test_places_are_in_the_text_and_in_order(text: str) -> None:
 
 
 @given(TEXTS)
-def test_no_term_can_be_taken_for_syntax(text: str) -> None:
+def test_no_term_contains_query_syntax(text: str) -> None:
     for term in terms(text):
         assert term
         assert not set(term) & set(" '\"\\#@:*&|!()<>-")
@@ -81,8 +81,8 @@ def test_no_term_can_be_taken_for_syntax(text: str) -> None:
 
 
 @given(TEXTS, TEXTS)
-def test_what_matches_holds_every_term_of_the_condition(q: str, text: str) -> None:
-    """The index may only leave out what would not match."""
+def test_a_matching_text_has_every_term_of_the_condition(q: str, text: str) -> None:
+    """The index may only exclude texts that do not match."""
     query, found = parse(q), tokenize(text)
     if not query.matches(found):
         return
@@ -93,7 +93,7 @@ def test_what_matches_holds_every_term_of_the_condition(q: str, text: str) -> No
 
 
 @given(TEXTS, TEXTS)
-def test_whole_words_match_no_more_than_beginnings(q: str, text: str) -> None:
+def test_a_whole_word_match_is_also_a_prefix_match(q: str, text: str) -> None:
     query = parse(q)
     written = term_text(tokenize(text))
     if query.parts and all(needle in written for needle in query.needles("whole")):
@@ -101,7 +101,7 @@ def test_whole_words_match_no_more_than_beginnings(q: str, text: str) -> None:
 
 
 @given(WORDS, TEXTS, TEXTS)
-def test_a_snippet_is_a_part_of_the_text_with_a_match_in_it(word: str, before: str, after: str) -> None:
+def test_a_snippet_is_part_of_the_text_and_contains_a_match(word: str, before: str, after: str) -> None:
     text = f"{before} {word} {after}"
     query = parse(word)
     parts = snippet(query, text, tokenize(text))
@@ -155,7 +155,7 @@ def test_a_snippet_is_a_part_of_the_text_with_a_match_in_it(word: str, before: s
         ("a\U0001fae8b", "b"),
     ],
 )
-def test_what_is_typed_finds_what_was_written(written: str, typed: str) -> None:
+def test_equivalent_spellings_match(written: str, typed: str) -> None:
     assert parse(typed).matches(tokenize(written))
 
 
@@ -175,16 +175,16 @@ def test_what_is_typed_finds_what_was_written(written: str, typed: str) -> None:
         ("משל", "שלום"),
     ],
 )
-def test_what_is_something_else_is_not_found(written: str, typed: str) -> None:
+def test_different_texts_do_not_match(written: str, typed: str) -> None:
     assert not parse(typed).matches(tokenize(written))
 
 
-def test_a_telephone_number_is_one_word_among_people() -> None:
+def test_a_phone_number_is_one_word_in_a_people_search() -> None:
     assert parse_for_people("+49 (170) 123-45").matches(tokenize("491701234567"))
     assert not parse("+49 (170) 123-45").matches(tokenize("491701234567"))
 
 
-def test_texts_and_words_have_bounds() -> None:
+def test_terms_are_limited_in_number_and_length() -> None:
     assert len(tokenize("a é " * 10_000)) == MAX_TERMS
     assert len(tokenize("a b " * 10_000)) == MAX_TERMS
     long = "x" * 1_000
@@ -193,7 +193,7 @@ def test_texts_and_words_have_bounds() -> None:
     assert len(parse("a " * 100).parts) <= 12
 
 
-def test_keys_put_one_users_newest_messages_together() -> None:
+def test_keys_group_the_messages_of_a_user_into_ordered_buckets() -> None:
     assert message_key("user-1", 5) == message_key("user-1", 6)
     assert message_key("user-1", 5) < message_key("user-1", BUCKET_NUMBERS)
     assert message_key("user-1", 5) != message_key("user-2", 5)
@@ -201,7 +201,7 @@ def test_keys_put_one_users_newest_messages_together() -> None:
     assert len({len(message_key("u" * n, 2**40)) for n in range(1, 128)}) == 1
 
 
-def test_a_document_names_its_platform_in_a_way_nobody_can_type() -> None:
+def test_the_platform_term_of_a_document_cannot_be_typed() -> None:
     assert search_document("facebook", "Hello @facebook") == "@facebook hello facebook"
 
 
@@ -256,7 +256,7 @@ def test_adjacent_matches_of_a_snippet_are_joined() -> None:
     assert parts_of("nothing", "abc") == [("abc", False)]
 
 
-def test_messages_and_people_are_found_by_all_that_is_shown_of_them() -> None:
+def test_search_texts_contain_everything_shown_of_messages_and_people() -> None:
     message = msgspec.structs.replace(
         EXAMPLES["Message"],
         content="Hello",

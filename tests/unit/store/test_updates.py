@@ -99,7 +99,7 @@ def test_a_watermark_needs_a_participant() -> None:
     assert to_update(inbox_enriched(item=item, participant_id=None, conversation_id=None)).watermark is None
 
 
-def test_a_lookup_is_an_update_of_the_profile_and_an_empty_profile_is_none() -> None:
+def test_a_lookup_updates_the_profile_and_an_empty_profile_is_dropped() -> None:
     found = to_update(profile_resolved(retry_at=at(60)))
     empty = to_update(profile_resolved(profile=Profile(fetched_at=NOON)))
 
@@ -118,12 +118,12 @@ def test_times_are_stored_in_utc() -> None:
     assert annotation.annotations.edited_at.tzinfo is UTC
 
 
-NAIVE = datetime(2026, 1, 2)  # noqa: DTZ001 - that is the fault
+NAIVE = datetime(2026, 1, 2)  # noqa: DTZ001 - the missing zone is the point
 TOO_EARLY, TOO_LATE = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 def events(time: datetime) -> list[Any]:
-    """Return an event for every place where a time may stand."""
+    """Return one event for every field that holds a time."""
     items: list[Item] = [
         message_item(created_at=time),
         EditItem(message_id="m_1", revision=1, edited_at=time, content="x"),
