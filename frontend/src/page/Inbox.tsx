@@ -140,8 +140,8 @@ export function Inbox({ session }: { session: SessionStore }) {
 
 function ListError({ error, onRetry }: { error: string; onRetry: () => Promise<boolean> }) {
   return (
-    <p className="list-error" role="alert" title={error}>
-      Could not load conversations.{" "}
+    <p className="list-error" role="alert">
+      Could not load conversations: {error}{" "}
       <button type="button" className="link" onClick={() => void onRetry()}>
         Try again
       </button>

@@ -111,12 +111,14 @@ async def test_an_invalid_path_is_not_found_without_asking_the_store(path: str) 
         assert (await media.browser.get(media.url_of("/readyz"))).status_code == 200
 
 
-async def test_a_request_that_the_store_rejects_is_an_internal_error() -> None:
+async def test_media_are_unavailable_while_the_store_refuses_the_enricher() -> None:
+    """A wrong service token, or a store of another version, is an outage that an operator ends."""
     async with running_media() as media:
-        for media.enricher.store.statuses[MEDIA_PATH] in (400, 413, 422):
+        for media.enricher.store.statuses[MEDIA_PATH] in (400, 401, 403, 404, 413, 422):
             response = await media.get()
-            assert (response.status_code, problem_type(response)) == (500, "internal-error")
-        assert media.count("internal-error") == 3
+            assert (response.status_code, problem_type(response)) == (503, "unavailable")
+            assert response.headers["retry-after"] == "2"
+        assert media.count("unavailable") == 6
 
         media.enricher.store.statuses[MEDIA_PATH] = 503
         assert (await media.get()).status_code == 503

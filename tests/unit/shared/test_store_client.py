@@ -1,4 +1,4 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import httpx
 import msgspec
@@ -10,10 +10,14 @@ from shared.contracts import AnyEvent
 from shared.contracts.internal import (
     NO_SUCH_CONVERSATION,
     LogResponse,
+    MediaRequest,
+    MediaResponse,
+    PageOwners,
     ParticipantKey,
     ParticipantsRequest,
     ParticipantsResponse,
     ReadRequest,
+    ReadResponse,
     TopsResponse,
 )
 from shared.errors import DependencyUnavailable
@@ -152,26 +156,53 @@ async def test_a_refusal_is_remembered_by_path_until_the_path_is_answered() -> N
     assert store.problems == []
 
 
-async def test_readiness_can_ask_again_what_nobody_else_may_ask_for_a_long_time() -> None:
-    answers = [
-        httpx.Response(401),
-        httpx.Response(200, content=msgspec.json.encode(ParticipantsResponse(participants=()))),
-    ]
-    asked: list[bytes] = []
+OWNERS = PageOwners(platform="whatsapp", page_id="0", version=0, owners=())
+ADA = ParticipantKey(user_id="ada", platform="facebook", participant_id="7")
+A_MEDIUM = MediaRequest(user_id="ada", conversation_id="c1", id=1, index=0)
+A_MARK = ReadRequest(user_id="ada", conversation_id="c1", up_to_seq=1)
 
-    def answered(request: httpx.Request) -> httpx.Response:
-        asked.append(request.content)
-        return answers.pop(0)
 
-    store = client(answered)
+@pytest.mark.parametrize(
+    ("request_again", "answer"),
+    [
+        pytest.param(lambda store: store.page_owners("facebook", "1001"), OWNERS, id="page owners"),
+        pytest.param(lambda store: store.participants([ADA]), ParticipantsResponse(participants=()), id="participants"),
+        pytest.param(lambda store: store.log({"ada": 1}), LogResponse(epoch="e1", users=()), id="log"),
+        pytest.param(lambda store: store.tops(["ada"]), TopsResponse(epoch="e1", tops={}), id="tops"),
+        pytest.param(lambda store: store.media(A_MEDIUM), MediaResponse(media=None), id="media"),
+        pytest.param(lambda store: store.mark_read(A_MARK), ReadResponse(seq=0), id="read mark"),
+    ],
+)
+async def test_readiness_rechecks_a_refused_path_that_nobody_else_requests(
+    request_again: Callable[[StoreClient], Awaitable[object]], answer: msgspec.Struct
+) -> None:
+    answers = [httpx.Response(401), httpx.Response(200, content=msgspec.json.encode(answer))]
+    store = client(lambda _: answers.pop(0))
     await store.recheck()
-    assert asked == []
+    assert len(answers) == 2, "nothing was refused, so nothing is requested"
     with pytest.raises(StoreRefused):
-        await store.participants([ParticipantKey(user_id="ada", platform="facebook", participant_id="7")])
+        await request_again(store)
     await store.recheck()
 
-    assert msgspec.json.decode(asked[1], type=ParticipantsRequest).participants == ()
-    assert store.problems == []
+    assert (store.problems, answers) == ([], [])
+
+
+async def test_a_recheck_marks_nothing_and_reads_nobody() -> None:
+    requested: list[tuple[str, bytes]] = []
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        requested.append((request.url.path, request.content))
+        return httpx.Response(401)
+
+    store = client(refuse)
+    for ask in (store.participants([ADA]), store.log({"ada": 1}), store.media(A_MEDIUM), store.mark_read(A_MARK)):
+        with pytest.raises(StoreRefused):
+            await ask
+    requested.clear()
+    with pytest.raises(StoreRefused):
+        await store.recheck()
+
+    assert all(b"ada" not in content for _, content in requested)
 
 
 async def test_a_refusal_is_logged_once_however_often_it_is_met() -> None:
@@ -220,4 +251,4 @@ async def test_a_mark_is_given_up_only_where_the_store_knows_no_such_conversatio
         await store.mark_read(ReadRequest(user_id="ada", conversation_id="c1", up_to_seq=1))
     assert calls == [("/internal/read", outcome)]
     assert any(entry["log_level"] == "error" for entry in logged) is (outcome == "refused")
-    assert bool(store.refusals) is (outcome == "refused")
+    assert bool(store.problems) is (outcome != "answered")

@@ -21,5 +21,6 @@ async def problems(broker: Broker, store: StoreClient, background: BackgroundTas
     except DependencyUnavailable:
         pass  # it is among the store's problems
     except TimeoutError:
-        found.append(f"The store does not answer: nothing within {_TIMEOUT_SECONDS:g} s.")
+        if not store.problems:  # which may name the same outage
+            found.append(f"The store does not answer: nothing within {_TIMEOUT_SECONDS:g} s.")
     return [*found, *store.problems, *background.problems]

@@ -53,6 +53,10 @@ class Workers:
             background: runs the jobs, and reports one that ends because of a bug.
             started: called once both queues are being consumed.
             stopping: ends the work in order: handlers first, then jobs.
+
+        Raises:
+            ExceptionGroup: a job has ended because of a bug. Without it changes would stay unpublished or tables grow,
+                so the process ends and whatever runs it starts it again.
         """
         jobs: dict[str, Coroutine[Any, Any, None]] = {
             "publishing changes": self.outbox.run(),
@@ -68,7 +72,10 @@ class Workers:
             broker.consume(STORE_RECORDS, self.records),
         ):
             started()
-            await stopping.wait()
+            async with asyncio.TaskGroup() as group:
+                watching = group.create_task(background.raise_when_ended())
+                await stopping.wait()
+                watching.cancel()
         try:
             async with asyncio.timeout(_LAST_FLUSH_SECONDS):
                 await self.outbox.flush_watermarks()

@@ -24,7 +24,8 @@ STEADY_SECONDS = 5.0
 class BackgroundTasks:
     """Runs named tasks and notices when one of them ends before it is told to, which only a bug can cause.
 
-    Such a task is logged, counted and reported by `problems`; the process needs a restart.
+    Such a task is logged, counted and reported by `problems`; the process needs a restart. A service that must not go
+    on without its tasks ends itself with `raise_when_ended`.
 
     Args:
         on_ended: called once with the name of a task that ended by itself; for a metric.
@@ -33,7 +34,8 @@ class BackgroundTasks:
     def __init__(self, *, on_ended: Callable[[str], None] | None = None) -> None:
         self._on_ended = on_ended
         self._tasks: set[asyncio.Task[None]] = set()
-        self._ended: dict[str, None] = {}
+        self._ended: dict[str, BaseException | None] = {}
+        self._has_ended = asyncio.Event()
 
     @property
     def ended(self) -> Sequence[str]:
@@ -64,12 +66,23 @@ class BackgroundTasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def raise_when_ended(self) -> NoReturn:
+        """Wait until a task ends by itself.
+
+        Raises:
+            RuntimeError: it has; the task's own error is the cause.
+        """
+        await self._has_ended.wait()
+        name, error = next(iter(self._ended.items()))
+        raise RuntimeError(f"a background task has ended: {name}") from error
+
     def _on_done(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
         if task not in self._tasks:  # it was told to stop
             return
         name = task.get_name()
-        self._ended[name] = None
+        self._ended[name] = error
+        self._has_ended.set()
         if self._on_ended is not None:
             self._on_ended(name)
         log.error("background task ended: this is a bug", task=name, exc_info=error)

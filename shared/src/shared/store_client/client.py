@@ -1,6 +1,7 @@
 """The one client of the store's `/internal` API."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Literal, TypeVar
@@ -97,25 +98,33 @@ class StoreClient:
         self._outage: str | None = None
 
     @property
-    def refusals(self) -> Mapping[str, str]:
-        """What an operator should change, by path: of every path whose last answer was a refusal."""
-        return dict(self._refusals)
-
-    @property
     def problems(self) -> Sequence[str]:
         """What is wrong with the store as this client sees it, one sentence each, for readiness."""
         outage = [] if self._outage is None else [self._outage]
         return [*outage, *self._refusals.values()]
 
     async def recheck(self) -> None:
-        """Ask again, with empty queries, what was refused and may not be asked by anybody else for a long time.
+        """Request again, about nobody, what was refused and may not be requested by anybody else for a long time.
 
-        For readiness: afterwards `problems` is current. Raises what other methods do.
+        For readiness: afterwards `problems` is current. Raises what other methods do. Due look-ups are left out,
+        because a claim is never harmless; their worker claims again by itself.
         """
-        if PARTICIPANTS_PATH in self._refusals:
-            await self._call(PARTICIPANTS_PATH, ParticipantsResponse, ParticipantsRequest(participants=()))
-        if LOG_PATH in self._refusals:
-            await self.log({})
+        harmless: dict[str, Callable[[], Awaitable[object]]] = {
+            PAGE_OWNERS_PATH: lambda: self.page_owners("whatsapp", "0"),
+            PARTICIPANTS_PATH: lambda: self._call(
+                PARTICIPANTS_PATH, ParticipantsResponse, ParticipantsRequest(participants=())
+            ),
+            LOG_PATH: lambda: self.log({}),
+            TOPS_PATH: lambda: self.tops(()),
+            MEDIA_PATH: lambda: self.media(MediaRequest(user_id="", conversation_id="", id=0, index=0)),
+            READ_PATH: self._recheck_read_marks,
+        }
+        for path in [path for path in self._refusals if path in harmless]:
+            await harmless[path]()
+
+    async def _recheck_read_marks(self) -> None:
+        with suppress(NoSuchConversation):  # which is an answer
+            await self.mark_read(ReadRequest(user_id="", conversation_id="", up_to_seq=0))
 
     async def page_owners(self, platform: Platform, page_id: str) -> PageOwners:
         """Return who owns and owned a page; a page that the store does not know has version 0 and no owners.

@@ -21,7 +21,6 @@ from shared.contracts.inbox import Attachment
 from shared.contracts.internal import Media, MediaRequest, PageKey
 from shared.errors import DependencyUnavailable, SwitchboardError
 from shared.http.problems import ProblemRaised
-from shared.store_client.errors import StoreRefused
 
 _RETRY_AFTER_SECONDS = 2.0
 _RECONNECT = "Connect the account again: it has no access token, or the platform refuses it."
@@ -31,7 +30,6 @@ _PROBLEMS: dict[type[SwitchboardError], tuple[str, str]] = {
     MediaGone: ("media-gone", "The platform keeps media for a few weeks only."),
     MediaTooLarge: ("media-too-large", ""),
     GraphTimeout: ("platform-silent", _RETRY),
-    StoreRefused: ("internal-error", ""),
 }
 """Name and detail of the problem by type of error."""
 

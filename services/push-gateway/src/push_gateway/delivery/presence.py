@@ -60,10 +60,11 @@ class Presence:
     @asynccontextmanager
     async def running(self, background: BackgroundTasks) -> AsyncIterator[None]:
         """Publish, announce and expire while the context lasts."""
+        # The names are label values of a metric, on which alerts may match: they stay as they are.
         works = {
             "signals to other gateways": self._publisher.run(),
-            "presence announcements": self._announce(),
-            "presence expiry": self._expire(),
+            "announcements of who is there": self._announce(),
+            "expiry of who was there": self._expire(),
         }
         async with background.run(works):
             yield

@@ -31,21 +31,24 @@ class BacklogMonitor:
     async def run(self) -> None:
         """Measure once per minute, until cancelled."""
         while True:
-            try:
-                await self.run_once()
-            except SwitchboardError as error:
-                log.info("measuring the backlog failed; will retry", reason=str(error))
+            await self.run_once()
             await asyncio.sleep(_INTERVAL_SECONDS)
 
     async def run_once(self) -> None:
-        """Check the ledger and count what waits, up to a million rows of each kind.
+        """Check the ledger and count what waits, up to a million rows of each kind; what fails is left to the next."""
+        for measure in (self.check_ledger, self._count_annotations, self._count_unclaimed, self._count_lookups):
+            try:
+                await measure()
+            except SwitchboardError as error:
+                log.info("measuring the backlog failed; will retry", what=measure.__name__, reason=str(error))
 
-        Raises:
-            DependencyUnavailable: Postgres is unavailable.
-        """
-        await self.check_ledger()
+    async def _count_annotations(self) -> None:
         self._metrics.waiting_facts.set(await retention.count_pending_annotations(self._database, limit=_COUNT_LIMIT))
+
+    async def _count_unclaimed(self) -> None:
         self._metrics.waiting.set(await unclaimed.count(self._database, limit=_COUNT_LIMIT))
+
+    async def _count_lookups(self) -> None:
         lookups = await profile_lookups.count_lookups(self._database, now=self._utc_now(), limit=_COUNT_LIMIT)
         for state, number in zip(("due", "later", "needs_token"), lookups, strict=True):
             self._metrics.lookups.labels(state).set(number)

@@ -104,21 +104,21 @@ class RetentionJob:
     async def run(self) -> None:
         """Apply the rules once per minute, until cancelled."""
         while True:
-            try:
-                await self.run_once()
-            except SwitchboardError as error:
-                log.info("retention run failed; will retry", reason=str(error))
+            await self.run_once()
             await asyncio.sleep(_INTERVAL_SECONDS)
 
     async def run_once(self) -> None:
-        """Apply every rule once. What exceeds the limit of one run is left to the next.
-
-        Raises:
-            DependencyUnavailable: Postgres is unavailable.
-        """
+        """Apply every rule once. What fails, or exceeds the limit of one run, is left to the next."""
         unfinished: set[str] = set()
         for rule in self._rules:
-            if rule.only_after not in unfinished and not await self._apply(rule):
+            if rule.only_after in unfinished:
+                continue
+            try:
+                is_finished = await self._apply(rule)
+            except SwitchboardError as error:
+                log.info("retention rule failed; will retry", rule=rule.name, reason=str(error))
+                is_finished = False
+            if not is_finished:
                 unfinished.add(rule.name)
 
     async def _apply(self, rule: Rule) -> bool:

@@ -59,6 +59,13 @@ _ATTACHMENT = Statement("""
     WHERE user_id = :user_id AND id = :id AND conversation_id = :conversation_id AND deleted_at IS NULL
 """)
 _attachment = msgspec.json.Decoder(Attachment)
+_JSON_SAMPLES = {
+    "attachments": '[{"type":"image"}]',
+    "reactions": '[{"actor_id":"a","emoji":"e","at":"2026-01-01T00:00:00Z"}]',
+    "reply_to": '{"message_id":"m"}',
+    "referral": '{"ref":"r"}',
+}
+"""Values of the columns that hold JSON, so that how they are read and rendered is in the entity tag, too."""
 _LIMIT = "LIMIT CAST(:limit AS bigint)"
 
 
@@ -84,7 +91,7 @@ def conversations_rendering() -> str:
     conversation = ConversationColumns._make(CONVERSATION.names)._replace(aliases='["alias"]')
     shown = []
     for direction in ("incoming", "outgoing"):
-        message = {name: None if name in MESSAGE.json else name for name in MESSAGE.names} | {"direction": direction}
+        message = {name: name for name in MESSAGE.names} | _JSON_SAMPLES | {"direction": direction}
         account = AccountName._make(ACCOUNT_NAME.names)
         shown.append(conversation_with(conversation, last_message=message, account=account))
     return rendering_version(Conversation, _CONVERSATIONS, msgspec.json.encode(shown))

@@ -1,7 +1,9 @@
 """The address of the database: which forms are taken, and what asyncpg needs to connect."""
 
+from inspect import signature
 from typing import Any
 
+import asyncpg
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -66,6 +68,7 @@ def connect_arguments(database_url: str, *, command_timeout_seconds: float) -> d
         "timeout": min(command_timeout_seconds, _CONNECT_SECONDS),
         "command_timeout": command_timeout_seconds * _CLIENT_PATIENCE,
     }
+    query.pop("prepared_statement_cache_size", None)  # of SQLAlchemy's pool, which had a second cache
     if isinstance(size := query.pop("statement_cache_size", None), str):
         own["statement_cache_size"] = int(size) if size.isdecimal() else _DEFAULT_STATEMENT_CACHE_SIZE
     if isinstance(name := query.pop("application_name", None), str):
@@ -79,6 +82,8 @@ def connect_arguments(database_url: str, *, command_timeout_seconds: float) -> d
         _, arguments = url.get_dialect()().create_connect_args(url)
     except (ArgumentError, ValueError):
         raise InvalidDatabaseUrl("must name every host with its port, or one host.") from None
+    if unknown := arguments.keys() - signature(asyncpg.connect).parameters.keys():
+        raise InvalidDatabaseUrl(f"has parameters that asyncpg does not know: {', '.join(sorted(unknown))}.")
     return {**arguments, **own}
 
 
