@@ -19,17 +19,16 @@ def who(device: str) -> Who:
     return Who(id=device)
 
 
-def test_the_number_of_devices_that_are_leaving_is_limited() -> None:
+def test_the_number_of_devices_that_are_leaving_is_limited_and_the_oldest_is_reported_offline() -> None:
     tracker = PresenceTracker(LIMITS)
-    for number in range(LIMITS.max_devices + 2):
+    count = LIMITS.max_devices + 2
+    for number in range(count):
         tracker.join(f"s{number}", who(f"device-{number}"), 0.0)
-    for number in range(LIMITS.max_devices + 2):
-        tracker.leave(f"s{number}", float(number))
 
-    offline = tracker.expire(5.9)
+    changes = [change for number in range(count) for change in tracker.leave(f"s{number}", number / 10)]
 
-    assert {change.who.id for change in offline if not change.online} >= {"device-0", "device-1"}
-    assert "device-2" not in {change.who.id for change in offline}
+    assert [change.who.id for change in changes if not change.online] == ["device-0", "device-1"]
+    assert len(tracker) == LIMITS.max_devices
 
 
 def test_a_session_that_left_or_never_joined_changes_nothing() -> None:
@@ -87,6 +86,19 @@ def test_a_device_with_several_sessions_views_what_it_opened_last() -> None:
     tracker.set_viewing("s1", "c1", 1.0)
     assert tracker.set_viewing("s2", "c2", 2.0)[0].viewing == "c2"
     assert tracker.set_viewing("s2", None, 3.0)[0].viewing == "c1"
+
+
+def test_a_device_with_many_short_sessions_takes_no_other_device_offline() -> None:
+    tracker = PresenceTracker(LIMITS)
+    tracker.join("phone", who("phone"), 0.0)
+    for number in range(LIMITS.max_devices + 1):
+        tracker.join(number, who("laptop"), 0.0)
+    tracker.leave("phone", 1.0)
+    changes = [frame for number in range(LIMITS.max_devices + 1) for frame in tracker.leave(number, 2.0)]
+
+    assert changes == []
+    assert {frame.who.id for frame in tracker.others("")} == {"phone", "laptop"}
+    assert {frame.who.id for frame in tracker.local(2.0)} == {"phone", "laptop"}
 
 
 @dataclass
@@ -149,7 +161,7 @@ class Presence(RuleBasedStateMachine):
         device, went = self.model.sessions.get(number, ("", 0.0))
         if went is None:
             self.model.sessions[number] = (device, self.now)
-            self.tracker.leave(number, self.now)
+            self.receive(self.tracker.leave(number, self.now))
 
     @rule(gateway=GATEWAYS, device=DEVICES, online=st.booleans(), viewing=CONVERSATIONS)
     def receive_remote(self, gateway: str, device: str, online: bool, viewing: str | None) -> None:  # noqa: FBT001 - drawn

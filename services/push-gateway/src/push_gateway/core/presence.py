@@ -5,6 +5,7 @@ certain: what another gateway reports is valid for `PresenceLimits.remote_second
 ended stays online for `PresenceLimits.grace_seconds`, so that a reconnect changes nothing.
 """
 
+from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -86,15 +87,22 @@ class PresenceTracker:
         entry.viewing, entry.updated_at = conversation_id, now
         return self._changes(now)
 
-    def leave(self, session: Hashable, now: float) -> None:
-        """End a session; it expires after the grace period. If too many are expiring, the oldest expire at once."""
+    def leave(self, session: Hashable, now: float) -> list[PresenceFrame]:
+        """End a session; it expires after the grace period.
+
+        If too many are expiring, the oldest expires at once: of a device with another session if there is one, so that
+        a device with many short sessions takes no other device offline.
+        """
         entry = self._local.get(session)
         if entry is None or entry.expires_at is not None:
-            return
-        expiring = [key for key, other in self._local.items() if other.expires_at is not None]
-        for key in expiring[: max(0, len(expiring) + 1 - self._limits.max_devices)]:
-            del self._local[key]
+            return []
         entry.expires_at = now + self._limits.grace_seconds
+        expiring = [key for key, other in self._local.items() if other.expires_at is not None]
+        if len(expiring) <= self._limits.max_devices:
+            return []
+        sessions = Counter(other.who.id for other in self._local.values())
+        del self._local[next((key for key in expiring if sessions[self._local[key].who.id] > 1), expiring[0])]
+        return self._changes(now)
 
     def update_remote(
         self, gateway_id: str, who: Who, *, online: bool, viewing: str | None, now: float

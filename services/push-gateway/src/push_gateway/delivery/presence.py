@@ -99,7 +99,8 @@ class Presence:
         self._typing_throttles.pop(session, None)
         tracker = self._trackers.get(session.client.user_id)
         if tracker is not None:
-            tracker.leave(session, _monotonic())
+            changes = tracker.leave(session, _monotonic())
+            self._send_changes(session.client.user_id, tracker, changes)
             self._users_with_expiring_entries.add(session.client.user_id)
 
     def on_events(self, events: Sequence[AnyEvent]) -> None:
