@@ -18,6 +18,7 @@ from store.app import lifespan
 from store.migrations import expected_revision, migrate
 from store.repository.postgres.database import Database
 from store.settings import Settings
+from switchboard.provision.freeze import freeze
 from switchboard.provision.postgres import EmbeddedPostgres
 from tests.integration.store.parts import SECRETS, Parts, Service, message
 from tests.recorder import WAIT_SECONDS
@@ -60,7 +61,7 @@ def frozen(server: EmbeddedPostgres) -> Iterator[None]:
     children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
     pids = [server.pid, *map(int, children)]
     for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+        freeze(pid)
     try:
         yield
     finally:

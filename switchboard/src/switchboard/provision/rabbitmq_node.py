@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from shared.errors import StartupRefused
+from switchboard.provision.freeze import freeze
 
 START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 10.0
@@ -95,8 +96,9 @@ class PrivateNode:
         self._stop_leader()
 
     def pause(self) -> None:
-        """Freeze the node."""
-        self._signal(signal.SIGSTOP)
+        """Freeze the node; return once it has stopped."""
+        if self._pid is not None:
+            freeze(self._pid)
 
     def resume(self) -> None:
         """Continue after `pause`."""
