@@ -24,7 +24,7 @@ def new_message() -> Vector:
     ]
     return Vector(
         "new-message",
-        "Messages come in a conversation that is held, and one opens a conversation. Lists are sorted anew.",
+        "A message arrives in a known conversation, and another one opens a new conversation. Lists are sorted again.",
         snapshot,
         frames,
         server.expected_state(),
@@ -40,7 +40,7 @@ def edit() -> Vector:
     ]
     return Vector(
         "edit",
-        "A message is edited twice: the whole object takes the place of the old one; id and created_at stay.",
+        "A message is edited twice: the whole object replaces the old one; id and created_at stay.",
         snapshot,
         frames,
         server.expected_state(),
@@ -54,8 +54,8 @@ def unsend() -> Vector:
     frames = [server.update_message("m_3", content=None, attachments=(), deleted_at=_at(7), unread_count=1)]
     return Vector(
         "unsend",
-        "A message is unsent: it stays as a row without content, as the last message too, and is no longer unread. "
-        "Fields are not merged, so nothing of what it said is left.",
+        "A message is unsent: it remains as a row without content, also as the last message, and no longer counts as "
+        "unread. Fields are not merged, so none of its content is left.",
         snapshot,
         frames,
         server.expected_state(),
@@ -73,7 +73,7 @@ def reactions() -> Vector:
     ]
     return Vector(
         "reactions",
-        "Two actors react, and one takes it back: the list of reactions is always whole.",
+        "Two actors react, and one removes the reaction: the list of reactions is always whole.",
         snapshot,
         frames,
         server.expected_state(),
@@ -90,7 +90,7 @@ def receipts() -> Vector:
     ]
     return Vector(
         "receipts",
-        "An outgoing message is delivered and read; an earlier receipt that comes late makes read_at earlier.",
+        "An outgoing message is delivered and read; an earlier receipt that arrives late makes read_at earlier.",
         snapshot,
         frames,
         server.expected_state(),
@@ -123,8 +123,8 @@ def rename() -> Vector:
     ]
     return Vector(
         "rename",
-        "A name becomes known after messages came: every earlier incoming message shows it, at first the user name, "
-        "then the name. Outgoing messages keep theirs.",
+        "A name becomes known after messages have arrived: every earlier incoming message shows it, first the "
+        "username, then the name. Outgoing messages keep theirs.",
         snapshot,
         frames,
         server.expected_state(),
@@ -137,7 +137,7 @@ def username() -> Vector:
     snapshot = server.snapshot("7009")
     return Vector(
         "username",
-        "Of somebody only the user name becomes known: that is the name of what was written before.",
+        "Only the username of a customer becomes known: earlier incoming messages show it as the sender's name.",
         snapshot,
         [server.update_conversation("7009", participant_username="ada.l")],
         server.expected_state(),
@@ -152,8 +152,8 @@ def read() -> Vector:
     frames = [server.update_conversation(ADA, unread_count=0), server.incoming(ADA, "m_5", "Hello??")]
     return Vector(
         "read",
-        "Another device marks a conversation as read; later one more message comes. Counts are those of the server and "
-        "never the client's own.",
+        "Another device marks a conversation as read; later another message arrives. Unread counts come from the "
+        "server; a client never computes them.",
         snapshot,
         frames,
         server.expected_state(),
@@ -194,7 +194,7 @@ def linked() -> Vector:
     ]
     return Vector(
         "linked-conversations",
-        "The same person writes under another id; both conversations then name each other. They stay two "
+        "The same person writes under another ID; both conversations then link to each other. They stay two "
         "conversations.",
         snapshot,
         frames,

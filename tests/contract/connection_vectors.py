@@ -11,8 +11,8 @@ def beginning() -> Vector:
     frames += [server.incoming(ADA, "m_4", "Two"), answers, server.incoming(ADA, "m_5", "Three")]
     return Vector(
         "beginning",
-        "A client connects for the first time and loads. Two frames wait for the answers: the first is in them and is "
-        "dropped, the second is not.",
+        "A client connects for the first time and loads. Two frames wait for the responses: the load already contains "
+        "the change of the first, which is dropped; the second is applied.",
         None,
         frames,
         server.expected_state(),
@@ -28,8 +28,9 @@ def load_is_ahead() -> Vector:
     opened = server.conversation_id(ADA)
     return Vector(
         "load-is-ahead",
-        "The answers know two changes, one of which waits and one of which comes only then: both move the position and "
-        "tell nothing. Of the second conversation only what the list says is held, until it is opened.",
+        "The load already contains two changes. The frame of one waits during the load, the frame of the other "
+        "arrives after it: both move the position and change nothing else. The second conversation is known only from "
+        "the list until it is opened.",
         None,
         frames,
         server.expected_state(messages={opened: server.messages()[opened]}),
@@ -45,8 +46,8 @@ def lists_of_different_times() -> Vector:
     answers = {"step": "load", "snapshot": {**conversations, **server.messages_response(ADA), **accounts}}
     return Vector(
         "lists-of-different-times",
-        "The lists of a load were read one after the other, and the inbox changed between them: the lowest Inbox-Seq "
-        "counts, and telling a version that is held already does no harm.",
+        "The lists of a load were read one after the other, and the inbox changed in between: the lowest Inbox-Seq "
+        "counts. Applying a known version again is harmless.",
         None,
         [connect(None), hello, between, answers],
         server.expected_state(),
@@ -58,7 +59,7 @@ def waiting_to_load() -> Vector:
     frames = [connect(None), server.hello(resumed=False), server.incoming(ADA, "m_3", "One"), server.heartbeat()]
     return Vector(
         "waiting-to-load",
-        "As long as nothing was loaded, frames wait: they move the position, and nothing is held yet.",
+        "Until the first load, frames wait: they move the position, and the client has no objects yet.",
         None,
         frames,
         server.expected_state(conversations=[], messages={}, accounts=[], needs_reload=True),
@@ -72,8 +73,8 @@ def resumed() -> Vector:
     frames = [connect(3), server.hello(resumed=True), *missed, server.incoming(ADA, "m_4", "Two"), server.heartbeat()]
     return Vector(
         "resumed",
-        "A connection was lost and the client goes on after its position. hello.seq is the top of the log, not the "
-        "position: what follows is not to be dropped.",
+        "The client reconnects and resumes after its position. hello.seq is the top of the log, not the position: do "
+        "not drop the frames that follow.",
         snapshot,
         frames,
         server.expected_state(),
@@ -88,7 +89,7 @@ def lost_while_loading() -> Vector:
     frames += [server.hello(resumed=True), missed, answers]
     return Vector(
         "lost-while-loading",
-        "The connection is lost before the load was answered: frames that wait go on waiting, and the load counts.",
+        "The connection is lost while a load is in progress: waiting frames keep waiting, and the load still counts.",
         None,
         frames,
         server.expected_state(),
@@ -105,8 +106,8 @@ def repeated_across_a_reconnect() -> Vector:
     frames += [server.incoming(ADA, "m_4", "Two")]
     return Vector(
         "repeated-across-a-reconnect",
-        "Frames that were handled come again on the next connection: they are dropped, and the position does not go "
-        "back. An account has no number of its own, so only the position tells.",
+        "Frames that were handled before arrive again on the next connection: ignore them, and do not move the "
+        "position back. An account has no number of its own, so only the position shows that its frame is old.",
         snapshot,
         frames,
         server.expected_state(),
@@ -119,7 +120,7 @@ def heartbeat() -> Vector:
     frames = [server.heartbeat(), server.incoming(ADA, "m_3", "One"), server.heartbeat(), {"type": "pong"}]
     return Vector(
         "heartbeat",
-        "Heartbeats that name the position: all is well.",
+        "Heartbeats whose `seq` equals the position: nothing to do.",
         snapshot,
         frames,
         server.expected_state(),
@@ -133,7 +134,7 @@ def heartbeat_beyond_the_position() -> Vector:
     server.incoming(ADA, "m_3", "Lost on the way")
     return Vector(
         "heartbeat-beyond-the-position",
-        "The server has sent what the client has not seen: it gives the connection up, and the position stays.",
+        "A heartbeat is ahead of the position: a frame is missing. The client reconnects and keeps its position.",
         snapshot,
         [server.heartbeat()],
         held | {"reconnect": True},
@@ -148,7 +149,7 @@ def hole() -> Vector:
     after = server.incoming(ADA, "m_4", "After the hole")
     return Vector(
         "hole",
-        "A frame is missing on a connection: the next one is dropped, and so is all that this connection still brings.",
+        "A frame is missing: ignore the next one and everything else on this connection.",
         snapshot,
         [after, lost, server.heartbeat()],
         held | {"reconnect": True},
@@ -162,7 +163,7 @@ def hole_is_filled() -> Vector:
     after = server.incoming(ADA, "m_4", "After the hole")
     return Vector(
         "hole-is-filled",
-        "After a hole the client connects again after its position, where all that was dropped is sent.",
+        "After a gap the client reconnects with its position and receives everything that it ignored.",
         snapshot,
         [after, connect(3), server.hello(resumed=True), lost, after, server.heartbeat()],
         server.expected_state(),

@@ -43,7 +43,7 @@ def typing_ends() -> Vector:
     ]
     return Vector(
         "typing-ends-with-time",
-        "What was said last of a device in a conversation counts, and ends at `until`, that moment included.",
+        "For each device and conversation the last frame counts. Typing ends at `until`, that moment included.",
         snapshot,
         frames,
         server.expected_state(typing=[_data(longer)]),
@@ -59,8 +59,8 @@ def typing_ends_with_a_message() -> Vector:
     frames += [server.outgoing(ADA, "m_4", "It is sent"), server.incoming(GRACE, "m_5", "The customer writes")]
     return Vector(
         "typing-ends-with-a-message",
-        "Typing ends when an outgoing message of that conversation comes; an incoming one ends nothing, and neither "
-        "does a message of another conversation.",
+        "Typing ends when an outgoing message of that conversation arrives. An incoming message does not end it, and "
+        "neither does a message of another conversation.",
         snapshot,
         frames,
         server.expected_state(typing=[_data(other)]),
@@ -105,7 +105,8 @@ def presence_after_a_reconnect() -> Vector:
     ]
     return Vector(
         "presence-after-a-reconnect",
-        "Whoever is there is told again after hello; whoever went in between is not.",
+        "After hello the server sends again who is online. A device that went offline during the interruption is not "
+        "sent.",
         snapshot,
         frames,
         server.expected_state(presence=[{"who": PHONE, "viewing": None}]),

@@ -25,7 +25,7 @@ def reset_log_pruned() -> Vector:
     frames += [load(server, ADA, GRACE), server.incoming(ADA, "m_5", "Three")]
     return Vector(
         "reset-log-pruned",
-        "The client was away for longer than the log reaches back: it loads everything anew.",
+        "The client was offline for longer than the log is kept: it loads everything again.",
         snapshot,
         frames,
         server.expected_state(),
@@ -40,8 +40,8 @@ def reset_before_the_load() -> Vector:
     frames = [connect(3), server.hello(resumed=False), server.reset("log_pruned"), server.incoming(ADA, "m_4", "Two")]
     return Vector(
         "reset-before-the-load",
-        "After a reset, until the load: what is held stays as it was, frames wait, the position is that of the last "
-        "one.",
+        "Between a reset and the load, objects stay unchanged, frames wait, and the position is that of the last "
+        "frame.",
         snapshot,
         frames,
         held | {"position": server.seq, "needs_reload": True},
@@ -55,8 +55,7 @@ def reset_forgets_what_is_not_loaded() -> Vector:
     frames = [connect(4), server.hello(resumed=False), server.reset("log_pruned"), load(server, ADA)]
     return Vector(
         "reset-forgets-what-is-not-loaded",
-        "A load takes the place of all that is held: messages of a conversation that it does not name are no longer "
-        "known.",
+        "A load replaces all objects: messages of a conversation that it does not contain are removed.",
         snapshot,
         frames,
         server.expected_state(messages={server.conversation_id(ADA): server.messages()[server.conversation_id(ADA)]}),
@@ -74,8 +73,9 @@ def reset_epoch_changed() -> Vector:
     frames += [backup.incoming(ADA, "m_5", "Two"), backup.heartbeat()]
     return Vector(
         "reset-epoch-changed",
-        "The database is restored from a backup while the client is connected: the position goes back, and numbers "
-        "that were handled before now mean other changes. What is only held from before is gone with the load.",
+        "The database is restored from a backup while the client is connected: the position moves back, and numbers "
+        "that were handled before mean other changes now. The load removes objects that exist only in the old "
+        "history.",
         snapshot,
         frames,
         backup.expected_state(),
@@ -91,7 +91,7 @@ def reset_position_unknown() -> Vector:
     frames += [server.incoming(ADA, "m_4", "One")]
     return Vector(
         "reset-position-unknown",
-        "The client's position is above the top of the log: everything is loaded anew, and lower versions are taken.",
+        "The client's position is above the top of the log: it loads everything again and accepts lower versions.",
         snapshot,
         frames,
         server.expected_state(),
@@ -107,8 +107,7 @@ def load_of_another_epoch() -> Vector:
     frames = [backup.reset("epoch_changed"), backup.incoming(ADA, "m_3", "One"), old]
     return Vector(
         "load-of-another-epoch",
-        "An answer that was read before the database was restored comes after the reset: it is thrown away, and the "
-        "load is still to be made.",
+        "A response that was read before the restore arrives after the reset: discard it; the load is still needed.",
         snapshot,
         frames,
         held | {"position": 4, "epoch": RESTORED, "needs_reload": True},
@@ -123,8 +122,7 @@ def reset_twice() -> Vector:
     frames += [backup.reset("epoch_changed"), load(backup, ADA), backup.update_conversation(ADA, unread_count=0)]
     return Vector(
         "reset-twice",
-        "A second reset comes before the load: frames that waited since the first belong to the old numbers and are "
-        "dropped.",
+        "A second reset arrives before the load: drop the frames that have waited since the first one.",
         snapshot,
         frames,
         backup.expected_state(),

@@ -25,8 +25,8 @@ def page_is_newer() -> Vector:
     frames.append(server.update_conversation(ADA, unread_count=0))
     return Vector(
         "page-is-newer",
-        "A conversation is opened, and its messages are as they were after all that follows: frames that are older "
-        "than what is held tell nothing, and move the position.",
+        "A conversation is opened, and its messages already include all later changes: frames with older versions "
+        "only move the position.",
         snapshot,
         [page(server, ADA), *frames],
         server.expected_state(),
@@ -40,8 +40,8 @@ def page_is_older() -> Vector:
     frames = [_edit(server, "Edited", 5), server.incoming(ADA, "m_3", "One")]
     return Vector(
         "page-is-older",
-        "The messages of a conversation were read before changes that the client has already been sent: the newer "
-        "versions stay, and what is not in the page is not lost.",
+        "A page was read before changes that the client has already received: keep the newer versions, and keep "
+        "messages that the page does not contain.",
         snapshot,
         [*frames, opened],
         server.expected_state(),
@@ -57,8 +57,8 @@ def page_of_the_same_version() -> Vector:
     messages = {server.conversation_id(ADA): next(iter(opened["snapshot"].values()))["body"]}
     return Vector(
         "page-of-the-same-version",
-        "A list is read anew after the page that sent a message was renamed, which is no change of the message: of "
-        "equal numbers the one that was told later stays.",
+        "A list is reloaded after the page that sent a message was renamed. That is no change of the message: of two "
+        "equal versions, keep the one received later.",
         snapshot,
         [opened],
         server.expected_state(messages=messages),
@@ -72,8 +72,7 @@ def page_while_loading() -> Vector:
     frames = [connect(3), server.hello(resumed=False), server.reset("log_pruned"), page(server, ADA)]
     return Vector(
         "page-while-loading",
-        "A page that was asked for before a reset comes before the load: it is thrown away, what it belongs to is to "
-        "be loaded anew.",
+        "A page that was requested before a reset arrives before the load: discard it; the load brings its objects.",
         snapshot,
         frames,
         held,
@@ -87,7 +86,7 @@ def page_of_another_epoch() -> Vector:
     other.epoch = "91ab03cc"
     return Vector(
         "page-of-another-epoch",
-        "A page names an epoch that the client has not been told of: it is thrown away. The reset is on its way.",
+        "A page has an epoch that the client does not know yet: discard it. The reset is on its way.",
         snapshot,
         [page(other, ADA)],
         server.expected_state(messages={}),
@@ -103,8 +102,8 @@ def shown_as_later() -> Vector:
     renamed = server.update_conversation(ADA, participant_name="Ada King")
     return Vector(
         "shown-as-later",
-        "A frame shows its objects as they were a moment later than its own number, with higher versions than that: "
-        "they are taken as they are.",
+        "A frame contains its objects as they were a moment later, with versions above its own `seq`: take them as "
+        "they are.",
         snapshot,
         [new, edited, renamed],
         server.expected_state(),
@@ -120,8 +119,8 @@ def older_conversation() -> Vector:
     stale["data"]["conversation"] |= {"participant_name": "Ada Lovelace", "last_seq": 3, "unread_count": 1}
     return Vector(
         "older-conversation-beside-a-new-message",
-        "Each object of a frame counts by its own number: the message is new, the conversation beside it is older than "
-        "the one that is held. Its name is that of the newer one.",
+        "Each object of a frame has its own version: the message is new, but its conversation is older than the known "
+        "one. The name comes from the newer conversation.",
         snapshot,
         [renamed, stale],
         server.expected_state(conversations=renamed_only(server, renamed)),
@@ -149,8 +148,8 @@ def unknown_things() -> Vector:
     frames.append(server.incoming(ADA, "m_4", "Two"))
     return Vector(
         "unknown-types-and-fields",
-        "Types and fields that a newer server sends are passed over. A frame of an unknown type that has a number "
-        "moves the position all the same, or the next heartbeat would not agree.",
+        "Ignore types and fields that only a newer server sends. A frame of an unknown type with a `seq` still moves "
+        "the position; otherwise the next heartbeat would not match.",
         snapshot,
         frames,
         server.expected_state(),
@@ -171,8 +170,8 @@ def order_of_moments() -> Vector:
     ]
     return Vector(
         "order-of-moments",
-        "Messages come in another order than they were sent in. Moments with and without fractions are sorted by time "
-        "and not as text; of the same moment, message ids decide, as text.",
+        "Messages arrive in another order than they were sent. Sort times as times, with or without fractions; at "
+        "equal times sort by message ID, as text.",
         snapshot,
         frames,
         server.expected_state(),
@@ -187,8 +186,7 @@ def message_of_a_conversation_not_held() -> Vector:
     snapshot["/api/conversations"]["body"] = only_ada
     return Vector(
         "messages-of-a-conversation-not-held",
-        "A page of messages of a conversation that is not in the loaded part of the list: they keep the names they "
-        "have.",
+        "Messages of a conversation that is not loaded: they keep the sender names that they have.",
         snapshot,
         [page(server, GRACE)],
         server.expected_state(conversations=only_ada),
@@ -202,7 +200,7 @@ def attachment() -> Vector:
     picture = Attachment(type="image", url="https://cdn.example/b.jpg", mime_type="image/jpeg", size=1234)
     return Vector(
         "attachment-becomes-known",
-        "An attachment that had no url has one later: the list is whole, as every field.",
+        "An attachment gets a url later: the list is replaced whole, like every field.",
         snapshot,
         [server.update_message("m_3", attachments=(picture,))],
         server.expected_state(),
