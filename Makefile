@@ -1,4 +1,4 @@
-# Every verb of the project; `make` alone lists them.
+# All commands of the project; `make` alone lists them.
 SHELL := /bin/sh
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -16,7 +16,7 @@ WORKERS ?= 2
 .PHONY: help install hooks run inbox check check-python check-types check-javascript format test test-python test-javascript \
 	coverage property acceptance browser soak bench contracts docs lock version env image clean
 
-help: ## List the verbs
+help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-11s %s\n", $$1, $$2}'
 
 install: $(VENV)/.installed ## Create .venv from pinned hashes, with every member editable
@@ -92,7 +92,7 @@ soak: install ## The long tests; their sizes are parameters (SWITCHBOARD_SOAK_*)
 bench: install ## Measure the pipeline end to end on this machine
 	$(BIN)/python bench/pipeline.py --start
 
-contracts: install ## Write the schemas, the AsyncAPI document and the client vectors anew, from the code
+contracts: install ## Regenerate the schemas, the AsyncAPI document and the client vectors from the code
 	$(BIN)/python -m switchboard.contracts docs
 	$(BIN)/python -m tests.contract.write_vectors
 

@@ -103,7 +103,7 @@ class ProfileRequestedV1(Event, frozen=True, kw_only=True, tag="profile.requeste
 
 
 class ProfileResolvedV1(Event, frozen=True, kw_only=True, tag="profile.resolved.v1"):
-    """A later look-up has ended: with a profile, with a time for the next attempt, or for good."""
+    """A later lookup has ended: with a profile, with a time for the next attempt, or for good."""
 
     user_id: str
     platform: Platform

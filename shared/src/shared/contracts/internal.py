@@ -70,12 +70,12 @@ class PageKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LookupsClaim(msgspec.Struct, frozen=True, kw_only=True):
-    """`POST /internal/profile-lookups/claim`: claim due look-ups; no other worker gets them for `lease_seconds`."""
+    """`POST /internal/profile-lookups/claim`: claim due lookups; no other worker gets them for `lease_seconds`."""
 
     limit: int
     lease_seconds: float
     except_pages: tuple[PageKey, ...] = ()
-    """At most 1,000 pages for which the caller makes no calls at the moment. Their look-ups are not claimed."""
+    """At most 1,000 pages for which the caller makes no calls at the moment. Their lookups are not claimed."""
 
 
 class Lookup(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +90,7 @@ class Lookup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LookupsResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """The claimed look-ups."""
+    """The claimed lookups."""
 
     lookups: tuple[Lookup, ...]
 

@@ -2,7 +2,7 @@
 
 There is no queue, so nothing can be lost with the process: a webhook is answered 200 when its items are stored, and 503
 otherwise, so that the platform sends it again. There is one attempt and one deadline. What must outlive the process
-(parked items, waiting webhooks, later look-ups) is kept by the store, as with RabbitMQ.
+(parked items, waiting webhooks, later lookups) is kept by the store, as with RabbitMQ.
 """
 
 import asyncio

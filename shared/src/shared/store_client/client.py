@@ -106,7 +106,7 @@ class StoreClient:
     async def recheck(self) -> None:
         """Request again, about nobody, what was refused and may not be requested by anybody else for a long time.
 
-        For readiness: afterwards `problems` is current. Raises what other methods do. Due look-ups are left out,
+        For readiness: afterwards `problems` is current. Raises what other methods do. Due lookups are left out,
         because a claim is never harmless; their worker claims again by itself.
         """
         harmless: dict[str, Callable[[], Awaitable[object]]] = {
@@ -147,12 +147,12 @@ class StoreClient:
     async def claim_lookups(
         self, limit: int, *, lease_seconds: float, except_pages: Sequence[PageKey] = ()
     ) -> Sequence[Lookup]:
-        """Return due profile look-ups, which nobody else gets for `lease_seconds`.
+        """Return due profile lookups, which nobody else gets for `lease_seconds`.
 
         Args:
             limit: 1 to 500.
             lease_seconds: more than 0, at most 3,600.
-            except_pages: at most 1,000 pages whose look-ups stay where they are.
+            except_pages: at most 1,000 pages whose lookups stay where they are.
         """
         claim = LookupsClaim(limit=limit, lease_seconds=lease_seconds, except_pages=tuple(except_pages))
         return (await self._call(CLAIM_LOOKUPS_PATH, LookupsResponse, claim)).lookups

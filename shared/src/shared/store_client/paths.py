@@ -13,7 +13,7 @@ MAX_BODY_BYTES = 2 * 1024 * 1024
 MAX_PARTICIPANTS = 500
 """Keys in one `ParticipantsRequest`."""
 MAX_LOOKUPS = 500
-"""Look-ups that one `LookupsClaim` takes."""
+"""Lookups that one `LookupsClaim` takes."""
 MAX_EXCEPT_PAGES = 1_000
 """Pages that one `LookupsClaim` leaves out."""
 MAX_LEASE_SECONDS = 3_600.0
