@@ -16,13 +16,13 @@ def test_a_frozen_process_answers_nothing_that_is_sent_afterwards() -> None:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(b"\n")
-        assert process.stdout.read(2) == b".\n"
+        assert process.stdout.readline() == b".\n"
         freeze(process.pid)
         process.stdin.write(b"\n")
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(0.2)
         process.send_signal(signal.SIGCONT)
-        assert process.stdout.read(2) == b".\n"
+        assert process.stdout.readline() == b".\n"
         process.stdin.close()
 
 
