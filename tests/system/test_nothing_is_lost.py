@@ -24,7 +24,9 @@ SOAK_ROUNDS = int(os.environ.get("SWITCHBOARD_SOAK_ROUNDS", "20"))
 USER = "chaos"
 PAGE = "page-of-chaos"
 CUSTOMERS = 40
-SERVICES = ("ingest", "enricher", "store", "push-gateway")
+SERVICES = ("ingest", "push-gateway", "enricher", "store")
+"""In the order in which they are killed. Ingest is killed while the sender still sends, the gateway while messages are
+still to come. After a kill of the store, all the rest may come at once."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-import { type RefObject, useEffect, useRef } from "react";
+import { type RefObject, useEffect, useEffectEvent } from "react";
 
 import type { Conversation } from "../model";
 
@@ -13,32 +13,28 @@ type Options = {
 
 /** Keyboard shortcuts: j and k choose, Enter opens, Esc goes back, / searches. Ignored in text fields. */
 export function useShortcuts(options: Options): void {
-  const latest = useRef(options);
-  useEffect(() => {
-    latest.current = options;
+  const onKeyDown = useEffectEvent((event: KeyboardEvent) => {
+    const { conversations, activeId, setActiveId, openId, open, searchRef } = options;
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTextField(event.target)) return;
+    const isInList = event.target instanceof HTMLElement && event.target.id === "conversations";
+    const step = stepOf(event.key, isInList);
+    if (step !== 0) {
+      const index = conversations.findIndex((entry) => entry.conversation_id === activeId);
+      const next = conversations[Math.max(0, Math.min(conversations.length - 1, index + step))];
+      if (next) setActiveId(next.conversation_id);
+      document.getElementById("conversations")?.focus({ preventScroll: true });
+    } else if (event.key === "Enter" && activeId !== null && (isInList || event.target === document.body)) {
+      open(activeId);
+    } else if (event.key === "Escape" && openId !== null) {
+      open(null);
+    } else if (event.key === "/") {
+      searchRef.current?.focus();
+    } else {
+      return;
+    }
+    event.preventDefault();
   });
   useEffect(() => {
-    const onKeyDown = (event: KeyboardEvent) => {
-      const { conversations, activeId, setActiveId, openId, open, searchRef } = latest.current;
-      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTextField(event.target)) return;
-      const isInList = event.target instanceof HTMLElement && event.target.id === "conversations";
-      const step = stepOf(event.key, isInList);
-      if (step !== 0) {
-        const index = conversations.findIndex((entry) => entry.conversation_id === activeId);
-        const next = conversations[Math.max(0, Math.min(conversations.length - 1, index + step))];
-        if (next) setActiveId(next.conversation_id);
-        document.getElementById("conversations")?.focus({ preventScroll: true });
-      } else if (event.key === "Enter" && activeId !== null && (isInList || event.target === document.body)) {
-        open(activeId);
-      } else if (event.key === "Escape" && openId !== null) {
-        open(null);
-      } else if (event.key === "/") {
-        searchRef.current?.focus();
-      } else {
-        return;
-      }
-      event.preventDefault();
-    };
     window.addEventListener("keydown", onKeyDown);
     return () => window.removeEventListener("keydown", onKeyDown);
   }, []);

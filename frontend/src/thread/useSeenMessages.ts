@@ -1,4 +1,4 @@
-import { type RefObject, useCallback, useEffect, useRef, useState } from "react";
+import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 
 import { lastSeenId, type RenderedRow } from "../core/viewport";
 
@@ -27,8 +27,8 @@ export function useSeenMessages(
     onSeen(seen);
   };
   const latest = useRef(check);
-  useEffect(() => {
-    latest.current = check;
+  useLayoutEffect(() => {
+    latest.current = check; // before the browser can scroll or hide what was just rendered
   });
   const checkSeen = useCallback(() => latest.current(), []);
   useEffect(() => {

@@ -1,5 +1,5 @@
 import { defaultRangeExtractor, type Range, useVirtualizer } from "@tanstack/react-virtual";
-import { type RefObject, useCallback, useEffect, useRef } from "react";
+import { type RefObject, useCallback, useEffect, useEffectEvent } from "react";
 
 import { firstVisibleId } from "../core/viewport";
 import type { Message } from "../model";
@@ -55,12 +55,9 @@ export function useThreadScroll(scrollerRef: RefObject<HTMLDivElement | null>, o
     }
     checkSeen();
   };
-  const latest = useRef(check);
+  const checkAfterChange = useEffectEvent(check);
   useEffect(() => {
-    latest.current = check;
-  });
-  useEffect(() => {
-    latest.current(); // new messages can be seen without scrolling, and rows are rendered only after a change
+    checkAfterChange(); // new messages can be seen without scrolling, and rows are rendered only after a change
   }, [items, newestId, isRestoring]);
   useStayAtEnd(scrollerRef, isAtBottom, () => {
     if (isPositionedRef.current) rows.scrollToEnd();
@@ -124,16 +121,13 @@ function useStayAtEnd(
   isAtBottom: boolean,
   scrollToEnd: () => void,
 ): void {
-  const latest = useRef({ isAtBottom, scrollToEnd });
-  useEffect(() => {
-    latest.current = { isAtBottom, scrollToEnd };
+  const onResize = useEffectEvent(() => {
+    if (isAtBottom) scrollToEnd();
   });
   useEffect(() => {
     const element = scrollerRef.current;
     if (!element) return undefined;
-    const observer = new ResizeObserver(() => {
-      if (latest.current.isAtBottom) latest.current.scrollToEnd();
-    });
+    const observer = new ResizeObserver(onResize);
     observer.observe(element);
     return () => observer.disconnect();
   }, [scrollerRef]);
