@@ -8,15 +8,19 @@ import { createRoot } from "react-dom/client";
 import { App } from "./page/App";
 import { loadPreferences } from "./page/preferences";
 import { openSession, readConfig, takeToken } from "./page/session";
+import { MediaHosts } from "./ui/MediaHosts";
 
 const urlToken = takeToken(window); // first of all, so that it does not stay in the address bar
 loadPreferences();
-const session = openSession(window, await readConfig(), urlToken);
+const config = await readConfig();
+const session = openSession(window, config, urlToken);
 const root = document.getElementById("root");
 if (root) {
   createRoot(root).render(
     <StrictMode>
-      <App session={session} />
+      <MediaHosts value={config.mediaHosts}>
+        <App session={session} />
+      </MediaHosts>
     </StrictMode>,
   );
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { isExpired, linkify, safeUrl } from "../src/core/safeLinks";
+import { isExpired, isLoadedByItself, linkify, safeUrl } from "../src/core/safeLinks";
 
 const OWN = "http://127.0.0.1:8080";
 
@@ -30,6 +30,17 @@ describe("a URL from outside", () => {
     expect(safeUrl("http://127.0.0.1:8081/media/1.svg", OWN)).toBeNull();
     expect(safeUrl(null, OWN)).toBeNull();
   });
+});
+
+test.each([
+  ["https://scontent.xx.fbcdn.net/a.jpg", true],
+  ["https://fbcdn.net/a.jpg", true],
+  [`${OWN}/media/1.svg`, true],
+  ["https://notfbcdn.net/a.jpg", false],
+  ["https://fbcdn.net.pixel.example/a.jpg", false],
+  ["https://pixel.example/fbcdn.net", false],
+])("%s is loaded without a click: %s", (url, isLoaded) => {
+  expect(isLoadedByItself(url, OWN, ["fbcdn.net"])).toBe(isLoaded);
 });
 
 test("a URL works until it expires", () => {

@@ -64,7 +64,9 @@ describe("a message from another window", () => {
       "https://a.example",
       "https://b.example",
     ]);
+    expect(parseConfig({ media_hosts: "fbcdn.net fbsbx.com" }).mediaHosts).toEqual(["fbcdn.net", "fbsbx.com"]);
+    expect(parseConfig({ media_hosts: ["fbcdn.net", 7, ""] }).mediaHosts).toEqual(["fbcdn.net"]);
     expect(parseConfig({ embedding_origins: "" }).embeddingOrigins).toEqual([]);
-    expect(parseConfig(null)).toEqual({ embeddingOrigins: [], userClaim: "sub" });
+    expect(parseConfig(null)).toEqual({ embeddingOrigins: [], userClaim: "sub", mediaHosts: [] });
   });
 });

@@ -19,11 +19,12 @@ from tests.browser.inbox import (
     open_conversation,
     signed_in,
 )
-from tests.system.running import System, running_system
+from tests.system.running import System, eventually, running_system
 
 pytestmark = [pytest.mark.browser, pytest.mark.system, pytest.mark.timeout(240)]
 _PHONE, _NUMBER = "15551107123", "2001"
-_ELSEWHERE = "https://media.example/1"
+_ELSEWHERE = "https://scontent.xx.fbcdn.net/1"
+_FOREIGN = "https://pixel.example/1"
 _CARD = {"title": "Blue shirt", "subtitle": "19 €", "buttons": [{"type": "web_url", "title": "Buy"}]}
 
 
@@ -130,3 +131,43 @@ async def test_replies_postbacks_and_stories_show_what_they_reply_to(system: Sys
     await expect(bubbles.filter(has_text="and this").locator("button.quote")).to_contain_text("lovely")
     await expect(bubbles.filter(has_text="Get started")).to_contain_text("Pressed a button")
     await expect(bubbles.filter(has_text="still here?")).to_contain_text("Replied to an earlier message")
+
+
+async def test_reading_a_thread_tells_no_foreign_host(system: System, browser: Browser) -> None:
+    """Pictures of the platforms are loaded. Everything else is a link, and its host hears only of a click."""
+    page = await signed_in(browser, system)
+    requested: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
+    element = {"title": "Blue shirt", "image_url": f"{_FOREIGN}-card.png"}
+    await deliver(
+        system,
+        *(
+            attachment_webhook("7001", f"m_{kind}", kind, {"url": f"{_FOREIGN}-{kind}.png"})
+            for kind in ("image", "video", "audio", "story_mention", "ig_reel", "share")
+        ),
+        attachment_webhook("7001", "m_card", "template", {"template_type": "generic", "elements": [element]}),
+        attachment_webhook("7001", "m_own", "image", {"url": f"{_ELSEWHERE}-last.png"}),
+    )
+    await open_conversation(page, "7001")
+    bubbles = page.locator("#thread .bubble")
+    await expect(bubbles).to_have_count(8)
+    await eventually(lambda: f"{_ELSEWHERE}-last.png" in requested, what="the platform's picture")
+    assert [url for url in requested if "pixel.example" in url] == []
+    links = page.locator("#thread a.card").filter(has_text="pixel.example")
+    await expect(links).to_have_count(6)
+    assert {await link.get_attribute("rel") for link in await links.all()} == {"noopener noreferrer nofollow"}
+
+
+async def test_the_browser_itself_refuses_a_foreign_picture(system: System, browser: Browser) -> None:
+    """The policy of the page holds even where its code would be wrong."""
+    page = await signed_in(browser, system)
+    refused = await page.evaluate(
+        """(url) => new Promise((resolve) => {
+            document.addEventListener("securitypolicyviolation", (event) => resolve(event.effectiveDirective));
+            const picture = new Image();
+            picture.onload = picture.onerror = () => setTimeout(() => resolve("nothing"), 2_000);
+            picture.src = url;
+        })""",
+        f"{_FOREIGN}.png",
+    )
+    assert refused == "img-src"

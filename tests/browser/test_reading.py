@@ -275,11 +275,11 @@ async def test_a_row_that_plays_or_has_the_focus_stays_in_the_document_however_f
     system: System, browser: Browser
 ) -> None:
     page = await signed_in(browser, system)
-    await page.route("https://voices.example/long.wav", _a_minute_of_silence)
+    await page.route("https://voices.fbcdn.net/long.wav", _a_minute_of_silence)
     await _read(page, system, range(100), minutes_ago(30))
     await deliver(
         system,
-        attachment_webhook("7001", "m_voice", "audio", {"url": "https://voices.example/long.wav"}),
+        attachment_webhook("7001", "m_voice", "audio", {"url": "https://voices.fbcdn.net/long.wav"}),
         text("7001", "m_link", "https://example.com/here"),
     )
     await open_conversation(page, "7001")

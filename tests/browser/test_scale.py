@@ -187,8 +187,8 @@ async def test_nothing_shifts_from_the_first_row_to_a_picture_that_fails_to_load
     system: System, browser: Browser
 ) -> None:
     page, meter = await opened(browser, system)
-    await page.route("https://pictures.example/there.svg", _answer_with_a_picture)
-    await page.route("https://pictures.example/gone.png", _answer_with_nothing)
+    await page.route("https://pictures.fbcdn.net/there.svg", _answer_with_a_picture)
+    await page.route("https://pictures.fbcdn.net/gone.png", _answer_with_nothing)
     await mark_all_read(system, LONG_THREAD)
     await expect(page.get_by_role("option").filter(has_text="Long Thread").locator(".badge")).to_have_count(0)
     await open_conversation(page, "Long Thread")
@@ -199,7 +199,7 @@ async def test_nothing_shifts_from_the_first_row_to_a_picture_that_fails_to_load
             system,
             text(f"shift-{number}", f"m_shift_{number}", "hello"),
             attachment_webhook(
-                LONG_THREAD, f"m_picture_{number}", "image", {"url": f"https://pictures.example/{name}"}
+                LONG_THREAD, f"m_picture_{number}", "image", {"url": f"https://pictures.fbcdn.net/{name}"}
             ),
         )
     await expect(page.locator("#thread .placeholder-image")).to_be_in_viewport()

@@ -18,6 +18,17 @@ export function safeUrl(address: string | null | undefined, ownOrigin: string): 
   return url.protocol === HTTPS || url.origin === ownOrigin ? url.href : null;
 }
 
+/**
+ * Return whether the page may load from a safe URL by itself: its host is the page's own, or one of the platforms'. Any other
+ * host would learn when a conversation is read, and from where.
+ *
+ * @param hosts the platforms' hosts; each stands for its subdomains as well
+ */
+export function isLoadedByItself(url: string, ownOrigin: string, hosts: readonly string[]): boolean {
+  const { origin, hostname } = new URL(url);
+  return origin === ownOrigin || hosts.some((host) => hostname === host || hostname.endsWith(`.${host}`));
+}
+
 /** Return whether `expiresAt` (ISO 8601) has passed; false if it is missing. */
 export function isExpired(expiresAt: string | null | undefined, nowMs: number): boolean {
   return expiresAt != null && Date.parse(expiresAt) <= nowMs;

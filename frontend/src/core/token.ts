@@ -27,17 +27,31 @@ export function tokenFromHash(hash: string): string | null {
   return new URLSearchParams(hash.replace(/^#/u, "")).get("token");
 }
 
-export type Config = { readonly embeddingOrigins: readonly string[]; readonly userClaim: string };
+export type Config = {
+  readonly embeddingOrigins: readonly string[];
+  readonly userClaim: string;
+  /** Hosts from which pictures and videos are loaded without a click; each stands for its subdomains as well. */
+  readonly mediaHosts: readonly string[];
+};
 
 /**
  * Return the content of /config.json. Values that are not exact origins are dropped. Without any, no page may embed this one.
  */
 export function parseConfig(value: unknown): Config {
   const given = typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
-  const listed = given["embedding_origins"];
-  const origins: unknown[] = Array.isArray(listed) ? listed : typeof listed === "string" ? listed.split(/\s+/u) : [];
+  const origins = words(given["embedding_origins"]);
   const claim = given["user_claim"];
-  return { embeddingOrigins: origins.filter(isOrigin), userClaim: typeof claim === "string" && claim ? claim : "sub" };
+  return {
+    embeddingOrigins: origins.filter(isOrigin),
+    userClaim: typeof claim === "string" && claim ? claim : "sub",
+    mediaHosts: words(given["media_hosts"]).filter((host): host is string => typeof host === "string" && host !== ""),
+  };
+}
+
+/** Return the entries of a list, or the words of a text: a front door that only replaces text in files writes words. */
+function words(listed: unknown): unknown[] {
+  if (Array.isArray(listed)) return listed;
+  return typeof listed === "string" ? listed.split(/\s+/u) : [];
 }
 
 function isOrigin(value: unknown): value is string {

@@ -1,10 +1,21 @@
 /** Attachments by kind. All content is from outside: text stays text, URLs are https, nothing runs. */
 
-import { iconOf, kindOf, labelOf, mapUrl } from "../core/attachments";
+import { type AttachmentKind, iconOf, kindOf, labelOf, mapUrl } from "../core/attachments";
 import { isFetchedById } from "../core/media";
-import { isExpired, safeUrl } from "../core/safeLinks";
+import { isExpired } from "../core/safeLinks";
 import type { Attachment, Message } from "../model";
-import { ContactCards, FileCard, Labelled, LinkCard, LocationCard, Note, Placeholder, TemplateCard } from "./cards";
+import { useMediaUrl } from "../ui/MediaHosts";
+import {
+  ContactCards,
+  FileCard,
+  ForeignCard,
+  Labelled,
+  LinkCard,
+  LocationCard,
+  Note,
+  Placeholder,
+  TemplateCard,
+} from "./cards";
 import { FetchedMedia } from "./FetchedMedia";
 import { Audio, Clip, Picture, Video } from "./linkedMedia";
 
@@ -15,7 +26,18 @@ type Props = {
   readonly nowMs: number;
 };
 
+const LOADED_KINDS: ReadonlySet<AttachmentKind> = new Set([
+  "image",
+  "sticker",
+  "video",
+  "audio",
+  "story",
+  "reel",
+  "post",
+]);
+
 export function AttachmentView({ message, index, attachment, nowMs }: Props) {
+  const media = useMediaUrl(attachment.url);
   if (isFetchedById(message, attachment)) {
     return <FetchedMedia message={message} index={index} attachment={attachment} />;
   }
@@ -23,9 +45,10 @@ export function AttachmentView({ message, index, attachment, nowMs }: Props) {
   const label = labelOf(attachment);
   const { title } = attachment;
   const isGone = isExpired(attachment.expires_at, nowMs);
-  const url = isGone ? null : safeUrl(attachment.url, window.location.origin);
+  const url = isGone || !media ? null : media.url;
   const unavailable = isGone ? "No longer available" : "Not available";
   const fallback = <Placeholder attachment={attachment} reason={unavailable} />;
+  if (url && !media?.isLoaded && LOADED_KINDS.has(kind)) return <ForeignCard attachment={attachment} url={url} />;
   switch (kind) {
     case "image":
     case "sticker":

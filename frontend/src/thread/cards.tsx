@@ -3,10 +3,10 @@
 import type { ReactNode } from "react";
 
 import { contactCards, iconOf, kindOf, labelOf, locationAddress, templateElements } from "../core/attachments";
-import { safeUrl } from "../core/safeLinks";
 import { formatSize } from "../core/timeFormat";
 import type { Attachment } from "../model";
 import { ExternalLink } from "../ui/ExternalLink";
+import { useMediaUrl } from "../ui/MediaHosts";
 
 /** Return the type and size of a file, such as "PDF · 1.4 MB". */
 export function fileDetails(attachment: Attachment): string[] {
@@ -47,6 +47,12 @@ export function FileCard({ attachment, url, unavailable }: FileCardProps) {
   );
 }
 
+/** A picture, video or sound on a host that is none of the platforms': opened by a click, never loaded by the page. */
+export function ForeignCard({ attachment, url }: { attachment: Attachment; url: string }) {
+  const details = `${new URL(url).host} · Opens in a new tab`;
+  return <Card url={url} icon={iconOf(kindOf(attachment))} title={labelOf(attachment)} details={details} />;
+}
+
 export function LocationCard({ attachment, url }: { attachment: Attachment; url: string | null }) {
   const { coordinates } = attachment;
   const position = coordinates && `${coordinates.latitude.toFixed(5)}, ${coordinates.longitude.toFixed(5)}`;
@@ -71,40 +77,35 @@ export function TemplateCard({ attachment }: { attachment: Attachment }) {
   const shown = elements.length > 0 ? elements : [{ title: attachment.title, subtitle: null, imageUrl: null }];
   return (
     <span className="template">
-      {shown.map((element, index) => {
-        const picture = safeUrl(element.imageUrl, window.location.origin);
-        return (
-          <span className="template-element" key={index}>
-            {picture && (
-              <img
-                src={picture}
-                alt=""
-                width="56"
-                height="56"
-                loading="lazy"
-                decoding="async"
-                referrerPolicy="no-referrer"
-              />
-            )}
-            <span className="card-text">
-              <bdi dir="auto" className="card-title">
-                {element.title ?? labelOf(attachment)}
+      {shown.map((element, index) => (
+        <span className="template-element" key={index}>
+          <TemplatePicture address={element.imageUrl} />
+          <span className="card-text">
+            <bdi dir="auto" className="card-title">
+              {element.title ?? labelOf(attachment)}
+            </bdi>
+            {element.subtitle && (
+              <bdi dir="auto" className="card-about">
+                {element.subtitle}
               </bdi>
-              {element.subtitle && (
-                <bdi dir="auto" className="card-about">
-                  {element.subtitle}
-                </bdi>
-              )}
-            </span>
+            )}
           </span>
-        );
-      })}
+        </span>
+      ))}
       {buttons.map((button, index) => (
         <span className="template-button" dir="auto" key={index}>
           {button}
         </span>
       ))}
     </span>
+  );
+}
+
+function TemplatePicture({ address }: { address: string | null }) {
+  const picture = useMediaUrl(address);
+  if (!picture?.isLoaded) return null;
+  return (
+    <img src={picture.url} alt="" width="56" height="56" loading="lazy" decoding="async" referrerPolicy="no-referrer" />
   );
 }
 

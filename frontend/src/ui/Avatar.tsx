@@ -1,15 +1,16 @@
 import { useState } from "react";
 
 import { colorIndex, displayName, initials, platformName } from "../core/names";
-import { safeUrl } from "../core/safeLinks";
 import type { Conversation } from "../model";
 import { PlatformMark } from "./Icons";
+import { useMediaUrl } from "./MediaHosts";
 
 type Props = { readonly conversation: Conversation; readonly size: "small" | "large" };
 
-/** The participant's picture, over the initials: they remain if the picture is missing or has expired. */
+/** The participant's picture, over the initials: they remain if the picture is missing, has expired or is on a foreign host. */
 export function Avatar({ conversation, size }: Props) {
-  const url = safeUrl(conversation.participant_profile_pic, window.location.origin);
+  const picture = useMediaUrl(conversation.participant_profile_pic);
+  const url = picture?.isLoaded ? picture.url : null;
   const [failed, setFailed] = useState<string | null>(null);
   return (
     <span className={`avatar avatar-${size}`}>

@@ -20,10 +20,14 @@ from shared.errors import StartupRefused
 from shared.settings import ENV_PREFIX
 
 EMBEDDING_ORIGINS = f"{ENV_PREFIX}EMBEDDING_ORIGINS"
+MEDIA_HOSTS = f"{ENV_PREFIX}INBOX_MEDIA_HOSTS"
+PLATFORM_MEDIA_HOSTS = ("fbcdn.net", "cdninstagram.com", "fbsbx.com")
+"""From where Messenger and Instagram serve pictures and videos, each with its subdomains."""
 USER_CLAIM = f"{ENV_PREFIX}JWT_USER_ID_CLAIM"
 FOLDER = f"{ENV_PREFIX}INBOX_DIR"
 _SOURCES = Path(__file__).parents[3] / "frontend"
 _AUTHORITY = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
+_HOST = re.compile(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
 _COMPRESSED = frozenset({"text/html", "text/javascript", "text/css", "application/json", "image/svg+xml"})
 _NOT_BUILT = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Switchboard</title>
@@ -56,20 +60,38 @@ def embedding_origins(environment: Mapping[str, str]) -> tuple[str, ...]:
     return given
 
 
-def content_security_policy(authority: str, origins: Sequence[str]) -> str:
+def media_hosts(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the hosts from which the page loads pictures and videos without a click.
+
+    Raises:
+        StartupRefused: an entry of the comma-separated variable is not the name of a host.
+    """
+    given = environment.get(MEDIA_HOSTS)
+    if not given:
+        return PLATFORM_MEDIA_HOSTS
+    hosts = tuple(word.strip() for word in given.split(",") if word.strip())
+    for host in hosts:
+        if not _HOST.fullmatch(host):
+            raise StartupRefused(f"{MEDIA_HOSTS} contains {host!r}, which is not a host name like media.example.com.")
+    return hosts
+
+
+def content_security_policy(authority: str, origins: Sequence[str], hosts: Sequence[str]) -> str:
     """Return the policy of a page on `authority` (host, optional port): no inline code, nothing from other origins.
 
-    Exceptions are pictures and media. The platforms serve them from any https origin; those that need the user's token
-    are fetched by the page and shown from memory (`blob:`). The simulator's come from the page's own origin.
+    Exceptions are pictures and media from `hosts` and their subdomains. Any other host would learn when a conversation
+    is read, and from where. Media that need the user's token are fetched by the page and shown from memory (`blob:`).
+    The simulator's come from the page's own origin.
     """
+    media = " ".join(f"https://{host} https://*.{host}" for host in hosts)
     sockets = f"ws://{authority} wss://{authority}" if _AUTHORITY.fullmatch(authority) else ""
     return "; ".join(
         (
             "default-src 'none'",
             "script-src 'self'",
             "style-src 'self'",
-            "img-src 'self' https: data: blob:",
-            "media-src 'self' https: blob:",
+            f"img-src 'self' data: blob: {media}",
+            f"media-src 'self' blob: {media}",
             f"connect-src 'self' {sockets}".rstrip(),
             "frame-ancestors " + (" ".join(origins) or "'none'"),
             "base-uri 'none'",
@@ -87,23 +109,24 @@ class _File:
     """Its name changes with its content."""
 
 
-def inbox_app(folder: Path, *, origins: Sequence[str], user_claim: str) -> Starlette:
+def inbox_app(folder: Path, *, origins: Sequence[str], hosts: Sequence[str], user_claim: str) -> Starlette:
     """Return the application that serves the built page, or a page that says how to build it.
 
     Args:
         folder: the result of `make inbox`.
         origins: the origins whose pages may embed it; none if empty.
+        hosts: from which it loads pictures and videos without a click.
         user_claim: the claim of a token that names its user, as in the services' settings.
     """
     files = {path.relative_to(folder).as_posix(): _read(path) for path in sorted(folder.rglob("*")) if path.is_file()}
     index = files.pop("index.html", _File(_NOT_BUILT.encode(), None, "text/html", is_immutable=False))
 
     async def page(request: Request) -> Response:
-        policy = content_security_policy(request.headers.get("host", ""), origins)
+        policy = content_security_policy(request.headers.get("host", ""), origins, hosts)
         return _response(request, index, {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer"})
 
     async def config(_: Request) -> Response:
-        content = {"embedding_origins": list(origins), "user_claim": user_claim}
+        content = {"embedding_origins": list(origins), "media_hosts": list(hosts), "user_claim": user_claim}
         return JSONResponse(content, headers={"Cache-Control": "no-cache"})
 
     async def file(request: Request) -> Response:

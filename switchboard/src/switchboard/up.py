@@ -24,7 +24,7 @@ from store.migrations import migrate
 from switchboard.addresses import DEMO_TOKEN_TTL, DEMO_USER, Addresses, as_json, as_text
 from switchboard.credentials import Credentials, load_or_create, real_credentials, service_settings
 from switchboard.dev_proxy import dev_proxy
-from switchboard.inbox_page import USER_CLAIM, built_inbox, embedding_origins, inbox_app
+from switchboard.inbox_page import USER_CLAIM, built_inbox, embedding_origins, inbox_app, media_hosts
 from switchboard.pid_file import PidFile
 from switchboard.provision.postgres import embedded_postgres
 from switchboard.provision.rabbitmq import private_rabbitmq
@@ -113,6 +113,7 @@ async def _run(options: Options, environment: Mapping[str, str], report: Callabl
     inbox = inbox_app(
         built_inbox(environment),
         origins=embedding_origins(environment),
+        hosts=media_hosts(environment),
         user_claim=environment.get(USER_CLAIM) or "sub",
     )
     log_dir(options).mkdir(parents=True, exist_ok=True)

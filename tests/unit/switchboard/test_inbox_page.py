@@ -5,11 +5,11 @@ import httpx
 import pytest
 
 from shared.errors import StartupRefused
-from switchboard.inbox_page import content_security_policy, embedding_origins, inbox_app
+from switchboard.inbox_page import content_security_policy, embedding_origins, inbox_app, media_hosts
 
 
 def client(folder: Path, *origins: str) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(inbox_app(folder, origins=origins, user_claim="uid"))
+    transport = httpx.ASGITransport(inbox_app(folder, origins=origins, hosts=("media.example",), user_claim="uid"))
     return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080")
 
 
@@ -62,13 +62,14 @@ async def test_the_configuration_names_embedding_origins_and_the_user_claim(fold
     async with client(folder, "https://desk.example") as http:
         assert (await http.get("/config.json")).json() == {
             "embedding_origins": ["https://desk.example"],
+            "media_hosts": ["media.example"],
             "user_claim": "uid",
         }
         assert "frame-ancestors https://desk.example;" in (await http.get("/")).headers["content-security-policy"]
 
 
 def test_an_invalid_host_adds_nothing_to_the_policy() -> None:
-    assert "connect-src 'self';" in content_security_policy("a; script-src *", ())
+    assert "connect-src 'self';" in content_security_policy("a; script-src *", (), ())
 
 
 @pytest.mark.parametrize(
@@ -93,13 +94,34 @@ def test_origins_are_separated_by_commas() -> None:
     assert embedding_origins({}) == ()
 
 
+async def test_pictures_come_from_the_listed_hosts_only(folder: Path) -> None:
+    async with client(folder) as http:
+        policy = (await http.get("/")).headers["content-security-policy"]
+    assert "img-src 'self' data: blob: https://media.example https://*.media.example;" in policy
+    assert "media-src 'self' blob: https://media.example https://*.media.example;" in policy
+
+
+@pytest.mark.parametrize("given", ["*", "https://media.example", "media.example; script-src *", "media", "a.b/c"])
+def test_anything_but_a_host_name_is_refused(given: str) -> None:
+    with pytest.raises(StartupRefused, match="INBOX_MEDIA_HOSTS"):
+        media_hosts({"SWITCHBOARD_INBOX_MEDIA_HOSTS": given})
+
+
+def test_pictures_come_from_the_platforms_unless_other_hosts_are_set() -> None:
+    assert media_hosts({}) == ("fbcdn.net", "cdninstagram.com", "fbsbx.com")
+    assert media_hosts({"SWITCHBOARD_INBOX_MEDIA_HOSTS": "fbcdn.net, media.example"}) == ("fbcdn.net", "media.example")
+
+
 def test_nginx_sends_the_same_policy() -> None:
     written = Path(__file__).parents[3] / "deploy" / "nginx.conf"
     [policy] = re.findall(r'Content-Security-Policy "([^"]+)"', written.read_text())
 
-    own = content_security_policy("inbox.example:8080", ("https://desk.example",))
+    own = content_security_policy("inbox.example:8080", ("https://desk.example",), ("media.example",))
 
-    assert (
-        policy.replace("$http_host", "inbox.example:8080").replace("${INBOX_EMBEDDING_ORIGINS}", "https://desk.example")
-        == own
-    )
+    for variable, value in {
+        "$http_host": "inbox.example:8080",
+        "${INBOX_EMBEDDING_ORIGINS}": "https://desk.example",
+        "${INBOX_MEDIA_SOURCES}": "https://media.example https://*.media.example",
+    }.items():
+        policy = policy.replace(variable, value)
+    assert policy == own
