@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from ingest import core
 from ingest.metrics import Metrics
-from shared.contracts import PLATFORMS, Platform
+from shared.contracts import PLATFORMS, Platform, WebhookReceivedV1
 from shared.errors import DependencyUnavailable, TransientError
 from shared.messaging.ports import Publisher
 
@@ -64,25 +64,35 @@ class WebhookRoutes:
         platform = _platform(request)
         if platform is None:
             return _unknown_platform()
+        response = await self._received(platform, request)
+        self.metrics.webhooks.labels(platform, response.status_code).inc()
+        return response
+
+    async def _received(self, platform: Platform, request: Request) -> Response:
+        signature = request.headers.get("x-hub-signature-256")
+        if not core.is_signature(signature):
+            return _unsigned()
         try:
             body = await self._body(request)
         except BodyTooLarge:
-            return self._counted(platform, PlainTextResponse(f"at most {self.max_body_bytes} bytes", 413))
+            return PlainTextResponse(f"at most {self.max_body_bytes} bytes", 413)
         except ClientDisconnect:
-            return self._counted(platform, Response(status_code=400))
-        if not core.is_signed(body, request.headers.get("x-hub-signature-256"), self.app_secrets):
-            return self._counted(platform, PlainTextResponse("X-Hub-Signature-256 is missing or wrong", 401))
+            return Response(status_code=400)
+        if not core.is_signed(body, signature, self.app_secrets):
+            return _unsigned()
         traceparent = request.headers.get("traceparent")
         event = core.webhook_received(platform, body, now=self.utc_now(), traceparent=traceparent)
+        return await self._published(event)
+
+    async def _published(self, event: WebhookReceivedV1) -> Response:
         try:
             with self.metrics.publish_seconds.time():
                 async with asyncio.timeout(self.publish_timeout_seconds):
                     await self.publisher.publish([event])
         except (DependencyUnavailable, TransientError, TimeoutError) as error:
             log.warning("webhook not published", webhook_id=event.id, reason=str(error) or type(error).__name__)
-            retry_after = {"Retry-After": str(self.retry_after_seconds)}
-            return self._counted(platform, PlainTextResponse("try again later", 503, headers=retry_after))
-        return self._counted(platform, Response(status_code=200))
+            return PlainTextResponse("try again later", 503, headers={"Retry-After": str(self.retry_after_seconds)})
+        return Response(status_code=200)
 
     async def _body(self, request: Request) -> bytes:
         declared = request.headers.get("content-length", "")
@@ -97,14 +107,14 @@ class WebhookRoutes:
             chunks.append(chunk)
         return b"".join(chunks)
 
-    def _counted(self, platform: Platform, response: Response) -> Response:
-        self.metrics.webhooks.labels(platform, response.status_code).inc()
-        return response
-
 
 def _platform(request: Request) -> Platform | None:
     name = request.path_params["platform"]
     return cast("Platform", name) if name in PLATFORMS else None
+
+
+def _unsigned() -> Response:
+    return PlainTextResponse("X-Hub-Signature-256 is missing or wrong", 401)
 
 
 def _unknown_platform() -> Response:
