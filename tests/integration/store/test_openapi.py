@@ -7,7 +7,7 @@ import jsonschema_rs
 import pytest
 
 from store.routes.problems import INTERNAL, PROBLEMS
-from tests.integration.store.parts import Service
+from tests.integration.store.parts import Service, unconnected_apps
 
 pytestmark = pytest.mark.postgres
 
@@ -41,6 +41,22 @@ def _schema_errors(document: dict[str, Any], schema: dict[str, Any], value: Any)
         schema | {"components": document["components"]}, validate_formats=True
     )
     return [f"{error.instance_path}: {error.message}" for error in validator.iter_errors(value)]
+
+
+async def test_the_document_is_rendered_once_and_not_sent_to_whoever_has_it(service: Service) -> None:
+    first = await service.public.get("/api/openapi.json")
+    again = await service.public.get("/api/openapi.json", headers={"If-None-Match": first.headers["ETag"]})
+
+    assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
+    assert first.headers["Cache-Control"] == again.headers["Cache-Control"] == "public, max-age=3600"
+    assert again.headers["ETag"] == first.headers["ETag"]
+
+
+def test_describing_the_api_again_computes_nothing() -> None:
+    public, _ = unconnected_apps()
+    components = public.openapi()["components"]["examples"]
+
+    assert public.openapi()["components"]["examples"] is components
 
 
 async def test_every_response_has_a_valid_example(document: dict[str, Any]) -> None:

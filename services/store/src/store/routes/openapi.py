@@ -1,13 +1,18 @@
 """Describes responses in OpenAPI: schemas, headers, and an example of each, including problems."""
 
 from collections.abc import Sequence
+from functools import cache
+from hashlib import blake2b
 from typing import Any
 
 import msgspec
 from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
 
 from shared.contracts.inbox import Account, Conversation, FrameKind, Message, Record
 from shared.http.problems import Problem
+from store.core.entity_tags import entity_tag, matches
 from store.core.examples import EXAMPLES, example
 from store.core.ledger import AccountLedger
 from store.core.state_hashes import TotalState, UserState
@@ -15,6 +20,8 @@ from store.repository.ledger.reports import Unaccounted
 from store.routes.problems import PROBLEMS
 from store.routes.responses import Frame, MintedToken, ParkedDetail, ParkedSummary, Replayed, SearchHit
 
+OPENAPI_PATH = "/api/openapi.json"
+_CACHE_SECONDS = 3600
 INBOX_HEADERS = ("Inbox-Seq", "Inbox-Epoch")
 """Of every response that is read from a user's inbox."""
 USER_PROBLEMS = ("unauthorized", "forbidden")
@@ -143,16 +150,33 @@ def _examples() -> dict[str, Any]:
     return {name: {"value": value} for name, value in found.items()}
 
 
-def publish_schemas(app: FastAPI) -> None:
-    """Add the schemas and examples that `describes` refers to."""
-    original = app.openapi
+def publish(app: FastAPI) -> None:
+    """Serve the OpenAPI document of `app`, with the schemas and examples that `describes` refers to.
 
+    It is for everybody, without a token. So it is built and rendered once, and not sent again to a client that has it.
+    """
+
+    @cache
     def openapi() -> dict[str, Any]:
-        schema = original()
+        schema = describe()
         _, components = msgspec.json.schema_components(_PUBLISHED, ref_template="#/components/schemas/{name}")
         published = schema.setdefault("components", {})
         published.setdefault("schemas", {}).update(components)
         published["examples"] = _examples()
         return schema
 
+    @cache
+    def document() -> tuple[bytes, str]:
+        rendered = msgspec.json.encode(openapi())
+        return rendered, entity_tag("openapi", blake2b(rendered).hexdigest())
+
+    async def serve(request: Request) -> Response:
+        rendered, tag = document()
+        headers = {"ETag": tag, "Cache-Control": f"public, max-age={_CACHE_SECONDS}"}
+        if matches(request.headers.get("if-none-match"), tag):
+            return Response(status_code=304, headers=headers)
+        return Response(rendered, headers=headers, media_type="application/json")
+
+    describe = app.openapi
     app.openapi = openapi  # type: ignore[method-assign]  # as in FastAPI's documentation, "Extending OpenAPI"
+    app.add_route(OPENAPI_PATH, serve, include_in_schema=False)

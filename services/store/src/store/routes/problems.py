@@ -1,5 +1,8 @@
 """The problems of the store's APIs (RFC 9457), and which error of the store becomes which. Clients branch on `type`."""
 
+from functools import cache
+from re import Pattern
+
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -70,8 +73,13 @@ def _methods(app: FastAPI, path: str) -> set[str]:
     """Return the methods that the API documents for `path`. The router knows only those of the first matching route."""
     paths = app.openapi()["paths"]
     # As in OpenAPI, a literal path takes precedence over one with a parameter.
-    found = [paths[path]] if path in paths else [paths[known] for known in paths if compile_path(known)[0].match(path)]
+    found = [paths[path]] if path in paths else [paths[known] for known in paths if _pattern(known).match(path)]
     return {method.upper() for operations in found for method in operations}
+
+
+@cache
+def _pattern(documented_path: str) -> Pattern[str]:
+    return compile_path(documented_path)[0]
 
 
 async def on_invalid_request(_: Request, error: Exception) -> Response:

@@ -19,7 +19,7 @@ from store.routes.bodies import MAX_API_BODY_BYTES, BodyLimit
 from store.routes.events import events_router
 from store.routes.inbox import inbox_router
 from store.routes.ledger import ledger_router
-from store.routes.openapi import publish_schemas
+from store.routes.openapi import publish
 from store.routes.parameters import each_once
 from store.routes.parked import parked_router
 from store.routes.read_marks import read_marks_router
@@ -43,7 +43,7 @@ def public_app(
     app = FastAPI(
         title="Switchboard",
         version="1",
-        openapi_url="/api/openapi.json",
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -63,7 +63,7 @@ def public_app(
     app.include_router(parked_router(database, services.replay, access, signer))
     app.router.routes.extend(operations_routes(readiness, registry))
     problems.install(app)
-    publish_schemas(app)
+    publish(app)
     app.add_middleware(BodyLimit, max_bytes=MAX_API_BODY_BYTES)
     app.add_middleware(
         CORSMiddleware,
