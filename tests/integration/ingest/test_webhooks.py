@@ -20,6 +20,7 @@ from shared.messaging.outcomes import DONE, Outcome
 from shared.messaging.topology import ENRICHER_WEBHOOKS
 
 BODY = b'{"object":"page","entry":[{"id":"1","messaging":[{"message":{"text":"\\u00e9 \\ud83c\\udf89 a\\/b"}}]}]}'
+WAIT_SECONDS = 20.0
 
 
 class Handler:
@@ -54,6 +55,16 @@ async def ingest(handler: Handler | None, **settings: Any) -> AsyncIterator[http
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{ports['ingest']}") as client,
     ):
         yield client
+
+
+@asynccontextmanager
+async def connection(client: httpx.AsyncClient) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Connect without a client library, to send requests that never end."""
+    reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
 
 
 def signed(body: bytes, secret: str = "second") -> dict[str, str]:
@@ -97,6 +108,15 @@ async def test_a_signed_body_of_any_content_is_accepted(handler: Handler, body: 
 
     assert response.status_code == 200
     assert len(handler.seen) == 1
+
+
+@pytest.mark.parametrize("path", ["/webhooks/facebook/", "/webhooks/", "/healthz/", "//evil.example/healthz/"])
+async def test_no_path_is_redirected_to_the_host_of_the_request(handler: Handler, path: str) -> None:
+    async with ingest(handler) as client:
+        for method in ("GET", "POST"):
+            response = await client.request(method, f"{client.base_url}{path}", headers={"Host": "evil.example"})
+            assert response.status_code == 404
+            assert "Location" not in response.headers
 
 
 async def test_a_body_over_the_limit_is_refused_with_or_without_a_declared_length(handler: Handler) -> None:
@@ -160,3 +180,14 @@ async def test_operations_report_health_and_count_webhooks(handler: Handler) -> 
 
     assert (health.status_code, ready.status_code) == (200, 200)
     assert 'switchboard_ingest_webhooks_total{platform="facebook",status="200"} 1.0' in metrics.text
+
+
+@pytest.mark.parametrize("signature", ["", "X-Hub-Signature-256: sha1=00\r\n", "X-Hub-Signature-256: sha256=zz\r\n"])
+async def test_a_body_without_a_signature_is_refused_before_it_arrives(handler: Handler, signature: str) -> None:
+    async with ingest(handler) as client, connection(client) as (reader, writer):
+        writer.write(
+            f"POST /webhooks/facebook HTTP/1.1\r\nHost: x\r\n{signature}Content-Length: 4000000\r\n\r\n".encode()
+        )
+        status_line = await asyncio.wait_for(reader.readline(), WAIT_SECONDS)
+
+    assert status_line == b"HTTP/1.1 401 Unauthorized\r\n"

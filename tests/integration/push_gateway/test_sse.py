@@ -29,6 +29,14 @@ async def test_a_stream_gets_the_same_changes_as_the_users_sockets() -> None:
         assert gw.metric("streams") == 1
 
 
+async def test_no_path_is_redirected_to_the_host_of_the_request() -> None:
+    async with gateway() as gw, httpx.AsyncClient() as client:
+        for port, path in ((gw.sse_port, "/sse/ada/"), (gw.operations_port, "/healthz/")):
+            answer = await client.get(f"http://127.0.0.1:{port}{path}", headers={"Host": "evil.example"})
+            assert answer.status_code == 404
+            assert "Location" not in answer.headers
+
+
 async def test_a_browser_resumes_with_last_event_id() -> None:
     async with gateway() as gw:
         async with stream(gw, "ada") as events:

@@ -25,6 +25,14 @@ async def test_a_service_token_is_required(service: Service) -> None:
     assert (await service.public.get("/internal/accounts/facebook/page-1")).status_code == 404
 
 
+async def test_no_path_of_either_port_is_redirected_to_the_host_of_the_request(service: Service) -> None:
+    for client, path in ((service.internal, "/internal/tops/"), (service.public, "/api/conversations/")):
+        for method in ("GET", "POST"):
+            answer = await client.request(method, path, headers={"Host": "evil.example"})
+            assert answer.status_code == 404
+            assert "Location" not in answer.headers
+
+
 async def test_owners_of_a_page_have_encrypted_tokens(service: Service) -> None:
     unknown = msgspec.json.decode(
         (await service.internal.get("/internal/accounts/facebook/page-1")).content, type=PageOwners

@@ -33,7 +33,7 @@ async def lifespan(settings: Settings, broker: Broker, *, registry: CollectorReg
         publish_timeout_seconds=settings.publish_timeout_seconds,
         retry_after_seconds=settings.retry_after_seconds,
     )
-    app = FastAPI(title="Switchboard ingest", openapi_url=None)
+    app = FastAPI(title="Switchboard ingest", openapi_url=None, redirect_slashes=False)
     app.add_route("/webhooks/{platform}", routes.verify, methods=["GET"], include_in_schema=False)
     app.add_route("/webhooks/{platform}", routes.receive, methods=["POST"], include_in_schema=False)
     app.router.routes.extend(operations_routes(readiness, registry))

@@ -58,6 +58,7 @@ async def lifespan(settings: Settings, broker: Broker, *, registry: CollectorReg
         await stack.enter_async_context(read_marks.running(background))
         readiness = Readiness(lambda: problems(broker, store, background))
         operations = Starlette(routes=operations_routes(readiness, registry))
+        operations.router.redirect_slashes = False
         operations_port = await stack.enter_async_context(
             serving(operations, host=settings.bind_host, port=settings.gateway_operations_port, grace_seconds=1)
         )

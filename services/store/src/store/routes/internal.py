@@ -228,7 +228,7 @@ def internal_app(
 
         return guard
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route(paths.PAGE_OWNERS_PATH, guarded(api.page_owners)),
             Route(paths.PARTICIPANTS_PATH, guarded(api.participants), methods=["POST"]),
@@ -241,3 +241,5 @@ def internal_app(
         middleware=[Middleware(BodyLimit, max_bytes=paths.MAX_BODY_BYTES)],
         exception_handlers=EXCEPTION_HANDLERS,
     )
+    app.router.redirect_slashes = False
+    return app

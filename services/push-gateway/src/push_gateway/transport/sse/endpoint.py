@@ -140,7 +140,9 @@ def event_stream_app(endpoint: EventStreamEndpoint, allowed_origins: Sequence[st
         expose_headers=["Retry-After"],
         max_age=600,
     )
-    return Starlette(routes=[Route("/sse/{user_id}", endpoint, methods=["GET"])], middleware=[cors])
+    app = Starlette(routes=[Route("/sse/{user_id}", endpoint, methods=["GET"])], middleware=[cors])
+    app.router.redirect_slashes = False
+    return app
 
 
 async def _send_body(transport: EventStreamTransport, send: Send) -> None:
