@@ -13,6 +13,7 @@ import uvloop
 
 from shared.errors import StartupRefused, SwitchboardError
 from shared.observability import logs
+from shared.security.admin_tokens import first_token
 from shared.settings import ENV_PREFIX, InvalidSettings
 from simulator.script import Kinds
 from store.migrations import migrate as migrate_database
@@ -175,7 +176,7 @@ def simulate(
         webhooks_url=webhooks,
         app_secret=app_secret.split(",")[0],
         api_url=api,
-        admin_token=admin_token.split(",")[0],
+        admin_token=first_token(admin_token),
         user_id=user_id,
         per_second=rate,
         number=number,
@@ -211,7 +212,7 @@ def ledger(
 ) -> None:
     """Account for every received item. Exits 1 if an item has been unaccounted for over a minute."""
     with _sentences():
-        report = read_ledger(api, admin_token.split(",")[0], since=since, sample=sample)
+        report = read_ledger(api, first_token(admin_token), since=since, sample=sample)
         if json_lines:
             typer.echo(json.dumps({"accounts": report.accounts, "missing": report.missing}))
         else:
@@ -240,7 +241,7 @@ def verify(
         typer.echo(json.dumps(state) if json_lines else f"{state['hash']}  {counts}  {state['user_id']}")
 
     with _sentences():
-        total = run_verify(api, admin_token.split(",")[0], user_id=user, on_user=show)
+        total = run_verify(api, first_token(admin_token), user_id=user, on_user=show)
         typer.echo(json.dumps(total) if json_lines else f"{total['hash']}  {total['users']:>8} users in total")
         if expect is not None and total["hash"] != expect:
             _report(f"switchboard: the content differs: expected the hash {expect}.")
@@ -251,7 +252,7 @@ def verify(
 def parked_list(api: ApiUrl = DEFAULT_API, *, admin_token: AdminToken, limit: int = 50) -> None:
     """List parked events, newest first."""
     with _sentences():
-        for item in ParkedItems(api, admin_token.split(",")[0]).newest(limit=limit):
+        for item in ParkedItems(api, first_token(admin_token)).newest(limit=limit):
             state = f"replayed {item['replayed_at']}" if item["replayed_at"] else f"{item['attempts']} attempts"
             typer.echo(f"{item['id']}  {item['parked_at']}  {item['event_type'] or '?'}  {state}  {item['reason']}")
 
@@ -260,7 +261,7 @@ def parked_list(api: ApiUrl = DEFAULT_API, *, admin_token: AdminToken, limit: in
 def parked_show(item_id: str, api: ApiUrl = DEFAULT_API, *, admin_token: AdminToken) -> None:
     """Show one parked event with its reason and its original."""
     with _sentences():
-        typer.echo(json.dumps(ParkedItems(api, admin_token.split(",")[0]).show(item_id), indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(ParkedItems(api, first_token(admin_token)).show(item_id), indent=2, ensure_ascii=False))
 
 
 @parked.command("replay")
@@ -274,7 +275,7 @@ def parked_replay(
     ] = False,
 ) -> None:
     """Put parked events back into the pipeline, where they are processed as if they were new."""
-    items = ParkedItems(api, admin_token.split(",")[0])
+    items = ParkedItems(api, first_token(admin_token))
     with _sentences():
         if not execute:
             for item_id in item_ids:

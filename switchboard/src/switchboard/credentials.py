@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
+from shared.security.admin_tokens import first_token
 from shared.settings import ENV_PREFIX
 
 
@@ -54,7 +55,7 @@ def load_or_create(data_dir: Path, environment: Mapping[str, str]) -> Credential
         with os.fdopen(descriptor, "w") as file:
             json.dump(complete, file, indent=1)
     given = {
-        name: environment[ENV_PREFIX + variable].split(",")[0].strip()
+        name: _first(name, environment[ENV_PREFIX + variable])
         for name, variable in _VARIABLES.items()
         if environment.get(ENV_PREFIX + variable)
     }
@@ -86,6 +87,10 @@ def service_settings(
     if values.get("jwks_url"):
         del values["jwt_secret"]
     return values
+
+
+def _first(name: str, value: str) -> str:
+    return first_token(value) if name == "admin_token" else value.split(",", maxsplit=1)[0].strip()
 
 
 def _generate(name: str) -> str:

@@ -8,10 +8,13 @@ from shared.errors import DependencyUnavailable
 from shared.messaging.outcomes import DONE
 from shared.security.cipher import TokenCipher
 from store.core.accounts import BEGINNING
+from store.core.audit import Actor
 from store.repository import unclaimed
 from store.services.accounts import AccountService
 from tests.builders import webhook_unclaimed
 from tests.integration.store.parts import ENCRYPTION_KEY, Parts, message, now
+
+ADMINISTRATOR = Actor("admin", "admin")
 
 
 def account_service(parts: Parts) -> AccountService:
@@ -26,7 +29,9 @@ def account_service(parts: Parts) -> AccountService:
 
 
 async def connect(parts: Parts, user: str, page: str = "page-1") -> None:
-    await account_service(parts).connect("facebook", page, user_id=user, name=None, access_token=None)
+    await account_service(parts).connect(
+        "facebook", page, user_id=user, name=None, access_token=None, actor=ADMINISTRATOR
+    )
 
 
 def unclaimed_item(number: int, **changes: object) -> WebhookUnclaimedV1:
@@ -63,7 +68,7 @@ async def test_an_item_goes_to_its_owner_at_the_time_or_else_to_the_next_owner(
 ) -> None:
     await connect(parts, "user-1")
     before = now()
-    await account_service(parts).disconnect("facebook", "page-1")
+    await account_service(parts).disconnect("facebook", "page-1", actor=ADMINISTRATOR)
     between = now()
     await parts.records([unclaimed_item(2, received_at=between)])
     assert await parts.releaser.run_once() == 0, "nobody owned the page then"

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 
+from shared.security.admin_tokens import AdminTokens
 from shared.security.user_tokens import UserTokenSettings
 from shared.settings import Secrets, ServiceSettings, Words
 from store.errors import InvalidDatabaseUrl
@@ -31,8 +32,8 @@ class Settings(UserTokenSettings, ServiceSettings):
     """Maximum number of connections for REST and /internal; handlers and jobs have 5 of their own."""
     database_timeout_seconds: float = Field(default=5.0, gt=0, le=300)
     """Timeout of a statement, and of waiting for a connection."""
-    admin_tokens: Secrets
-    """Bearer tokens that may connect accounts and mint tokens; two during a rotation."""
+    admin_tokens: AdminTokens
+    """Bearer tokens of administrators: plain ones may do everything, `name:scope+scope:token` what the scopes say."""
     service_tokens: Secrets
     """Bearer tokens for /internal; two during a rotation."""
     encryption_keys: Secrets

@@ -16,9 +16,11 @@ from shared.contracts import (
     decode,
 )
 from shared.errors import MalformedEvent
+from store.core.audit import Deed
 from store.core.cursors import ParkedPosition
 from store.core.facts import ItemKey
 from store.core.ledger import REPLAYED, ItemEntry
+from store.repository import audit
 from store.repository.ledger import item_outcomes
 from store.repository.postgres.database import Database
 from store.repository.postgres.statements import Connection, Statement
@@ -177,10 +179,11 @@ async def get_items(database: Database, ids: Sequence[str]) -> list[ParkedItem]:
         return [ParkedItem(**row) for row in await connection.execute(_WHOLE, {"ids": list(ids)})]
 
 
-async def mark_replayed(database: Database, ids: Sequence[str], *, now: datetime) -> None:
+async def mark_replayed(database: Database, ids: Sequence[str], *, now: datetime, deeds: Sequence[Deed] = ()) -> None:
     """Mark parked items as replayed. Call this before publishing them, because they may be parked again at once.
 
     Their outcomes are removed until they arrive, so that an item that gets lost is reported as missing.
+    The audit log records `deeds` in the same transaction.
     """
     async with database.transaction() as transaction:
         for row in await transaction.execute(_REPLAYED, {"ids": sorted(ids), "now": now}):
@@ -193,9 +196,10 @@ async def mark_replayed(database: Database, ids: Sequence[str], *, now: datetime
                 await item_outcomes.reopen(transaction, [source.entry.item], now=now)
             elif source.webhook_id is not None:
                 await item_outcomes.unpark_webhook(transaction, source.webhook_id, now=now)
+        await audit.append(transaction, deeds, now=now)
 
 
-async def unmark_replayed(database: Database, item_id: str, *, marked_at: datetime) -> None:
+async def unmark_replayed(database: Database, item_id: str, *, marked_at: datetime, deeds: Sequence[Deed] = ()) -> None:
     """Undo `mark_replayed` of an item that could not be published."""
     async with database.transaction() as transaction:
         for row in await transaction.execute(_NOT_REPLAYED, {"id": item_id, "marked_at": marked_at}):
@@ -209,6 +213,7 @@ async def unmark_replayed(database: Database, item_id: str, *, marked_at: dateti
             elif source.webhook_id is not None:
                 whole = (source.webhook_id, source.platform or "", row["received_at"])
                 await item_outcomes.park_webhooks(transaction, [whole])
+        await audit.append(transaction, deeds, now=marked_at)
 
 
 def _source_of(event: ItemParkedV1) -> _Source:

@@ -1,16 +1,15 @@
 """Who may do what: users read their own inbox, admin tokens manage accounts and tokens."""
 
-from collections.abc import Sequence
-from hashlib import sha256
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated
 
 from fastapi import Depends, Query
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import SecretStr
 
 from shared.http.problems import ProblemRaised
-from shared.security.bearer import is_one_of
+from shared.security.admin_tokens import AdminScope, AdminToken, identify
 from shared.security.user_tokens import USER_ID_PATTERN, InvalidUserToken, UserTokenVerifier
+from store.core.audit import Actor
 
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 _user_scheme = HTTPBearer(auto_error=False, scheme_name="userToken", description="A user's JSON Web Token.")
@@ -22,10 +21,10 @@ class Access:
 
     Args:
         verifier: verifies users' tokens.
-        admin_tokens: all of them are valid.
+        admin_tokens: all of them are valid; each allows what its scopes say.
     """
 
-    def __init__(self, verifier: UserTokenVerifier, admin_tokens: Sequence[SecretStr]) -> None:
+    def __init__(self, verifier: UserTokenVerifier, admin_tokens: Sequence[AdminToken]) -> None:
         self._verifier = verifier
         self._admin_tokens = admin_tokens
 
@@ -49,22 +48,40 @@ class Access:
             raise ProblemRaised("forbidden", "The token belongs to another user.")
         return token.user_id
 
-    async def reader_or_admin(
-        self,
-        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_user_scheme)],
-        user_id: Annotated[
-            str | None,
-            Query(pattern=USER_ID_PATTERN, description="Only this user; with a user's token, no other is allowed."),
-        ] = None,
-    ) -> str | None:
-        """Return the user whose rows may be read; None for all users, which requires an admin token."""
-        if credentials is not None and is_one_of(credentials.credentials, self._admin_tokens):
-            return user_id
-        return await self.reader(credentials, user_id)
+    def reader_or_admin(self, scope: AdminScope) -> Callable[..., Awaitable[str | None]]:
+        """Return a dependency: the user whose rows may be read; None for all users, which an admin with `scope` may."""
 
-    async def admin(self, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_admin_scheme)]) -> str:
-        """Return a fingerprint of the admin token, for the audit log."""
-        token = None if credentials is None else credentials.credentials
-        if token is None or not is_one_of(token, self._admin_tokens):
-            raise ProblemRaised("unauthorized", "An admin token is required.", headers=_CHALLENGE)
-        return sha256(token.encode()).hexdigest()[:12]
+        async def reader_or_admin(
+            credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_user_scheme)],
+            user_id: Annotated[
+                str | None,
+                Query(pattern=USER_ID_PATTERN, description="Only this user; with a user's token, no other is allowed."),
+            ] = None,
+        ) -> str | None:
+            if credentials is not None and (admin := identify(credentials.credentials, self._admin_tokens)) is not None:
+                _demand(scope, admin)
+                return user_id
+            return await self.reader(credentials, user_id)
+
+        return reader_or_admin
+
+    def admin(self, scope: AdminScope) -> Callable[..., Awaitable[Actor]]:
+        """Return a dependency that demands an admin token with `scope`, and returns who it is."""
+
+        async def admin(
+            credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_admin_scheme)],
+        ) -> Actor:
+            found = None if credentials is None else identify(credentials.credentials, self._admin_tokens)
+            if found is None:
+                raise ProblemRaised("unauthorized", "An admin token is required.", headers=_CHALLENGE)
+            _demand(scope, found)
+            return Actor("admin", found.name)
+
+        return admin
+
+
+def _demand(scope: AdminScope, admin: AdminToken) -> None:
+    if scope not in admin.scopes:
+        # RFC 6750, section 3.1: the token is valid and allows too little.
+        challenge = {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'}
+        raise ProblemRaised("forbidden", f"The admin token {admin.name!r} lacks the scope {scope}.", headers=challenge)

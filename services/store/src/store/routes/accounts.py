@@ -12,10 +12,12 @@ from starlette.responses import Response
 from shared.contracts import Platform
 from shared.contracts.inbox import Account
 from shared.http.problems import ProblemRaised
+from shared.security.admin_tokens import AdminScope
 from shared.security.user_tokens import mint
 from store.core.accounts import OwnershipInterval
+from store.core.audit import Action, Actor, Deed
 from store.core.cursors import AccountPosition, CursorSigner
-from store.repository import accounts, lists
+from store.repository import accounts, audit, lists
 from store.repository.postgres.database import Database
 from store.routes.access import Access
 from store.routes.inbox_headers import inbox_headers
@@ -38,21 +40,22 @@ PageId = Annotated[
 def accounts_router(database: Database, service: AccountService, access: Access, signer: CursorSigner) -> APIRouter:
     """Return the routes that connect, list and disconnect pages; users may list their own."""
     router = APIRouter(prefix="/api", tags=["accounts"])
-    admin = [Depends(access.admin)]
+    admin = Depends(access.admin(AdminScope.ACCOUNTS))
 
     @router.put(
         "/accounts/{platform}/{page_id}",
-        dependencies=admin,
         responses=describes("Account", problems=_WITH_BODY) | describes("Account", status_code=201, problems=()),
         response_class=Response,
     )
-    async def connect_account(platform: Platform, page_id: PageId, body: AccountBody) -> Response:
+    async def connect_account(
+        platform: Platform, page_id: PageId, body: AccountBody, actor: Annotated[Actor, admin]
+    ) -> Response:
         """Connect a page to a user, or change its name or token. The status is 201 if the page was not theirs before.
 
         A request that changes nothing takes no `seq` and notifies no user.
         """
         owned, created = await service.connect(
-            platform, page_id, user_id=body.user_id, name=body.name, access_token=body.access_token
+            platform, page_id, user_id=body.user_id, name=body.name, access_token=body.access_token, actor=actor
         )
         return json_response(_account(platform, page_id, owned), status_code=201 if created else 200)
 
@@ -63,7 +66,7 @@ def accounts_router(database: Database, service: AccountService, access: Access,
         openapi_extra={"security": [{"adminToken": []}]},
     )
     async def list_accounts(
-        user_id: Annotated[str | None, Depends(access.reader_or_admin)],
+        user_id: Annotated[str | None, Depends(access.reader_or_admin(AdminScope.ACCOUNTS))],
         limit: Limit = 50,
         cursor: Cursor = None,
     ) -> Response:
@@ -88,14 +91,13 @@ def accounts_router(database: Database, service: AccountService, access: Access,
 
     @router.delete(
         "/accounts/{platform}/{page_id}",
-        dependencies=admin,
         status_code=204,
         responses=describes(None, status_code=204, problems=[*ADMIN_PROBLEMS, "not-found"]),
         response_class=Response,
     )
-    async def disconnect_account(platform: Platform, page_id: PageId) -> Response:
+    async def disconnect_account(platform: Platform, page_id: PageId, actor: Annotated[Actor, admin]) -> Response:
         """Disconnect a page. Its new items wait for whoever connects it next."""
-        if await service.disconnect(platform, page_id) is None:
+        if await service.disconnect(platform, page_id, actor=actor) is None:
             raise ProblemRaised("not-found", "This page is not connected.")
         return Response(status_code=204)
 
@@ -114,7 +116,9 @@ def tokens_router(
         responses=describes("MintedToken", status_code=201, problems=[*_WITH_BODY, "minting-unavailable"]),
         response_class=Response,
     )
-    async def mint_token(body: TokenBody, minted_by: Annotated[str, Depends(access.admin)]) -> Response:
+    async def mint_token(
+        body: TokenBody, actor: Annotated[Actor, Depends(access.admin(AdminScope.TOKENS_MINT))]
+    ) -> Response:
         """Mint a token for a user."""
         if secret is None:
             detail = "The identity provider of SWITCHBOARD_JWKS_URL issues users' tokens."
@@ -123,14 +127,20 @@ def tokens_router(
         token, expires_at = mint(secret, body.user_id, now=now, ttl=timedelta(seconds=body.ttl_seconds), name=body.name)
         async with database.transaction() as transaction:
             await accounts.audit_mint(
-                transaction, body.user_id, minted_at=now, expires_at=expires_at, minted_by=minted_by
+                transaction, body.user_id, minted_at=now, expires_at=expires_at, minted_by=actor.name
             )
-        log.info("token minted", user_id=body.user_id, expires_at=expires_at.isoformat(), minted_by=minted_by)
+            await audit.append(transaction, [_minted(actor, body.user_id, ttl_seconds=body.ttl_seconds)], now=now)
+        log.info("token minted", user_id=body.user_id, expires_at=expires_at.isoformat(), minted_by=actor.name)
         return json_response(
             MintedToken(token=token, expires_at=expires_at), status_code=201, headers={"Cache-Control": "no-store"}
         )
 
     return router
+
+
+def _minted(actor: Actor, user_id: str, *, ttl_seconds: int) -> Deed:
+    details = {"ttl_seconds": ttl_seconds}
+    return Deed(actor=actor, action=Action.TOKEN_MINTED, target=user_id, user_id=user_id, details=details)
 
 
 def _account(platform: Platform, page_id: str, interval: OwnershipInterval) -> Account:

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
+from shared.security.admin_tokens import AdminScope
 from store.repository.ledger import reports
 from store.repository.postgres.database import Database
 from store.routes.access import Access
@@ -21,7 +22,7 @@ _LONGEST_AGE_SECONDS = 366 * 24 * 3600
 
 def ledger_router(database: Database, access: Access, *, utc_now: Callable[[], datetime]) -> APIRouter:
     """Return the routes that read the ledger."""
-    router = APIRouter(prefix="/api/ledger", tags=["ledger"], dependencies=[Depends(access.admin)])
+    router = APIRouter(prefix="/api/ledger", tags=["ledger"], dependencies=[Depends(access.admin(AdminScope.LEDGER))])
 
     @router.get(
         "", responses=describes("AccountLedger", is_list=True, problems=ADMIN_PROBLEMS), response_class=Response

@@ -26,7 +26,7 @@ INBOX_HEADERS = ("Inbox-Seq", "Inbox-Epoch")
 """Of every response that is read from a user's inbox."""
 USER_PROBLEMS = ("unauthorized", "forbidden")
 """Of routes that require a user's token."""
-ADMIN_PROBLEMS = ("unauthorized",)
+ADMIN_PROBLEMS = ("unauthorized", "forbidden")
 """Of routes that require an admin token."""
 BODY_PROBLEMS = ("bad-request", "too-large")
 """Of routes with a request body."""

@@ -1,6 +1,8 @@
 """Parked items: inspecting and replaying them. Requires an admin token."""
 
 from base64 import b64encode
+from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -9,8 +11,10 @@ from fastapi import APIRouter, Depends, Path, Query
 from starlette.responses import Response
 
 from shared.http.problems import ProblemRaised
+from shared.security.admin_tokens import AdminScope
+from store.core.audit import Action, Actor, Deed
 from store.core.cursors import CursorSigner, ParkedPosition
-from store.repository import parked
+from store.repository import audit, parked
 from store.repository.parked import ParkedEntry, ParkedItem
 from store.repository.postgres.database import Database
 from store.routes.access import Access
@@ -23,10 +27,24 @@ from store.services.replay import ReplayService
 log = structlog.get_logger(__name__)
 
 
-def parked_router(database: Database, service: ReplayService, access: Access, signer: CursorSigner) -> APIRouter:
+def parked_router(
+    database: Database,
+    service: ReplayService,
+    access: Access,
+    signer: CursorSigner,
+    *,
+    utc_now: Callable[[], datetime],
+) -> APIRouter:
     """Return the routes that read and replay parked items."""
     router = APIRouter(prefix="/api", tags=["parked"])
-    admin = Depends(access.admin)
+    reader = Depends(access.admin(AdminScope.PARKED_READ))
+    writer = Depends(access.admin(AdminScope.PARKED_WRITE))
+
+    async def record(actor: Actor, action: Action, target: str, *, number: int) -> None:
+        """Record that personal data is about to be shown: if that fails, nothing is shown."""
+        deed = Deed(actor=actor, action=action, target=target, user_id=None, details={"items": number})
+        async with database.transaction() as transaction:
+            await audit.append(transaction, [deed], now=utc_now())
 
     @router.get(
         "/parked",
@@ -34,9 +52,9 @@ def parked_router(database: Database, service: ReplayService, access: Access, si
             "ParkedSummary", is_list=True, headers=["Link"], problems=[*ADMIN_PROBLEMS, "invalid-cursor"]
         ),
         response_class=Response,
-        dependencies=[admin],
     )
     async def list_parked(
+        actor: Annotated[Actor, reader],
         unreplayed: Annotated[bool, Query(description="Only items that were not replayed.")] = False,  # noqa: FBT002 - a query parameter
         limit: Limit = 50,
         cursor: Cursor = None,
@@ -52,6 +70,7 @@ def parked_router(database: Database, service: ReplayService, access: Access, si
             cursor=cursor,
         )
         found = await parked.list_items(database, unreplayed_only=unreplayed, after=page.after, limit=page.fetch_limit)
+        await record(actor, Action.PARKED_LISTED, "", number=min(len(found), limit))
         entries, link = page.cut(found, lambda entry: ParkedPosition(entry.parked_at, entry.id))
         return json_response([_summary(entry) for entry in entries], headers={"Cache-Control": "no-store"} | link)
 
@@ -59,15 +78,16 @@ def parked_router(database: Database, service: ReplayService, access: Access, si
         "/parked/{item_id}",
         responses=describes("ParkedDetail", problems=[*ADMIN_PROBLEMS, "not-found"]),
         response_class=Response,
-        dependencies=[admin],
     )
     async def show_parked(
+        actor: Annotated[Actor, reader],
         item_id: Annotated[str, Path(max_length=256, examples=["9f2d7c0a4b1e4c55a0d3e6f7b8c9d0e1"])],
     ) -> Response:
         """Return one parked item with its original event."""
         items = await parked.get_items(database, [item_id])
         if not items:
             raise ProblemRaised("not-found", "There is no parked item with this ID.")
+        await record(actor, Action.PARKED_SHOWN, items[0].id, number=1)
         return json_response(_detail(items[0]), headers={"Cache-Control": "no-store"})
 
     @router.post(
@@ -75,14 +95,14 @@ def parked_router(database: Database, service: ReplayService, access: Access, si
         responses=describes("Replayed", problems=[*ADMIN_PROBLEMS, *BODY_PROBLEMS]),
         response_class=Response,
     )
-    async def replay_parked(body: ReplayBody, replayed_by: Annotated[str, admin]) -> Response:
+    async def replay_parked(body: ReplayBody, actor: Annotated[Actor, writer]) -> Response:
         """Publish the original events again. An event that fails again is parked again, as the same item."""
-        result = await service.replay(list(dict.fromkeys(body.ids)))
+        result = await service.replay(list(dict.fromkeys(body.ids)), actor=actor)
         log.info(
             "parked items replayed",
             item_ids=result.replayed,
             not_replayed=result.not_replayed,
-            replayed_by=replayed_by,
+            replayed_by=actor.name,
         )
         not_replayed = [NotReplayed(id=item_id, reason=reason) for item_id, reason in result.not_replayed.items()]
         return json_response(Replayed(replayed=result.replayed, not_replayed=not_replayed))

@@ -60,7 +60,7 @@ def public_app(
     app.include_router(tokens_router(database, access, secret=settings.jwt_secret, utc_now=utc_now))
     app.include_router(ledger_router(database, access, utc_now=utc_now))
     app.include_router(verify_router(database, access))
-    app.include_router(parked_router(database, services.replay, access, signer))
+    app.include_router(parked_router(database, services.replay, access, signer, utc_now=utc_now))
     app.router.routes.extend(operations_routes(readiness, registry))
     problems.install(app)
     publish(app)

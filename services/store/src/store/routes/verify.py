@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import StreamingResponse
 
 from shared.errors import DependencyUnavailable
+from shared.security.admin_tokens import AdminScope
 from shared.security.user_tokens import USER_ID_PATTERN
 from store.core.state_hashes import TotalState, UserState
 from store.repository.postgres.database import Database
@@ -23,7 +24,7 @@ _NDJSON = "application/x-ndjson"
 
 def verify_router(database: Database, access: Access) -> APIRouter:
     """Return the route that hashes what is stored."""
-    router = APIRouter(prefix="/api", tags=["ledger"], dependencies=[Depends(access.admin)])
+    router = APIRouter(prefix="/api", tags=["ledger"], dependencies=[Depends(access.admin(AdminScope.LEDGER))])
 
     @router.get(
         "/verify",

@@ -9,7 +9,8 @@ from pydantic import SecretStr
 from shared.contracts import AccountChangedV1, Platform, derive_id
 from shared.security.cipher import TokenCipher, Undecryptable
 from store.core.accounts import OwnershipChange, OwnershipInterval, connect, current_owner, disconnect
-from store.repository import accounts, profile_lookups, unclaimed
+from store.core.audit import Action, Actor, Deed, Details
+from store.repository import accounts, audit, profile_lookups, unclaimed
 from store.repository.postgres.database import Database
 
 
@@ -42,7 +43,14 @@ class AccountService:
         self._enqueue_token_change = enqueue_token_change
 
     async def connect(
-        self, platform: Platform, page_id: str, *, user_id: str, name: str | None, access_token: SecretStr | None
+        self,
+        platform: Platform,
+        page_id: str,
+        *,
+        user_id: str,
+        name: str | None,
+        access_token: SecretStr | None,
+        actor: Actor,
     ) -> tuple[OwnershipInterval, bool]:
         """Make the user the page's owner from now on; without a name or token, the page keeps its own.
 
@@ -77,13 +85,16 @@ class AccountService:
             await unclaimed.release(transaction, page, owned_from=owned.owned_from, version=owned.version)
             if change.changed and ciphertext is not None and platform != "whatsapp":
                 await profile_lookups.resume_lookups(transaction, user_id, platform, page_id, now=now)
+            details = {"name_given": name is not None, "access_token_given": access_token is not None}
+            action = Action.ACCOUNT_CONNECTED if change.created else Action.ACCOUNT_CHANGED
+            await audit.append(transaction, [_deed(actor, action, page, user_id, details)], now=now)
         self._notify(change)
         if access_token is not None and not change.changed:
             self._enqueue_token_change(_token_event(platform, page_id, owned, now))
         self._wake_releaser()
         return owned, change.created
 
-    async def disconnect(self, platform: Platform, page_id: str) -> OwnershipChange | None:
+    async def disconnect(self, platform: Platform, page_id: str, *, actor: Actor) -> OwnershipChange | None:
         """End the page's ownership now; return None if nobody owns it.
 
         Raises:
@@ -97,6 +108,8 @@ class AccountService:
             change = disconnect(known, now=now)
             if change is not None:
                 await accounts.save(transaction, page, change, cause_id=uuid4().hex, now=now)
+                deed = _deed(actor, Action.ACCOUNT_DISCONNECTED, page, change.intervals[-1].user_id)
+                await audit.append(transaction, [deed], now=now)
         if change is not None:
             self._notify(change)
         return change
@@ -112,6 +125,12 @@ class AccountService:
     def _notify(self, change: OwnershipChange) -> None:
         if change.changed:
             self._notify_changed(change.user_ids)
+
+
+def _deed(
+    actor: Actor, action: Action, page: tuple[Platform, str], user_id: str, details: Details | None = None
+) -> Deed:
+    return Deed(actor=actor, action=action, target="/".join(page), user_id=user_id, details=details or {})
 
 
 def _token_event(platform: Platform, page_id: str, owned: OwnershipInterval, now: datetime) -> AccountChangedV1:

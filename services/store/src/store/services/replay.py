@@ -7,6 +7,7 @@ from typing import NamedTuple
 from shared.contracts import Event
 from shared.errors import DependencyUnavailable, SwitchboardError
 from shared.messaging.ports import Publisher
+from store.core.audit import Action, Actor, Deed
 from store.repository import parked
 from store.repository.postgres.database import Database
 
@@ -32,7 +33,7 @@ class ReplayService:
         self._publisher = publisher
         self._utc_now = utc_now
 
-    async def replay(self, ids: Sequence[str]) -> ReplayResult:
+    async def replay(self, ids: Sequence[str], *, actor: Actor) -> ReplayResult:
         """Publish the original events of parked items; after a dependency was unavailable, the rest is not tried.
 
         Raises:
@@ -52,7 +53,7 @@ class ReplayService:
                 result.not_replayed[item_id] = unavailable
             else:
                 try:
-                    await self._publish(item_id, event)
+                    await self._publish(item_id, event, actor)
                 except SwitchboardError as error:
                     result.not_replayed[item_id] = str(error)
                     unavailable = str(error) if isinstance(error, DependencyUnavailable) else None
@@ -60,12 +61,23 @@ class ReplayService:
                     result.replayed.append(item_id)
         return result
 
-    async def _publish(self, item_id: str, event: Event) -> None:
+    async def _publish(self, item_id: str, event: Event, actor: Actor) -> None:
         marked_at = self._utc_now()
         # Marked first: if the event fails again, parking it again removes the mark, which must be there by then.
-        await parked.mark_replayed(self._database, [item_id], now=marked_at)
+        await parked.mark_replayed(
+            self._database, [item_id], now=marked_at, deeds=[_deed(actor, Action.PARKED_REPLAYED, item_id)]
+        )
         try:
             await self._publisher.publish([event])
         except SwitchboardError:
-            await parked.unmark_replayed(self._database, item_id, marked_at=marked_at)
+            await parked.unmark_replayed(
+                self._database,
+                item_id,
+                marked_at=marked_at,
+                deeds=[_deed(actor, Action.PARKED_REPLAY_FAILED, item_id)],
+            )
             raise
+
+
+def _deed(actor: Actor, action: Action, item_id: str) -> Deed:
+    return Deed(actor=actor, action=action, target=item_id, user_id=None)

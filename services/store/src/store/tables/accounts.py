@@ -42,5 +42,5 @@ token_mints = Table(
     id_column("minted_by"),
     Index(None, "user_id", "minted_at"),
     Index(None, "minted_at"),
-    comment="Audit: every token that was minted. minted_by is a fingerprint of the admin token.",
+    comment="Audit: every token that was minted. minted_by names the admin token (in older rows: its fingerprint).",
 )

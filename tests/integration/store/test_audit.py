@@ -1,0 +1,282 @@
+"""The audit log on a real database: who did what is recorded, and whatever changes it afterwards is found."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
+from typing import Any
+
+import asyncpg
+import msgspec
+import pytest
+
+from shared.errors import SwitchboardError
+from store.core.audit import Action, Actor, AuditRecord, ChainCheck, Deed
+from store.repository import audit
+from store.repository.audit import AuditFilter
+from store.repository.postgres.database import Database
+from store.repository.postgres.statements import Statement
+from tests.builders import item_parked
+from tests.integration.store.parts import Parts, Service, message, now, problem
+
+OPS = Actor("admin", "ops")
+SECRET_SAUCE = "words of a customer"
+_WITHOUT_TRIGGERS = Statement("SET LOCAL session_replication_role = replica")
+
+
+def deed(target: str = "item", **changes: Any) -> Deed:
+    return Deed(**{"actor": OPS, "action": Action.PARKED_SHOWN, "target": target, "user_id": None, **changes})
+
+
+async def append(database: Database, *deeds: Deed, at: datetime | None = None) -> None:
+    async with database.transaction() as transaction:
+        await audit.append(transaction, deeds, now=at or now())
+
+
+async def records(database: Database) -> list[AuditRecord]:
+    return [record async for record in audit.chain(database)]
+
+
+async def broken(database: Database) -> str | None:
+    check = ChainCheck(await audit.head(database))
+    for record in await records(database):
+        if (found := check.broken_by(record)) is not None:
+            return found
+    return check.broken_end()
+
+
+async def test_the_database_chains_records_with_the_hash_that_is_verified(database: Database) -> None:
+    tricky = deed("12:ü🚢,", user_id="user-1", details={"n": 1, "ids": ["\0", "é"], "none": None})
+    await append(database, deed("a"), tricky)
+    await append(database, deed("b"))
+
+    assert [(record.number, record.target) for record in await records(database)] == [
+        (1, "a"),
+        (2, "12:ü🚢,"),
+        (3, "b"),
+    ]
+    assert await broken(database) is None
+
+
+async def test_concurrent_writers_make_one_chain_and_lose_nothing(database: Database) -> None:
+    await asyncio.gather(*(append(database, deed(f"{writer}-a"), deed(f"{writer}-b")) for writer in range(40)))
+
+    found = await records(database)
+    assert [record.number for record in found] == list(range(1, 81))
+    assert {record.target for record in found} == {f"{writer}-{half}" for writer in range(40) for half in "ab"}
+    assert await broken(database) is None
+
+
+async def test_what_is_rolled_back_leaves_no_record_and_no_hole(database: Database) -> None:
+    await append(database, deed("a"))
+
+    async def fail() -> None:
+        async with database.transaction() as transaction:
+            await audit.append(transaction, [deed("never")], now=now())
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+    await append(database, deed("b"))
+
+    assert [(record.number, record.target) for record in await records(database)] == [(1, "a"), (2, "b")]
+    assert await broken(database) is None
+
+
+async def test_a_writer_whose_connection_breaks_blocks_nobody(database: Database, database_url: str) -> None:
+    dying = await asyncpg.connect(database_url)
+    await dying.execute("BEGIN")
+    await dying.execute(
+        "INSERT INTO audit_log (at, actor_kind, actor, action, target, details)"
+        " VALUES (now(), 'admin', 'ops', 'parked.shown', 'lost', '{}')"
+    )
+    waiting = asyncio.create_task(append(database, deed("b")))
+    dying.terminate()
+    await asyncio.wait_for(waiting, 20)
+
+    assert [record.target for record in await records(database)] == ["b"]
+    assert await broken(database) is None
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit_log SET actor = 'nobody' WHERE number = 2",
+        "DELETE FROM audit_log WHERE number = 3",
+        "TRUNCATE audit_log",
+        "DELETE FROM audit_head",
+        "TRUNCATE audit_head",
+    ],
+)
+async def test_the_database_refuses_to_change_what_is_recorded(parts: Parts, statement: str) -> None:
+    await append(parts.database, deed("a"), deed("b"), deed("c"))
+
+    with pytest.raises((SwitchboardError, asyncpg.PostgresError), match="append-only"):
+        await parts.execute(statement)
+    assert [record.target for record in await records(parts.database)] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit_log SET at = at + interval '1 microsecond' WHERE number = 2",
+        "UPDATE audit_log SET actor_kind = 'user' WHERE number = 2",
+        "UPDATE audit_log SET actor = 'nobody' WHERE number = 2",
+        "UPDATE audit_log SET action = 'parked.listed' WHERE number = 2",
+        "UPDATE audit_log SET target = 'x' WHERE number = 2",
+        "UPDATE audit_log SET user_id = 'user-2' WHERE number = 2",
+        "UPDATE audit_log SET details = '{\"items\":2}' WHERE number = 2",
+        "UPDATE audit_log SET hash = sha256('x') WHERE number = 2",
+        "DELETE FROM audit_log WHERE number = 1",
+        "DELETE FROM audit_log WHERE number = 2",
+        "DELETE FROM audit_log WHERE number = 3",
+        "UPDATE audit_log SET number = CASE number WHEN 1 THEN 2 ELSE 1 END WHERE number < 3",
+        "UPDATE audit_log SET number = number + 10 WHERE number = 3",
+        "INSERT INTO audit_log SELECT (jsonb_populate_record(a, '{\"number\":4}')).* FROM audit_log a LIMIT 1",
+        "INSERT INTO audit_log SELECT (jsonb_populate_record(a, '{\"number\":0}')).* FROM audit_log a LIMIT 1",
+        "UPDATE audit_head SET hash = sha256('x')",
+        "UPDATE audit_head SET number = 4",
+        "UPDATE audit_head SET pruned_number = 1",
+    ],
+)
+async def test_a_row_that_was_changed_behind_the_back_of_the_triggers_is_found(
+    database: Database, statement: str
+) -> None:
+    await append(database, deed("a"), deed("b", details={"items": 1}), deed("c"))
+    assert await broken(database) is None
+
+    # The primary key would notice numbers that are swapped one after the other.
+    async with database.transaction() as transaction:
+        await transaction.execute(Statement("ALTER TABLE audit_log DROP CONSTRAINT audit_log_pkey"))
+        await transaction.execute(_WITHOUT_TRIGGERS)
+        await transaction.execute(Statement(statement))
+
+    assert await broken(database) is not None
+
+
+async def test_details_have_a_bound(database: Database) -> None:
+    with pytest.raises(audit.DetailsTooLarge):
+        await append(database, deed(details={"text": "x" * 20_000}))
+    assert await records(database) == []
+
+
+async def test_a_log_that_retention_has_cut_still_verifies(database: Database) -> None:
+    old = now() - timedelta(days=500)
+    await append(database, *(deed(f"old-{number}") for number in range(5)), at=old)
+    await append(database, deed("new"))
+    await append(database, deed("old, from a clock that is wrong"), at=old)
+
+    before = now() - timedelta(days=400)
+    assert [await audit.prune(database, before=before, limit=3) for _ in range(3)] == [3, 2, 0]
+
+    assert [record.number for record in await records(database)] == [6, 7]
+    assert (await audit.head(database)).pruned_number == 5
+    assert await broken(database) is None
+    await append(database, deed("next"))
+    assert await broken(database) is None
+
+
+async def test_the_last_day_is_never_deleted(database: Database) -> None:
+    await append(database, deed("a"))
+
+    with pytest.raises((SwitchboardError, asyncpg.PostgresError), match="last day"):
+        await audit.prune(database, before=now() + timedelta(days=1), limit=10)
+    assert len(await records(database)) == 1
+
+
+async def _deeds(database: Database) -> list[tuple[str, str, str, str | None]]:
+    return [(each.actor, each.action, each.target, each.user_id) for each in await records(database)]
+
+
+async def test_what_administrators_do_is_recorded_under_their_names(
+    start: Callable[..., AbstractAsyncContextManager[Service]], database: Database
+) -> None:
+    desk, root = "desk-token-0123456789", "root-token-0123456789"
+    tokens = f"desk:parked:read+tokens:mint:{desk},root:*:{root}"
+    async with start(admin_tokens=tokens) as service:
+        service.admin = {"Authorization": f"Bearer {root}"}
+        at_desk = {"Authorization": f"Bearer {desk}"}
+        assert (await service.connect(access_token="a-secret-token", name=SECRET_SAUCE)).status_code == 201
+        assert (await service.connect(name=SECRET_SAUCE)).status_code == 200
+        await service.public.post("/api/tokens", headers=at_desk, json={"user_id": "user-1"})
+        await service.broker.publish([message("m-1", content=f"{SECRET_SAUCE}\0")])
+        [parked] = (await service.public.get("/api/parked", headers=at_desk)).json()
+        assert (await service.public.get(f"/api/parked/{parked['id']}", headers=at_desk)).status_code == 200
+        ids = {"ids": [parked["id"], "unknown"]}
+        refused = await service.public.post("/api/parked/replay", headers=at_desk, json=ids)
+        assert problem(refused) == (403, "forbidden")
+        assert "parked:write" in refused.json()["detail"]
+        assert (await service.public.post("/api/parked/replay", headers=service.admin, json=ids)).status_code == 200
+        assert (await service.public.delete("/api/accounts/facebook/page-1", headers=service.admin)).status_code == 204
+
+    assert await _deeds(database) == [
+        ("root", "account.connected", "facebook/page-1", "user-1"),
+        ("root", "account.changed", "facebook/page-1", "user-1"),
+        ("desk", "token.minted", "user-1", "user-1"),
+        ("desk", "parked.listed", "", None),
+        ("desk", "parked.shown", parked["id"], None),
+        ("root", "parked.replayed", parked["id"], None),
+        ("root", "account.disconnected", "facebook/page-1", "user-1"),
+    ]
+    logged = msgspec.json.encode(await records(database)).decode()
+    assert not [secret for secret in (desk, root, "a-secret-token", SECRET_SAUCE, "person-1") if secret in logged]
+    assert await broken(database) is None
+
+
+async def test_each_route_of_administrators_demands_its_scope(
+    start: Callable[..., AbstractAsyncContextManager[Service]],
+) -> None:
+    token = "weak-token-0123456789"
+    routes = [
+        ("GET", "/api/accounts"),
+        ("PUT", "/api/accounts/facebook/page-1"),
+        ("DELETE", "/api/accounts/facebook/page-1"),
+        ("POST", "/api/tokens"),
+        ("GET", "/api/parked"),
+        ("GET", "/api/parked/x"),
+        ("POST", "/api/parked/replay"),
+        ("GET", "/api/ledger"),
+        ("GET", "/api/ledger/unaccounted"),
+        ("GET", "/api/verify"),
+    ]
+    async with start(admin_tokens=f"weak:people:export:{token}") as service:
+        for method, path in routes:
+            body = {"user_id": "user-1"} if method == "PUT" or path == "/api/tokens" else {"ids": ["x"]}
+            answer = await service.public.request(
+                method,
+                path,
+                headers={"Authorization": f"Bearer {token}"},
+                json=body if method in ("PUT", "POST") else None,
+            )
+            assert problem(answer) == (403, "forbidden"), (method, path)
+            assert "insufficient_scope" in answer.headers["www-authenticate"]
+
+
+async def test_parked_items_are_not_shown_while_the_audit_log_cannot_be_written(
+    service: Service, database: Database
+) -> None:
+    item = item_parked(id="9" * 32)
+    await service.broker.publish([item])
+    async with database.transaction() as transaction:
+        await transaction.execute(Statement("ALTER TABLE audit_log RENAME TO audit_log_away"))
+
+    for path in ("/api/parked", f"/api/parked/{item.id}"):
+        answer = await service.public.get(path, headers=service.admin)
+        assert answer.status_code >= 500
+        assert item.id not in answer.text
+
+
+async def test_records_are_listed_by_actor_action_tenant_and_time(database: Database) -> None:
+    early, late = now() - timedelta(hours=2), now()
+    await append(database, deed("a", user_id="user-1"), at=early)
+    await append(database, deed("b", actor=Actor("admin", "desk")), deed("c", action=Action.TOKEN_MINTED), at=late)
+
+    async def targets(**chosen: Any) -> list[str]:
+        return [each.target for each in await audit.list_records(database, AuditFilter(**chosen), limit=10)]
+
+    assert await targets() == ["c", "b", "a"]
+    assert await targets(actor="desk") == ["b"]
+    assert await targets(action="token.minted") == ["c"]
+    assert await targets(user_id="user-1") == ["a"]
+    assert await targets(since=late) == ["c", "b"]
+    assert await targets(until=late) == ["a"]
