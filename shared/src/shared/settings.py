@@ -15,7 +15,7 @@ def _split(value: Any) -> Any:
 
 
 Secrets = Annotated[list[SecretStr], NoDecode, BeforeValidator(_split), Field(min_length=1)]
-"""Comma-separated in the environment. At least one: an empty variable is an error and never means "no check"."""
+"""Comma-separated in the environment. At least one: a list without any is an error and never means "no check"."""
 Words = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 """Comma-separated in the environment; may be empty."""
 
@@ -24,11 +24,17 @@ class ServiceSettings(BaseSettings):
     """Read once from `SWITCHBOARD_*`, in `__main__`, and passed to whatever needs a value.
 
     Every default suits production. A setting without such a value has no default, so that a missing variable stops the
-    process before it takes any work.
+    process before it takes any work. An empty variable counts as missing, since docker compose and charts pass
+    a variable that nobody has set as an empty one.
     """
 
     model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX, frozen=True, use_attribute_docstrings=True, extra="ignore", hide_input_in_errors=True
+        env_prefix=ENV_PREFIX,
+        env_ignore_empty=True,
+        frozen=True,
+        use_attribute_docstrings=True,
+        extra="ignore",
+        hide_input_in_errors=True,
     )
 
     amqp_url: AmqpDsn | None = None

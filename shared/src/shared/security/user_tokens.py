@@ -52,7 +52,9 @@ class UserTokenVerifier(Protocol):
 class UserTokenSettings(BaseSettings):
     """Settings of exactly one kind of verifier: `jwt_secret`, or `jwks_url` with issuer and audience."""
 
-    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_ignore_empty=True, frozen=True, extra="ignore", hide_input_in_errors=True
+    )
 
     jwt_secret: SecretStr | None = None
     """HS256 key, at least 32 bytes."""
