@@ -14,7 +14,7 @@ WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install hooks run inbox check check-python check-types check-javascript format test test-python test-javascript \
-	coverage property acceptance browser soak bench contracts docs audit sbom lock version env image clean
+	coverage property acceptance attack browser soak bench contracts docs audit sbom lock version env image clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-11s %s\n", $$1, $$2}'
@@ -80,6 +80,10 @@ property: install ## Any order, any repetition: thousands of examples (SWITCHBOA
 
 acceptance: install ## Play a folder of webhook bodies through the real system (CORPUS=path)
 	$(BIN)/python -m tests.acceptance $(if $(CORPUS),$(CORPUS),tests/acceptance/corpus)
+
+attack: install ## What a stranger would try, on a running system; part of make test
+	$(BIN)/switchboard provision
+	$(BIN)/pytest -m attack tests
 
 browser: install ## The browser tests alone; pictures of every view go to SCREENSHOTS=folder
 	$(BIN)/switchboard provision
