@@ -1,7 +1,6 @@
 """The secrets of a local system: from the environment, or generated once and kept in the data folder."""
 
 import json
-import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -11,16 +10,22 @@ from cryptography.fernet import Fernet
 
 from shared.security.admin_tokens import first_token
 from shared.settings import ENV_PREFIX
+from shared.store_client.callers import Caller
+from switchboard.private_files import write_owner_only
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """One secret of each kind; an environment variable overrides the generated one."""
+    """One secret of each kind; an environment variable overrides the generated one.
+
+    Each caller of the store has a token of its own, unless SWITCHBOARD_SERVICE_TOKENS is set.
+    """
 
     app_secret: str
     verify_token: str
     admin_token: str
-    service_token: str
+    enricher_token: str
+    gateway_token: str
     jwt_secret: str
     encryption_key: str
 
@@ -29,7 +34,6 @@ _VARIABLES = {
     "app_secret": "APP_SECRETS",
     "verify_token": "VERIFY_TOKENS",
     "admin_token": "ADMIN_TOKENS",
-    "service_token": "SERVICE_TOKENS",
     "jwt_secret": "JWT_SECRET",
     "encryption_key": "ENCRYPTION_KEYS",
 }
@@ -51,9 +55,7 @@ def load_or_create(data_dir: Path, environment: Mapping[str, str]) -> Credential
     kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
     complete = {field.name: kept.get(field.name) or _generate(field.name) for field in fields(Credentials)}
     if complete != kept:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(complete, file, indent=1)
+        write_owner_only(path, json.dumps(complete, indent=1))
     given = {
         name: _first(name, environment[ENV_PREFIX + variable])
         for name, variable in _VARIABLES.items()
@@ -71,6 +73,8 @@ def service_settings(
     """
     values = {
         "database_url": database_url,
+        "service_tokens": f"{Caller.ENRICHER}:{credentials.enricher_token},"
+        f"{Caller.PUSH_GATEWAY}:{credentials.gateway_token}",
         "graph_url": graph_url,
         "log_format": "json",
         # Broker and database stop after the services, and everything has to stop within ten seconds.

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from switchboard.private_files import write_owner_only
+
 
 class PidFile:
     """`pids.json` in the data folder: the current process IDs by name."""
@@ -15,9 +17,7 @@ class PidFile:
     def update(self, pids: Mapping[str, int]) -> None:
         """Set the IDs of the given processes; readers see the old or the new file, never a part."""
         self.pids |= pids
-        new = self._path.with_suffix(".new")
-        new.write_text(json.dumps(self.pids))
-        new.replace(self._path)
+        write_owner_only(self._path, json.dumps(self.pids))
 
     def remove(self) -> None:
         """Delete the file: nothing is running."""

@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from shared.http.server import listening_socket
-from shared.settings import ENV_PREFIX
 from switchboard.pid_file import PidFile
+from switchboard.service_environments import service_environments
 from switchboard.service_processes import service_processes, until_ready
 
 _PORTS = {
@@ -24,12 +24,17 @@ OPERATIONS = {"store": "store", "push-gateway": "gateway_operations", "enricher"
 
 @asynccontextmanager
 async def separate_processes(
-    environment: Mapping[str, str], *, log_dir: Path, pid_file: PidFile
+    environment: Mapping[str, str],
+    settings: Mapping[str, str],
+    *,
+    log_dir: Path,
+    pid_file: PidFile,
 ) -> AsyncIterator[dict[str, int]]:
     """Run every service while the context lasts, and restart those that die; yields all ports once all are ready.
 
     Args:
-        environment: everything that the services read, without their ports.
+        environment: of our own process; the services get what an ordinary program needs of it, and no secrets.
+        settings: of all services by field name, without their ports; each service gets its own.
         log_dir: an existing folder for one log file per service.
         pid_file: kept up to date with their process IDs.
 
@@ -37,12 +42,14 @@ async def separate_processes(
         StartupRefused: a service refuses to start, or is not ready in time.
     """
     ports = _free_ports(list(_PORTS))
-    full = {
-        **environment,
-        **{ENV_PREFIX + variable: str(ports[name]) for name, variable in _PORTS.items()},
-        f"{ENV_PREFIX}STORE_INTERNAL_URL": f"http://127.0.0.1:{ports['store_internal']}",
+    complete = {
+        **settings,
+        **{variable.lower(): str(ports[name]) for name, variable in _PORTS.items()},
+        "store_internal_url": f"http://127.0.0.1:{ports['store_internal']}",
     }
-    async with service_processes(full, log_dir=log_dir, on_change=pid_file.update) as watched:
+    async with service_processes(
+        service_environments(environment, complete), log_dir=log_dir, on_change=pid_file.update
+    ) as watched:
         await until_ready(
             {name: f"http://127.0.0.1:{ports[port]}/readyz" for name, port in OPERATIONS.items()}, watched.failed
         )

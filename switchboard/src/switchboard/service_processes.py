@@ -16,6 +16,7 @@ import structlog
 
 from shared.aio.backoff import Backoff
 from shared.errors import StartupRefused
+from switchboard.private_files import owner_only
 
 log = structlog.get_logger(__name__)
 
@@ -43,19 +44,20 @@ class ServiceProcesses:
 
 @asynccontextmanager
 async def service_processes(
-    environment: Mapping[str, str], *, log_dir: Path, on_change: Callable[[Mapping[str, int]], None]
+    environments: Mapping[str, Mapping[str, str]], *, log_dir: Path, on_change: Callable[[Mapping[str, int]], None]
 ) -> AsyncIterator[ServiceProcesses]:
     """Run every service while the context lasts, and restart those that die with the same environment.
 
     Args:
-        environment: what the services read, including their ports.
+        environments: by service, what it reads, including its ports.
         log_dir: an existing folder for one log file per service.
         on_change: called with all process IDs whenever one has changed.
     """
     loop = asyncio.get_running_loop()
     processes = ServiceProcesses(pids={}, failed=loop.create_future(), on_change=on_change, stopping=asyncio.Event())
     supervisors = [
-        asyncio.create_task(_supervise(name, environment, log_dir / f"{name}.log", processes)) for name in MODULES
+        asyncio.create_task(_supervise(name, environments[name], log_dir / f"{name}.log", processes))
+        for name in MODULES
     ]
     try:
         yield processes
@@ -68,9 +70,14 @@ async def _supervise(name: str, environment: Mapping[str, str], log_path: Path, 
     failures = 0
     loop = asyncio.get_running_loop()
     while not processes.stopping.is_set():
-        with log_path.open("ab") as log_file:
+        with owner_only(log_path).open("ab") as log_file:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", MODULES[name], env=dict(environment), stdout=log_file, stderr=log_file
+                sys.executable,
+                "-m",
+                MODULES[name],
+                env=dict(environment),
+                stdout=log_file,
+                stderr=log_file,
             )
         started = loop.time()
         processes.pids[name] = process.pid

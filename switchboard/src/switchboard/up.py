@@ -26,6 +26,7 @@ from switchboard.credentials import Credentials, load_or_create, real_credential
 from switchboard.dev_proxy import dev_proxy
 from switchboard.inbox_page import USER_CLAIM, built_inbox, embedding_origins, inbox_app, media_hosts
 from switchboard.pid_file import PidFile
+from switchboard.private_files import owner_only_folder
 from switchboard.provision.postgres import embedded_postgres
 from switchboard.provision.rabbitmq import private_rabbitmq
 from switchboard.separate_processes import OPERATIONS, separate_processes
@@ -116,7 +117,7 @@ async def _run(options: Options, environment: Mapping[str, str], report: Callabl
         hosts=media_hosts(environment),
         user_claim=environment.get(USER_CLAIM) or "sub",
     )
-    log_dir(options).mkdir(parents=True, exist_ok=True)
+    owner_only_folder(log_dir(options))
     credentials = load_or_create(options.data_dir, environment)
     pid_file = PidFile(options.data_dir / "pids.json")
     async with AsyncExitStack() as stack:
@@ -172,7 +173,8 @@ async def _enter_services(stack: AsyncExitStack, launch: _Launch) -> Services:
     if options.processes:
         ports = await stack.enter_async_context(
             separate_processes(
-                {**environment, **{f"{ENV_PREFIX}{name.upper()}": value for name, value in values.items()}},
+                environment,
+                values,
                 log_dir=log_dir(options),
                 pid_file=pid_file,
             )

@@ -1,3 +1,6 @@
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
 import msgspec
 import pytest
 from pydantic import SecretStr
@@ -13,9 +16,12 @@ from shared.contracts.internal import (
     UserLogPosition,
 )
 from shared.security.cipher import TokenCipher
+from shared.store_client.callers import PATHS, Caller
 from store.core.accounts import BEGINNING
 from tests.builders import profile_requested
-from tests.integration.store.parts import ENCRYPTION_KEY, Service, at, message
+from tests.integration.store.parts import ENCRYPTION_KEY, Service, at, message, routes_of, unconnected_apps
+
+_, INTERNAL = unconnected_apps()
 
 
 async def test_a_service_token_is_required(service: Service) -> None:
@@ -23,6 +29,26 @@ async def test_a_service_token_is_required(service: Service) -> None:
         answer = await service.internal.post("/internal/tops", json={"user_ids": []}, headers=headers)
         assert answer.status_code == 401
     assert (await service.public.get("/internal/accounts/facebook/page-1")).status_code == 404
+
+
+async def test_a_callers_token_opens_its_own_paths_and_no_other(
+    start: Callable[..., AbstractAsyncContextManager[Service]],
+) -> None:
+    tokens = {caller: f"the-token-of-the-{caller}" for caller in Caller}
+    described = ",".join(f"{caller}:{token}" for caller, token in tokens.items())
+    async with start(service_tokens=described) as service:
+        for caller, token in tokens.items():
+            for method, path in sorted(one for one in routes_of(INTERNAL) if one[0] != "HEAD"):
+                asked = path.format(platform="facebook", page_id="page-1")
+                answer = await service.internal.request(
+                    method, asked, headers={"Authorization": f"Bearer {token}"}, json={}
+                )
+                if path in PATHS[caller]:
+                    assert answer.status_code in (200, 422), (caller, path, answer.text)
+                else:
+                    assert answer.status_code == 403, (caller, path, answer.text)
+                    assert answer.headers["Content-Type"] == "application/problem+json"
+                    assert answer.json()["detail"] == f"The token of {caller} does not open {path}."
 
 
 async def test_no_path_of_either_port_is_redirected_to_the_host_of_the_request(service: Service) -> None:

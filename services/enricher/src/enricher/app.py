@@ -185,7 +185,7 @@ def _store(settings: Settings, store_http: httpx.AsyncClient) -> StoreClient:
     return StoreClient(
         store_http,
         url=str(settings.store_internal_url),
-        token=settings.service_tokens[0],
+        token=settings.service_tokens[0].token,
         timeout_seconds=settings.store_timeout_seconds,
     )
 

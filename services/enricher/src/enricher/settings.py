@@ -1,9 +1,12 @@
 """The settings of the enricher: everything that differs between deployments."""
 
-from pydantic import Field, HttpUrl, PositiveFloat, PositiveInt, SecretStr
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, HttpUrl, PositiveFloat, PositiveInt, SecretStr
 
 from shared.security.user_tokens import UserTokenSettings
 from shared.settings import Secrets, ServiceSettings, Words
+from shared.store_client.callers import Caller, ServiceTokens, tokens_of
 
 
 class Settings(UserTokenSettings, ServiceSettings):
@@ -13,7 +16,7 @@ class Settings(UserTokenSettings, ServiceSettings):
     """Media for browsers (`/api/media`), health and metrics."""
     store_internal_url: HttpUrl
     """The store's internal port: owners of pages, stored profiles, deferred lookups, attachments."""
-    service_tokens: Secrets
+    service_tokens: Annotated[ServiceTokens, AfterValidator(tokens_of(Caller.ENRICHER))]
     """The first one authenticates to the store."""
     encryption_keys: Secrets
     """Decrypt the pages' access tokens. The newest first, older ones as long as something is encrypted with them."""

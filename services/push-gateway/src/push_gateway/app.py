@@ -85,7 +85,7 @@ async def _store(stack: AsyncExitStack, settings: Settings, metrics: Metrics) ->
     return StoreClient(
         await stack.enter_async_context(http_client(total_seconds=seconds, connections=_STORE_CONNECTIONS)),
         url=str(settings.store_internal_url),
-        token=settings.service_tokens[0],
+        token=settings.service_tokens[0].token,
         timeout_seconds=seconds,
         on_call=lambda path, outcome: metrics.store_calls.labels(path.rpartition("/")[2], outcome).inc(),
     )

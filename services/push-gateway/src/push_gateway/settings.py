@@ -1,9 +1,12 @@
 """Everything that differs between deployments of the push gateway, and nothing else."""
 
-from pydantic import Field, HttpUrl
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, HttpUrl
 
 from shared.security.user_tokens import UserTokenSettings
-from shared.settings import Secrets, ServiceSettings, Words
+from shared.settings import ServiceSettings, Words
+from shared.store_client.callers import Caller, ServiceTokens, tokens_of
 
 
 class Settings(ServiceSettings, UserTokenSettings):
@@ -17,7 +20,7 @@ class Settings(ServiceSettings, UserTokenSettings):
     """Port of `/healthz`, `/readyz` and `/metrics`."""
     store_internal_url: HttpUrl
     """The store's internal API, where every user's log is read."""
-    service_tokens: Secrets
+    service_tokens: Annotated[ServiceTokens, AfterValidator(tokens_of(Caller.PUSH_GATEWAY))]
     """The first one is sent to the store."""
     store_timeout_seconds: float = Field(default=3.0, gt=0, le=60)
     """Of a whole request to the store."""

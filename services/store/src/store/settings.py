@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from shared.security.admin_tokens import AdminTokens
 from shared.security.user_tokens import UserTokenSettings
 from shared.settings import Secrets, ServiceSettings, Words
+from shared.store_client.callers import ServiceTokens
 from store.errors import InvalidDatabaseUrl
 from store.repository.postgres.url import connect_arguments
 
@@ -34,8 +35,8 @@ class Settings(UserTokenSettings, ServiceSettings):
     """Timeout of a statement, and of waiting for a connection."""
     admin_tokens: AdminTokens
     """Bearer tokens of administrators: plain ones may do everything, `name:scope+scope:token` what the scopes say."""
-    service_tokens: Secrets
-    """Bearer tokens for /internal; two during a rotation."""
+    service_tokens: ServiceTokens
+    """Bearer tokens for /internal: `caller:token` opens what that service needs, a plain token opens everything."""
     encryption_keys: Secrets
     """32 bytes each, in URL-safe base64. Access tokens are encrypted with the first and decrypted with any."""
     allowed_origins: Words = Field(default_factory=list)

@@ -16,8 +16,10 @@ REFUSED_RETRY_SECONDS = 5.0
 _REMEDIES: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "The store refuses our service token ({path} answered 401): "
     "set the first of this service's SWITCHBOARD_SERVICE_TOKENS to one of the store's.",
-    HTTPStatus.FORBIDDEN: "Something in front of the store refuses us ({path} answered 403): "
-    "set SWITCHBOARD_STORE_INTERNAL_URL to the store's internal port, past every proxy.",
+    HTTPStatus.FORBIDDEN: "Our service token does not open {path}, or something in front of the store refuses us "
+    "(it answered 403): "
+    "set the first of this service's SWITCHBOARD_SERVICE_TOKENS to the store's token for it, and "
+    "SWITCHBOARD_STORE_INTERNAL_URL to the store's internal port, past every proxy.",
     HTTPStatus.NOT_FOUND: "The store does not know {path} (it answered 404): "
     "set SWITCHBOARD_STORE_INTERNAL_URL to the store's internal port, and deploy this service and the store in one "
     "version.",

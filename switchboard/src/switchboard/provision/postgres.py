@@ -18,6 +18,7 @@ from signal import SIGINT, SIGKILL, SIGQUIT, SIGTERM
 from typing import IO, Literal
 
 from shared.errors import StartupRefused
+from switchboard.private_files import owner_only
 from switchboard.provision.server_user import RunAs, run_as
 
 StopMode = Literal["smart", "fast", "immediate", "kill"]
@@ -83,7 +84,7 @@ class EmbeddedPostgres:
         command = [str(self.binaries / "postgres"), "-D", str(self._cluster), "-k", str(self._socket_folder)]
         for name, value in self._settings.items():
             command += ["-c", f"{name}={value}"]
-        with self._log_path.open("ab") as log:
+        with owner_only(self._log_path).open("ab") as log:
             self._process = self._spawn(command, log)
         self._wait_until_ready(self._process)
 

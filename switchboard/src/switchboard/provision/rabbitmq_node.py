@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from shared.errors import StartupRefused
+from switchboard.private_files import owner_only, owner_only_folder, write_owner_only
 from switchboard.provision.freeze import freeze
 
 START_TIMEOUT_SECONDS = 60.0
@@ -65,11 +66,11 @@ class PrivateNode:
     def start(self) -> None:
         """Start the node; return once AMQP responds."""
         self._stop_leader()
-        self._dir.mkdir(parents=True, exist_ok=True)
+        owner_only_folder(self._dir)
         (self._dir / "pid").unlink(missing_ok=True)
-        (self._dir / "rabbitmq.conf").write_text(_CONFIG.format(port=self._port))
-        (self._dir / "enabled_plugins").write_text("[].\n")
-        with (self._dir / "console.log").open("ab") as console:
+        write_owner_only(self._dir / "rabbitmq.conf", _CONFIG.format(port=self._port))
+        write_owner_only(self._dir / "enabled_plugins", "[].\n")
+        with owner_only(self._dir / "console.log").open("ab") as console:
             self._leader = subprocess.Popen(
                 ["/bin/sh", "-c", _LEADER, "sh", str(self._executable)],
                 stdin=subprocess.PIPE,
@@ -78,6 +79,7 @@ class PrivateNode:
                 env=self._environment(),
                 cwd=self._dir,
                 start_new_session=True,
+                umask=0o077,
             )
         try:
             wait_for_amqp(self._port, is_alive=self._is_alive)

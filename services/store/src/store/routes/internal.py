@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import TypeVar, get_args
 
 import msgspec
-from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -33,8 +32,9 @@ from shared.contracts.internal import (
     UserLog,
 )
 from shared.http.problems import ProblemRaised
-from shared.security.bearer import bearer_token, is_one_of
+from shared.security.bearer import bearer_token
 from shared.store_client import paths
+from shared.store_client.callers import ServiceToken, identify
 from store.core.accounts import OwnershipInterval, page_version
 from store.core.publish_watermarks import SeqRange
 from store.repository import accounts, lists, profile_lookups
@@ -212,31 +212,34 @@ def internal_app(
     database: Database,
     read_marks: ReadMarkService,
     *,
-    service_tokens: Sequence[SecretStr],
+    service_tokens: Sequence[ServiceToken],
     utc_now: Callable[[], datetime],
 ) -> Starlette:
     """Return the ASGI app of /internal."""
     api = InternalApi(database, read_marks, utc_now=utc_now)
 
-    def guarded(endpoint: Endpoint) -> Endpoint:
+    def guarded(path: str, endpoint: Endpoint) -> Endpoint:
         async def guard(request: Request) -> Response:
-            if not is_one_of(bearer_token(request.headers.get("authorization")), service_tokens):
+            token = identify(bearer_token(request.headers.get("authorization")), service_tokens)
+            if token is None:
                 raise ProblemRaised(
                     "unauthorized", "A service token is required.", headers={"WWW-Authenticate": "Bearer"}
                 )
+            if not token.may_call(path):
+                raise ProblemRaised("forbidden", f"The token of {token.caller} does not open {path}.")
             return await endpoint(request)
 
         return guard
 
     app = Starlette(
         routes=[
-            Route(paths.PAGE_OWNERS_PATH, guarded(api.page_owners)),
-            Route(paths.PARTICIPANTS_PATH, guarded(api.participants), methods=["POST"]),
-            Route(paths.CLAIM_LOOKUPS_PATH, guarded(api.claim_lookups), methods=["POST"]),
-            Route(paths.LOG_PATH, guarded(api.log), methods=["POST"]),
-            Route(paths.MEDIA_PATH, guarded(api.media), methods=["POST"]),
-            Route(paths.READ_PATH, guarded(api.read), methods=["POST"]),
-            Route(paths.TOPS_PATH, guarded(api.tops), methods=["POST"]),
+            Route(paths.PAGE_OWNERS_PATH, guarded(paths.PAGE_OWNERS_PATH, api.page_owners)),
+            Route(paths.PARTICIPANTS_PATH, guarded(paths.PARTICIPANTS_PATH, api.participants), methods=["POST"]),
+            Route(paths.CLAIM_LOOKUPS_PATH, guarded(paths.CLAIM_LOOKUPS_PATH, api.claim_lookups), methods=["POST"]),
+            Route(paths.LOG_PATH, guarded(paths.LOG_PATH, api.log), methods=["POST"]),
+            Route(paths.MEDIA_PATH, guarded(paths.MEDIA_PATH, api.media), methods=["POST"]),
+            Route(paths.READ_PATH, guarded(paths.READ_PATH, api.read), methods=["POST"]),
+            Route(paths.TOPS_PATH, guarded(paths.TOPS_PATH, api.tops), methods=["POST"]),
         ],
         middleware=[Middleware(BodyLimit, max_bytes=paths.MAX_BODY_BYTES)],
         exception_handlers=EXCEPTION_HANDLERS,
