@@ -3,21 +3,21 @@
 import asyncio
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import uvloop
 
-from shared.errors import StartupRefused, SwitchboardError
+from shared.errors import StartupRefused
 from shared.observability import logs
 from shared.security.admin_tokens import first_token
-from shared.settings import ENV_PREFIX, InvalidSettings
+from shared.settings import ENV_PREFIX
 from simulator.script import Kinds
 from store.migrations import migrate as migrate_database
+from switchboard import audit
 from switchboard.build import build_inbox, is_built
+from switchboard.command_line import DEFAULT_API, AdminToken, ApiUrl, report, sentences
 from switchboard.ledger import conclusion, ignored_kinds, read_ledger, table
 from switchboard.listen import listen as run_listen
 from switchboard.parked import ParkedItems
@@ -38,39 +38,7 @@ app = typer.Typer(
 )
 parked = typer.Typer(no_args_is_help=True, help="List, inspect and replay events that could not be processed.")
 app.add_typer(parked, name="parked")
-
-ApiUrl = Annotated[
-    str, typer.Option("--api", envvar=f"{ENV_PREFIX}API_URL", help="URL of the REST API, ending in /api.")
-]
-AdminToken = Annotated[str, typer.Option("--admin-token", envvar=f"{ENV_PREFIX}ADMIN_TOKENS", help="An admin token.")]
-DEFAULT_API = "http://127.0.0.1:8080/api"
-
-
-@contextmanager
-def _sentences() -> Iterator[None]:
-    """Print expected errors as sentences and exit 1; tracebacks are for bugs."""
-    problems: list[str] = []
-    try:
-        yield
-    except* (SwitchboardError, InvalidSettings, OSError) as errors:
-        problems = [str(error) for error in leaves(errors)]
-    for problem in problems:
-        _report(f"switchboard: {problem}")
-    if problems:
-        raise typer.Exit(1)
-
-
-def leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
-    """Yield the errors inside `group`, at any depth."""
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from leaves(error)
-        else:
-            yield error
-
-
-def _report(line: str) -> None:
-    typer.echo(line, err=True)
+app.add_typer(audit.commands, name="audit")
 
 
 @app.command()
@@ -101,8 +69,8 @@ def up(
         simulator=simulator,
     )
     logs.configure("switchboard", level=os.environ.get(f"{ENV_PREFIX}LOG_LEVEL", "warning"), style="console")
-    with _sentences():
-        uvloop.run(run_up(options, os.environ, report=_report))
+    with sentences():
+        uvloop.run(run_up(options, os.environ, report=report))
 
 
 @app.command()
@@ -112,8 +80,8 @@ def migrate(
     ],
 ) -> None:
     """Migrate the database to this version's schema. Safe to repeat, and to run several times at once."""
-    with _sentences():
-        revision = asyncio.run(migrate_database(database_url, progress=_report))
+    with sentences():
+        revision = asyncio.run(migrate_database(database_url, progress=report))
         typer.echo(f"The schema is at revision {revision}.")
 
 
@@ -127,19 +95,19 @@ def build_inbox_page(
     """Build the inbox page, with the installed Node or one from a Python wheel."""
     if if_needed and is_built():
         return
-    with _sentences():
+    with sentences():
         try:
-            typer.echo(f"Built the inbox in {build_inbox(report=_report)}")
+            typer.echo(f"Built the inbox in {build_inbox(report=report)}")
         except StartupRefused as refused:
             if not if_needed:
                 raise
-            _report(f"{refused}\nContinuing without the inbox page. Everything else works.")
+            report(f"{refused}\nContinuing without the inbox page. Everything else works.")
 
 
 @app.command()
 def provision() -> None:
     """Check for the servers that `up --processes` and the tests need, and install what is missing where possible."""
-    with _sentences():
+    with sentences():
         if os.environ.get("AMQP_URL"):
             typer.echo("RabbitMQ: the one in AMQP_URL.")
         else:
@@ -187,8 +155,8 @@ def simulate(
         batch=batch,
         kinds=kinds,
     )
-    with _sentences():
-        typer.echo(uvloop.run(run_simulate(simulation, report=_report)))
+    with sentences():
+        typer.echo(uvloop.run(run_simulate(simulation, report=report)))
 
 
 @app.command()
@@ -197,8 +165,8 @@ def listen(
     after: Annotated[int | None, typer.Option(help="Start after this seq. Default: now.")] = None,
 ) -> None:
     """Print a user's messages as they arrive. Reconnects and resumes, so none is missed."""
-    with _sentences():
-        uvloop.run(run_listen(url, after=after, write=typer.echo, report=_report))
+    with sentences():
+        uvloop.run(run_listen(url, after=after, write=typer.echo, report=report))
 
 
 @app.command()
@@ -211,7 +179,7 @@ def ledger(
     sample: Annotated[int, typer.Option(help="How many incomplete webhooks to list.", min=1, max=200)] = 20,
 ) -> None:
     """Account for every received item. Exits 1 if an item has been unaccounted for over a minute."""
-    with _sentences():
+    with sentences():
         report = read_ledger(api, first_token(admin_token), since=since, sample=sample)
         if json_lines:
             typer.echo(json.dumps({"accounts": report.accounts, "missing": report.missing}))
@@ -240,18 +208,18 @@ def verify(
         counts = f"{state['conversations']:>8} conversations  {state['messages']:>10} messages"
         typer.echo(json.dumps(state) if json_lines else f"{state['hash']}  {counts}  {state['user_id']}")
 
-    with _sentences():
+    with sentences():
         total = run_verify(api, first_token(admin_token), user_id=user, on_user=show)
         typer.echo(json.dumps(total) if json_lines else f"{total['hash']}  {total['users']:>8} users in total")
         if expect is not None and total["hash"] != expect:
-            _report(f"switchboard: the content differs: expected the hash {expect}.")
+            report(f"switchboard: the content differs: expected the hash {expect}.")
             raise typer.Exit(1)
 
 
 @parked.command("list")
 def parked_list(api: ApiUrl = DEFAULT_API, *, admin_token: AdminToken, limit: int = 50) -> None:
     """List parked events, newest first."""
-    with _sentences():
+    with sentences():
         for item in ParkedItems(api, first_token(admin_token)).newest(limit=limit):
             state = f"replayed {item['replayed_at']}" if item["replayed_at"] else f"{item['attempts']} attempts"
             typer.echo(f"{item['id']}  {item['parked_at']}  {item['event_type'] or '?'}  {state}  {item['reason']}")
@@ -260,7 +228,7 @@ def parked_list(api: ApiUrl = DEFAULT_API, *, admin_token: AdminToken, limit: in
 @parked.command("show")
 def parked_show(item_id: str, api: ApiUrl = DEFAULT_API, *, admin_token: AdminToken) -> None:
     """Show one parked event with its reason and its original."""
-    with _sentences():
+    with sentences():
         typer.echo(json.dumps(ParkedItems(api, first_token(admin_token)).show(item_id), indent=2, ensure_ascii=False))
 
 
@@ -276,7 +244,7 @@ def parked_replay(
 ) -> None:
     """Put parked events back into the pipeline, where they are processed as if they were new."""
     items = ParkedItems(api, first_token(admin_token))
-    with _sentences():
+    with sentences():
         if not execute:
             for item_id in item_ids:
                 item = items.show(item_id)

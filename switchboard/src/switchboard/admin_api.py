@@ -1,7 +1,8 @@
 """A client for a running store's REST API, used by the operators' commands."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Generator
+from types import TracebackType
+from typing import Any, Self
 
 import httpx
 
@@ -24,6 +25,15 @@ class AdminApi:
             base_url=api_url, headers={"Authorization": f"Bearer {admin_token}"}, timeout=timeout_seconds
         )
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connections."""
+        self._http.close()
+
     def request(self, method: str, path: str, **content: Any) -> Any:
         """Return the decoded JSON body of the response.
 
@@ -38,7 +48,7 @@ class AdminApi:
         _raise_for_status(response)
         return response.json()
 
-    def lines(self, path: str, **parameters: Any) -> Iterator[str]:
+    def lines(self, path: str, **parameters: Any) -> Generator[str, None, None]:
         """Yield the lines of a response as they arrive; raises like `request`, also between lines."""
         try:
             with self._http.stream("GET", path, params=parameters) as response:

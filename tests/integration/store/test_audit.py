@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import msgspec
 import pytest
+from typer.testing import CliRunner, Result
 
 from shared.errors import SwitchboardError
 from store.core.audit import Action, Actor, AuditRecord, ChainCheck, Deed
@@ -16,12 +18,21 @@ from store.repository import audit
 from store.repository.audit import AuditFilter
 from store.repository.postgres.database import Database
 from store.repository.postgres.statements import Statement
+from switchboard.__main__ import app
 from tests.builders import item_parked
-from tests.integration.store.parts import Parts, Service, message, now, problem
+from tests.integration.store.parts import ADMIN, Parts, Service, message, now, problem
 
 OPS = Actor("admin", "ops")
 SECRET_SAUCE = "words of a customer"
 _WITHOUT_TRIGGERS = Statement("SET LOCAL session_replication_role = replica")
+
+_UNAVAILABLE = """
+    CREATE FUNCTION unavailable() RETURNS trigger LANGUAGE plpgsql
+    AS $$ BEGIN RAISE EXCEPTION 'not now' USING ERRCODE = 'cannot_connect_now'; END $$
+"""
+_UNAVAILABLE_TO_WRITERS = (
+    "CREATE TRIGGER a BEFORE INSERT ON audit_log FOR EACH STATEMENT EXECUTE FUNCTION unavailable()"
+)
 
 
 def deed(target: str = "item", **changes: Any) -> Deed:
@@ -238,6 +249,8 @@ async def test_each_route_of_administrators_demands_its_scope(
         ("GET", "/api/ledger"),
         ("GET", "/api/ledger/unaccounted"),
         ("GET", "/api/verify"),
+        ("GET", "/api/audit"),
+        ("GET", "/api/audit/chain"),
     ]
     async with start(admin_tokens=f"weak:people:export:{token}") as service:
         for method, path in routes:
@@ -258,11 +271,12 @@ async def test_parked_items_are_not_shown_while_the_audit_log_cannot_be_written(
     item = item_parked(id="9" * 32)
     await service.broker.publish([item])
     async with database.transaction() as transaction:
-        await transaction.execute(Statement("ALTER TABLE audit_log RENAME TO audit_log_away"))
+        for statement in (_UNAVAILABLE, _UNAVAILABLE_TO_WRITERS):
+            await transaction.execute(Statement(statement))
 
     for path in ("/api/parked", f"/api/parked/{item.id}"):
         answer = await service.public.get(path, headers=service.admin)
-        assert answer.status_code >= 500
+        assert problem(answer) == (503, "unavailable")
         assert item.id not in answer.text
 
 
@@ -280,3 +294,80 @@ async def test_records_are_listed_by_actor_action_tenant_and_time(database: Data
     assert await targets(user_id="user-1") == ["a"]
     assert await targets(since=late) == ["c", "b"]
     assert await targets(until=late) == ["a"]
+
+
+async def test_the_log_is_read_in_pages_with_its_filters(service: Service, database: Database) -> None:
+    await append(database, *(deed(f"a-{number}") for number in range(5)), deed("b", actor=Actor("admin", "desk")))
+
+    async def get(url: str, **filters: str | int) -> Any:
+        return await service.public.get(url, headers=service.admin, params=filters or None)
+
+    first = await get("/api/audit", actor="ops", limit=3)
+    rest = await get(first.links["next"]["url"])
+    assert [each["target"] for each in first.json() + rest.json()] == [f"a-{number}" for number in (4, 3, 2, 1, 0)]
+    assert "next" not in rest.links
+    cursor = first.links["next"]["url"].rsplit("cursor=", 1)[1]
+    assert problem(await get("/api/audit", actor="desk", cursor=cursor)) == (422, "invalid-cursor")
+    assert problem(await get("/api/audit", action="nothing.happened")) == (422, "invalid-request")
+    assert (await get("/api/audit", action="parked.shown", until="2020-01-01T00:00:00Z")).json() == []
+
+
+def verify(url: str, *arguments: str) -> Result:
+    return CliRunner().invoke(app, ["audit", "verify", "--api", url, "--admin-token", ADMIN, *arguments])
+
+
+async def test_the_command_verifies_the_log_and_keeps_its_head(
+    service: Service, database: Database, tmp_path: Path
+) -> None:
+    url, head = f"{service.public.base_url}/api", tmp_path / "head"
+    await append(database, *(deed(f"item-{number}") for number in range(2_500)))
+    first = await asyncio.to_thread(verify, url, "--head-file", str(head))
+    assert (first.exit_code, head.read_text()) == (0, first.stdout), first.output
+    assert first.stdout.startswith("2500:")
+    await append(database, deed("next"))
+    second = await asyncio.to_thread(verify, url, "--head-file", str(head))
+    assert (second.exit_code, second.stdout.split(":")[0]) == (0, "2501"), second.output
+    assert (await asyncio.to_thread(verify, url, "--expect", first.stdout.strip())).exit_code == 0
+
+    async with database.transaction() as transaction:
+        await transaction.execute(_WITHOUT_TRIGGERS)
+        await transaction.execute(Statement("UPDATE audit_log SET actor = 'nobody' WHERE number = 1234"))
+    changed = await asyncio.to_thread(verify, url, "--head-file", str(head))
+    assert changed.exit_code == 1
+    assert "after 1233 good records. Record 1234 " in changed.stderr
+    assert head.read_text() == second.stdout, "a broken log replaces nothing"
+
+
+async def test_the_command_notices_a_log_that_was_rewritten_as_a_whole(service: Service, database: Database) -> None:
+    url = f"{service.public.base_url}/api"
+    await append(database, deed("a"), deed("b"))
+    kept = (await asyncio.to_thread(verify, url)).stdout.strip()
+    async with database.transaction() as transaction:
+        for statement in (
+            "SET LOCAL session_replication_role = replica",
+            "DELETE FROM audit_log",
+            "UPDATE audit_head SET number = 0, hash = pruned_hash",
+            "SET LOCAL session_replication_role = origin",
+        ):
+            await transaction.execute(Statement(statement))
+    await append(database, deed("a"), deed("forged"))
+
+    assert (await asyncio.to_thread(verify, url)).exit_code == 0
+    rewritten = await asyncio.to_thread(verify, url, "--expect", kept)
+    assert (rewritten.exit_code, "rewritten" in rewritten.stderr) == (1, True), rewritten.output
+
+
+async def test_retention_cuts_the_log_and_the_command_still_verifies_it(
+    service: Service, database: Database, parts: Parts
+) -> None:
+    url = f"{service.public.base_url}/api"
+    await append(database, deed("old"), deed("older"), at=now() - timedelta(days=10))
+    kept = (await asyncio.to_thread(verify, url)).stdout.strip()
+    await append(database, deed("new"))
+    await parts.apply_retention(audit_retention_days=5)
+
+    assert [each.target for each in await records(database)] == ["new"]
+    assert (await asyncio.to_thread(verify, url, "--expect", kept)).exit_code == 0
+    forged = f"2:{'0' * 64}"
+    assert (await asyncio.to_thread(verify, url, "--expect", forged)).exit_code == 1
+    assert (await asyncio.to_thread(verify, url, "--expect", "not a head")).exit_code == 1

@@ -59,6 +59,8 @@ class Settings(UserTokenSettings, ServiceSettings):
     """How long parked items are kept that were not replayed; 0: forever."""
     mint_retention_days: float = Field(default=400.0, ge=0)
     """How long the audit log of minted tokens is kept; 0: forever."""
+    audit_retention_days: float = Field(default=400.0, ge=2)
+    """How long the audit log is kept; what is left still verifies."""
     record_retention_days: float = Field(default=400.0, ge=0)
     """How long comments, opt-ins and other records are kept; 0: forever."""
     scan_interval_seconds: float = Field(default=1.0, gt=0)

@@ -90,6 +90,12 @@ class ChainHead(msgspec.Struct, frozen=True, kw_only=True):
     pruned_hash: str
 
 
+class ChainEnd(msgspec.Struct, frozen=True, kw_only=True):
+    """Says that a chain was read to its end."""
+
+    records: int
+
+
 def record_hash(previous: bytes, record: AuditRecord) -> bytes:
     """Return the SHA-256 that a record must have.
 
@@ -128,6 +134,10 @@ class ChainCheck:
         self._hash = bytes.fromhex(head.pruned_hash)
         self.records = 0
         """How many records were verified."""
+
+    def broken_start(self) -> str | None:
+        """Return what is wrong with the checkpoint at which the chain starts."""
+        return self._against(self._number, self._hash.hex())
 
     def broken_by(self, record: AuditRecord) -> str | None:
         """Return what is wrong with the next record; None if it continues the chain."""

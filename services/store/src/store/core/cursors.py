@@ -51,6 +51,12 @@ class ParkedPosition(msgspec.Struct, frozen=True, array_like=True):
     id: str
 
 
+class AuditPosition(msgspec.Struct, frozen=True, array_like=True):
+    """Where a page of the audit log ends; the latest records come first."""
+
+    number: int
+
+
 class RecordPosition(msgspec.Struct, frozen=True, array_like=True):
     """Where a page of records ends; the newest come first."""
 

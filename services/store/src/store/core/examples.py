@@ -51,6 +51,17 @@ _PARKED: dict[str, Any] = {
 }
 EXAMPLES: dict[str, Any] = {
     "Account": _ACCOUNT,
+    "AuditRecord": {
+        "number": 7,
+        "at": _AT,
+        "actor_kind": "admin",
+        "actor": "ops",
+        "action": "account.connected",
+        "target": "facebook/1001",
+        "user_id": "42",
+        "details": {"access_token_given": True, "name_given": True},
+        "hash": "5d41402abc4b2a76b9719d911017c592ae2f2f5f5e1b1a2a3c0d7e9b8f6a4c21",
+    },
     "Conversation": _CONVERSATION,
     "Message": _MESSAGE,
     "Frame": {"type": "conversation_updated", "seq": 1044, "data": {"conversation": _CONVERSATION}},

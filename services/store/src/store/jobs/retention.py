@@ -12,7 +12,7 @@ from prometheus_client import Counter
 
 from shared.errors import SwitchboardError
 from store.metrics import Metrics
-from store.repository import retention, unclaimed
+from store.repository import audit, retention, unclaimed
 from store.repository.inbox import event_log
 from store.repository.postgres.database import Database
 from store.settings import Settings
@@ -86,6 +86,12 @@ def retention_rules(settings: Settings, metrics: Metrics) -> Sequence[Rule]:
         rows("parked_items", _unless_zero(settings.parked_retention_days)),
         rows("token_mints", _unless_zero(settings.mint_retention_days)),
         rows("records", _unless_zero(settings.record_retention_days)),
+        Rule(
+            name="audit_log",
+            keep_for=timedelta(days=settings.audit_retention_days),
+            delete_batch=audit.prune,
+            counter=metrics.pruned.labels("audit_log"),
+        ),
     )
 
 

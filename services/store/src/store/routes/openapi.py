@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from shared.contracts.inbox import Account, Conversation, FrameKind, Message, Record
 from shared.http.problems import Problem
+from store.core.audit import AuditRecord
 from store.core.entity_tags import entity_tag, matches
 from store.core.examples import EXAMPLES, example
 from store.core.ledger import AccountLedger
@@ -74,9 +75,19 @@ _RecordSchema = msgspec.defstruct(
     kw_only=True,
     namespace={"__doc__": Record.__doc__},
 )
+_AuditRecordSchema = msgspec.defstruct(
+    "AuditRecord",
+    [
+        (field.name, dict[str, Any] if field.name == "details" else field.type)
+        for field in msgspec.structs.fields(AuditRecord)
+    ],
+    kw_only=True,
+    namespace={"__doc__": AuditRecord.__doc__},
+)
 _PUBLISHED = (
     Account,
     AccountLedger,
+    _AuditRecordSchema,
     Conversation,
     Message,
     MintedToken,

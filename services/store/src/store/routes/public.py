@@ -15,6 +15,7 @@ from store.repository.postgres.database import Database
 from store.routes import problems
 from store.routes.access import Access
 from store.routes.accounts import accounts_router, tokens_router
+from store.routes.audit import audit_router
 from store.routes.bodies import MAX_API_BODY_BYTES, BodyLimit
 from store.routes.events import events_router
 from store.routes.inbox import inbox_router
@@ -61,6 +62,7 @@ def public_app(
     app.include_router(ledger_router(database, access, utc_now=utc_now))
     app.include_router(verify_router(database, access))
     app.include_router(parked_router(database, services.replay, access, signer, utc_now=utc_now))
+    app.include_router(audit_router(database, access, signer))
     app.router.routes.extend(operations_routes(readiness, registry))
     problems.install(app)
     publish(app)
