@@ -44,7 +44,7 @@ from shared.security.cipher import TokenCipher
 from shared.store_client import paths
 from tests.builders import inbox_persisted
 
-SERVICE_TOKEN = "service-token"
+SERVICE_TOKEN = "service-token-of-the-tests"
 ENCRYPTION_KEY = Fernet.generate_key().decode()
 PAGE_TOKEN = "EAAB-page-token"
 UNKNOWN_CONVERSATION = "unknown"

@@ -21,10 +21,10 @@ from shared.messaging.local import LocalBroker
 from shared.settings import load
 
 SETTINGS = {
-    "service_tokens": "service-token",
+    "service_tokens": "service-token-of-the-tests",
     "jwt_secret": "0123456789abcdef0123456789abcdef",
     "encryption_keys": Fernet.generate_key().decode(),
-    "app_secrets": "app-secret",
+    "app_secrets": "app-secret-of-the-tests",
     "enricher_port": 0,
     "gateway_port": 0,
     "gateway_sse_port": 0,

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AmqpDsn, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, AmqpDsn, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -10,12 +10,36 @@ ENV_PREFIX = "SWITCHBOARD_"
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
+MIN_SECRET_BYTES = 16
+"""Of every secret: 128 bits, if it is random. A kind of secret may require more."""
+
+
 def _split(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-Secrets = Annotated[list[SecretStr], NoDecode, BeforeValidator(_split), Field(min_length=1)]
-"""Comma-separated in the environment. At least one: a list without any is an error and never means "no check"."""
+def _split_secrets(value: Any) -> Any:
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+def check_secret(secret: SecretStr, *, min_bytes: int = MIN_SECRET_BYTES) -> SecretStr:
+    """Return `secret`.
+
+    Raises:
+        ValueError: it is empty, blank or short. An empty secret would be one that everybody knows.
+    """
+    size = len(secret.get_secret_value().strip().encode())
+    if size == 0:
+        raise ValueError("is empty. Set a secret, such as the output of `openssl rand -hex 32`, or remove the variable")
+    if size < min_bytes:
+        raise ValueError(f"has only {size} bytes; a secret has at least {min_bytes} (`openssl rand -hex 32` makes one)")
+    return secret
+
+
+Secret = Annotated[SecretStr, AfterValidator(check_secret)]
+"""A secret that is neither empty nor short."""
+Secrets = Annotated[list[Secret], NoDecode, BeforeValidator(_split_secrets), Field(min_length=1)]
+"""Comma-separated in the environment. At least one: an empty variable or entry is an error, never "no check"."""
 Words = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 """Comma-separated in the environment; may be empty."""
 

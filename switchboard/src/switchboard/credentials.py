@@ -9,6 +9,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 from shared.security.admin_tokens import first_token
+from shared.security.user_tokens import MintedClaims
 from shared.settings import ENV_PREFIX
 from shared.store_client.callers import Caller
 from switchboard.private_files import write_owner_only
@@ -95,6 +96,15 @@ def service_settings(
 
 def _first(name: str, value: str) -> str:
     return first_token(value) if name == "admin_token" else value.split(",", maxsplit=1)[0].strip()
+
+
+def minted_claims(environment: Mapping[str, str]) -> MintedClaims:
+    """Return what a token must carry that this system accepts, by the variables that the services read too."""
+    return MintedClaims(
+        user_id_claim=environment.get(f"{ENV_PREFIX}JWT_USER_ID_CLAIM") or "sub",
+        issuer=environment.get(f"{ENV_PREFIX}JWT_ISSUER") or None,
+        audience=environment.get(f"{ENV_PREFIX}JWT_AUDIENCE") or None,
+    )
 
 
 def _generate(name: str) -> str:

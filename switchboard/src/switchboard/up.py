@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 from pydantic import SecretStr
 from starlette.applications import Starlette
@@ -22,7 +23,7 @@ from simulator import FaultSwitch, Page, connect_pages, demo_customers, demo_pag
 from simulator.delivery import http_client
 from store.migrations import migrate
 from switchboard.addresses import DEMO_TOKEN_TTL, DEMO_USER, Addresses, as_json, as_text
-from switchboard.credentials import Credentials, load_or_create, real_credentials, service_settings
+from switchboard.credentials import Credentials, load_or_create, minted_claims, real_credentials, service_settings
 from switchboard.dev_proxy import dev_proxy
 from switchboard.inbox_page import USER_CLAIM, built_inbox, embedding_origins, inbox_app, media_hosts
 from switchboard.pid_file import PidFile
@@ -146,7 +147,7 @@ async def _run(options: Options, environment: Mapping[str, str], report: Callabl
         graph.state.public_url = addresses.inbox
         if options.simulator:
             await stack.enter_async_context(_customers(addresses, pages, credentials))
-        _announce(addresses, options, credentials, seconds=time.monotonic() - started)
+        _announce(addresses, launch, seconds=time.monotonic() - started)
         await asyncio.Event().wait()
 
 
@@ -236,10 +237,18 @@ def _addresses(services: Services, front_port: int, launch: _Launch) -> Addresse
     )
 
 
-def _announce(addresses: Addresses, options: Options, credentials: Credentials, *, seconds: float) -> None:
+def _announce(addresses: Addresses, launch: _Launch, *, seconds: float) -> None:
+    options = launch.options
     if options.json:
         print(as_json(addresses), flush=True)
         return
-    token, _ = mint(SecretStr(credentials.jwt_secret), DEMO_USER, now=datetime.now(UTC), ttl=DEMO_TOKEN_TTL)
+    token, _ = mint(
+        SecretStr(launch.credentials.jwt_secret),
+        DEMO_USER,
+        now=datetime.now(UTC),
+        ttl=DEMO_TOKEN_TTL,
+        token_id=uuid4().hex,
+        claims=minted_claims(launch.environment),
+    )
     text = as_text(addresses, demo_token=token, simulated=options.simulator, command=sys.argv[0], seconds=seconds)
     print(text, flush=True)

@@ -44,7 +44,7 @@ from shared.messaging.topology import STORE_INBOX, STORE_RECORDS
 from tests.fakes.store import ENCRYPTION_KEY, PAGE_TOKEN, SERVICE_TOKEN, FakeStore, fake_store
 from tests.recorder import eventually
 
-APP_SECRET = "app-secret"
+APP_SECRET = "app-secret-of-the-tests"
 JWT_SECRET = "0123456789abcdef0123456789abcdef"
 
 
@@ -188,9 +188,9 @@ async def running_enricher(
         values: dict[str, Any] = {
             "store_internal_url": HttpUrl(store.url),
             "graph_url": HttpUrl(f"http://127.0.0.1:{graph_port}"),
-            "service_tokens": f"{SERVICE_TOKEN},older",
+            "service_tokens": f"{SERVICE_TOKEN},older-service-token",
             "encryption_keys": ENCRYPTION_KEY,
-            "app_secrets": f"{APP_SECRET},other",
+            "app_secrets": f"{APP_SECRET},another-app-secret",
             "app_ids": "42, 7",
             "jwt_secret": JWT_SECRET,
             **settings,

@@ -46,7 +46,11 @@ def handler() -> Handler:
 
 @asynccontextmanager
 async def ingest(handler: Handler | None, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
-    values: dict[str, Any] = {"app_secrets": "first,second", "verify_tokens": "vt", **settings}
+    values: dict[str, Any] = {
+        "app_secrets": "the-first-app-secret,the-second-app-secret",
+        "verify_tokens": "a-verify-token-of-ours",
+        **settings,
+    }
     configured = Settings(ingest_port=0, **values)
     async with (
         LocalBroker() as broker,
@@ -67,7 +71,7 @@ async def connection(client: httpx.AsyncClient) -> AsyncIterator[tuple[asyncio.S
         writer.close()
 
 
-def signed(body: bytes, secret: str = "second") -> dict[str, str]:
+def signed(body: bytes, secret: str = "the-second-app-secret") -> dict[str, str]:
     return {"X-Hub-Signature-256": "sha256=" + hmac.new(secret.encode(), body, sha256).hexdigest()}
 
 
@@ -161,7 +165,7 @@ async def test_without_a_handler_a_webhook_is_answered_503() -> None:
 
 
 async def test_the_challenge_is_returned_unchanged(handler: Handler) -> None:
-    query = {"hub.mode": "subscribe", "hub.verify_token": "vt", "hub.challenge": "0042<b>"}
+    query = {"hub.mode": "subscribe", "hub.verify_token": "a-verify-token-of-ours", "hub.challenge": "0042<b>"}
     async with ingest(handler) as client:
         response = await client.get("/webhooks/instagram", params=query)
         wrong = await client.get("/webhooks/instagram", params={**query, "hub.verify_token": "no"})

@@ -97,6 +97,7 @@ def test_an_empty_variable_means_the_default(settings: type[BaseSettings], monke
         "database_url": "postgresql://user@database/name",
         "store_internal_url": "http://store",
         "jwt_secret": "s" * 32,
+        "encryption_keys": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
     }
     given = {
         field: complete.get(field, "x" * 32)

@@ -9,6 +9,7 @@ from pydantic import SecretStr, ValidationError
 from shared.security.bearer import bearer_token, is_one_of
 from shared.security.cipher import TokenCipher, Undecryptable
 from shared.security.user_tokens import InvalidUserToken, UserTokenSettings, mint, verifier
+from shared.settings import InvalidSettings, Secrets, ServiceSettings, load
 
 SECRET = SecretStr("s" * 32)
 SETTINGS = UserTokenSettings(jwt_secret=SECRET)
@@ -136,3 +137,85 @@ def test_a_token_encrypted_with_an_older_key_is_decrypted_after_rotation() -> No
     assert TokenCipher([new, old]).decrypt(ciphertext).get_secret_value() == "EAAB…"
     with pytest.raises(Undecryptable):
         TokenCipher([new]).decrypt(ciphertext)
+
+
+async def test_a_minted_token_carries_what_the_verifier_requires() -> None:
+    settings = UserTokenSettings(
+        jwt_secret=SECRET, jwt_user_id_claim="account", jwt_issuer="https://us.example", jwt_audience="inbox"
+    )
+    minted_at = now()
+
+    token, expires_at = mint(
+        SECRET, "42", now=minted_at, ttl=timedelta(minutes=5), token_id="t-1", claims=settings.minted_claims
+    )
+
+    assert jwt.decode(token, options={"verify_signature": False}) == {
+        "account": "42",
+        "iss": "https://us.example",
+        "aud": "inbox",
+        "jti": "t-1",
+        "iat": minted_at.timestamp(),
+        "exp": expires_at.timestamp(),
+    }
+    verified = await verifier(settings).verify(token)
+    assert (verified.user_id, verified.token_id, verified.issued_at) == ("42", "t-1", minted_at)
+
+
+async def test_tokens_of_two_secrets_are_accepted_while_rotating_and_a_third_is_not() -> None:
+    old, other = SecretStr("o" * 32), SecretStr("x" * 32)
+    rotating = verifier(UserTokenSettings(jwt_secret=SECRET, jwt_previous_secrets=[old]))
+
+    for secret in (SECRET, old):
+        token, _ = mint(secret, "42", now=now(), ttl=timedelta(minutes=5))
+        assert (await rotating.verify(token)).user_id == "42"
+    forged, _ = mint(other, "42", now=now(), ttl=timedelta(minutes=5))
+    with pytest.raises(InvalidUserToken):
+        await rotating.verify(forged)
+    expired, _ = mint(SECRET, "42", now=now() - timedelta(hours=2), ttl=timedelta(hours=1))
+    with pytest.raises(InvalidUserToken, match="expired"):
+        await rotating.verify(expired)
+
+
+@pytest.mark.parametrize("iat", ["yesterday", [1], 10**30, None])
+async def test_a_time_of_issue_that_is_not_a_number_of_seconds_is_refused(iat: object) -> None:
+    token = jwt.encode({"sub": "42", "exp": now() + timedelta(hours=1), "iat": iat}, "s" * 32)
+
+    with pytest.raises(InvalidUserToken):
+        await verifier(SETTINGS).verify(token)
+
+
+class _Guarded(ServiceSettings):
+    service_tokens: Secrets
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        pytest.param({"JWT_SECRET": ""}, "set exactly one of", id="an empty JWT secret"),
+        pytest.param({"JWT_SECRET": " " * 40}, "SWITCHBOARD_JWT_SECRET: is empty", id="a blank JWT secret"),
+        pytest.param({"JWT_SECRET": "s" * 31}, "SWITCHBOARD_JWT_SECRET: has only 31 bytes", id="a short JWT secret"),
+        pytest.param(
+            {"JWT_SECRET": "s" * 32, "JWT_PREVIOUS_SECRETS": f"{'o' * 32},short"},
+            "SWITCHBOARD_JWT_PREVIOUS_SECRETS: has only 5 bytes",
+            id="a short previous secret",
+        ),
+        pytest.param(
+            {"JWT_SECRET": "s" * 32, "JWT_USER_ID_CLAIM": "exp"}, "means something else", id="a claim that is taken"
+        ),
+        pytest.param({"SERVICE_TOKENS": ""}, "SWITCHBOARD_SERVICE_TOKENS: is not set", id="no service token"),
+        pytest.param({"SERVICE_TOKENS": "  "}, "SWITCHBOARD_SERVICE_TOKENS: is empty", id="a blank service token"),
+        pytest.param({"SERVICE_TOKENS": f"{'s' * 32},"}, "SWITCHBOARD_SERVICE_TOKENS: is empty", id="an empty entry"),
+        pytest.param({"SERVICE_TOKENS": "short"}, "SWITCHBOARD_SERVICE_TOKENS: has only 5 bytes", id="a short one"),
+    ],
+)
+def test_an_empty_or_short_secret_stops_the_start_with_a_sentence(
+    variables: dict[str, str], sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"SWITCHBOARD_{name}", value)
+
+    with pytest.raises(InvalidSettings) as refused:
+        load(_Guarded if "SERVICE_TOKENS" in variables else UserTokenSettings)
+
+    assert sentence in str(refused.value)
+    assert "short" not in str(refused.value)

@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, HttpUrl, PositiveFloat, PositiveInt, SecretStr
+from pydantic import AfterValidator, Field, HttpUrl, PositiveFloat, PositiveInt
 
+from shared.security.cipher import EncryptionKeys
 from shared.security.user_tokens import UserTokenSettings
-from shared.settings import Secrets, ServiceSettings, Words
+from shared.settings import Secret, Secrets, ServiceSettings, Words
 from shared.store_client.callers import Caller, ServiceTokens, tokens_of
 
 
@@ -18,13 +19,13 @@ class Settings(UserTokenSettings, ServiceSettings):
     """The store's internal port: owners of pages, stored profiles, deferred lookups, attachments."""
     service_tokens: Annotated[ServiceTokens, AfterValidator(tokens_of(Caller.ENRICHER))]
     """The first one authenticates to the store."""
-    encryption_keys: Secrets
+    encryption_keys: EncryptionKeys
     """Decrypt the pages' access tokens. The newest first, older ones as long as something is encrypted with them."""
     app_secrets: Secrets
     """The first one signs calls to the Graph API."""
     app_ids: Words = Field(default_factory=list)
     """IDs of the apps that send for us. Echoes of their messages count as our own."""
-    instagram_app_secret: SecretStr | None = None
+    instagram_app_secret: Secret | None = None
     """Signs calls with tokens of Instagram Login, whose app has a secret of its own. Defaults to the first of
     `app_secrets`."""
     graph_url: HttpUrl = HttpUrl("https://graph.facebook.com")

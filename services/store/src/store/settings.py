@@ -5,8 +5,9 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 
 from shared.security.admin_tokens import AdminTokens
+from shared.security.cipher import EncryptionKeys
 from shared.security.user_tokens import UserTokenSettings
-from shared.settings import Secrets, ServiceSettings, Words
+from shared.settings import ServiceSettings, Words
 from shared.store_client.callers import ServiceTokens
 from store.errors import InvalidDatabaseUrl
 from store.repository.postgres.url import connect_arguments
@@ -37,7 +38,7 @@ class Settings(UserTokenSettings, ServiceSettings):
     """Bearer tokens of administrators: plain ones may do everything, `name:scope+scope:token` what the scopes say."""
     service_tokens: ServiceTokens
     """Bearer tokens for /internal: `caller:token` opens what that service needs, a plain token opens everything."""
-    encryption_keys: Secrets
+    encryption_keys: EncryptionKeys
     """32 bytes each, in URL-safe base64. Access tokens are encrypted with the first and decrypted with any."""
     allowed_origins: Words = Field(default_factory=list)
     """Origins of browsers that may call /api; `*` for all."""

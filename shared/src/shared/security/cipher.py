@@ -1,11 +1,26 @@
 """Encryption of access tokens at rest, with keys that can be rotated."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from pydantic import SecretStr
+from pydantic import AfterValidator, SecretStr
 
 from shared.errors import PermanentError
+from shared.settings import Secrets
+
+
+def _usable(keys: list[SecretStr]) -> list[SecretStr]:
+    for key in keys:
+        try:
+            Fernet(key.get_secret_value())
+        except ValueError:
+            raise ValueError("holds a key that is not 32 bytes in URL-safe base64") from None
+    return keys
+
+
+EncryptionKeys = Annotated[Secrets, AfterValidator(_usable)]
+"""Keys of a `TokenCipher`, comma-separated in the environment."""
 
 
 class Undecryptable(PermanentError):

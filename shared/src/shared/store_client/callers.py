@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
+from shared.settings import check_secret
 from shared.store_client import paths
 
 MIN_TOKEN_CHARACTERS = 20
@@ -67,7 +68,7 @@ def parse_service_tokens(entries: Sequence[str]) -> list[ServiceToken]:
 def _parse(entry: str, number: int) -> ServiceToken:
     name, colon, token = entry.partition(":")
     if not colon:
-        return ServiceToken(None, SecretStr(entry))
+        return ServiceToken(None, check_secret(SecretStr(entry)))
     if name not in list(Caller):
         raise ValueError(f"entry {number} names no caller: write {' or '.join(f'{one}:TOKEN' for one in Caller)}")
     if len(token) < MIN_TOKEN_CHARACTERS or _TOKEN.fullmatch(token) is None:

@@ -65,7 +65,11 @@ EXAMPLES: dict[str, Any] = {
     "Conversation": _CONVERSATION,
     "Message": _MESSAGE,
     "Frame": {"type": "conversation_updated", "seq": 1044, "data": {"conversation": _CONVERSATION}},
-    "MintedToken": {"token": "eyJhbGciOiJIUzI1NiJ9.…", "expires_at": _AT},
+    "MintedToken": {
+        "token": "eyJhbGciOiJIUzI1NiJ9.…",
+        "token_id": "5f1e9f2d7c0a4b155a0d3e6f7b8c9d0e",
+        "expires_at": _AT,
+    },
     "SearchHit": {
         "type": "message",
         "conversation": _CONVERSATION,

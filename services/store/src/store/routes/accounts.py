@@ -3,17 +3,17 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Annotated
+from uuid import uuid4
 
 import structlog
 from fastapi import APIRouter, Depends, Path
-from pydantic import SecretStr
 from starlette.responses import Response
 
 from shared.contracts import Platform
 from shared.contracts.inbox import Account
 from shared.http.problems import ProblemRaised
 from shared.security.admin_tokens import AdminScope
-from shared.security.user_tokens import mint
+from shared.security.user_tokens import UserTokenSettings, mint
 from store.core.accounts import OwnershipInterval
 from store.core.audit import Action, Actor, Deed
 from store.core.cursors import AccountPosition, CursorSigner
@@ -105,9 +105,10 @@ def accounts_router(database: Database, service: AccountService, access: Access,
 
 
 def tokens_router(
-    database: Database, access: Access, *, secret: SecretStr | None, utc_now: Callable[[], datetime]
+    database: Database, access: Access, *, settings: UserTokenSettings, utc_now: Callable[[], datetime]
 ) -> APIRouter:
     """Return the route that mints users' tokens; without a secret it responds with a problem."""
+    secret = settings.jwt_secret
     router = APIRouter(prefix="/api", tags=["tokens"])
 
     @router.post(
@@ -123,8 +124,16 @@ def tokens_router(
         if secret is None:
             detail = "The identity provider of SWITCHBOARD_JWKS_URL issues users' tokens."
             raise ProblemRaised("minting-unavailable", detail)
-        now = utc_now()
-        token, expires_at = mint(secret, body.user_id, now=now, ttl=timedelta(seconds=body.ttl_seconds), name=body.name)
+        now, token_id = utc_now(), uuid4().hex
+        token, expires_at = mint(
+            secret,
+            body.user_id,
+            now=now,
+            ttl=timedelta(seconds=body.ttl_seconds),
+            name=body.name,
+            token_id=token_id,
+            claims=settings.minted_claims,
+        )
         async with database.transaction() as transaction:
             await accounts.audit_mint(
                 transaction, body.user_id, minted_at=now, expires_at=expires_at, minted_by=actor.name
@@ -132,7 +141,9 @@ def tokens_router(
             await audit.append(transaction, [_minted(actor, body.user_id, ttl_seconds=body.ttl_seconds)], now=now)
         log.info("token minted", user_id=body.user_id, expires_at=expires_at.isoformat(), minted_by=actor.name)
         return json_response(
-            MintedToken(token=token, expires_at=expires_at), status_code=201, headers={"Cache-Control": "no-store"}
+            MintedToken(token=token, token_id=token_id, expires_at=expires_at),
+            status_code=201,
+            headers={"Cache-Control": "no-store"},
         )
 
     return router

@@ -58,7 +58,7 @@ def public_app(
     app.include_router(search_router(database, access, signer))
     app.include_router(records_router(database, access, signer))
     app.include_router(accounts_router(database, services.accounts, access, signer))
-    app.include_router(tokens_router(database, access, secret=settings.jwt_secret, utc_now=utc_now))
+    app.include_router(tokens_router(database, access, settings=settings, utc_now=utc_now))
     app.include_router(ledger_router(database, access, utc_now=utc_now))
     app.include_router(verify_router(database, access))
     app.include_router(parked_router(database, services.replay, access, signer, utc_now=utc_now))

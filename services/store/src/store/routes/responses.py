@@ -61,6 +61,8 @@ class MintedToken(msgspec.Struct, frozen=True, kw_only=True):
     """A user's token. It is shown only once."""
 
     token: str
+    token_id: str
+    """Revokes this token alone."""
     expires_at: datetime
 
 
