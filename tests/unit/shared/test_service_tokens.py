@@ -48,7 +48,7 @@ def test_a_malformed_entry_is_refused_and_no_secret_is_repeated(entries: list[st
 
 
 def test_a_service_uses_its_own_token_and_refuses_to_start_with_only_that_of_another_one() -> None:
-    theirs, ours, plain = parse_service_tokens([f"push-gateway:{TOKEN}", f"enricher:{OTHER}", "plain"])
+    theirs, ours, plain = parse_service_tokens([f"push-gateway:{TOKEN}", f"enricher:{OTHER}", "a-plain-service-token"])
     assert tokens_of(Caller.ENRICHER)([theirs, ours, plain]) == [ours, plain]
     with pytest.raises(ValueError, match="no token is that of enricher: write enricher:TOKEN"):
         tokens_of(Caller.ENRICHER)([theirs])
