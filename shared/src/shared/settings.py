@@ -69,6 +69,12 @@ class ServiceSettings(BaseSettings):
     log_format: Literal["json", "console"] = "json"
     shutdown_grace_seconds: float = Field(default=8.0, gt=0, le=60)
     """How long running work may take to end after SIGTERM."""
+    body_seconds: float = Field(default=60.0, ge=1)
+    """How long the body of a request may take to arrive."""
+    body_bytes_per_second: float = Field(default=1024.0, gt=0)
+    """The rate at which a body must arrive after its first ten seconds."""
+    max_bytes_in_flight: int = Field(default=64 * 1024 * 1024, ge=1024 * 1024)
+    """Of all requests that the process has not answered. Beyond it, the one that arrives most slowly gets 503."""
 
 
 class InvalidSettings(Exception):

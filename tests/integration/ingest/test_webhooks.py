@@ -3,7 +3,7 @@
 import asyncio
 import hmac
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from hashlib import sha256
 from typing import Any
 
@@ -18,6 +18,7 @@ from shared.errors import DependencyUnavailable, TransientError
 from shared.messaging.local import LocalBroker
 from shared.messaging.outcomes import DONE, Outcome
 from shared.messaging.topology import ENRICHER_WEBHOOKS
+from shared.settings import InvalidSettings, load
 
 BODY = b'{"object":"page","entry":[{"id":"1","messaging":[{"message":{"text":"\\u00e9 \\ud83c\\udf89 a\\/b"}}]}]}'
 WAIT_SECONDS = 20.0
@@ -195,3 +196,36 @@ async def test_a_body_without_a_signature_is_refused_before_it_arrives(handler: 
         status_line = await asyncio.wait_for(reader.readline(), WAIT_SECONDS)
 
     assert status_line == b"HTTP/1.1 401 Unauthorized\r\n"
+
+
+OVERLOADED = 'switchboard_ingest_requests_refused_total{reason="overloaded"}'
+FORGED = f"X-Hub-Signature-256: sha256={'0' * 64}\r\n"
+
+
+async def test_a_body_that_does_not_arrive_is_refused(handler: Handler) -> None:
+    async with ingest(handler, body_seconds=1) as client, connection(client) as (reader, writer):
+        writer.write(f"POST /webhooks/facebook HTTP/1.1\r\nHost: x\r\n{FORGED}Content-Length: 4000000\r\n\r\n".encode())
+        status_line = await asyncio.wait_for(reader.readline(), WAIT_SECONDS)
+
+        assert status_line == b"HTTP/1.1 408 Request Timeout\r\n"
+        await asyncio.wait_for(reader.read(), WAIT_SECONDS)
+
+
+async def test_bodies_that_do_not_arrive_keep_no_webhook_out(handler: Handler) -> None:
+    limits = {"max_bytes_in_flight": 2**20, "max_body_bytes": 2**19}
+    async with ingest(handler, **limits) as client, AsyncExitStack() as stack:
+        for _ in range(4):
+            _, writer = await stack.enter_async_context(connection(client))
+            head = f"POST /webhooks/facebook HTTP/1.1\r\nHost: x\r\n{FORGED}Content-Length: {2**19}\r\n\r\n"
+            writer.write(head.encode() + b"x" * (2**19 - 1))
+        async with asyncio.timeout(WAIT_SECONDS):
+            while OVERLOADED not in (await client.get("/metrics")).text:  # noqa: ASYNC110 - of another task
+                await asyncio.sleep(0.01)
+        response = await client.post("/webhooks/facebook", content=BODY, headers=signed(BODY))
+
+    assert response.status_code == 200
+
+
+def test_a_process_must_have_room_for_bodies() -> None:
+    with pytest.raises(InvalidSettings, match="MAX_BYTES_IN_FLIGHT must be at least twice SWITCHBOARD_MAX_BODY_BYTES"):
+        load(Settings, app_secrets="x", verify_tokens="y", max_bytes_in_flight=2**20, max_body_bytes=2**20)

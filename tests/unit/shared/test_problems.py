@@ -7,6 +7,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Message
+from structlog.testing import capture_logs
 
 from shared.http.problems import ProblemCatalog, ProblemRaised, ProblemType
 
@@ -69,3 +71,24 @@ async def test_a_bug_says_nothing_about_itself() -> None:
         "title": "Something went wrong here.",
         "status": 500,
     }
+
+
+async def test_a_client_that_leaves_before_its_body_has_arrived_is_no_bug() -> None:
+    async def reads(request: Request) -> Response:
+        return Response(await request.body())
+
+    async def gone() -> Message:
+        return {"type": "http.disconnect"}
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    app = Starlette(routes=[Route("/", reads, methods=["POST"])], exception_handlers=CATALOG.exception_handlers)
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [], "query_string": b"", "root_path": ""}
+    with capture_logs() as logs:
+        await app(scope, gone, send)
+
+    assert sent[0]["status"] == 400
+    assert [line["log_level"] for line in logs] == ["info"]

@@ -36,6 +36,7 @@ from shared.aio.backoff import Backoff
 from shared.clock import utc_now
 from shared.errors import DependencyUnavailable
 from shared.http.client import http_client
+from shared.http.intake import Intake, IntakeLimits
 from shared.http.operations import Readiness, operations_routes
 from shared.http.server import serving
 from shared.messaging.ports import Broker, Subscription
@@ -113,6 +114,7 @@ async def lifespan(settings: Settings, broker: Broker, *, registry: CollectorReg
                 host=settings.bind_host,
                 port=settings.enricher_port,
                 grace_seconds=settings.shutdown_grace_seconds / 4,
+                intake=Intake(IntakeLimits.of(settings), registry, prefix="switchboard_enricher"),
                 unread_seconds=settings.media_idle_seconds,
             ) as port,
             _run(components, broker, background),

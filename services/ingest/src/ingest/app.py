@@ -3,13 +3,15 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+from starlette.routing import Route
 
 from ingest.metrics import Metrics
 from ingest.routes import WebhookRoutes
 from ingest.settings import Settings
 from shared.clock import utc_now
+from shared.http.intake import Intake, IntakeLimits
 from shared.http.operations import Readiness, operations_routes
 from shared.http.server import serving
 from shared.messaging.ports import Broker
@@ -33,12 +35,20 @@ async def lifespan(settings: Settings, broker: Broker, *, registry: CollectorReg
         publish_timeout_seconds=settings.publish_timeout_seconds,
         retry_after_seconds=settings.retry_after_seconds,
     )
-    app = FastAPI(title="Switchboard ingest", openapi_url=None, redirect_slashes=False)
-    app.add_route("/webhooks/{platform}", routes.verify, methods=["GET"], include_in_schema=False)
-    app.add_route("/webhooks/{platform}", routes.receive, methods=["POST"], include_in_schema=False)
-    app.router.routes.extend(operations_routes(readiness, registry))
+    app = Starlette(
+        routes=[
+            Route("/webhooks/{platform}", routes.verify, methods=["GET"]),
+            Route("/webhooks/{platform}", routes.receive, methods=["POST"]),
+            *operations_routes(readiness, registry),
+        ]
+    )
+    app.router.redirect_slashes = False
     async with serving(
-        app, host=settings.bind_host, port=settings.ingest_port, grace_seconds=settings.shutdown_grace_seconds
+        app,
+        host=settings.bind_host,
+        port=settings.ingest_port,
+        grace_seconds=settings.shutdown_grace_seconds,
+        intake=Intake(IntakeLimits.of(settings), registry, prefix="switchboard_ingest"),
     ) as port:
         yield {"ingest": port}
         readiness.stop()

@@ -1,6 +1,8 @@
 """Settings of ingest: everything that differs between deployments, and nothing else."""
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from typing import Self
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from shared.settings import Secrets, ServiceSettings
 
@@ -19,3 +21,9 @@ class Settings(ServiceSettings):
     """The `Retry-After` of every 503."""
     publish_timeout_seconds: PositiveFloat = 4.0
     """How long publishing may take. Meta counts a webhook as failed after 5 s."""
+
+    @model_validator(mode="after")
+    def _a_body_has_room(self) -> Self:
+        if self.max_bytes_in_flight < 2 * self.max_body_bytes:
+            raise ValueError("SWITCHBOARD_MAX_BYTES_IN_FLIGHT must be at least twice SWITCHBOARD_MAX_BODY_BYTES")
+        return self

@@ -25,6 +25,7 @@ from push_gateway.transport.listeners import listening
 from shared.aio.background import BackgroundTasks
 from shared.clock import utc_now
 from shared.http.client import http_client
+from shared.http.intake import Intake, IntakeLimits
 from shared.http.operations import Readiness, operations_routes
 from shared.http.server import serving
 from shared.messaging.ports import Broker
@@ -59,8 +60,15 @@ async def lifespan(settings: Settings, broker: Broker, *, registry: CollectorReg
         readiness = Readiness(lambda: problems(broker, store, background))
         operations = Starlette(routes=operations_routes(readiness, registry))
         operations.router.redirect_slashes = False
+        intake = Intake(IntakeLimits.of(settings), registry, prefix="switchboard_gateway")
         operations_port = await stack.enter_async_context(
-            serving(operations, host=settings.bind_host, port=settings.gateway_operations_port, grace_seconds=1)
+            serving(
+                operations,
+                host=settings.bind_host,
+                port=settings.gateway_operations_port,
+                grace_seconds=1,
+                intake=intake,
+            )
         )
         admission = Admission(verifier(settings), max_connections=settings.gateway_max_sockets, utc_now=utc_now)
         sessions = SessionLifecycle(
@@ -75,7 +83,7 @@ async def lifespan(settings: Settings, broker: Broker, *, registry: CollectorReg
             is_receiving=lambda: broker.is_ready,
         )
         ports = await stack.enter_async_context(
-            listening(settings, admission, sessions, metrics, on_stopping=readiness.stop)
+            listening(settings, admission, sessions, metrics, intake, on_stopping=readiness.stop)
         )
         yield {**ports, "gateway_operations": operations_port}
 

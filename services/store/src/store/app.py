@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from prometheus_client import CollectorRegistry
 
 from shared.aio.background import BackgroundTasks
 from shared.clock import utc_now
+from shared.http.intake import Intake, IntakeLimits
 from shared.http.operations import Readiness
 from shared.http.server import serving
 from shared.messaging.ports import Broker, Publisher
@@ -90,19 +92,17 @@ async def lifespan(settings: Settings, broker: Broker, *, registry: CollectorReg
         utc_now=utc_now,
     )
     internal = internal_app(database, services.read_marks, service_tokens=settings.service_tokens, utc_now=utc_now)
-    grace_seconds = settings.shutdown_grace_seconds / 4
+    intake = Intake(IntakeLimits.of(settings), registry, prefix="store")
     stopping = asyncio.Event()
     async with AsyncExitStack() as stack:
         for each in (worker_database, database, indexing_database):
             stack.push_async_callback(each.close)
-        host = settings.bind_host
+        serve = partial(
+            serving, host=settings.bind_host, grace_seconds=settings.shutdown_grace_seconds / 4, intake=intake
+        )
         ports = {
-            "store": await stack.enter_async_context(
-                serving(public, host=host, port=settings.store_port, grace_seconds=grace_seconds)
-            ),
-            "store_internal": await stack.enter_async_context(
-                serving(internal, host=host, port=settings.store_internal_port, grace_seconds=grace_seconds)
-            ),
+            "store": await stack.enter_async_context(serve(public, port=settings.store_port)),
+            "store_internal": await stack.enter_async_context(serve(internal, port=settings.store_internal_port)),
         }
         try:
             async with asyncio.TaskGroup() as tasks:

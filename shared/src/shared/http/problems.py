@@ -6,7 +6,7 @@ from typing import NamedTuple
 import msgspec
 import structlog
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 log = structlog.get_logger(__name__)
@@ -115,6 +115,11 @@ class ProblemCatalog:
             name = "bad-request"
         return self.response(name, str(error.detail or ""), headers=error.headers)
 
+    async def on_disconnect(self, request: Request, _: Exception) -> Response:
+        """End a request whose client left, or was sent away, before its body had arrived. Nobody reads the response."""
+        log.info("request given up: its body did not arrive", method=request.method, path=request.url.path)
+        return self.response("bad-request")
+
     async def on_bug(self, request: Request, error: Exception) -> Response:
         """Respond 500 and log the exception; the response says nothing about it."""
         log.error("request failed: this is a bug", method=request.method, path=request.url.path, exc_info=error)
@@ -126,5 +131,6 @@ class ProblemCatalog:
         return {
             ProblemRaised: self.on_problem_raised,
             HTTPException: self.on_http_exception,
+            ClientDisconnect: self.on_disconnect,
             Exception: self.on_bug,
         }

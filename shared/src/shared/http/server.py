@@ -2,58 +2,18 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator, MutableMapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from prometheus_client import CollectorRegistry
 
-_HEAD_SECONDS = 10.0
-"""A connection that has not sent the complete head of its request within this time is closed."""
-_ABORT = "switchboard.abort"
+from shared.http.intake import Intake, IntakeLimits
+from shared.http.protocol import LimitedProtocol, ends_with_its_application
 
-
-class _Protocol(HttpToolsProtocol):
-    """Limits the time in which a request's head must arrive; uvicorn limits only the time between two requests."""
-
-    _head_timer: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own signature
-        super().connection_made(transport)
-        self._start_head_timer()
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self.scope["extensions"] = {_ABORT: {"call": self.transport.abort}}
-        self._start_head_timer()
-
-    def on_headers_complete(self) -> None:
-        self._stop_head_timer()
-        super().on_headers_complete()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_head_timer()
-        super().connection_lost(exc)
-
-    def _start_head_timer(self) -> None:
-        self._stop_head_timer()
-        self._head_timer = self.loop.call_later(_HEAD_SECONDS, self.transport.close)
-
-    def _stop_head_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-
-
-def abort(scope: MutableMapping[str, Any]) -> None:
-    """Drop a request's connection at once, including unsent data. `http.disconnect` follows.
-
-    For a response that has begun and cannot be finished: the client sees a reset instead of a truncated body.
-
-    Args:
-        scope: of the request, from `serving`.
-    """
-    scope["extensions"][_ABORT]["call"]()
+_UNREAD_SECONDS = 60.0
 
 
 class _Server(uvicorn.Server):
@@ -89,7 +49,13 @@ def listening_socket(host: str, port: int) -> socket.socket:
 
 @asynccontextmanager
 async def serving(
-    app: Any, *, host: str, port: int, grace_seconds: float, unread_seconds: float | None = None
+    app: Any,
+    *,
+    host: str,
+    port: int,
+    grace_seconds: float,
+    intake: Intake | None = None,
+    unread_seconds: float = _UNREAD_SECONDS,
 ) -> AsyncIterator[int]:
     """Serve the ASGI application `app` while the context lasts; yields the port.
 
@@ -100,24 +66,27 @@ async def serving(
         host: see `listening_socket`.
         port: see `listening_socket`.
         grace_seconds: how long running requests may take to end, at least 1.
+        intake: limits what is received; the servers of one process share it. None: the default limits, for this server.
         unread_seconds: a client that acknowledges no data for this long is disconnected, where the system supports it
-            (Linux, tcp(7), `TCP_USER_TIMEOUT`). None leaves it to the system, which waits a quarter of an hour.
+            (Linux, tcp(7), `TCP_USER_TIMEOUT`).
     """
+    intake = intake or Intake(IntakeLimits(), CollectorRegistry())
     listener = listening_socket(host, port)
-    if unread_seconds is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
         # Connections inherit the option from their listener.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(unread_seconds * 1000))
     config = uvicorn.Config(
-        app,
-        http=_Protocol,
+        ends_with_its_application(app),
+        http=partial(LimitedProtocol, intake=intake),  # type: ignore[arg-type]  # called like a class, nothing else
         loop="none",
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
+        proxy_headers=False,  # no service asks who its client is
         server_header=False,
         timeout_graceful_shutdown=max(1, int(grace_seconds)),
-        timeout_keep_alive=75,
+        timeout_keep_alive=intake.limits.idle_seconds,  # type: ignore[arg-type]  # only ever given to `call_later`
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))

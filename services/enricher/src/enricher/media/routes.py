@@ -22,7 +22,7 @@ from enricher.problems import PROBLEMS
 from shared.contracts.internal import MediaRequest
 from shared.errors import DependencyUnavailable
 from shared.http.problems import ProblemRaised
-from shared.http.server import abort
+from shared.http.protocol import abort
 from shared.security.bearer import bearer_token
 from shared.security.user_tokens import InvalidUserToken, UserTokenVerifier
 

@@ -11,10 +11,9 @@ from push_gateway.transport.shutdown import close_all
 from push_gateway.transport.sse.endpoint import EventStreamEndpoint, event_stream_app
 from push_gateway.transport.websocket.endpoint import WebSocketEndpoint
 from push_gateway.transport.websocket.server import serve_websockets
+from shared.http.intake import Intake
 from shared.http.server import serving
 
-_UNREAD_SECONDS = 60.0
-"""An event stream whose client has not acknowledged a byte for this long is closed: the client is gone."""
 _CLOSING_SHARE = 0.8
 """Part of the shutdown grace in which clients may take note of the close; aborting their streams takes the rest."""
 
@@ -25,6 +24,7 @@ async def listening(
     admission: Admission,
     sessions: SessionLifecycle,
     metrics: Metrics,
+    intake: Intake,
     *,
     on_stopping: Callable[[], None],
 ) -> AsyncIterator[dict[str, int]]:
@@ -35,6 +35,7 @@ async def listening(
         admission: Decides who may open a session.
         sessions: Creates their sessions.
         metrics: Gets what the transports measure.
+        intake: Limits what clients of event streams send.
         on_stopping: Called first when the context ends, before clients are closed.
 
     Raises:
@@ -52,7 +53,7 @@ async def listening(
         host=settings.bind_host,
         port=settings.gateway_sse_port,
         grace_seconds=1,
-        unread_seconds=_UNREAD_SECONDS,
+        intake=intake,
     ) as sse_port:
         server = await serve_websockets(websockets, settings, metrics)
         metrics.measure_buffered_bytes(
