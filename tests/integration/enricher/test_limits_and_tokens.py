@@ -4,7 +4,9 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import msgspec
+import pytest
 
 from shared.contracts import MessageItem
 from shared.contracts.internal import Lookup
@@ -152,3 +154,24 @@ async def test_a_picture_close_to_expiry_is_refreshed_without_delaying_the_messa
 
 def _with_picture(profile: Any, picture: str) -> Any:
     return msgspec.structs.replace(profile, profile_pic=picture)
+
+
+@pytest.mark.parametrize("token", ["EAAB…", "EAAB token", "EAAB\n", "ключ"])
+async def test_a_stored_token_that_no_request_can_carry_costs_no_message_and_no_other_page(token: str) -> None:
+    """Written before the store refused such tokens."""
+    async with running_enricher() as enricher:
+        enricher.graph.people = {"2": {"name": "Ada Lovelace"}}
+        enricher.store.connect(PAGE, token=token)
+        enricher.store.connect(OTHER_PAGE)
+
+        await enricher.broker.publish([received(page(message("hello", "1")))])
+        assert names(enricher) == {"hello": None}
+        await eventually(lambda: len(enricher.refused) == 1)
+        enricher.store.due += [due("1"), due("2", OTHER_PAGE)]
+        await eventually(lambda: len(enricher.resolved) == 2)
+
+        assert enricher.refused[0].page_id == PAGE
+        assert enricher.refused[0].reason.startswith("The page's access token has characters that no request can carry")
+        assert {found.profile.name if found.profile else None for found in enricher.resolved} == {None, "Ada Lovelace"}
+        async with httpx.AsyncClient() as client:
+            assert (await client.get(f"http://127.0.0.1:{enricher.port}/readyz")).status_code == 200

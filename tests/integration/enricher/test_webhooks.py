@@ -212,7 +212,7 @@ async def test_readiness_reports_that_lookups_have_stopped() -> None:
             Lookup(user_id="user-1", platform="facebook", page_id=PAGE, participant_id=CUSTOMER, attempts=0)
         )
         assert await problems_of(enricher) == [
-            "A background task has stopped because of a bug, restart this process: profile lookups."
+            "A background task keeps ending because of a bug, see the log: profile lookups."
         ]
 
 
@@ -222,7 +222,7 @@ async def test_readiness_reports_that_refused_tokens_are_no_longer_reported() ->
         await enricher.broker.publish([received(page(message("hello")))])
 
         assert await problems_of(enricher) == [
-            "A background task has stopped because of a bug, restart this process: reports of refused tokens."
+            "A background task keeps ending because of a bug, see the log: reports of refused tokens."
         ]
 
 

@@ -172,7 +172,7 @@ async def test_readiness_names_a_background_task_that_ended() -> None:
         gw.connect("ada") as socket,
     ):
         await receive(socket)
-        await until(lambda: gw.metric("background_ended_total", task="signals to other gateways") == 1)
+        await until(lambda: gw.metric("background_ended_total", task="signals to other gateways") >= 1)
         refused = await operations.get("/readyz")
 
     assert refused.status_code == 503

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 
 import jwt
 import msgspec
+import pytest
 
 from shared.contracts import AccountChangedV1, InboxPersistedV1
 from shared.contracts.inbox import Account
@@ -142,3 +143,22 @@ async def test_unreplayed_parked_items_are_listed_in_pages(service: Service, dat
         found += [item["id"] for item in page.json()]
         url = page.links.get("next", {}).get("url")
     assert found == [f"{number:032x}" for number in (4, 2, 1, 0)]
+
+
+@pytest.mark.parametrize(
+    ("token", "place"),
+    [
+        ("EAAB…", "U+2026 (horizontal ellipsis) at position 5"),
+        ("EAAB\n", "U+000A (a control character) at position 5"),
+        (" EAAB", "U+0020 (space) at position 1"),
+    ],
+)
+async def test_an_access_token_that_no_request_can_carry_is_refused(service: Service, token: str, place: str) -> None:
+    answer = await service.connect(access_token=token)
+
+    assert answer.status_code == 422
+    [problem] = answer.json()["errors"]
+    assert problem["field"] == "body.access_token"
+    assert place in problem["message"]
+    assert "EAAB" not in answer.text
+    assert (await service.public.get("/api/accounts", headers=service.admin)).json() == []

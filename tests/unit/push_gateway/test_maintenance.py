@@ -69,4 +69,4 @@ async def test_the_search_for_lost_events_is_retried_until_the_store_answers() -
         await run_pending_tasks()
 
     assert ada.tops == [("e1", 7)]
-    assert background.ended == ()
+    assert background.problems == []

@@ -1,12 +1,15 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import jwt
 import pytest
 from cryptography.fernet import Fernet
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from shared.security.bearer import bearer_token, is_one_of
+from shared.security.bearer import bearer_problem, bearer_token, is_one_of
 from shared.security.cipher import TokenCipher, Undecryptable
 from shared.security.user_tokens import InvalidUserToken, UserTokenSettings, mint, verifier
 from shared.settings import InvalidSettings, Secrets, ServiceSettings, load
@@ -219,3 +222,29 @@ def test_an_empty_or_short_secret_stops_the_start_with_a_sentence(
 
     assert sentence in str(refused.value)
     assert "short" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("token", "place"),
+    [
+        ("EAAB…", "U+2026 (horizontal ellipsis) at position 5"),
+        (" EAAB", "U+0020 (space) at position 1"),
+        ("EAAB\n", "U+000A (a control character) at position 5"),
+        ("EA\u00e9B", "U+00E9 (latin small letter e with acute) at position 3"),
+        ("EAAB\x7f", "U+007F"),
+        ("EAAB\ud800", "U+D800"),
+        ("…" * 9, "position 5 and 4 more"),
+    ],
+)
+def test_characters_that_no_token_has_are_named_with_their_positions(token: str, place: str) -> None:
+    problem = bearer_problem(token)
+    assert problem is not None
+    assert place in problem
+
+
+@given(st.text(max_size=40))
+def test_a_token_has_no_problem_exactly_when_a_header_carries_it_unchanged(token: str) -> None:
+    problem = bearer_problem(token)
+    assert (problem is None) == (token.isascii() and token.isprintable() and " " not in token)
+    if problem is None:
+        assert httpx.Headers({"Authorization": f"Bearer {token}x"})["authorization"] == f"Bearer {token}x"

@@ -5,6 +5,7 @@ import contextlib
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import NamedTuple
 
 import httpx
@@ -31,7 +32,7 @@ from enricher.profiles.lookup_worker import LookupWorker
 from enricher.profiles.store_profiles import StoreProfiles
 from enricher.refused_tokens import RefusedTokens
 from enricher.settings import Settings
-from shared.aio.background import BackgroundTasks
+from shared.aio.background import BackgroundTasks, Works
 from shared.aio.backoff import Backoff
 from shared.clock import utc_now
 from shared.errors import DependencyUnavailable
@@ -129,10 +130,10 @@ async def _run(components: _Components, broker: Broker, background: BackgroundTa
     async with broker.subscribe(
         ENRICHER_ACCOUNTS, components.accounts.on_account_changed, on_gap=components.accounts.clear
     ) as subscription:
-        tasks = {
-            "account changes": _stay_bound(subscription),
-            "profile lookups": components.worker.run(),
-            "reports of refused tokens": components.refused_tokens.run(),
+        tasks: Works = {
+            "account changes": partial(_stay_bound, subscription),
+            "profile lookups": components.worker.run,
+            "reports of refused tokens": components.refused_tokens.run,
         }
         try:
             async with background.run(tasks), broker.consume(ENRICHER_WEBHOOKS, components.handler):

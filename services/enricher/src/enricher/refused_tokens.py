@@ -1,13 +1,14 @@
 """Reports tokens that the platform refuses to the store, once each, and retries until that works."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NoReturn
 
 import structlog
 from cachetools import LRUCache
 
+from shared.aio.background import bugs_caught
 from shared.aio.backoff import Backoff
 from shared.contracts import TokenRefusedV1, derive_id
 from shared.contracts.internal import PageKey
@@ -86,8 +87,22 @@ class RefusedTokens:
             DependencyUnavailable, TransientError: the broker or the store is unavailable. The reports stay queued.
         """
         events = dict(self._pending)
-        if events:
+        if not events:
+            return
+        with bugs_caught("reports of refused tokens", reports=len(events)) as caught:
             await self._publisher.publish(list(events.values()))
+        published = len(events) if caught.error is None else await self._publish_one_by_one(events)
         for page, event in events.items():
             if self._pending.get(page) is event:
                 del self._pending[page]
+        if caught.error is not None and not published:
+            raise caught.error  # not one item is to blame: the task starts again, and readiness tells
+
+    async def _publish_one_by_one(self, events: Mapping[PageKey, TokenRefusedV1]) -> int:
+        """Publish each report alone after a bug and drop those at which it happens again; return how many were sent."""
+        published = 0
+        for page, event in events.items():
+            with bugs_caught("reports of refused tokens", platform=page.platform, page_id=page.page_id):
+                await self._publisher.publish([event])
+                published += 1
+        return published

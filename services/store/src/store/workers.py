@@ -1,14 +1,13 @@
 """The handlers and jobs of one store process: how they are connected, and how they run."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import structlog
 
-from shared.aio.background import BackgroundTasks
+from shared.aio.background import BackgroundTasks, Works
 from shared.contracts import Event
 from shared.errors import SwitchboardError
 from shared.messaging.ports import Broker
@@ -50,21 +49,17 @@ class Workers:
 
         Args:
             broker: where the queues are.
-            background: runs the jobs, and reports one that ends because of a bug.
+            background: runs the jobs, and starts one again that ends because of a bug.
             started: called once both queues are being consumed.
             stopping: ends the work in order: handlers first, then jobs.
-
-        Raises:
-            ExceptionGroup: a job has ended because of a bug. Without it changes would stay unpublished or tables grow,
-                so the process ends and whatever runs it starts it again.
         """
-        jobs: dict[str, Coroutine[Any, Any, None]] = {
-            "publishing changes": self.outbox.run(),
-            "writing publish watermarks": self.outbox.run_watermarks(),
-            "releasing unclaimed items": self.releaser.run(),
-            "retention": self.retention.run(),
-            "measuring the backlog": self.backlog.run(),
-            "search indexing": self.indexer.run(),
+        jobs: Works = {
+            "publishing changes": self.outbox.run,
+            "writing publish watermarks": self.outbox.run_watermarks,
+            "releasing unclaimed items": self.releaser.run,
+            "retention": self.retention.run,
+            "measuring the backlog": self.backlog.run,
+            "search indexing": self.indexer.run,
         }
         async with (
             background.run(jobs),
@@ -72,10 +67,7 @@ class Workers:
             broker.consume(STORE_RECORDS, self.records),
         ):
             started()
-            async with asyncio.TaskGroup() as group:
-                watching = group.create_task(background.raise_when_ended())
-                await stopping.wait()
-                watching.cancel()
+            await stopping.wait()
         try:
             async with asyncio.timeout(_LAST_FLUSH_SECONDS):
                 await self.outbox.flush_watermarks()

@@ -1,4 +1,4 @@
-"""Turns what a handler did into one outcome per event. One of the two places that catch `Exception`."""
+"""Turns what a handler did into one outcome per event. It catches `Exception`, as `shared.aio.background` does."""
 
 from collections.abc import Sequence
 

@@ -49,5 +49,5 @@ class TokenCipher:
         """
         try:
             return SecretStr(self._fernet.decrypt(ciphertext.encode()).decode())
-        except InvalidToken as error:
+        except (InvalidToken, ValueError) as error:  # ValueError: neither the ciphertext nor the token need be text
             raise Undecryptable("no configured encryption key decrypts this token") from error

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
+import httpx
 import pytest
 
 from enricher.graph.errors import GraphTimeout, ProfileInaccessible
@@ -169,3 +170,17 @@ async def test_the_first_message_after_the_negative_ttl_causes_a_lookup(
     assert harness.directory.cached(ADA_KEY) is None
 
     assert await harness.look_up_now() == ProfileResult(ADA)
+
+
+@pytest.mark.parametrize(
+    "bug",
+    [UnicodeEncodeError("ascii", "…", 0, 1, "no"), httpx.LocalProtocolError("no"), httpx.InvalidURL("no"), KeyError()],
+)
+async def test_a_lookup_that_fails_in_any_way_fails_no_message(harness: ProfileHarness, bug: Exception) -> None:
+    harness.result = harness.store_error = bug
+
+    stored = await harness.directory.read_stored([ADA_KEY], deadline=harness.deadline())
+
+    assert stored == {ADA_KEY: ProfileResult(None, needs_lookup=True)}
+    assert await harness.look_up_now() == ProfileResult(None, needs_lookup=True)
+    assert harness.directory.cached(ADA_KEY) is None

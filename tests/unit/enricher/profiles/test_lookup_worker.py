@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
+import httpx
 import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
@@ -201,3 +202,27 @@ async def test_a_refresh_without_a_name_keeps_the_known_name(harness: WorkerHarn
     cached = harness.profiles.directory.cached(customer(0))
     assert cached is not None
     assert cached.profile == resolved.profile
+
+
+@pytest.mark.parametrize(
+    "bug",
+    [UnicodeEncodeError("ascii", "…", 0, 1, "no"), httpx.LocalProtocolError("no"), httpx.InvalidURL("no"), KeyError()],
+)
+async def test_a_lookup_with_a_bug_is_deferred(harness: WorkerHarness, bug: Exception) -> None:
+    harness.profiles.result = bug
+    harness.due()
+
+    await harness.worker.run_once()
+
+    assert harness.results == [(None, NOON + timedelta(seconds=5))]
+
+
+async def test_a_bug_at_one_lookup_costs_the_others_nothing(harness: WorkerHarness) -> None:
+    harness.profiles.store_error_keys = {customer(1)}
+    harness.due(3)
+
+    await harness.worker.run_once()
+
+    assert sorted(harness.results, key=str) == sorted(
+        [(ADA.name, None), (None, NOON + timedelta(seconds=5)), (ADA.name, None)], key=str
+    )

@@ -8,12 +8,13 @@ from datetime import datetime
 import httpx
 from pydantic import SecretStr
 
-from enricher.graph.errors import GraphCallRejected, GraphTimeout, GraphUnavailable
+from enricher.graph.errors import GraphCallRejected, GraphTimeout, GraphUnavailable, TokenRefused
 from enricher.graph.responses import PROFILE_FIELDS, MediaAddress, parse_media_address, parse_profile
 from enricher.graph.usage import Usage, usage_of
 from shared.contracts import Profile
 from shared.contracts.internal import PageKey
 from shared.http.client import CallFailed, CallTimedOut, HttpResponse, call
+from shared.security.bearer import bearer_problem
 
 _PATH_ID = re.compile(r"[A-Za-z0-9._-]+")
 _INSTAGRAM_LOGIN_PREFIX = "IGAA"
@@ -88,6 +89,9 @@ class GraphClient:
 
     async def _get(self, page: PageKey, path_id: str, parameters: dict[str, str], token: SecretStr) -> HttpResponse:
         secret = token.get_secret_value()
+        if (problem := bearer_problem(secret)) is not None:  # stored before the store refused such tokens
+            sentence = "The page's access token has characters that no request can carry. Connect the page again."
+            raise TokenRefused(f"an access token that {problem}", sentence=sentence)
         is_instagram_login = secret.startswith(_INSTAGRAM_LOGIN_PREFIX)
         host = self._instagram_url if is_instagram_login else self._url
         app_secret = self._instagram_app_secret if is_instagram_login else self._app_secret

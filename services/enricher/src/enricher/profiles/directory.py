@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 import msgspec
+import structlog
 from cachetools import TLRUCache
 
 from enricher.graph.policy import GraphPolicy
@@ -14,10 +15,13 @@ from enricher.pages import PageToken
 from enricher.profiles.freshness import fresh_until, with_known_values
 from enricher.profiles.graph_lookup import ProfileSource, look_up
 from enricher.profiles.lookups import Deferred, Found, LookupResult, ProfileKey
+from shared.aio.background import bugs_caught
 from shared.aio.single_flight import SingleFlight
 from shared.contracts import Profile
 from shared.contracts.internal import PageKey
-from shared.errors import DependencyUnavailable
+from shared.errors import SwitchboardError
+
+log = structlog.get_logger(__name__)
 
 NEGATIVE_TTL_SECONDS = 300.0
 """How long a customer who has no profile, or whose lookup is deferred, is not looked up again.
@@ -109,10 +113,14 @@ class ProfileDirectory:
             keys: the customers.
             deadline: in seconds of the event loop's clock.
         """
+        found: Mapping[ProfileKey, Profile] | None = None
         try:
-            async with asyncio.timeout_at(deadline):
-                found = await self._stored.last_known(keys)
-        except (DependencyUnavailable, TimeoutError):
+            with bugs_caught("reading stored profiles", customers=len(keys)):
+                async with asyncio.timeout_at(deadline):
+                    found = await self._stored.last_known(keys)
+        except (SwitchboardError, TimeoutError):
+            pass  # the messages go on without their profiles
+        if found is None:
             self._metrics.profile("store_away").inc(len(keys))
             return {key: ProfileResult(None, needs_lookup=True) for key in keys}
         results = {
@@ -124,16 +132,21 @@ class ProfileDirectory:
         return results
 
     async def look_up_now(self, key: ProfileKey, token: PageToken | None, *, deadline: float) -> ProfileResult:
-        """Return what the Graph API says by `deadline`. A slower call continues and fills the cache.
+        """Return what the Graph API says by `deadline`. A slower call continues and fills the cache. Never raises.
 
-        The lookup is deferred if no call may be made now, or without a token.
+        The lookup is deferred if no call may be made now, without a token, or if it fails in any way: a message never
+        fails because of its author's profile.
 
         Args:
             key: the customer.
             token: the page's token.
             deadline: in seconds of the event loop's clock.
         """
-        if token is None or not (key in self._lookups or await self._try_reserve(key, token)):
+        is_reserved = False
+        if token is not None and key not in self._lookups:
+            with bugs_caught("reserving a profile lookup", platform=key.platform, page_id=key.page_id):
+                is_reserved = await self._try_reserve(key, token)
+        if token is None or not (is_reserved or key in self._lookups):
             self._metrics.profile("skipped").inc()
             return ProfileResult(None, needs_lookup=True)
         try:
@@ -185,12 +198,18 @@ class ProfileDirectory:
         return len(self._lookups) < MAX_PENDING_LOOKUPS and await self._policy.try_reserve(key.page, token)
 
     async def _look_up(self, key: ProfileKey, token: PageToken, *, is_reserved: bool = False) -> LookupResult:
-        result = await look_up(key, token, source=self._source, policy=self._policy, is_reserved=is_reserved)
-        if isinstance(result, Found):
-            self._remember(key, result.profile)
-        elif not isinstance(result, Deferred):
-            self._cache[key] = _CacheEntry(ProfileResult(None), NEGATIVE_TTL_SECONDS)
-        return result
+        """Return the result. A bug defers the lookup, and after some attempts the lookup is given up."""
+        try:
+            with bugs_caught("a profile lookup", platform=key.platform, page_id=key.page_id):
+                result = await look_up(key, token, source=self._source, policy=self._policy, is_reserved=is_reserved)
+                if isinstance(result, Found):
+                    self._remember(key, result.profile)
+                elif not isinstance(result, Deferred):
+                    self._cache[key] = _CacheEntry(ProfileResult(None), NEGATIVE_TTL_SECONDS)
+                return result
+        except (SwitchboardError, TimeoutError) as error:
+            log.warning("profile lookup deferred", platform=key.platform, page_id=key.page_id, reason=repr(error))
+        return Deferred("the lookup failed in a way that nobody expected")
 
     def _remember(self, key: ProfileKey, profile: Profile) -> bool:
         """Cache the profile; return whether it is fresh. A stale one is used until its lookup succeeds or fails."""

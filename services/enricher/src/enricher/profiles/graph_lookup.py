@@ -36,7 +36,7 @@ class ProfileSource(Protocol):
 async def look_up(
     key: ProfileKey, token: PageToken, *, source: ProfileSource, policy: GraphPolicy, is_reserved: bool = False
 ) -> LookupResult:
-    """Return the result of a lookup. Never raises.
+    """Return the result of a lookup. Raises nothing that is expected.
 
     Args:
         key: whose profile.

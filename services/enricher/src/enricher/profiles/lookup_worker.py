@@ -1,7 +1,7 @@
 """Makes deferred profile lookups: claims them from the store and publishes their results."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NoReturn, Protocol
 
@@ -18,6 +18,7 @@ from enricher.profiles.lookups import (
     can_be_looked_up,
     profile_resolved,
 )
+from shared.aio.background import bugs_caught
 from shared.aio.backoff import Backoff
 from shared.contracts.internal import Lookup, Owner, PageKey, PageOwners
 from shared.errors import DependencyUnavailable, TransientError
@@ -117,17 +118,32 @@ class LookupWorker:
         )
         if not lookups:
             return 0
+        with bugs_caught("profile lookups", lookups=len(lookups)) as caught:
+            await self._resolve(lookups)
+        if caught.error is not None:
+            await self._resolve_one_by_one(lookups)
+        return len(lookups)
+
+    async def _resolve_one_by_one(self, lookups: Sequence[Lookup]) -> None:
+        """Resolve each lookup alone after a bug. One at which it happens again is deferred, and given up in the end."""
+        for lookup in lookups:
+            with bugs_caught("profile lookups", platform=lookup.platform, page_id=lookup.page_id) as caught:
+                await self._resolve([lookup])
+            if caught.error is not None:
+                await self._publish({_key(lookup): Deferred("a bug")}, [lookup])
+
+    async def _resolve(self, lookups: Sequence[Lookup]) -> None:
+        """Make the lookups and publish their results."""
         keys = [_key(lookup) for lookup in lookups]
         results = await asyncio.gather(*map(self._look_up, keys, await self._tokens(lookups)))
         completed = await self._profiles.fill_missing_values(dict(zip(keys, results, strict=True)))
+        await self._publish(completed, lookups)
+
+    async def _publish(self, results: Mapping[ProfileKey, LookupResult], lookups: Sequence[Lookup]) -> None:
         now = self._utc_now()
         await self._publisher.publish(
-            [
-                profile_resolved(lookup, completed[key], now=now, jitter=self._jitter())
-                for lookup, key in zip(lookups, keys, strict=True)
-            ]
+            [profile_resolved(lookup, results[_key(lookup)], now=now, jitter=self._jitter()) for lookup in lookups]
         )
-        return len(lookups)
 
     async def _tokens(self, lookups: Sequence[Lookup]) -> list[PageToken | LookupResult]:
         """Return the token for each lookup, or its result if no call can be made.

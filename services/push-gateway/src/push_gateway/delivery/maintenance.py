@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import structlog
 
@@ -10,7 +11,7 @@ from push_gateway.delivery.hub import Hub
 from push_gateway.delivery.log_reader import LogReader
 from push_gateway.delivery.shard_bindings import ShardBindings
 from push_gateway.delivery.store_retry import StoreRetry
-from shared.aio.background import BackgroundTasks
+from shared.aio.background import BackgroundTasks, Works, bugs_caught
 from shared.errors import DependencyUnavailable
 from shared.store_client.paths import MAX_TOPS
 
@@ -54,7 +55,10 @@ class Maintenance:
     @asynccontextmanager
     async def running(self, shards: ShardBindings, background: BackgroundTasks) -> AsyncIterator[None]:
         """Work while the context lasts."""
-        works = {"heartbeats": self._send_heartbeats(shards), "search for lost events": self._search_lost_events()}
+        works: Works = {
+            "heartbeats": partial(self._send_heartbeats, shards),
+            "search for lost events": self._search_lost_events,
+        }
         async with background.run(works):
             yield
 
@@ -65,7 +69,8 @@ class Maintenance:
             next_at = max(next_at + self._heartbeat_seconds, loop.time())
             await asyncio.sleep(next_at - loop.time())
             for number, subscriber in enumerate(self._hub.subscribers(), start=1):
-                subscriber.heartbeat()
+                with bugs_caught("heartbeats"):
+                    subscriber.heartbeat()
                 if number % _HEARTBEATS_PER_TURN == 0:
                     await asyncio.sleep(0)
             for channel in self._hub.remove_idle(loop.time()):

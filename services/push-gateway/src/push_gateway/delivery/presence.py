@@ -14,7 +14,7 @@ from push_gateway.delivery.hub import Hub
 from push_gateway.delivery.session import Session
 from push_gateway.delivery.signal_publisher import SignalPublisher
 from push_gateway.metrics import Metrics
-from shared.aio.background import BackgroundTasks
+from shared.aio.background import BackgroundTasks, bugs_caught
 from shared.contracts import AnyEvent, SignalSentV1
 from shared.contracts.inbox import PresenceFrame, TypingFrame
 
@@ -62,9 +62,9 @@ class Presence:
         """Publish, announce and expire while the context lasts."""
         # The names are label values of a metric, on which alerts may match: they stay as they are.
         works = {
-            "signals to other gateways": self._publisher.run(),
-            "announcements of who is there": self._announce(),
-            "expiry of who was there": self._expire(),
+            "signals to other gateways": self._publisher.run,
+            "announcements of who is there": self._announce,
+            "expiry of who was there": self._expire,
         }
         async with background.run(works):
             yield
@@ -148,8 +148,9 @@ class Presence:
             turns = range(0, len(users), _USERS_PER_TURN)
             for start in turns:
                 for user_id in users[start : start + _USERS_PER_TURN]:
-                    if (tracker := self._trackers.get(user_id)) is not None:
-                        self._announce_user(user_id, tracker)
+                    with bugs_caught("announcements of who is there", user_id=user_id):
+                        if (tracker := self._trackers.get(user_id)) is not None:
+                            self._announce_user(user_id, tracker)
                 await asyncio.sleep(self._announce_seconds / len(turns))
             if not users:
                 await asyncio.sleep(_TICK_SECONDS)
@@ -162,13 +163,16 @@ class Presence:
         while True:
             await asyncio.sleep(_TICK_SECONDS)
             for user_id in list(self._users_with_expiring_entries):
-                tracker = self._trackers[user_id]
-                self._send_changes(user_id, tracker, tracker.expire(_monotonic()))
-                if not tracker.has_expiring_entries:
-                    self._users_with_expiring_entries.discard(user_id)
-                if tracker.is_empty:
-                    self._users_with_expiring_entries.discard(user_id)
-                    del self._trackers[user_id]
+                with bugs_caught("expiry of who was there", user_id=user_id):
+                    self._expire_user(user_id, self._trackers[user_id])
+
+    def _expire_user(self, user_id: str, tracker: PresenceTracker) -> None:
+        self._send_changes(user_id, tracker, tracker.expire(_monotonic()))
+        if not tracker.has_expiring_entries:
+            self._users_with_expiring_entries.discard(user_id)
+        if tracker.is_empty:
+            self._users_with_expiring_entries.discard(user_id)
+            del self._trackers[user_id]
 
 
 def _monotonic() -> float:

@@ -9,7 +9,7 @@ import structlog
 
 from push_gateway.delivery.store_retry import StoreRetry
 from push_gateway.metrics import Metrics
-from shared.aio.background import BackgroundTasks
+from shared.aio.background import BackgroundTasks, bugs_caught
 from shared.contracts.internal import ReadRequest, ReadResponse
 from shared.errors import DependencyUnavailable
 from shared.store_client.errors import NoSuchConversation
@@ -70,7 +70,7 @@ class ReadMarks:
     @asynccontextmanager
     async def running(self, background: BackgroundTasks) -> AsyncIterator[None]:
         """Send marks to the store while the context lasts."""
-        async with background.run({f"read marks {number}": self._send() for number in range(_WORKERS)}):
+        async with background.run({f"read marks {number}": self._send for number in range(_WORKERS)}):
             yield
 
     async def _send(self) -> None:
@@ -85,7 +85,8 @@ class ReadMarks:
                 await self._has_pending.wait()
                 continue
             try:
-                await self._store.mark_read(request)
+                with bugs_caught("read marks", user_id=request.user_id) as caught:
+                    await self._store.mark_read(request)
             except NoSuchConversation as error:
                 self._metrics.read_marks.labels("refused").inc()
                 log.info("read mark refused", reason=str(error))
@@ -94,7 +95,7 @@ class ReadMarks:
                 self._defer(request, error, loop.time())
             else:
                 self._failures, self._backoff_ends_at = 0, 0.0
-                self._metrics.read_marks.labels("stored").inc()
+                self._metrics.read_marks.labels("stored" if caught.error is None else "dropped").inc()
 
     def _defer(self, request: ReadRequest, error: DependencyUnavailable, now: float) -> None:
         self.mark(request.user_id, request.conversation_id, request.up_to_seq)

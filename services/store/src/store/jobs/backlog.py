@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from shared.aio.background import bugs_caught
 from shared.errors import SwitchboardError
 from store.metrics import Metrics
 from store.repository import profile_lookups, retention, unclaimed
@@ -38,7 +39,8 @@ class BacklogMonitor:
         """Check the ledger and count what waits, up to a million rows of each kind; what fails is left to the next."""
         for measure in (self.check_ledger, self._count_annotations, self._count_unclaimed, self._count_lookups):
             try:
-                await measure()
+                with bugs_caught("measuring the backlog", what=measure.__name__):
+                    await measure()
             except SwitchboardError as error:
                 log.info("measuring the backlog failed; will retry", what=measure.__name__, reason=str(error))
 

@@ -7,6 +7,7 @@ from itertools import islice
 
 import structlog
 
+from shared.aio.background import bugs_caught
 from shared.contracts import AccountChangedV1, Event, Hop, InboxPersistedV1, derive_id
 from shared.errors import DependencyUnavailable, SwitchboardError, TransientError
 from shared.messaging.ports import Publisher
@@ -167,14 +168,18 @@ class OutboxPublisher:
                 last = min(changes.last, changes.first + _CHANGES_PER_PUBLISH - 1)
                 part = SeqRange(changes.user_id, changes.first, last)
                 try:
-                    await self.publish([part], {})
-                    await event_log.mark_published(self._database, [part])
+                    with bugs_caught("publishing changes", user_id=part.user_id, first_seq=part.first) as caught:
+                        await self.publish([part], {})
+                        await event_log.mark_published(self._database, [part])
                 except SwitchboardError as error:
                     log.warning("publishing a user's changes failed", user_id=part.user_id, reason=str(error))
                     failed.append(part.user_id)
                     unavailable_in_a_row += isinstance(error, DependencyUnavailable)
                     if unavailable_in_a_row >= _FAILURES_BEFORE_GIVING_UP:
                         raise
+                    continue
+                if caught.error is not None:
+                    failed.append(part.user_id)
                     continue
                 unavailable_in_a_row = 0
                 published += part.last - part.first + 1

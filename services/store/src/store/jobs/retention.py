@@ -10,6 +10,7 @@ from typing import Protocol
 import structlog
 from prometheus_client import Counter
 
+from shared.aio.background import bugs_caught
 from shared.errors import SwitchboardError
 from store.metrics import Metrics
 from store.repository import audit, retention, unclaimed
@@ -119,11 +120,12 @@ class RetentionJob:
         for rule in self._rules:
             if rule.only_after in unfinished:
                 continue
+            is_finished = False
             try:
-                is_finished = await self._apply(rule)
+                with bugs_caught("retention", rule=rule.name):
+                    is_finished = await self._apply(rule)
             except SwitchboardError as error:
                 log.info("retention rule failed; will retry", rule=rule.name, reason=str(error))
-                is_finished = False
             if not is_finished:
                 unfinished.add(rule.name)
 

@@ -6,6 +6,7 @@ from time import perf_counter
 
 import structlog
 
+from shared.aio.background import bugs_caught
 from shared.errors import SwitchboardError
 from store.metrics import Metrics
 from store.repository.postgres.database import Database
@@ -91,9 +92,12 @@ class SearchIndexer:
             del self._pending[user_id]
         started = perf_counter()
         try:
-            done = await indexing.index_changes(
-                self._database, batch, per_user=self._changes_per_round // len(batch), user_limit=_USERS_PER_ROUND
-            )
+            with bugs_caught("search indexing", users=len(batch)) as caught:
+                done = await indexing.index_changes(
+                    self._database, batch, per_user=self._changes_per_round // len(batch), user_limit=_USERS_PER_ROUND
+                )
+            if caught.error is not None:
+                return await self._index_one_by_one(batch)
         except SwitchboardError:
             self._pending = dict.fromkeys([*batch, *self._pending])
             self._changes_per_round = max(1, self._changes_per_round // 4)
@@ -102,6 +106,19 @@ class SearchIndexer:
         self._pending.update(dict.fromkeys(done.behind))
         self._metrics.search_indexed.inc(done.messages)
         return done.messages
+
+    async def _index_one_by_one(self, user_ids: Iterable[str]) -> int:
+        """Index each user's changes alone after a bug; a user at whom it happens again is left to the next sweep."""
+        messages = 0
+        for user_id in user_ids:
+            with bugs_caught("search indexing", user_id=user_id):
+                done = await indexing.index_changes(
+                    self._database, [user_id], per_user=_MAX_CHANGES_PER_ROUND // _USERS_PER_ROUND, user_limit=1
+                )
+                self._pending.update(dict.fromkeys(done.behind))
+                messages += done.messages
+        self._metrics.search_indexed.inc(messages)
+        return messages
 
     def _adapt(self, round_seconds: float) -> None:
         if round_seconds > _SLOW_ROUND_SECONDS:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from shared.aio.background import bugs_caught
 from shared.contracts import WebhookReleasedV1
 from shared.errors import SwitchboardError, TransientError
 from shared.messaging.ports import Publisher
@@ -76,10 +77,15 @@ class UnclaimedReleaser:
     async def _publish(self, claimed: Sequence[tuple[str, WebhookReleasedV1]]) -> list[str]:
         """Return the rows whose events were confirmed; if a batch fails, its halves are tried separately."""
         try:
-            await self._publisher.publish([event for _, event in claimed])
+            with bugs_caught("releasing unclaimed items", rows=len(claimed)) as caught:
+                await self._publisher.publish([event for _, event in claimed])
         except TransientError:
-            if len(claimed) == 1:
-                return []
-            middle = len(claimed) // 2
-            return await self._publish(claimed[:middle]) + await self._publish(claimed[middle:])
-        return [row_id for row_id, _ in claimed]
+            return await self._publish_halves(claimed)
+        return [row_id for row_id, _ in claimed] if caught.error is None else await self._publish_halves(claimed)
+
+    async def _publish_halves(self, claimed: Sequence[tuple[str, WebhookReleasedV1]]) -> list[str]:
+        """Return the rows that could be published; one that fails alone waits for its lease to end."""
+        if len(claimed) == 1:
+            return []
+        middle = len(claimed) // 2
+        return await self._publish(claimed[:middle]) + await self._publish(claimed[middle:])

@@ -3,8 +3,18 @@
 import re
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    WithJsonSchema,
+)
 
+from shared.security.bearer import bearer_problem
 from shared.security.user_tokens import USER_ID_PATTERN
 
 PAGE_ID_PATTERN = r"^[A-Za-z0-9._-]{1,128}$"
@@ -31,6 +41,12 @@ def _string_from_integer(value: object) -> object:
 def _require_date_time(value: object) -> object:
     if isinstance(value, str) and _DATE_TIME.match(value) is None:
         raise ValueError("must be a date and time, such as 2026-11-22T10:15:00Z")
+    return value
+
+
+def _require_bearer(value: SecretStr) -> SecretStr:
+    if (problem := bearer_problem(value.get_secret_value())) is not None:
+        raise ValueError(problem)
     return value
 
 
@@ -63,8 +79,11 @@ class AccountBody(BaseModel):
     user_id: UserId
     name: str | None = Field(default=None, min_length=1, max_length=512, examples=["Blue Things"])
     """Shown as the sender of outgoing messages; unchanged if absent."""
-    access_token: SecretStr | None = Field(default=None, min_length=1, max_length=4096, examples=["EAAGm0PX4ZCpsBA…"])
-    """The platform's access token of this page, for profile lookups; unchanged if absent."""
+    access_token: Annotated[SecretStr, AfterValidator(_require_bearer)] | None = Field(
+        default=None, min_length=1, max_length=4096, examples=["EAAGm0PX4ZCpsBAyourPageToken"]
+    )
+    """The platform's access token of this page, for profile lookups; unchanged if absent. Visible ASCII characters
+    only, exactly as the platform shows it: nothing is trimmed."""
 
 
 class TokenBody(BaseModel):
