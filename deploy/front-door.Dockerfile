@@ -1,6 +1,6 @@
 # nginx with the inbox page: docker build -f deploy/front-door.Dockerfile .
 ARG NODE=node:22-slim
-ARG NGINX=nginx:1.27-alpine
+ARG NGINX=nginx:1.30-alpine
 
 FROM ${NODE} AS build
 WORKDIR /source/frontend

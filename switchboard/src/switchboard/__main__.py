@@ -22,6 +22,7 @@ from switchboard.ledger import conclusion, ignored_kinds, read_ledger, table
 from switchboard.listen import listen as run_listen
 from switchboard.parked import ParkedItems
 from switchboard.provision.chromium import choose_chromium
+from switchboard.provision.nginx import choose_nginx
 from switchboard.provision.rabbitmq import choose_server, find_rabbitmq_server
 from switchboard.simulate import Simulation
 from switchboard.simulate import simulate as run_simulate
@@ -116,6 +117,7 @@ def provision() -> None:
         has_database = bool(os.environ.get("DATABASE_URL"))
         typer.echo(f"Postgres: {'the one in DATABASE_URL' if has_database else 'the embedded one'}.")
         typer.echo(f"Browser: {choose_chromium(may_install=True)}.")
+        typer.echo(f"nginx: {choose_nginx(may_install=True)}.")
 
 
 @app.command()
