@@ -28,6 +28,7 @@ from shared.messaging.outcomes import DONE, Outcome
 from shared.messaging.topology import ENRICHER_WEBHOOKS
 
 ROUNDS, ROUND_SECONDS, CONNECTIONS = 8, 2.0, 32
+SECRET = b"an-app-secret-of-32-bytes-or-more"
 WEBHOOK = b"x" * 1024
 SLOW_BODIES, SLOW_BYTES, PATIENCE_SECONDS = 500, 256 * 1024, 75.0
 LARGE_BODIES, LARGE_BYTES = 60, 4 * 1024 * 1024
@@ -41,7 +42,7 @@ async def handle(events: Sequence[AnyEvent]) -> Sequence[Outcome]:
 
 async def serve() -> None:
     """Run ingest, print its port, and stop when standard input ends."""
-    settings = Settings(ingest_port=0, app_secrets="secret", verify_tokens="token")  # type: ignore[arg-type]
+    settings = Settings(ingest_port=0, app_secrets=SECRET.decode(), verify_tokens="a-token-of-32-bytes-for-the-bench")  # type: ignore[arg-type]
     async with (
         LocalBroker() as broker,
         broker.consume(ENRICHER_WEBHOOKS, handle),
@@ -89,7 +90,7 @@ class Sender(asyncio.Protocol):
     answered = 0
 
     def __init__(self) -> None:
-        signature = hmac.new(b"secret", WEBHOOK, sha256).hexdigest()
+        signature = hmac.new(SECRET, WEBHOOK, sha256).hexdigest()
         self.request = head(len(WEBHOOK), f"{SIGNATURE}{signature}\r\n") + WEBHOOK
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

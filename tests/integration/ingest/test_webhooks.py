@@ -22,6 +22,10 @@ from shared.settings import InvalidSettings, load
 
 BODY = b'{"object":"page","entry":[{"id":"1","messaging":[{"message":{"text":"\\u00e9 \\ud83c\\udf89 a\\/b"}}]}]}'
 WAIT_SECONDS = 20.0
+SECRETS: dict[str, Any] = {
+    "app_secrets": "the-first-app-secret,the-second-app-secret",
+    "verify_tokens": "a-verify-token-of-ours",
+}
 
 
 class Handler:
@@ -47,12 +51,7 @@ def handler() -> Handler:
 
 @asynccontextmanager
 async def ingest(handler: Handler | None, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
-    values: dict[str, Any] = {
-        "app_secrets": "the-first-app-secret,the-second-app-secret",
-        "verify_tokens": "a-verify-token-of-ours",
-        **settings,
-    }
-    configured = Settings(ingest_port=0, **values)
+    configured = Settings(ingest_port=0, **{**SECRETS, **settings})
     async with (
         LocalBroker() as broker,
         broker.consume(ENRICHER_WEBHOOKS, handler) if handler else nullcontext(),
@@ -228,4 +227,4 @@ async def test_bodies_that_do_not_arrive_keep_no_webhook_out(handler: Handler) -
 
 def test_a_process_must_have_room_for_bodies() -> None:
     with pytest.raises(InvalidSettings, match="MAX_BYTES_IN_FLIGHT must be at least twice SWITCHBOARD_MAX_BODY_BYTES"):
-        load(Settings, app_secrets="x", verify_tokens="y", max_bytes_in_flight=2**20, max_body_bytes=2**20)
+        load(Settings, **SECRETS, max_bytes_in_flight=2**20, max_body_bytes=2**20)
