@@ -15,7 +15,7 @@ from shared.security.admin_tokens import first_token
 from shared.settings import ENV_PREFIX
 from simulator.script import Kinds
 from store.migrations import migrate as migrate_database
-from switchboard import audit
+from switchboard import audit, keys
 from switchboard.build import build_inbox, is_built
 from switchboard.command_line import DEFAULT_API, AdminToken, ApiUrl, report, sentences
 from switchboard.ledger import conclusion, ignored_kinds, read_ledger, table
@@ -40,6 +40,7 @@ app = typer.Typer(
 parked = typer.Typer(no_args_is_help=True, help="List, inspect and replay events that could not be processed.")
 app.add_typer(parked, name="parked")
 app.add_typer(audit.commands, name="audit")
+app.add_typer(keys.commands, name="keys")
 
 
 @app.command()

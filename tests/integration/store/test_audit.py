@@ -251,6 +251,7 @@ async def test_each_route_of_administrators_demands_its_scope(
         ("GET", "/api/verify"),
         ("GET", "/api/audit"),
         ("GET", "/api/audit/chain"),
+        ("POST", "/api/keys/rotate"),
     ]
     async with start(admin_tokens=f"weak:people:export:{token}") as service:
         for method, path in routes:

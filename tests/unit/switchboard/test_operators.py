@@ -1,4 +1,4 @@
-"""`switchboard ledger` and `switchboard verify` as command lines, against an API with canned responses."""
+"""`switchboard ledger`, `verify`, `keys` and `audit` as command lines, against an API with canned responses."""
 
 import json
 from collections.abc import Iterator
@@ -44,6 +44,9 @@ def serving(responses: Responses) -> Iterator[tuple[str, list[tuple[str, dict[st
             self.send_header("Content-Length", str(len(text.encode())))
             self.end_headers()
             self.wfile.write(text.encode())
+
+        def do_POST(self) -> None:
+            self.do_GET()
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name that the library gives it
             del format, args
@@ -172,4 +175,26 @@ def test_a_response_that_was_cut_off_is_an_error() -> None:
     result = run("verify", verification(USER))
 
     assert result.exit_code == 1
+    assert "cut off" in result.stderr
+
+
+def run_group(group: str, command: str, responses: Responses) -> Result:
+    with serving(responses) as (url, _):
+        return CliRunner().invoke(app, [group, command, "--api", url, "--admin-token", "new"])
+
+
+def test_a_rotation_that_never_ends_says_which_stores_to_restart() -> None:
+    batch = {"key_id": "aa", "examined": 3, "rotated": 1, "undecryptable": [], "next_cursor": None}
+    result = run_group("keys", "rotate", {"/api/keys/rotate": (200, json.dumps(batch))})
+
+    assert result.exit_code == 1
+    assert "Restart every store with the new key first" in result.stderr
+    assert "needs an older key" not in result.stdout
+
+
+@pytest.mark.parametrize("lines", ["", "[]", '{"number":1,"hash":"00","pruned_number":0,"pruned_hash":"00"}'])
+def test_an_audit_log_that_was_cut_off_is_not_called_broken(lines: str) -> None:
+    result = run_group("audit", "verify", {"/api/audit/chain": (200, lines)})
+
+    assert (result.exit_code, result.stdout) == (1, "")
     assert "cut off" in result.stderr

@@ -21,6 +21,7 @@ from store.routes.internal import internal_app
 from store.routes.public import public_app
 from store.services import Services
 from store.services.accounts import AccountService
+from store.services.key_rotation import KeyRotation
 from store.services.read_marks import ReadMarkService
 from store.services.replay import ReplayService
 from store.settings import Settings
@@ -32,15 +33,17 @@ _INDEXING_CONNECTIONS = 1
 
 def build_services(settings: Settings, database: Database, publisher: Publisher, workers: Workers) -> Services:
     """Return what the routes change data with, connected to the jobs that publish the changes."""
+    cipher = TokenCipher(settings.encryption_keys)
     return Services(
         accounts=AccountService(
             database,
-            TokenCipher(settings.encryption_keys),
+            cipher,
             utc_now=utc_now,
             notify_changed=workers.notify_changed,
             wake_releaser=workers.releaser.wake,
             enqueue_token_change=workers.outbox.enqueue_token_change,
         ),
+        key_rotation=KeyRotation(database, cipher, utc_now=utc_now),
         read_marks=ReadMarkService(database, utc_now=utc_now, notify_changed=workers.notify_changed),
         replay=ReplayService(database, publisher, utc_now=utc_now),
     )

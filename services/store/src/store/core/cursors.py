@@ -44,6 +44,14 @@ class AccountPosition(msgspec.Struct, frozen=True, array_like=True):
     page_id: str
 
 
+class CiphertextPosition(msgspec.Struct, frozen=True, array_like=True):
+    """Where a batch of encrypted access tokens ends."""
+
+    platform: str
+    page_id: str
+    owned_from: datetime
+
+
 class ParkedPosition(msgspec.Struct, frozen=True, array_like=True):
     """Where a page of parked items ends; the latest come first."""
 

@@ -65,6 +65,13 @@ EXAMPLES: dict[str, Any] = {
     "Conversation": _CONVERSATION,
     "Message": _MESSAGE,
     "Frame": {"type": "conversation_updated", "seq": 1044, "data": {"conversation": _CONVERSATION}},
+    "KeysRotated": {
+        "key_id": "3f0c2d7e91ab03cc",
+        "examined": 12,
+        "rotated": 11,
+        "undecryptable": ["instagram/2002"],
+        "next_cursor": None,
+    },
     "MintedToken": {
         "token": "eyJhbGciOiJIUzI1NiJ9.…",
         "token_id": "5f1e9f2d7c0a4b155a0d3e6f7b8c9d0e",

@@ -19,7 +19,7 @@ from store.core.ledger import AccountLedger
 from store.core.state_hashes import TotalState, UserState
 from store.repository.ledger.reports import Unaccounted
 from store.routes.problems import PROBLEMS
-from store.routes.responses import Frame, MintedToken, ParkedDetail, ParkedSummary, Replayed, SearchHit
+from store.routes.responses import Frame, KeysRotated, MintedToken, ParkedDetail, ParkedSummary, Replayed, SearchHit
 
 OPENAPI_PATH = "/api/openapi.json"
 _CACHE_SECONDS = 3600
@@ -89,6 +89,7 @@ _PUBLISHED = (
     AccountLedger,
     _AuditRecordSchema,
     Conversation,
+    KeysRotated,
     Message,
     MintedToken,
     _FrameSchema,

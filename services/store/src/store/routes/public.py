@@ -19,6 +19,7 @@ from store.routes.audit import audit_router
 from store.routes.bodies import MAX_API_BODY_BYTES, BodyLimit
 from store.routes.events import events_router
 from store.routes.inbox import inbox_router
+from store.routes.keys import keys_router
 from store.routes.ledger import ledger_router
 from store.routes.openapi import publish
 from store.routes.parameters import each_once
@@ -63,6 +64,7 @@ def public_app(
     app.include_router(verify_router(database, access))
     app.include_router(parked_router(database, services.replay, access, signer, utc_now=utc_now))
     app.include_router(audit_router(database, access, signer))
+    app.include_router(keys_router(services.key_rotation, access, signer))
     app.router.routes.extend(operations_routes(readiness, registry))
     problems.install(app)
     publish(app)

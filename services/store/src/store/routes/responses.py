@@ -57,6 +57,20 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     not_replayed: list[NotReplayed]
 
 
+class KeysRotated(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of some access tokens when they were to be encrypted with the newest key."""
+
+    key_id: str
+    """Identifies the newest key of the store that answered."""
+    examined: int
+    rotated: int
+    """How many were encrypted with an older key before."""
+    undecryptable: list[str]
+    """Pages (`platform/page_id`) whose token no configured key decrypts."""
+    next_cursor: str | None
+    """Where to continue; null: these were the last ones."""
+
+
 class MintedToken(msgspec.Struct, frozen=True, kw_only=True):
     """A user's token. It is shown only once."""
 

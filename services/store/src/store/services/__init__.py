@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from store.services.accounts import AccountService
+from store.services.key_rotation import KeyRotation
 from store.services.read_marks import ReadMarkService
 from store.services.replay import ReplayService
 
@@ -12,5 +13,6 @@ class Services:
     """The services of one process."""
 
     accounts: AccountService
+    key_rotation: KeyRotation
     read_marks: ReadMarkService
     replay: ReplayService
