@@ -150,14 +150,21 @@ def embedding(inbox: str, token: str, port: int) -> Iterator[str]:
         addEventListener('message', (event) => {{
             if (event.origin === {json.dumps(inbox)} && event.data.type === 'switchboard:ready')
                 event.source.postMessage({{type: 'switchboard:token', token: {json.dumps(token)}}}, event.origin);
-        }});</script>""".encode()
+        }});</script>"""
+    with serving_page(document, port) as origin:
+        yield origin
+
+
+@contextmanager
+def serving_page(document: str, port: int = 0) -> Iterator[str]:
+    """Serve one page on an origin of its own; yields the origin."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.send_header("Content-Type", "text/html")
             self.end_headers()
-            self.wfile.write(document)
+            self.wfile.write(document.encode())
 
         def log_message(self, *_: object) -> None:
             pass
@@ -195,3 +202,65 @@ async def test_only_a_listed_page_may_embed_the_inbox_and_sign_in(
             page = await browser.new_page()
             async with page.expect_console_message(lambda message: "frame-ancestors" in message.text):
                 await page.goto(stranger)
+
+
+async def stored_token(page: Page) -> str:
+    return str(await page.evaluate("sessionStorage.getItem('switchboard.token')"))
+
+
+async def test_a_page_that_opened_the_inbox_cannot_sign_the_tab_in_as_another_user(
+    system: System, browser: Browser
+) -> None:
+    inbox = system.urls["inbox"]
+    alice, mallory = await system.token(system.user), await system.token("mallory")
+    with serving_page("<!doctype html><title>A stranger</title>") as stranger:
+        opener = await browser.new_page()
+        await opener.goto(stranger)
+        async with opener.expect_popup() as opening:
+            await opener.evaluate("url => { window.inbox = window.open(url); }", f"{inbox}/#token={alice}")
+        page = await opening.value
+        await expect(page.get_by_test_id("connection")).to_have_text("Live")
+        assert await opener.evaluate(
+            "url => { window.inbox.location = url; return window.inbox.closed; }", f"{inbox}/#token={mallory}"
+        ), "the opener still holds the tab"
+        assert await stored_token(page) == alice
+
+
+async def test_a_link_of_another_user_asks_before_it_replaces_the_session(system: System, browser: Browser) -> None:
+    other = f"{system.user}-other"
+    mine, theirs = await system.token(system.user), await system.token(other)
+    page = await signed_in(browser, system)
+    errors = collect_errors(page)
+    question = page.get_by_role("dialog", name=f"You are signed in as {system.user}")
+    for stay in (page.get_by_role("button", name="Stay"), None):
+        await page.evaluate("token => { location.hash = `#token=${token}`; }", theirs)
+        await expect(question).to_be_visible()
+        assert "token" not in page.url
+        assert await violations(page) == []
+        if stay is None:
+            await page.keyboard.press("Escape")
+        else:
+            await stay.click()
+        await expect(question).to_be_hidden()
+        assert (await stored_token(page)).split(".")[1] != theirs.split(".")[1]
+
+    await page.goto(f"{system.urls['inbox']}/?opened#token={theirs}")
+    await expect(question).to_be_visible()
+    await expect(page.get_by_test_id("connection")).to_have_text("Live")
+    await page.get_by_role("button", name=f"Switch to {other}").click()
+    await expect(question).to_be_hidden()
+    await expect(page.get_by_test_id("connection")).to_have_text("Live")
+    assert await stored_token(page) == theirs
+
+    await page.evaluate("token => { location.hash = `#token=${token}`; }", mine)
+    await expect(page.get_by_role("dialog", name=f"You are signed in as {other}")).to_be_visible()
+    assert errors == []
+
+
+async def test_a_new_token_of_the_same_user_needs_no_answer(system: System, browser: Browser) -> None:
+    page = await signed_in(browser, system)
+    newer = await system.token(system.user)
+    await page.evaluate("token => { location.hash = `#token=${token}`; }", newer)
+    await page.wait_for_function("token => sessionStorage.getItem('switchboard.token') === token", arg=newer)
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await expect(page.get_by_test_id("connection")).to_have_text("Live")

@@ -5,12 +5,14 @@ import { useMemo, useSyncExternalStore } from "react";
 import { Inbox } from "./Inbox";
 import type { SessionStore } from "./session";
 import { SignIn } from "./SignIn";
+import { SwitchUser } from "./SwitchUser";
 
 const DEVICE_KEY = "switchboard.device";
 
 /** The inbox of the signed-in user, or the sign-in page. */
 export function App({ session }: { session: SessionStore }) {
   const userId = useSyncExternalStore(session.subscribe, () => session.get()?.userId ?? null);
+  const proposed = useSyncExternalStore(session.subscribe, session.proposed);
   const client = useMemo(
     () =>
       userId === null
@@ -26,6 +28,7 @@ export function App({ session }: { session: SessionStore }) {
   return (
     <InboxProvider client={client} key={client.userId}>
       <Inbox session={session} />
+      {proposed && <SwitchUser currentUser={client.userId} newUser={proposed.userId} onAnswer={session.answer} />}
     </InboxProvider>
   );
 }

@@ -11,6 +11,10 @@ export type SessionStore = {
   readonly renew: () => Promise<string | null>;
   /** Forget the token: the server refused it. */
   readonly end: () => void;
+  /** The session of another user that a link brought; it waits for `answer`, and the current one goes on. */
+  readonly proposed: () => Session | null;
+  /** Switch to the proposed session, or drop it. */
+  readonly answer: (isAccepted: boolean) => void;
   readonly isEmbedded: boolean;
 };
 
@@ -23,26 +27,48 @@ export function takeToken(window: Window): string | null {
   return token;
 }
 
-/** Start from the token of the URL, else from this tab's storage, and listen to the embedding page. */
+/**
+ * Start from this tab's storage or the token of the URL, and listen to the embedding page.
+ *
+ * Any page may have written a link, and the page that opened this tab may set its URL at any time. So a link never
+ * replaces the session of another user by itself: whoever reads here would go on in a stranger's inbox (login CSRF).
+ */
 export function openSession(window: Window, config: Config, urlToken: string | null): SessionStore {
   let session: Session | null = null;
+  let proposed: Session | null = null;
   const listeners = new Set<() => void>();
   const isEmbedded = window.parent !== window && config.embeddingOrigins.length > 0;
 
-  const take = (token: string | null): boolean => {
-    const found = token === null ? null : parseSession(token, config.userClaim);
-    if (!found) return false;
-    session = found;
-    remember(window, found.token);
+  const notify = (): void => {
     for (const listener of listeners) listener();
-    return true;
+  };
+  const take = (token: string | null): void => {
+    const found = token === null ? null : parseSession(token, config.userClaim);
+    if (!found) return;
+    session = found;
+    proposed = null;
+    remember(window, found.token);
+    notify();
+  };
+  const propose = (token: string | null): void => {
+    const found = token === null ? null : parseSession(token, config.userClaim);
+    if (!found) return;
+    if (session === null || session.userId === found.userId) {
+      take(token);
+      return;
+    }
+    proposed = found;
+    notify();
   };
   const post = (type: "switchboard:ready" | "switchboard:token_wanted"): void => {
     for (const origin of config.embeddingOrigins) window.parent.postMessage({ type }, origin);
   };
 
-  if (!take(urlToken)) take(recall(window));
-  window.addEventListener("hashchange", () => take(takeToken(window)));
+  take(recall(window));
+  propose(urlToken);
+  window.addEventListener("hashchange", () => {
+    propose(takeToken(window));
+  });
   if (isEmbedded) {
     window.addEventListener("message", (event: MessageEvent<unknown>) => {
       take(
@@ -79,7 +105,14 @@ export function openSession(window: Window, config: Config, urlToken: string | n
     end: () => {
       session = null;
       remember(window, null);
-      for (const listener of listeners) listener();
+      notify();
+    },
+    proposed: () => proposed,
+    answer: (isAccepted) => {
+      const answered = proposed;
+      proposed = null;
+      if (isAccepted && answered) take(answered.token);
+      else notify();
     },
   };
 }

@@ -29,6 +29,12 @@ _SOURCES = Path(__file__).parents[3] / "frontend"
 _AUTHORITY = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
 _HOST = re.compile(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
 _COMPRESSED = frozenset({"text/html", "text/javascript", "text/css", "application/json", "image/svg+xml"})
+_PAGE_HEADERS = {
+    "Referrer-Policy": "no-referrer",
+    # A page of another origin that opened this one loses its handle, so it can neither close nor navigate it.
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
 _NOT_BUILT = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Switchboard</title>
 <h1>The inbox has not been built yet</h1>
@@ -123,7 +129,7 @@ def inbox_app(folder: Path, *, origins: Sequence[str], hosts: Sequence[str], use
 
     async def page(request: Request) -> Response:
         policy = content_security_policy(request.headers.get("host", ""), origins, hosts)
-        return _response(request, index, {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer"})
+        return _response(request, index, {"Content-Security-Policy": policy, **_PAGE_HEADERS})
 
     async def config(_: Request) -> Response:
         content = {"embedding_origins": list(origins), "media_hosts": list(hosts), "user_claim": user_claim}

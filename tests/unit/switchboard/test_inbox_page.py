@@ -125,3 +125,13 @@ def test_nginx_sends_the_same_policy() -> None:
     }.items():
         policy = policy.replace(variable, value)
     assert policy == own
+
+
+async def test_both_front_doors_part_the_page_from_pages_of_other_origins(folder: Path) -> None:
+    written = (Path(__file__).parents[3] / "deploy" / "nginx.conf").read_text()
+    async with client(folder) as http:
+        headers = (await http.get("/")).headers
+
+    for name in ("Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy", "Referrer-Policy"):
+        assert f"add_header {name} {headers[name]};" in written
+    assert headers["Cross-Origin-Opener-Policy"] == headers["Cross-Origin-Resource-Policy"] == "same-origin"
