@@ -6,18 +6,21 @@ The files are read once at startup and served from memory: the path of a request
 import gzip
 import mimetypes
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from shared.clock import utc_now
 from shared.errors import StartupRefused
 from shared.settings import ENV_PREFIX
+from switchboard.security_txt import security_txt
 
 EMBEDDING_ORIGINS = f"{ENV_PREFIX}EMBEDDING_ORIGINS"
 MEDIA_HOSTS = f"{ENV_PREFIX}INBOX_MEDIA_HOSTS"
@@ -115,7 +118,15 @@ class _File:
     """Its name changes with its content."""
 
 
-def inbox_app(folder: Path, *, origins: Sequence[str], hosts: Sequence[str], user_claim: str) -> Starlette:
+def inbox_app(
+    folder: Path,
+    *,
+    origins: Sequence[str],
+    hosts: Sequence[str],
+    user_claim: str,
+    security_contact: str | None = None,
+    now: Callable[[], datetime] = utc_now,
+) -> Starlette:
     """Return the application that serves the built page, or a page that says how to build it.
 
     Args:
@@ -123,6 +134,8 @@ def inbox_app(folder: Path, *, origins: Sequence[str], hosts: Sequence[str], use
         origins: the origins whose pages may embed it; none if empty.
         hosts: from which it loads pictures and videos without a click.
         user_claim: the claim of a token that names its user, as in the services' settings.
+        security_contact: whom to tell of a vulnerability; None serves no security.txt.
+        now: returns the time in UTC.
     """
     files = {path.relative_to(folder).as_posix(): _read(path) for path in sorted(folder.rglob("*")) if path.is_file()}
     index = files.pop("index.html", _File(_NOT_BUILT.encode(), None, "text/html", is_immutable=False))
@@ -135,11 +148,23 @@ def inbox_app(folder: Path, *, origins: Sequence[str], hosts: Sequence[str], use
         content = {"embedding_origins": list(origins), "media_hosts": list(hosts), "user_claim": user_claim}
         return JSONResponse(content, headers={"Cache-Control": "no-cache"})
 
+    async def security(_: Request) -> Response:
+        if security_contact is None:
+            return Response("not found\n", 404)
+        return PlainTextResponse(security_txt(security_contact, now=now()), headers={"Cache-Control": "no-cache"})
+
     async def file(request: Request) -> Response:
         found = files.get(request.path_params["path"])
         return Response("not found\n", 404) if found is None else _response(request, found, {})
 
-    return Starlette(routes=[Route("/", page), Route("/config.json", config), Route("/{path:path}", file)])
+    return Starlette(
+        routes=[
+            Route("/", page),
+            Route("/config.json", config),
+            Route("/.well-known/security.txt", security),
+            Route("/{path:path}", file),
+        ]
+    )
 
 
 def _read(path: Path) -> _File:

@@ -30,6 +30,7 @@ from switchboard.pid_file import PidFile
 from switchboard.private_files import owner_only_folder
 from switchboard.provision.postgres import embedded_postgres
 from switchboard.provision.rabbitmq import private_rabbitmq
+from switchboard.security_txt import security_contact
 from switchboard.separate_processes import OPERATIONS, separate_processes
 from switchboard.single_process import single_process
 
@@ -116,6 +117,7 @@ async def _run(options: Options, environment: Mapping[str, str], report: Callabl
         built_inbox(environment),
         origins=embedding_origins(environment),
         hosts=media_hosts(environment),
+        security_contact=security_contact(environment),
         user_claim=environment.get(USER_CLAIM) or "sub",
     )
     owner_only_folder(log_dir(options))
