@@ -213,3 +213,15 @@ def test_every_socket_that_a_gateway_accepts_fits_into_one_worker() -> None:
     connections = int(words[words.index("worker_connections") + 1].rstrip(";"))
 
     assert connections >= 2 * GatewaySettings.model_fields["gateway_max_sockets"].default
+
+
+@pytest.mark.parametrize("contact", ["mailto:security@example.com", ""])
+async def test_it_names_whom_to_tell_of_a_vulnerability(http: httpx.AsyncClient, contact: str) -> None:
+    settings = {"SWITCHBOARD_SECURITY_CONTACT": contact}
+    async with name_server("127.0.0.1") as names, front_door({}, names=names, settings=settings) as door:
+        response = await http.get(at(door, "/.well-known/security.txt"))
+    assert response.status_code == (200 if contact else 404)
+    if contact:
+        assert re.fullmatch(
+            f"Contact: {contact}\nExpires: \\d{{4}}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ\n", response.text
+        )
