@@ -41,6 +41,22 @@ CASES = [
     change(
         "a removed comment", record("comment", "c_1:remove", "5"), "feed", {**FEED, "verb": "remove", "message": None}
     ),
+    *(
+        change(
+            f"a comment with the verb {verb}",
+            record("comment", "c_1:remove", "5"),
+            "feed",
+            {**FEED, "verb": verb, "message": None},
+        )
+        for verb in ("DELETE", "deleted", "Removed")
+    ),
+    change(
+        "a removed comment on Instagram",
+        record("comment", "c_1:remove"),
+        "comments",
+        {"id": "c_1", "verb": "DELETE"},
+        kind="instagram",
+    ),
     change(
         "a post",
         record("feed", "p_1:add", "5", "News"),

@@ -1,8 +1,8 @@
 """What other items say about a message: a join-semilattice, so that neither order nor repetition of them matters.
 
 `join` is commutative, associative and idempotent. Every part of `Annotations` moves in one direction only: to the
-greatest edit, the earliest receipt, the latest reaction of an actor. The text of an unsent message is not kept; its
-hash is, because it decides the order of edits.
+greatest edit, the earliest receipt, the latest reaction of an actor. Nothing of the edits of an unsent message is kept,
+not even a hash: who guesses a short text can find it by its hash.
 """
 
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     at: datetime
     digest: str
-    """Hash of the text, hex. It breaks ties, even after the text is gone."""
+    """Hash of the text, hex. It breaks ties."""
     content: str | None
-    """None exactly if the message was unsent."""
+    """None only in rows from before the edits of an unsent message were dropped."""
 
     @property
     def order(self) -> tuple[int, datetime, str]:
@@ -81,7 +81,7 @@ def join(one: Annotations, other: Annotations) -> Annotations:
     deleted_at = earliest(one.deleted_at, other.deleted_at)
     failed_at, error = _failure(one, other)
     return Annotations(
-        edit=_edit(one.edit, other.edit, is_deleted=deleted_at is not None),
+        edit=_edit(one.edit, other.edit) if deleted_at is None else None,
         edited_at=_latest(one.edited_at, other.edited_at),
         deleted_at=deleted_at,
         reactions=_reactions(one.reactions, other.reactions),
@@ -103,11 +103,8 @@ def _latest(one: datetime | None, other: datetime | None) -> datetime | None:
     return one if other is None or (one is not None and one > other) else other
 
 
-def _edit(one: Edit | None, other: Edit | None, *, is_deleted: bool) -> Edit | None:
-    greater = one if other is None or (one is not None and one.order > other.order) else other
-    if greater is None or greater.content is None or not is_deleted:
-        return greater
-    return msgspec.structs.replace(greater, content=None)
+def _edit(one: Edit | None, other: Edit | None) -> Edit | None:
+    return one if other is None or (one is not None and one.order > other.order) else other
 
 
 def _reactions(one: Mapping[str, LatestReaction], other: Mapping[str, LatestReaction]) -> dict[str, LatestReaction]:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from hashlib import blake2b
 from operator import attrgetter
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -60,13 +60,39 @@ class MessageFact(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def digest(self) -> bytes:
-        """What it says, as a hash: with `created_at` it decides which of two descriptions counts."""
+        """What it says, as hashes: with `created_at` they decide which of two descriptions counts."""
         return description_digest(self)
 
 
 def description_digest(described: object) -> bytes:
-    """Return the hash of a description, be it a `MessageFact` or a row with the same attributes."""
-    return blake2b(_canonical.encode(_description(described)), digest_size=_DIGEST_BYTES).digest()
+    """Return the hashes of a description, be it a `MessageFact` or a row with the same attributes.
+
+    The first one is of what an unsent message keeps, and the second of everything. So the order of two descriptions
+    does not depend on whether the message was unsent before or after they arrived; see `without_content`.
+    """
+    return _hash(_outline(described)) + _hash(_description(described))
+
+
+def without_content(digest: bytes) -> bytes:
+    """Return the part of a `description_digest` that contains no trace of the content: all that is kept of an unsend.
+
+    The hash of a short text would give the text away to whoever guesses it.
+    """
+    return digest[:_DIGEST_BYTES]
+
+
+def is_complete(digest: bytes) -> bool:
+    """Return whether it is a `description_digest`. Rows from before it had two parts have another hash."""
+    return len(digest) == 2 * _DIGEST_BYTES
+
+
+def _outline(described: Any) -> tuple[str, str | None, SentVia | None]:
+    reply_to = described.reply_to
+    return (described.sender_id, None if reply_to is None else reply_to.message_id, described.sent_via)
+
+
+def _hash(described: object) -> bytes:
+    return blake2b(_canonical.encode(described), digest_size=_DIGEST_BYTES).digest()
 
 
 class Annotation(NamedTuple):

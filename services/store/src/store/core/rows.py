@@ -98,7 +98,8 @@ class MessageRow(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
     conversation_id: str
     digest: bytes
-    """Of the winning description, which may differ from what the row shows: it may have been edited or unsent."""
+    """Of the winning description, which may differ from what the row shows: it may have been edited. Without content
+    if the message was unsent."""
     direction: Direction
     sender_id: str
     content: str | None

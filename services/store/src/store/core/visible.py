@@ -4,6 +4,7 @@ from msgspec.structs import replace
 
 from shared.contracts.inbox import MessageStatus, Reaction, ReplyTo
 from store.core.annotations import Annotations, earliest
+from store.core.facts import without_content
 from store.core.rows import MessageRow
 
 
@@ -65,6 +66,7 @@ def _with_unsend(row: MessageRow) -> MessageRow:
     return replace(
         row,
         deleted_at=row.annotations.deleted_at,
+        digest=without_content(row.digest),
         content=None,
         attachments=(),
         reply_to=_without_story(row.reply_to),

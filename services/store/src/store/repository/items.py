@@ -19,7 +19,7 @@ _RAW_ITEMS = Statement("""
     ON CONFLICT DO NOTHING
     RETURNING user_id, event_id
 """)
-# Of two different versions, the earlier one wins, whichever arrived first.
+# Of two different versions, the earlier one wins, whichever arrived first. '{}' was erased: the same one is no news.
 _RECORDS = Statement("""
     INSERT INTO records (user_id, platform, page_id, kind, record_id, participant_id, actor_id, text, body,
                          occurred_at, received_at)
@@ -30,8 +30,37 @@ _RECORDS = Statement("""
     ON CONFLICT (user_id, platform, page_id, kind, record_id) DO UPDATE SET
         participant_id = EXCLUDED.participant_id, actor_id = EXCLUDED.actor_id, text = EXCLUDED.text,
         body = EXCLUDED.body, occurred_at = EXCLUDED.occurred_at, received_at = EXCLUDED.received_at
-    WHERE (EXCLUDED.occurred_at, EXCLUDED.body COLLATE "C") < (records.occurred_at, records.body COLLATE "C")
+    WHERE (EXCLUDED.occurred_at, EXCLUDED.body COLLATE "C")
+          < (records.occurred_at, CASE records.body WHEN '{}' THEN '' ELSE records.body END COLLATE "C")
     RETURNING user_id, platform, page_id, kind, record_id
+""")
+_OBJECT_KINDS = ("comment", "mention", "feed", "rating")
+"""Kinds whose record ids start with the id of an object that can be removed: `<object>`, `<object>:<verb>…`."""
+_REMOVED = ":remove"
+# So that of two transactions that store the text and the removal of one object, the later one sees the earlier one.
+_LOCK_OBJECTS = Statement("""
+    SELECT pg_advisory_xact_lock(lock) FROM (
+        SELECT DISTINCT hashtextextended(concat_ws(' ', 'record', u, p, i, o), 0) AS lock
+        FROM unnest(CAST(:user_id AS text[]), CAST(:platform AS text[]), CAST(:page_id AS text[]),
+                    CAST(:object_id AS text[])) AS k(u, p, i, o)
+        ORDER BY 1
+    ) AS sorted
+""")
+# What remains is that there was something, and when.
+_ERASE_REMOVED = Statement("""
+    UPDATE records r SET text = NULL, body = '{}', actor_id = NULL, participant_id = NULL
+    FROM (
+        SELECT DISTINCT * FROM unnest(CAST(:user_id AS text[]), CAST(:platform AS text[]), CAST(:page_id AS text[]),
+                                      CAST(:object_id AS text[])) AS u(user_id, platform, page_id, object_id)
+    ) AS k
+    WHERE (r.user_id, r.platform, r.page_id) = (k.user_id, k.platform, k.page_id) AND r.kind = ANY(:kinds)
+      AND (r.record_id = k.object_id OR (r.record_id >= k.object_id || ':' AND r.record_id < k.object_id || ';'))
+      AND r.body <> '{}'
+      AND EXISTS (
+          SELECT FROM records x
+          WHERE (x.user_id, x.platform, x.page_id) = (k.user_id, k.platform, k.page_id) AND x.kind = ANY(:kinds)
+            AND x.record_id = k.object_id || :removed
+      )
 """)
 _END_LOOKUPS = Statement("""
     DELETE FROM profile_lookups p
@@ -95,6 +124,9 @@ async def _store_records(transaction: Connection, records: Sequence[tuple[Update
         if known is None or _version(update, record) < _version(*known):
             first[key] = (update, record)
     kept = [first[key] for key in sorted(first)]
+    objects = _objects(kept)
+    if objects["object_id"]:
+        await transaction.execute(_LOCK_OBJECTS, objects)
     rows = await transaction.execute(
         _RECORDS,
         {
@@ -111,7 +143,20 @@ async def _store_records(transaction: Connection, records: Sequence[tuple[Update
             "received_at": [update.cause.received_at for update, _ in kept],
         },
     )
+    if objects["object_id"]:
+        await transaction.execute(_ERASE_REMOVED, {**objects, "kinds": list(_OBJECT_KINDS), "removed": _REMOVED})
     return {tuple(row) for row in rows}
+
+
+def _objects(records: Sequence[tuple[Update, RecordFact]]) -> dict[str, list[str]]:
+    """Return the columns of the objects that the records are about; not those that cannot be removed."""
+    found = [(update, record) for update, record in records if record.kind in _OBJECT_KINDS]
+    return {
+        "user_id": [update.user_id for update, _ in found],
+        "platform": [update.platform for update, _ in found],
+        "page_id": [update.page_id for update, _ in found],
+        "object_id": [record.record_id.partition(":")[0] for _, record in found],
+    }
 
 
 def _version(update: Update, record: RecordFact) -> tuple[datetime, str]:

@@ -9,7 +9,11 @@ from enricher.parsing.records import record_item
 from enricher.parsing.values import first_id, first_text, keyword_of, object_of
 from shared.contracts import RecordItem, RecordKind
 
-_ONE_TIME_VERBS = frozenset({"add", "remove"})
+_REMOVE = "remove"
+"""The verb of a removal in a record's ID. The store erases everything that other records say about its object."""
+_REMOVALS = frozenset({"remove", "removed", "delete", "deleted"})
+"""In any case: it must not depend on the platform's spelling whether a text is erased."""
+_ONE_TIME_VERBS = frozenset({"add", _REMOVE})
 """An object is added and removed at most once. It may be edited, hidden and shown any number of times."""
 
 _OBJECT_ID_FIELDS = ("comment_id", "share_id", "photo_id", "video_id", "open_graph_story_id", "post_id")
@@ -22,8 +26,10 @@ _MANY_PER_OBJECT = ("reaction", "like")
 def _parse_comment(context: ParseContext) -> RecordItem:
     """Parse a comment on Instagram."""
     value = _value(context)
+    comment_id = first_id(value, "id")
+    natural_id = f"{comment_id}:{_REMOVE}" if comment_id is not None and _verb(value) == _REMOVE else comment_id
     return record_item(
-        context, "comment", natural_id=first_id(value, "id"), actor_id=_actor_id(value), text=first_text(value, "text")
+        context, "comment", natural_id=natural_id, actor_id=_actor_id(value), text=first_text(value, "text")
     )
 
 
@@ -84,10 +90,15 @@ def _change_id(context: ParseContext, value: dict[str, Any]) -> str | None:
 
     Returns None if many items may carry the same object ID.
     """
-    verb, object_id = keyword_of(value.get("verb")), first_id(value, *_OBJECT_ID_FIELDS)
+    verb, object_id = _verb(value), first_id(value, *_OBJECT_ID_FIELDS)
     if object_id is None or verb is None or value.get("item") in _MANY_PER_OBJECT:
         return None
     return f"{object_id}:{verb}" if verb in _ONE_TIME_VERBS else f"{object_id}:{verb}:{context.id}"
+
+
+def _verb(value: dict[str, Any]) -> str | None:
+    verb = keyword_of(value.get("verb"))
+    return _REMOVE if verb is not None and verb.lower() in _REMOVALS else verb
 
 
 def _actor_id(value: dict[str, Any]) -> str | None:

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from store.core.annotations import NO_ANNOTATIONS, join
-from store.core.facts import Annotation, MessageFact, Update
+from store.core.facts import Annotation, MessageFact, Update, without_content
 from store.core.merge.participants import later_profile, link_other_conversations, merge_aliases
 from store.core.merge.receipts import apply_receipt
 from store.core.merge.state import Effect, MergeState
@@ -141,7 +141,7 @@ def _describe_again(state: MergeState, update: Update, fact: MessageFact, was: M
     conversation = state.conversations[ConversationKey(update.user_id, was.conversation_id)]
     if fact.created_at < conversation.created_at:
         state.put_conversation(replace(conversation, created_at=fact.created_at))
-    digest = fact.digest
+    digest = fact.digest if was.deleted_at is None else without_content(fact.digest)
     if (fact.created_at, digest) <= (was.created_at, was.digest):
         return Effect.NONE
     is_later = fact.created_at != was.created_at

@@ -12,7 +12,7 @@ import asyncpg
 import msgspec
 from msgspec.structs import replace
 
-from store.core.facts import MessageKey, description_digest
+from store.core.facts import MessageKey, description_digest, is_complete, without_content
 from store.core.rows import Coverage, MessageRow
 from store.repository.postgres.columns import Columns
 from store.tables import messages
@@ -110,8 +110,10 @@ def message_row(row: asyncpg.Record) -> MessageRow:
     found["key"] = MessageKey(*[row[name] for name in MessageKey._fields])
     if found["delivered_at"] is not None:
         found["coverage"] = Coverage(found["delivered_at"], found["read_at"])
-    if found["digest"] is not None:
+    is_unsent = found["deleted_at"] is not None
+    if (digest := found["digest"]) is not None and (is_unsent or is_complete(digest)):
         return MessageRow(**found)
-    # A row from before digests were stored: nothing had changed what its description says.
+    # A row from before this kind of digest was stored. Its columns say what its description said, apart from edits.
     described = MessageRow(**found | {"digest": b""})
-    return replace(described, digest=description_digest(described))
+    digest = description_digest(described)
+    return replace(described, digest=without_content(digest) if is_unsent else digest)
