@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, AmqpDsn, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, AmqpDsn, BeforeValidator, Field, IPvAnyNetwork, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -42,6 +42,9 @@ Secrets = Annotated[list[Secret], NoDecode, BeforeValidator(_split_secrets), Fie
 """Comma-separated in the environment. At least one: an empty variable or entry is an error, never "no check"."""
 Words = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 """Comma-separated in the environment; may be empty."""
+
+Networks = Annotated[list[IPvAnyNetwork], NoDecode, BeforeValidator(_split)]
+"""Comma-separated addresses or networks (`10.0.0.0/8`) in the environment; may be empty."""
 
 
 class ServiceSettings(BaseSettings):

@@ -27,6 +27,11 @@ class Metrics:
             "Connections refused with 503 because too many were in their handshake.",
             registry=registry,
         )
+        self.gave_way = Counter(
+            "switchboard_gateway_gave_way",
+            "Handshakes ended because their address had the most of them and another address needed a place.",
+            registry=registry,
+        )
         self.signals = Counter(
             "switchboard_gateway_signals",
             "Typing and presence signals: sent to other gateways, heard from them, or dropped.",

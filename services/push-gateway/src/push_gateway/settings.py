@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, HttpUrl
 
 from shared.security.user_tokens import UserTokenSettings
-from shared.settings import ServiceSettings, Words
+from shared.settings import Networks, ServiceSettings, Words
 from shared.store_client.callers import Caller, ServiceTokens, tokens_of
 
 
@@ -27,6 +27,9 @@ class Settings(ServiceSettings, UserTokenSettings):
     allowed_origins: Words = Field(default_factory=list)
     """Origins of pages that may open a socket or stream, besides those of the gateway's own host; `*` allows all."""
 
+    trusted_proxies: Networks = Field(default_factory=list)
+    """Addresses or networks of the reverse proxies that tell a client's address in `X-Forwarded-For`."""
+
     heartbeat_seconds: float = Field(default=20.0, gt=0, le=300)
     """How often a session gets a heartbeat, and how often the gateway looks for lost events."""
     gateway_max_sockets_per_user: int = Field(default=20, ge=1)
@@ -34,7 +37,8 @@ class Settings(ServiceSettings, UserTokenSettings):
     gateway_max_sockets: int = Field(default=20_000, ge=1)
     """Of this process; further ones are closed with 4009."""
     gateway_max_opening: int = Field(default=2_000, ge=1)
-    """Connections that may be in their handshake at once; further ones get 503 before anything is read from them."""
+    """Connections that may be in their handshake at once. For a further one, the address with the most gives one up; if
+    that is its own, it gets 503 before anything is read from it."""
     gateway_opening_seconds: float = Field(default=10.0, gt=0)
     """How long a handshake may take."""
     gateway_frames_per_second: float = Field(default=20.0, gt=0)

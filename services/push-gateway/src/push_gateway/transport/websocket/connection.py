@@ -1,14 +1,16 @@
 """A WebSocket connection with the gateway's limits."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from websockets.asyncio.server import Server, ServerConnection
+from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from push_gateway.core import TokenBucket
 from push_gateway.core.close_codes import CloseCode
+from push_gateway.transport.addresses import Network, client_address, share_of
 from push_gateway.transport.handshake_limiter import HandshakeLimiter
 
 _REFUSAL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -22,6 +24,7 @@ class GatewayConnection(ServerConnection):
     Args:
         handshakes: Counts the connection until it has become a session.
         incoming: Limits the bytes that the client may send, of any kind. One per connection.
+        trusted_proxies: Who may say in `X-Forwarded-For` which address a client has.
     """
 
     def __init__(
@@ -31,6 +34,7 @@ class GatewayConnection(ServerConnection):
         *,
         handshakes: HandshakeLimiter,
         incoming: TokenBucket,
+        trusted_proxies: Sequence[Network],
         **options: Any,
     ) -> None:
         super().__init__(protocol, server, **options)
@@ -39,18 +43,40 @@ class GatewayConnection(ServerConnection):
         self.on_too_many_bytes: Callable[[], None] | None = None
         self._handshakes = handshakes
         self._incoming = incoming
+        self._trusted_proxies = trusted_proxies
+        self._peer = ""
         self._ignores_input = False
         self._is_refused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by asyncio before anything has been read."""
-        if self._handshakes.acquire(self):
+        self._peer = str(transport.get_extra_info("peername")[0])
+        if self._handshakes.acquire(self, share_of(self._peer)):
             super().connection_made(transport)
             return
         self._ignores_input = self._is_refused = True
         assert isinstance(transport, asyncio.Transport)
         transport.write(_REFUSAL)
         transport.close()
+
+    def attribute(self, forwarded_for: Iterable[str]) -> None:
+        """Count the handshake for the client's own address, if a trusted proxy names it.
+
+        Args:
+            forwarded_for: All values of `X-Forwarded-For`.
+        """
+        if self._trusted_proxies:
+            address = client_address(self._peer, forwarded_for, self._trusted_proxies)
+            self._handshakes.move(self, share_of(address))
+
+    def give_way(self) -> None:
+        """End the handshake, because another address needs its place."""
+        self._ignores_input = True
+        if self.protocol.state is State.CONNECTING:
+            self.transport.write(_REFUSAL)
+            self.transport.close()
+        else:  # a WebSocket already, whose token is being verified
+            self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by asyncio when the connection is closed."""

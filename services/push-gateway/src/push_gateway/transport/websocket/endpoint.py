@@ -59,6 +59,8 @@ class WebSocketEndpoint:
 
     def process_request(self, connection: ServerConnection, request: Request) -> Response | None:
         """Refuse another path, a page of a foreign origin, or an ambiguous header with an HTTP status."""
+        assert isinstance(connection, GatewayConnection)
+        connection.attribute(request.headers.get_all("X-Forwarded-For"))
         if user_id_of(request.path) is None:
             return connection.respond(http.HTTPStatus.NOT_FOUND, "Nothing is here. WebSockets: /ws/{user_id}\n")
         try:

@@ -38,7 +38,14 @@ async def serve_websockets(endpoint: WebSocketEndpoint, settings: Settings, metr
         incoming = TokenBucket(
             per_second=settings.gateway_bytes_per_second, burst=settings.gateway_bytes_burst, now=loop.time()
         )
-        return GatewayConnection(protocol, server, handshakes=handshakes, incoming=incoming, **options)
+        return GatewayConnection(
+            protocol,
+            server,
+            handshakes=handshakes,
+            incoming=incoming,
+            trusted_proxies=settings.trusted_proxies,
+            **options,
+        )
 
     return await serve(
         endpoint.handle,
