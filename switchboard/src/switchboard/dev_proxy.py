@@ -1,8 +1,9 @@
 """A reverse proxy that serves several listeners on one origin, by path: for `switchboard up` what nginx is for compose.
 
-Every connection carries one request. The proxy reads its head, adds `Connection: close` (except to upgrades), and then
-copies bytes in both directions until one side ends. It interprets nothing, so bodies and WebSocket frames pass
-unchanged.
+Every connection carries one request. The proxy reads its head, adds `Connection: close`, and then copies bytes in both
+directions until one side ends. It interprets nothing, so bodies and WebSocket frames pass unchanged. A request for a
+WebSocket goes alone: what follows it passes only after the service has agreed (101). Otherwise it could be a second
+request, to a path that has no route.
 """
 
 import asyncio
@@ -15,10 +16,16 @@ from shared.http.server import listening_socket
 _HEAD_LIMIT_BYTES = 64 * 1024
 _HEAD_TIMEOUT_SECONDS = 10.0
 _CONNECT_TIMEOUT_SECONDS = 2.0
+_HANDSHAKE_TIMEOUT_SECONDS = 30.0
+"""More than a gateway allows a handshake."""
 _COPY_BYTES = 64 * 1024
 _REQUEST_LINE = re.compile(rb"[A-Z]+ (/[^ ?]*)(?:\?[^ ]*)? HTTP/1\.[01]")
 _CONNECTION_HEADER = re.compile(rb"\r\nConnection:[^\r\n]*", re.IGNORECASE)
-_UPGRADE = re.compile(rb"\r\nUpgrade:", re.IGNORECASE)
+_UPGRADE_HEADER = re.compile(rb"\r\nUpgrade:[^\r\n]*", re.IGNORECASE)
+_WEBSOCKET = re.compile(rb"\r\nUpgrade:[ \t]*websocket[ \t]*\r\n", re.IGNORECASE)
+_BODY_HEADER = re.compile(rb"\r\n(?:Content-Length|Transfer-Encoding)[ \t]*:", re.IGNORECASE)
+_CONTENT_LENGTH = re.compile(rb"\r\nContent-Length:[ \t]*(\d{1,18})[ \t]*\r\n", re.IGNORECASE)
+_SWITCHED = re.compile(rb"HTTP/1\.1 101 ")
 
 Routes = Mapping[str, int]
 """Loopback ports by path prefix. The longest match wins; "/" matches the rest. Read for every request."""
@@ -30,11 +37,20 @@ def route(path: str, routes: Routes) -> int | None:
     return routes[max(matches, key=len)] if matches else None
 
 
+def opens_websocket(head: bytes) -> bool:
+    """Return whether a request head asks for a WebSocket (RFC 6455, section 4.1): a GET without a body."""
+    return head.startswith(b"GET ") and bool(_WEBSOCKET.search(head)) and not _BODY_HEADER.search(head)
+
+
 def rewritten(head: bytes) -> bytes:
-    """Return a request head, including its blank line, with `Connection: close` unless it is an upgrade."""
-    if _UPGRADE.search(head):
+    """Return a head, including its blank line, with `Connection: close` and without an upgrade.
+
+    A request for a WebSocket remains as it is. A server may ignore any other upgrade (RFC 9110, section 7.8).
+    """
+    if opens_websocket(head):
         return head
-    return _CONNECTION_HEADER.sub(b"", head).removesuffix(b"\r\n\r\n") + b"\r\nConnection: close\r\n\r\n"
+    bare = _UPGRADE_HEADER.sub(b"", _CONNECTION_HEADER.sub(b"", head))
+    return bare.removesuffix(b"\r\n\r\n") + b"\r\nConnection: close\r\n\r\n"
 
 
 class DevProxy:
@@ -99,6 +115,8 @@ class DevProxy:
             return
         try:
             back_writer.write(rewritten(head))
+            if opens_websocket(head) and not await _is_accepted(back_reader, writer):
+                return
             await _copy_both_ways((reader, writer), (back_reader, back_writer))
         except asyncio.CancelledError:
             back_writer.transport.abort()  # do not wait for a service that does not read
@@ -149,6 +167,33 @@ async def _port(head: bytes, routes: Routes, writer: asyncio.StreamWriter) -> in
     return port
 
 
+async def _is_accepted(back_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    """Return whether the service opens a WebSocket. Its response, up to the end of its head, has been passed on.
+
+    If it refuses, the whole response has.
+    """
+    head = await _response_head(back_reader)
+    if head is None:
+        await _respond(writer, "502 Bad Gateway", "The service behind this path sent no response.")
+        return False
+    if _SWITCHED.match(head):
+        writer.write(head)
+        return True
+    writer.write(rewritten(head))
+    length = _CONTENT_LENGTH.search(head)
+    # Without a length the end of the connection is the end of the body, or the client finds it by the chunks.
+    await _copy(back_reader, writer, limit_bytes=int(length[1]) if length else None)
+    return False
+
+
+async def _response_head(back_reader: asyncio.StreamReader) -> bytes | None:
+    try:
+        async with asyncio.timeout(_HANDSHAKE_TIMEOUT_SECONDS):
+            return await back_reader.readuntil(b"\r\n\r\n")
+    except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        return None
+
+
 async def _copy_both_ways(
     front: tuple[asyncio.StreamReader, asyncio.StreamWriter], back: tuple[asyncio.StreamReader, asyncio.StreamWriter]
 ) -> None:
@@ -161,10 +206,16 @@ async def _copy_both_ways(
         await asyncio.gather(upstream, return_exceptions=True)
 
 
-async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    while (data := await source.read(_COPY_BYTES)) and not target.is_closing():
+async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter, *, limit_bytes: int | None = None) -> None:
+    """Copy until the source ends, or until `limit_bytes` have been copied."""
+    left = limit_bytes
+    while left != 0:
+        data = await source.read(_COPY_BYTES if left is None else min(left, _COPY_BYTES))
+        if not data or target.is_closing():
+            break
         target.write(data)
         await target.drain()
+        left = None if left is None else left - len(data)
     if not target.is_closing() and target.can_write_eof():
         target.write_eof()
 

@@ -47,6 +47,55 @@ def test_an_upgrade_keeps_its_connection_header_and_nothing_else_does() -> None:
     )
 
 
+_UPGRADE = b"Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+_SECOND = b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "request_head",
+    [
+        pytest.param(b"GET /x HTTP/1.1\r\nHost: a\r\n" + _UPGRADE, id="refused upgrade"),
+        pytest.param(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n" + _UPGRADE, id="with a body"),
+        pytest.param(
+            b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", id="to something else"
+        ),
+    ],
+)
+async def test_an_upgrade_that_is_refused_lets_no_second_request_through(request_head: bytes) -> None:
+    """The backend keeps its connections alive unless it is asked to close them, as a server of HTTP/1.1 does."""
+    seen: list[bytes] = []
+
+    async def backend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                seen.append(head.split()[1])
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine")
+                await writer.drain()
+                if b"Connection: close" in head:
+                    break
+
+    async with behind(backend) as port, dev_proxy({"/x": port}, host="127.0.0.1", port=0) as (_, front):
+        response = await exchange(front, request_head + _SECOND)
+
+    assert seen == [b"/x"]
+    assert response.startswith(b"HTTP/1.1 200 OK")
+    assert response.count(b"fine") == 1
+
+
+async def test_an_accepted_upgrade_is_a_tunnel_also_for_what_came_early() -> None:
+    async def backend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n")
+        writer.write(await reader.readexactly(5))
+        await writer.drain()
+
+    async with behind(backend) as port, dev_proxy({"/x": port}, host="127.0.0.1", port=0) as (_, front):
+        response = await exchange(front, b"GET /x HTTP/1.1\r\nHost: a\r\n" + _UPGRADE + b"early")
+
+    assert response.endswith(b"\r\n\r\nearly")
+
+
 async def test_a_body_and_its_response_pass_byte_for_byte() -> None:
     seen = bytearray()
 
