@@ -29,7 +29,7 @@ from store.routes.inbox import inbox_router
 from store.settings import Settings
 from tests.convergence.arrangements import MAX_WORKERS, split_by_sizes
 from tests.convergence.reducer import Json, Screen, time_of
-from tests.integration.store.parts import JWT_SECRET, SECRETS, Parts, now
+from tests.integration.store.parts import JWT_SECRET, SECRETS, Parts, now, without_waiting
 
 PER_PAGE = 7
 """Small, so that lists have several pages."""
@@ -153,8 +153,9 @@ async def open_store(database_url: str) -> AsyncIterator[Store]:
         app = FastAPI()
         access = Access(verifier(settings), settings.admin_tokens)
         signer = CursorSigner([key.get_secret_value().encode() for key in settings.encryption_keys])
-        app.include_router(inbox_router(databases[0], access, signer, rendering=""))
-        app.include_router(events_router(databases[0], access))
+        users_database = without_waiting(databases[0])
+        app.include_router(inbox_router(users_database, access, signer, rendering=""))
+        app.include_router(events_router(users_database, access))
         problems.install(app)
         transport = httpx.ASGITransport(app=app)
         rest = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://store"))

@@ -14,6 +14,8 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from shared.aio.turn_queue import TurnLimits
+from shared.aio.turns import Turns
 from shared.contracts import Event, InboxEnrichedV1, InboxPersistedV1, conversation_id, derive_id
 from shared.contracts.platform import Platform
 from shared.errors import DependencyUnavailable
@@ -29,11 +31,13 @@ from store.jobs.unclaimed import UnclaimedReleaser
 from store.metrics import Metrics
 from store.repository.postgres.database import Database
 from store.repository.postgres.statements import Statement
+from store.repository.postgres.user_database import UserDatabase
 from store.routes.internal import internal_app
 from store.routes.public import public_app
 from store.settings import Settings
 from store.workers import build_workers
 from tests.builders import inbox_enriched, message_item
+from tests.recorder import WAIT_SECONDS
 
 ADMIN = "admin-token-of-the-tests"
 SERVICE = "service-token-of-the-tests"
@@ -179,6 +183,12 @@ class Service:
 _NOWHERE = "postgresql://nobody@localhost/nothing"
 
 
+def without_waiting(database: Database) -> UserDatabase:
+    """Return `database` for users who hardly ever wait for each other."""
+    limits = TurnLimits(slots=100, slots_per_user=100, waiting_per_user=0, waiting=0)
+    return UserDatabase(database, Turns(limits, wait_seconds=WAIT_SECONDS))
+
+
 def unconnected_apps() -> tuple[FastAPI, Starlette]:
     """Return the public and the internal app without connections, for their descriptions."""
     return apps_on(Database(_NOWHERE, pool_size=1, command_timeout_seconds=1))
@@ -189,13 +199,16 @@ def apps_on(database: Database) -> tuple[FastAPI, Starlette]:
     settings = load(Settings, database_url=_NOWHERE, **SECRETS)
     broker, registry = LocalBroker(), CollectorRegistry()
     workers = build_workers(settings, database, broker, Metrics(registry), indexing_database=database, utc_now=now)
-    services = build_services(settings, database, broker, workers)
+    services = build_services(settings, database, broker, workers, lists=database)
+    users_database = without_waiting(database)
 
     async def no_problems() -> list[str]:
         return []
 
     public = public_app(
         settings,
+        lists=users_database,
+        search=users_database,
         database=database,
         services=services,
         readiness=Readiness(no_problems),

@@ -19,7 +19,7 @@ from store.repository.postgres.database import Database
 from store.routes.access import Access
 from store.routes.inbox import inbox_router
 from store.settings import Settings
-from tests.integration.store.parts import SECRETS, Service, at, message
+from tests.integration.store.parts import SECRETS, Service, at, message, without_waiting
 
 pytestmark = pytest.mark.postgres
 
@@ -58,7 +58,7 @@ async def test_a_version_that_renders_differently_has_different_etags(service: S
     signer = CursorSigner([key.get_secret_value().encode() for key in settings.encryption_keys])
     access = Access(verifier(settings), settings.admin_tokens)
     for name, rendering in (("/same", conversations_rendering()), ("/other", "of another version")):
-        app.include_router(inbox_router(database, access, signer, rendering=rendering), prefix=name)
+        app.include_router(inbox_router(without_waiting(database), access, signer, rendering=rendering), prefix=name)
     transport = httpx.ASGITransport(app=app)
     headers = service.as_user() | {"If-None-Match": (await service.get("/api/conversations")).headers["ETag"]}
     async with httpx.AsyncClient(transport=transport, base_url="http://store", headers=headers) as client:

@@ -14,6 +14,7 @@ from shared.http.operations import Readiness
 from shared.http.server import serving
 from shared.messaging.ports import Broker, Publisher
 from shared.security.cipher import TokenCipher
+from store.databases import open_databases
 from store.metrics import Metrics
 from store.readiness import StoreReadiness
 from store.repository.postgres.database import Database
@@ -27,12 +28,14 @@ from store.services.replay import ReplayService
 from store.settings import Settings
 from store.workers import Workers, build_workers
 
-_WORKER_CONNECTIONS = 4
-_INDEXING_CONNECTIONS = 1
 
+def build_services(
+    settings: Settings, database: Database, publisher: Publisher, workers: Workers, *, lists: Database
+) -> Services:
+    """Return what the routes change data with, connected to the jobs that publish the changes.
 
-def build_services(settings: Settings, database: Database, publisher: Publisher, workers: Workers) -> Services:
-    """Return what the routes change data with, connected to the jobs that publish the changes."""
+    Operators change data through `database`, users through `lists`.
+    """
     cipher = TokenCipher(settings.encryption_keys)
     return Services(
         accounts=AccountService(
@@ -44,7 +47,7 @@ def build_services(settings: Settings, database: Database, publisher: Publisher,
             enqueue_token_change=workers.outbox.enqueue_token_change,
         ),
         key_rotation=KeyRotation(database, cipher, utc_now=utc_now),
-        read_marks=ReadMarkService(database, utc_now=utc_now, notify_changed=workers.notify_changed),
+        read_marks=ReadMarkService(lists, utc_now=utc_now, notify_changed=workers.notify_changed),
         replay=ReplayService(database, publisher, utc_now=utc_now),
     )
 
@@ -69,37 +72,38 @@ async def lifespan(settings: Settings, broker: Broker, *, registry: CollectorReg
     Raises:
         StartupRefused: the schema is another version's; raised as soon as Postgres responds.
     """
-    url = settings.database_url.get_secret_value()
-    timeout = settings.database_timeout_seconds
-    worker_database = Database(url, pool_size=_WORKER_CONNECTIONS, command_timeout_seconds=timeout)
-    indexing_database = Database(url, pool_size=_INDEXING_CONNECTIONS, command_timeout_seconds=timeout)
-    database = Database(url, pool_size=settings.database_pool_size, command_timeout_seconds=timeout)
+    metrics = Metrics(registry)
+    databases = open_databases(settings, metrics)
     workers = build_workers(
         settings,
-        worker_database,
+        databases.pipeline,
         broker,
-        Metrics(registry),
-        indexing_database=indexing_database,
+        metrics,
+        indexing_database=databases.indexing,
         utc_now=utc_now,
     )
-    services = build_services(settings, database, broker, workers)
+    services = build_services(settings, databases.operators, broker, workers, lists=databases.lists.database)
+    gateways_read_marks = ReadMarkService(databases.internal, utc_now=utc_now, notify_changed=workers.notify_changed)
     background = BackgroundTasks()
-    store_readiness = StoreReadiness(database, broker, background)
+    store_readiness = StoreReadiness(databases.internal, broker, background)
     readiness = Readiness(store_readiness.problems)
     public = public_app(
         settings,
-        database=database,
+        lists=databases.lists,
+        search=databases.search,
+        database=databases.operators,
         services=services,
         readiness=readiness,
         registry=registry,
         utc_now=utc_now,
     )
-    internal = internal_app(database, services.read_marks, service_tokens=settings.service_tokens, utc_now=utc_now)
+    internal = internal_app(
+        databases.internal, gateways_read_marks, service_tokens=settings.service_tokens, utc_now=utc_now
+    )
     intake = Intake(IntakeLimits.of(settings), registry, prefix="store")
     stopping = asyncio.Event()
     async with AsyncExitStack() as stack:
-        for each in (worker_database, database, indexing_database):
-            stack.push_async_callback(each.close)
+        stack.push_async_callback(databases.close)
         serve = partial(
             serving, host=settings.bind_host, grace_seconds=settings.shutdown_grace_seconds / 4, intake=intake
         )

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from shared.aio.turn_queue import AllBusy, UserBusy
 from store.core.ledger import ItemEntry
 
 _LABELS_LIMIT = 100
@@ -27,6 +28,22 @@ class Metrics:
             buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
             registry=registry,
         )
+        self.turn_wait_seconds = Histogram(
+            "store_turn_wait_seconds",
+            "How long users' requests waited for their turn at Postgres, by class: lists or search.",
+            ["class"],
+            buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
+            registry=registry,
+        )
+        self._turns_refused = Counter(
+            "store_turns_refused_total",
+            "Users' requests refused because too many waited: of the same user (429) or of all users (503).",
+            ["class", "whose"],
+            registry=registry,
+        )
+        for kind in ("lists", "search"):
+            for whose in ("user", "all"):
+                self._turns_refused.labels(kind, whose)
         self.changes = Counter("store_changes_total", "Changes of inboxes, by frame type.", ["kind"], registry=registry)
         self.duplicates = Counter(
             "store_duplicates_total",
@@ -89,6 +106,10 @@ class Metrics:
             "store_raw_items_total", "Items of unknown types, by label.", ["label"], registry=registry
         )
         self._raw_labels: set[str] = set()
+
+    def count_refused_turn(self, kind: str, error: UserBusy | AllBusy) -> None:
+        """Count a request of the class `kind` that got no turn."""
+        self._turns_refused.labels(kind, "user" if isinstance(error, UserBusy) else "all").inc()
 
     def count_raw_item(self, label: str) -> None:
         """Count a raw item. Labels come from outside, so only the first hundred get a series of their own."""

@@ -31,9 +31,25 @@ class Settings(UserTokenSettings, ServiceSettings):
     database_url: Annotated[SecretStr, AfterValidator(_usable)]
     """Postgres: postgresql://user:password@host/name, or ...@/name?host=/folder for a unix socket."""
     database_pool_size: int = Field(default=8, ge=1, le=200)
-    """Maximum number of connections for REST and /internal; handlers and jobs have 5 of their own."""
+    """Maximum number of connections for users' lists and pages; everything else has its own (docs/operations.md)."""
+    lists_per_user: int = Field(default=1, ge=1, le=200)
+    """How many of a user's lists and pages are read at the same time, at most; further requests wait their turn."""
+    concurrent_searches: int = Field(default=2, ge=1, le=200)
+    """How many searches run at the same time, of all users."""
+    searches_per_user: int = Field(default=1, ge=1, le=200)
+    """How many of a user's searches run at the same time, at most."""
+    waiting_requests_per_user: int = Field(default=64, ge=0)
+    """How many requests of a user wait their turn, for each of lists and searches; further ones get 429."""
+    waiting_requests: int = Field(default=1000, ge=0)
+    """How many requests of all users wait their turn, for each of lists and searches; further ones get 503."""
+    turn_timeout_seconds: float = Field(default=5.0, gt=0, le=300)
+    """How long a request waits its turn, at most; then it gets 429 or 503, depending on who keeps the store busy."""
     database_timeout_seconds: float = Field(default=5.0, gt=0, le=300)
-    """Timeout of a statement, and of waiting for a connection."""
+    """Timeout of a statement, and of waiting for a connection, in the pipeline, /internal, lists and pages."""
+    search_timeout_seconds: float = Field(default=3.0, gt=0, le=300)
+    """Timeout of a statement of a search. A search runs several, each of which takes milliseconds."""
+    operator_timeout_seconds: float = Field(default=15.0, gt=0, le=300)
+    """Timeout of a statement of a request with an admin token, such as the ledger."""
     admin_tokens: AdminTokens
     """Bearer tokens of administrators: plain ones may do everything, `name:scope+scope:token` what the scopes say."""
     service_tokens: ServiceTokens

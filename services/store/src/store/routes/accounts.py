@@ -19,6 +19,7 @@ from store.core.audit import Action, Actor, Deed
 from store.core.cursors import AccountPosition, CursorSigner
 from store.repository import accounts, audit, lists
 from store.repository.postgres.database import Database
+from store.repository.postgres.user_database import UserDatabase
 from store.routes.access import Access
 from store.routes.inbox_headers import inbox_headers
 from store.routes.openapi import ADMIN_PROBLEMS, BODY_PROBLEMS, USER_PROBLEMS, describes
@@ -37,7 +38,9 @@ PageId = Annotated[
 ]
 
 
-def accounts_router(database: Database, service: AccountService, access: Access, signer: CursorSigner) -> APIRouter:
+def accounts_router(
+    users_database: UserDatabase, database: Database, service: AccountService, access: Access, signer: CursorSigner
+) -> APIRouter:
     """Return the routes that connect, list and disconnect pages; users may list their own."""
     router = APIRouter(prefix="/api", tags=["accounts"])
     admin = Depends(access.admin(AdminScope.ACCOUNTS))
@@ -81,8 +84,9 @@ def accounts_router(database: Database, service: AccountService, access: Access,
             cursor=cursor,
         )
         headers = {"Cache-Control": "no-store"}
-        epoch = await database.epoch()
-        async with database.reading() as connection:
+        epoch = await users_database.epoch()
+        reading = database.reading() if user_id is None else users_database.reading(user_id)
+        async with reading as connection:
             if user_id is not None:
                 _, headers = await inbox_headers(connection, user_id, epoch)
             found = await lists.accounts(connection, user_id=user_id, after=page.after, limit=page.fetch_limit)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from shared.http.problems import ProblemRaised
 from store.core.publish_watermarks import SeqRange
 from store.repository.inbox import event_log
-from store.repository.postgres.database import Database
+from store.repository.postgres.user_database import UserDatabase
 from store.routes.access import Access
 from store.routes.inbox_headers import inbox_headers
 from store.routes.openapi import INBOX_HEADERS, USER_PROBLEMS, describes
@@ -18,7 +18,7 @@ from store.routes.requests import LARGEST_SEQ
 from store.routes.responses import Frame, json_response
 
 
-def events_router(database: Database, access: Access) -> APIRouter:
+def events_router(database: UserDatabase, access: Access) -> APIRouter:
     """Return the route that reads a user's event log."""
     router = APIRouter(prefix="/api", tags=["inbox"])
     reader = Depends(access.reader)
@@ -37,7 +37,7 @@ def events_router(database: Database, access: Access) -> APIRouter:
     ) -> Response:
         """List the changes after `after`, oldest first, as the frames that the WebSocket pushes."""
         epoch = await database.epoch()
-        async with database.reading() as connection:
+        async with database.reading(user_id) as connection:
             top, headers = await inbox_headers(connection, user_id, epoch)
             if after < top.floor_seq:
                 detail = f"The log starts after {top.floor_seq}. Reload the lists and continue from their Inbox-Seq."

@@ -11,7 +11,7 @@ from shared.http.problems import ProblemRaised
 from store.core.cursors import ConversationPosition, CursorSigner, MessagePosition
 from store.core.entity_tags import entity_tag, matches
 from store.repository import lists
-from store.repository.postgres.database import Database
+from store.repository.postgres.user_database import UserDatabase
 from store.routes.access import Access
 from store.routes.inbox_headers import inbox_headers
 from store.routes.openapi import INBOX_HEADERS, USER_PROBLEMS, describes
@@ -22,14 +22,14 @@ IfNoneMatch = Annotated[str | None, Header(max_length=2048, description="The `ET
 ConversationId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", examples=["2f1c7d0a9b3e4f55"])]
 
 
-async def conversation_response(database: Database, user_id: str, conversation_id: str) -> Response:
+async def conversation_response(database: UserDatabase, user_id: str, conversation_id: str) -> Response:
     """Return one of the user's conversations.
 
     Raises:
         ProblemRaised: there is no such conversation.
     """
     epoch = await database.epoch()
-    async with database.reading() as connection:
+    async with database.reading(user_id) as connection:
         _, headers = await inbox_headers(connection, user_id, epoch)
         found = await lists.conversation(connection, user_id, conversation_id)
     if found is None:
@@ -37,7 +37,7 @@ async def conversation_response(database: Database, user_id: str, conversation_i
     return json_response(found, headers=headers)
 
 
-def inbox_router(database: Database, access: Access, signer: CursorSigner, *, rendering: str) -> APIRouter:
+def inbox_router(database: UserDatabase, access: Access, signer: CursorSigner, *, rendering: str) -> APIRouter:
     """Return the routes that read an inbox; `rendering` identifies how this version renders conversations."""
     router = APIRouter(prefix="/api", tags=["inbox"])
     reader = Depends(access.reader)
@@ -74,7 +74,7 @@ def inbox_router(database: Database, access: Access, signer: CursorSigner, *, re
             cursor=cursor,
         )
         epoch = await database.epoch()
-        async with database.reading() as connection:
+        async with database.reading(user_id) as connection:
             top, headers = await inbox_headers(connection, user_id, epoch)
             headers["ETag"] = entity_tag(rendering, signer.key_id, bound_to, limit, cursor, epoch, top.last_seq)
             headers["Cache-Control"] = "private, no-cache"
@@ -123,7 +123,7 @@ def inbox_router(database: Database, access: Access, signer: CursorSigner, *, re
             cursor=cursor,
         )
         epoch = await database.epoch()
-        async with database.reading() as connection:
+        async with database.reading(user_id) as connection:
             _, headers = await inbox_headers(connection, user_id, epoch)
             found = await lists.messages(connection, user_id, conversation_id, after=page.after, limit=page.fetch_limit)
             if not found and not await lists.has_conversation(connection, user_id, conversation_id):

@@ -25,7 +25,7 @@ OPENAPI_PATH = "/api/openapi.json"
 _CACHE_SECONDS = 3600
 INBOX_HEADERS = ("Inbox-Seq", "Inbox-Epoch")
 """Of every response that is read from a user's inbox."""
-USER_PROBLEMS = ("unauthorized", "forbidden")
+USER_PROBLEMS = ("unauthorized", "forbidden", "too-many-requests")
 """Of routes that require a user's token."""
 ADMIN_PROBLEMS = ("unauthorized", "forbidden")
 """Of routes that require an admin token."""
@@ -59,6 +59,7 @@ _HEADERS: dict[str, dict[str, Any]] = {
 _PROBLEM_HEADERS: dict[int, dict[str, Any]] = {
     401: {"WWW-Authenticate": {"description": "`Bearer`.", "schema": _TEXT, "required": True}},
     410: {name: _HEADERS[name] for name in INBOX_HEADERS},
+    429: {"Retry-After": {"description": "Seconds.", "schema": _COUNT, "required": True}},
     503: {"Retry-After": {"description": "Seconds.", "schema": _COUNT, "required": True}},
 }
 _ERRORS = ({"field": "query.limit", "message": "Input should be less than or equal to 200"},)

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import compile_path
 
+from shared.aio.turn_queue import AllBusy, UserBusy
 from shared.errors import DependencyUnavailable
 from shared.http.problems import ExceptionHandler, ProblemCatalog, ProblemType
 from store.core.cursors import InvalidCursor
@@ -41,6 +42,11 @@ PROBLEMS = ProblemCatalog(
             422, "The cursor is invalid for this query.", "The cursor belongs to another query."
         ),
         "invalid-request": ProblemType(422, "The request is invalid.", "See `errors`."),
+        "too-many-requests": ProblemType(
+            429,
+            "Too many of your requests are waiting.",
+            "Wait as long as Retry-After says, and send fewer requests at the same time.",
+        ),
         "internal-error": ProblemType(500, "Internal error."),
         "unavailable": ProblemType(503, "The store is temporarily unavailable.", "Retry in a moment."),
     }
@@ -53,6 +59,18 @@ INTERNAL = frozenset({"no-such-conversation"})
 async def on_unavailable(_: Request, error: Exception) -> Response:
     """Respond 503 while Postgres, or the identity provider's key set, is unavailable."""
     log.warning("request failed: dependency unavailable", reason=str(error))
+    return PROBLEMS.response("unavailable", "Retry in a moment.", headers={"Retry-After": str(_RETRY_AFTER_SECONDS)})
+
+
+async def on_user_busy(_: Request, __: Exception) -> Response:
+    """Respond 429 to a user whose own requests keep each other waiting."""
+    detail = "Wait as long as Retry-After says, and send fewer requests at the same time."
+    return PROBLEMS.response("too-many-requests", detail, headers={"Retry-After": str(_RETRY_AFTER_SECONDS)})
+
+
+async def on_all_busy(_: Request, error: Exception) -> Response:
+    """Respond 503 while too many requests of all users wait."""
+    log.warning("request refused: too many wait", reason=str(error))
     return PROBLEMS.response("unavailable", "Retry in a moment.", headers={"Retry-After": str(_RETRY_AFTER_SECONDS)})
 
 
@@ -111,6 +129,8 @@ def install(app: FastAPI) -> None:
     handlers = {
         **EXCEPTION_HANDLERS,
         InvalidCursor: on_invalid_cursor,
+        UserBusy: on_user_busy,
+        AllBusy: on_all_busy,
         HTTPException: on_http_exception,
         RequestValidationError: on_invalid_request,
     }

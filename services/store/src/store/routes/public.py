@@ -12,6 +12,7 @@ from shared.security.user_tokens import verifier
 from store.core.cursors import CursorSigner
 from store.repository.lists import conversations_rendering
 from store.repository.postgres.database import Database
+from store.repository.postgres.user_database import UserDatabase
 from store.routes import problems
 from store.routes.access import Access
 from store.routes.accounts import accounts_router, tokens_router
@@ -35,13 +36,18 @@ from store.settings import Settings
 def public_app(
     settings: Settings,
     *,
+    lists: UserDatabase,
+    search: UserDatabase,
     database: Database,
     services: Services,
     readiness: Readiness,
     registry: CollectorRegistry,
     utc_now: Callable[[], datetime],
 ) -> FastAPI:
-    """Return the ASGI app of the public port; `/metrics` shows `registry`."""
+    """Return the ASGI app of the public port; `/metrics` shows `registry`.
+
+    Users' searches ask `search`, their other requests ask `lists`, requests with an admin token ask `database`.
+    """
     app = FastAPI(
         title="Switchboard",
         version="1",
@@ -53,12 +59,12 @@ def public_app(
     )
     access = Access(verifier(settings), settings.admin_tokens)
     signer = CursorSigner([key.get_secret_value().encode() for key in settings.encryption_keys])
-    app.include_router(inbox_router(database, access, signer, rendering=conversations_rendering()))
-    app.include_router(events_router(database, access))
-    app.include_router(read_marks_router(database, services.read_marks, access))
-    app.include_router(search_router(database, access, signer))
-    app.include_router(records_router(database, access, signer))
-    app.include_router(accounts_router(database, services.accounts, access, signer))
+    app.include_router(inbox_router(lists, access, signer, rendering=conversations_rendering()))
+    app.include_router(events_router(lists, access))
+    app.include_router(read_marks_router(lists, services.read_marks, access))
+    app.include_router(search_router(search, access, signer))
+    app.include_router(records_router(lists, access, signer))
+    app.include_router(accounts_router(lists, database, services.accounts, access, signer))
     app.include_router(tokens_router(database, access, settings=settings, utc_now=utc_now))
     app.include_router(ledger_router(database, access, utc_now=utc_now))
     app.include_router(verify_router(database, access))

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from shared.http.problems import ProblemRaised
-from store.repository.postgres.database import Database
+from store.repository.postgres.user_database import UserDatabase
 from store.routes.access import Access
 from store.routes.inbox import ConversationId, conversation_response
 from store.routes.openapi import BODY_PROBLEMS, INBOX_HEADERS, USER_PROBLEMS, describes
@@ -14,7 +14,7 @@ from store.routes.requests import ReadBody
 from store.services.read_marks import ReadMarkService
 
 
-def read_marks_router(database: Database, service: ReadMarkService, access: Access) -> APIRouter:
+def read_marks_router(database: UserDatabase, service: ReadMarkService, access: Access) -> APIRouter:
     """Return the route that marks conversations as read."""
     router = APIRouter(prefix="/api", tags=["inbox"])
 
@@ -36,7 +36,8 @@ def read_marks_router(database: Database, service: ReadMarkService, access: Acce
         """
         if body.user_id is not None and body.user_id != user_id:
             raise ProblemRaised("forbidden", "The token belongs to another user.")
-        await service.mark(user_id, conversation_id, body.up_to_seq)
+        async with database.turn(user_id):
+            await service.mark(user_id, conversation_id, body.up_to_seq)
         return await conversation_response(database, user_id, conversation_id)
 
     return router

@@ -9,7 +9,7 @@ from shared.contracts import Platform, RecordKind
 from shared.contracts.inbox import Record
 from store.core.cursors import CursorSigner, RecordPosition
 from store.repository import lists
-from store.repository.postgres.database import Database
+from store.repository.postgres.user_database import UserDatabase
 from store.routes.access import Access
 from store.routes.inbox_headers import inbox_headers
 from store.routes.openapi import INBOX_HEADERS, USER_PROBLEMS, describes
@@ -17,7 +17,7 @@ from store.routes.pagination import Cursor, Limit, PageRequest
 from store.routes.responses import json_response
 
 
-def records_router(database: Database, access: Access, signer: CursorSigner) -> APIRouter:
+def records_router(database: UserDatabase, access: Access, signer: CursorSigner) -> APIRouter:
     """Return the route that reads a user's records."""
     router = APIRouter(prefix="/api", tags=["inbox"])
     reader = Depends(access.reader)
@@ -47,7 +47,7 @@ def records_router(database: Database, access: Access, signer: CursorSigner) -> 
             cursor=cursor,
         )
         epoch = await database.epoch()
-        async with database.reading() as connection:
+        async with database.reading(user_id) as connection:
             _, headers = await inbox_headers(connection, user_id, epoch)
             found = await lists.records(
                 connection, user_id, kind=kind, platform=platform, after=page.after, limit=page.fetch_limit

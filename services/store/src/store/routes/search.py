@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from shared.contracts import Platform
 from store.core.cursors import CursorSigner, HitType, SearchPosition
-from store.repository.postgres.database import Database
+from store.repository.postgres.user_database import UserDatabase
 from store.routes.access import Access
 from store.routes.openapi import INBOX_HEADERS, USER_PROBLEMS, describes
 from store.routes.pagination import Cursor, PageRequest, SearchLimit
@@ -17,7 +17,7 @@ from store.routes.search_pages import SearchPage
 MAX_QUERY_LENGTH = 200
 
 
-def search_router(database: Database, access: Access, signer: CursorSigner) -> APIRouter:
+def search_router(database: UserDatabase, access: Access, signer: CursorSigner) -> APIRouter:
     """Return the route that searches an inbox."""
     router = APIRouter(prefix="/api", tags=["inbox"])
 
@@ -68,7 +68,7 @@ def search_router(database: Database, access: Access, signer: CursorSigner) -> A
             cursor=cursor,
         )
         epoch = await database.epoch()
-        async with database.transaction() as transaction:
+        async with database.transaction(user_id) as transaction:
             search = SearchPage(transaction, user_id, q, platform=platform, only=only, limit=limit)
             progress, following = await search.fill(page.after)
         headers = {
