@@ -14,8 +14,10 @@ from typer.testing import CliRunner, Result
 
 from shared.errors import SwitchboardError
 from store.core.audit import Action, Actor, AuditRecord, ChainCheck, Deed
+from store.jobs.agent_audit import AgentAuditJob
 from store.repository import audit
 from store.repository.audit import AuditFilter
+from store.repository.inbox.read_marks import mark_read
 from store.repository.postgres.database import Database
 from store.repository.postgres.statements import Statement
 from switchboard.__main__ import app
@@ -26,6 +28,10 @@ OPS = Actor("admin", "ops")
 SECRET_SAUCE = "words of a customer"
 _WITHOUT_TRIGGERS = Statement("SET LOCAL session_replication_role = replica")
 
+_INSERT = """
+    INSERT INTO audit_log (at, actor_kind, actor, action, target, details)
+    VALUES (now(), 'admin', 'ops', 'parked.shown', 'lost', '{}')
+"""
 _UNAVAILABLE = """
     CREATE FUNCTION unavailable() RETURNS trigger LANGUAGE plpgsql
     AS $$ BEGIN RAISE EXCEPTION 'not now' USING ERRCODE = 'cannot_connect_now'; END $$
@@ -97,10 +103,7 @@ async def test_what_is_rolled_back_leaves_no_record_and_no_hole(database: Databa
 async def test_a_writer_whose_connection_breaks_blocks_nobody(database: Database, database_url: str) -> None:
     dying = await asyncpg.connect(database_url)
     await dying.execute("BEGIN")
-    await dying.execute(
-        "INSERT INTO audit_log (at, actor_kind, actor, action, target, details)"
-        " VALUES (now(), 'admin', 'ops', 'parked.shown', 'lost', '{}')"
-    )
+    await dying.execute(_INSERT)
     waiting = asyncio.create_task(append(database, deed("b")))
     dying.terminate()
     await asyncio.wait_for(waiting, 20)
@@ -372,3 +375,85 @@ async def test_retention_cuts_the_log_and_the_command_still_verifies_it(
     forged = f"2:{'0' * 64}"
     assert (await asyncio.to_thread(verify, url, "--expect", forged)).exit_code == 1
     assert (await asyncio.to_thread(verify, url, "--expect", "not a head")).exit_code == 1
+
+
+async def _read(parts: Parts, user: str, conversation: str, up_to_seq: int) -> None:
+    mark = await mark_read(
+        parts.database, user, conversation, up_to_seq=up_to_seq, cause_id=f"{user}-{up_to_seq}", now=now()
+    )
+    assert mark is not None
+
+
+async def test_what_agents_read_is_recorded_once_per_run_and_agent(parts: Parts) -> None:
+    for user, person in (("user-1", "p-1"), ("user-1", "p-2"), ("user-2", "p-1")):
+        await parts.inbox([message(f"m-{user}-{person}", user=user, person=person)])
+    conversations = await parts.rows("SELECT user_id, conversation_id, last_seq FROM conversations ORDER BY 1, 2")
+    job = AgentAuditJob(parts.database, utc_now=now)
+    for _ in range(2):
+        for user, conversation, last_seq in conversations:
+            await _read(parts, user, conversation, last_seq)
+
+    await asyncio.gather(*(job.run_once() for _ in range(4)))
+    await job.run_once()
+
+    found = await records(parts.database)
+    assert [(each.actor_kind, each.actor, each.action, each.user_id) for each in found] == [
+        ("user", "user-1", "conversations.read", "user-1"),
+        ("user", "user-2", "conversations.read", "user-2"),
+    ]
+    marks = [msgspec.json.decode(each.details)["marks"] for each in found]
+    assert marks == [2, 1], "reading again moves nothing"
+    assert not [text for text in ("p-1", "m-user") if text in msgspec.json.encode(found).decode()]
+    assert await broken(parts.database) is None
+
+
+async def test_what_agents_read_waits_while_the_audit_log_cannot_be_written(parts: Parts) -> None:
+    await parts.inbox([message()])
+    [(conversation, last_seq)] = await parts.rows("SELECT conversation_id, last_seq FROM conversations")
+    job = AgentAuditJob(parts.database, utc_now=now)
+    for statement in (_UNAVAILABLE, _UNAVAILABLE_TO_WRITERS):
+        await parts.execute(statement)
+    await _read(parts, "user-1", conversation, last_seq)
+    await job.run_once()
+    assert await records(parts.database) == []
+
+    await parts.execute("DROP TRIGGER a ON audit_log")
+    await job.run_once()
+    assert [each.action for each in await records(parts.database)] == ["conversations.read"]
+
+
+async def test_a_role_that_may_only_append_can_neither_change_the_log_nor_its_end(
+    database: Database, database_url: str
+) -> None:
+    old = now() - timedelta(days=500)
+    await append(database, deed("old"), at=old)
+    connection = await asyncpg.connect(database_url)
+    whole = connection.transaction()
+    await whole.start()
+    try:
+        for statement in (
+            "CREATE ROLE role_of_the_audit_test",
+            "GRANT SELECT, INSERT ON audit_log TO role_of_the_audit_test",
+            "GRANT SELECT ON audit_head TO role_of_the_audit_test",
+            "SET LOCAL ROLE role_of_the_audit_test",
+            _INSERT,
+        ):
+            await connection.execute(statement)
+        assert await connection.fetchval("SELECT number FROM audit_head") == 2
+        for forbidden in (
+            "UPDATE audit_log SET actor = 'nobody'",
+            "DELETE FROM audit_log",
+            "TRUNCATE audit_log",
+            "UPDATE audit_head SET number = 0",
+            "INSERT INTO audit_head SELECT 2, 0, hash, 0, hash FROM audit_head",
+            "ALTER TABLE audit_log DISABLE TRIGGER ALL",
+            "SELECT audit_prune(now(), 10)",
+        ):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                async with connection.transaction():
+                    await connection.execute(forbidden)
+        before = now() - timedelta(days=400)
+        assert await connection.fetchval("SELECT audit_prune($1, 10)", before) == 1
+    finally:
+        await whole.rollback()
+        await connection.close()

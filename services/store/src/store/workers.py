@@ -14,6 +14,7 @@ from shared.messaging.ports import Broker
 from shared.messaging.topology import STORE_INBOX, STORE_RECORDS
 from store.core.publish_watermarks import SeqRange
 from store.handlers import InboxHandler, RecordsHandler
+from store.jobs.agent_audit import AgentAuditJob
 from store.jobs.backlog import BacklogMonitor
 from store.jobs.outbox import OutboxPublisher
 from store.jobs.retention import RetentionJob, retention_rules
@@ -39,6 +40,7 @@ class Workers:
     retention: RetentionJob
     backlog: BacklogMonitor
     indexer: SearchIndexer
+    agent_audit: AgentAuditJob
     notify_changed: Callable[[Sequence[str]], None]
     """Publishes and indexes the committed changes of these users soon."""
 
@@ -60,6 +62,7 @@ class Workers:
             "retention": self.retention.run,
             "measuring the backlog": self.backlog.run,
             "search indexing": self.indexer.run,
+            "recording what agents read": self.agent_audit.run,
         }
         async with (
             background.run(jobs),
@@ -122,5 +125,6 @@ def build_workers(
         retention=RetentionJob(database, retention_rules(settings, metrics), utc_now=utc_now),
         backlog=BacklogMonitor(database, utc_now=utc_now, metrics=metrics),
         indexer=indexer,
+        agent_audit=AgentAuditJob(database, utc_now=utc_now),
         notify_changed=notify_changed,
     )

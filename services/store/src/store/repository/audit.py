@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
+from operator import itemgetter
 
 import asyncpg
 import msgspec
 
-from store.core.audit import MAX_DETAILS_BYTES, AuditRecord, ChainHead, Deed
+from store.core.audit import MAX_DETAILS_BYTES, Action, Actor, AuditRecord, ChainHead, Deed
 from store.repository.postgres.database import Database
 from store.repository.postgres.statements import Connection, Statement
 
@@ -38,6 +39,12 @@ _CHAIN = Statement(f"""
 _HEAD = Statement("""
     SELECT number, encode(hash, 'hex') AS hash, pruned_number, encode(pruned_hash, 'hex') AS pruned_hash
     FROM audit_head
+""")
+_TAKE_READS = Statement("""
+    DELETE FROM agent_reads WHERE user_id IN (
+        SELECT user_id FROM agent_reads ORDER BY user_id LIMIT CAST(:limit AS bigint) FOR UPDATE SKIP LOCKED
+    )
+    RETURNING user_id, marks, since
 """)
 _PRUNE = Statement("SELECT audit_prune(CAST(:before AS timestamptz), CAST(:limit AS bigint))")
 
@@ -87,6 +94,24 @@ async def append(transaction: Connection, deeds: Sequence[Deed], *, now: datetim
             "details": [encoded.decode() for encoded in details],
         },
     )
+
+
+async def record_reads(database: Database, *, now: datetime, limit: int) -> int:
+    """Record what up to `limit` agents have read since the last time, and return how many records were made."""
+    async with database.transaction() as transaction:
+        rows = await transaction.execute(_TAKE_READS, {"limit": limit})
+        deeds = [
+            Deed(
+                actor=Actor("user", row["user_id"]),
+                action=Action.CONVERSATIONS_READ,
+                target="",
+                user_id=row["user_id"],
+                details={"marks": row["marks"], "since": row["since"].isoformat()},
+            )
+            for row in sorted(rows, key=itemgetter("user_id"))
+        ]
+        await append(transaction, deeds, now=now)
+    return len(deeds)
 
 
 async def list_records(

@@ -6,7 +6,7 @@ lock on the user's row in `inboxes`, and nothing is deleted apart from its refer
 """
 
 from store.tables.accounts import accounts, store_identity, token_mints
-from store.tables.audit import audit_head, audit_log
+from store.tables.audit import agent_reads, audit_head, audit_log
 from store.tables.columns import metadata
 from store.tables.facts import participant_links, receipts, waiting_annotations
 from store.tables.inbox import conversations, inbox_log, inboxes, messages, waiting_profiles
@@ -16,6 +16,7 @@ from store.tables.search import message_search, person_search, search_positions
 
 __all__ = [
     "accounts",
+    "agent_reads",
     "audit_head",
     "audit_log",
     "conversations",

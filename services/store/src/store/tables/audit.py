@@ -34,3 +34,12 @@ audit_head = Table(
     Column("pruned_hash", LargeBinary, nullable=False),
     comment="One row: the last record of the audit log, and the last one that retention has deleted (the checkpoint).",
 )
+
+agent_reads = Table(
+    "agent_reads",
+    metadata,
+    id_column("user_id", primary_key=True),
+    Column("marks", BigInteger, nullable=False),
+    time_column("since"),
+    comment="Read marks that were moved and are not in the audit log yet; a job moves them.",
+)

@@ -21,12 +21,18 @@ _UNREAD = Statement("""
         ORDER BY created_at DESC, message_id DESC, id DESC LIMIT CAST(:unread AS bigint)
     ) m
 """)
-_MOVE = Statement("""
+# A job moves this count into the audit log (`store.jobs.agent_audit`).
+_COUNTED = """
+    INSERT INTO agent_reads (user_id, marks, since) VALUES (:user_id, 1, CAST(:now AS timestamptz))
+    ON CONFLICT (user_id) DO UPDATE SET marks = agent_reads.marks + 1
+"""
+_MOVE = Statement(f"""
+    WITH counted AS ({_COUNTED})
     UPDATE conversations SET read_seq = :upto
     WHERE user_id = :user_id AND conversation_id = :conversation_id
-""")
-_CHANGE = Statement("""
-    WITH changed AS (
+""")  # noqa: S608 - a constant of ours
+_CHANGE = Statement(f"""
+    WITH counted AS ({_COUNTED}), changed AS (
         UPDATE conversations SET read_seq = :upto, unread_count = :unread, last_seq = :seq
         WHERE user_id = :user_id AND conversation_id = :conversation_id
     ), logged AS (
@@ -35,7 +41,7 @@ _CHANGE = Statement("""
                 CAST(:now AS timestamptz), CAST(:now AS timestamptz))
     )
     UPDATE inboxes SET last_seq = :seq WHERE user_id = :user_id
-""")
+""")  # noqa: S608 - a constant of ours
 
 
 class ReadMark(NamedTuple):
@@ -71,7 +77,7 @@ async def mark_read(
             arguments = key | {"upto": upto, "read_seq": read_seq, "unread": unread}
             left = await transaction.scalar(_UNREAD, arguments)
         if left == unread:
-            await transaction.execute(_MOVE, key | {"upto": upto})
+            await transaction.execute(_MOVE, key | {"upto": upto, "now": now})
             return ReadMark(upto, changed=False)
         seq = last_seqs[user_id] + 1
         await transaction.execute(
