@@ -4,6 +4,7 @@ import json
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -51,6 +52,13 @@ async def test_no_process_holds_a_secret_of_another(system: System) -> None:
         "jwt_secret": {"store", "enricher", "push-gateway"},
         "encryption_key": {"store", "enricher"},
     }
+
+
+async def test_every_process_has_its_own_broker_account(system: System) -> None:
+    accounts = {
+        service: urlsplit(environment_of(system.pid(service))[f"{ENV_PREFIX}AMQP_URL"]).username for service in SETTINGS
+    }
+    assert accounts == {service: service for service in SETTINGS}
 
 
 async def test_what_the_system_writes_is_readable_by_its_owner_only(system: System) -> None:

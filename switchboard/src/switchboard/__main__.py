@@ -16,6 +16,7 @@ from shared.settings import ENV_PREFIX
 from simulator.script import Kinds
 from store.migrations import migrate as migrate_database
 from switchboard import audit, keys
+from switchboard.broker_definitions import broker_definitions, template
 from switchboard.build import build_inbox, is_built
 from switchboard.command_line import DEFAULT_API, AdminToken, ApiUrl, report, sentences
 from switchboard.ledger import conclusion, ignored_kinds, read_ledger, table
@@ -85,6 +86,22 @@ def migrate(
     with sentences():
         revision = asyncio.run(migrate_database(database_url, progress=report))
         typer.echo(f"The schema is at revision {revision}.")
+
+
+@app.command("broker-definitions")
+def broker_definitions_command(
+    passwords: Annotated[Path, typer.Argument(help="JSON, passwords by account; missing ones are generated.")] = Path(
+        "broker-passwords.json"
+    ),
+    *,
+    with_variables: Annotated[
+        bool,
+        typer.Option("--with-variables", help="Print variables in place of passwords, as deploy/start-broker reads."),
+    ] = False,
+) -> None:
+    """Print RabbitMQ's definitions: an account per service with its rights, and every exchange and queue."""
+    with sentences():
+        typer.echo(template() if with_variables else broker_definitions(passwords), nl=False)
 
 
 @app.command("build-inbox")

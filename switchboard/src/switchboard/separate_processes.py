@@ -27,6 +27,7 @@ async def separate_processes(
     environment: Mapping[str, str],
     settings: Mapping[str, str],
     *,
+    amqp_urls: Mapping[str, str],
     log_dir: Path,
     pid_file: PidFile,
 ) -> AsyncIterator[dict[str, int]]:
@@ -35,6 +36,7 @@ async def separate_processes(
     Args:
         environment: of our own process; the services get what an ordinary program needs of it, and no secrets.
         settings: of all services by field name, without their ports; each service gets its own.
+        amqp_urls: the broker with the service's own account, by service; empty if `settings` has an address for all.
         log_dir: an existing folder for one log file per service.
         pid_file: kept up to date with their process IDs.
 
@@ -48,7 +50,7 @@ async def separate_processes(
         "store_internal_url": f"http://127.0.0.1:{ports['store_internal']}",
     }
     async with service_processes(
-        service_environments(environment, complete), log_dir=log_dir, on_change=pid_file.update
+        service_environments(environment, complete, amqp_urls), log_dir=log_dir, on_change=pid_file.update
     ) as watched:
         await until_ready(
             {name: f"http://127.0.0.1:{ports[port]}/readyz" for name, port in OPERATIONS.items()}, watched.failed

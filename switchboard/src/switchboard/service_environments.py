@@ -24,18 +24,23 @@ _ORDINARY_PREFIXES = ("LC_", "PYTHON", "COVERAGE")
 
 
 def service_environments(
-    environment: Mapping[str, str], settings: Mapping[str, str]
+    environment: Mapping[str, str], settings: Mapping[str, str], amqp_urls: Mapping[str, str]
 ) -> Mapping[str, Mapping[str, str]]:
     """Return the environment of each service's process.
 
     Args:
         environment: of our own process.
         settings: of all services, by field name.
+        amqp_urls: by service, the address of the broker that replaces the one in `settings`.
     """
     ordinary = {
         name: value for name, value in environment.items() if name in _ORDINARY or name.startswith(_ORDINARY_PREFIXES)
     }
-    return {name: {**ordinary, **_variables(name, settings)} for name in SETTINGS}
+    return {name: {**ordinary, **_variables(name, _with_broker(settings, amqp_urls.get(name)))} for name in SETTINGS}
+
+
+def _with_broker(settings: Mapping[str, str], amqp_url: str | None) -> Mapping[str, str]:
+    return settings if amqp_url is None else {**settings, "amqp_url": amqp_url}
 
 
 def _variables(service: str, settings: Mapping[str, str]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 
 from shared.errors import StartupRefused
 from shared.http.server import serving
+from shared.messaging.topology import ROLES
 from shared.process import stop_signal
 from shared.security.user_tokens import mint
 from shared.settings import ENV_PREFIX
@@ -164,10 +165,11 @@ async def _enter_services(stack: AsyncExitStack, launch: _Launch) -> Services:
         pid_file.update({"postgres": postgres.pid or 0})
     await migrate(database_url, progress=report)
     amqp_url = environment.get("AMQP_URL") or environment.get(f"{ENV_PREFIX}AMQP_URL")
+    amqp_urls: dict[str, str] = {}
     if options.processes and not amqp_url:
         report("Starting RabbitMQ …")
         rabbitmq = await stack.enter_async_context(private_rabbitmq(options.data_dir / "rabbitmq"))
-        amqp_url = rabbitmq.url
+        amqp_urls = {service: rabbitmq.url_of(service) for service in ROLES}
         pid_file.update({"rabbitmq": rabbitmq.pid})
     values = service_settings(
         environment, launch.credentials, database_url=database_url, amqp_url=amqp_url, graph_url=launch.graph_url
@@ -178,6 +180,7 @@ async def _enter_services(stack: AsyncExitStack, launch: _Launch) -> Services:
             separate_processes(
                 environment,
                 values,
+                amqp_urls=amqp_urls,
                 log_dir=log_dir(options),
                 pid_file=pid_file,
             )

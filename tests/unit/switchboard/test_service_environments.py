@@ -17,7 +17,7 @@ def test_every_service_has_its_settings() -> None:
 
 @pytest.mark.parametrize("service", SETTINGS)
 def test_a_service_gets_exactly_the_fields_of_its_settings(service: str) -> None:
-    found = service_environments(ENVIRONMENT, {**ALL, "service_tokens": TOKENS})[service]
+    found = service_environments(ENVIRONMENT, {**ALL, "service_tokens": TOKENS}, {})[service]
 
     assert found.keys() - {"PATH", "LC_ALL"} == {
         f"{ENV_PREFIX}{name.upper()}" for name in SETTINGS[service].model_fields
@@ -25,7 +25,7 @@ def test_a_service_gets_exactly_the_fields_of_its_settings(service: str) -> None
 
 
 def test_a_caller_gets_its_own_service_token_and_the_store_gets_all() -> None:
-    found = service_environments({}, {**ALL, "service_tokens": TOKENS})
+    found = service_environments({}, {**ALL, "service_tokens": TOKENS}, {})
 
     assert {name: values.get(f"{ENV_PREFIX}SERVICE_TOKENS") for name, values in found.items()} == {
         "store": TOKENS,
@@ -33,3 +33,10 @@ def test_a_caller_gets_its_own_service_token_and_the_store_gets_all() -> None:
         "push-gateway": "push-gateway:the-token-of-the-gateway,plain",
         "ingest": None,
     }
+
+
+def test_a_service_gets_the_broker_address_of_its_own_account() -> None:
+    urls = {name: f"amqp://{name}@broker" for name in SETTINGS}
+    found = service_environments({}, {**ALL, "service_tokens": TOKENS}, urls)
+
+    assert {name: values[f"{ENV_PREFIX}AMQP_URL"] for name, values in found.items()} == urls

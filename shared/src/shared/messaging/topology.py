@@ -49,6 +49,14 @@ class WorkQueue:
     max_attempts: int = 8
     """The event is parked after this many attempts."""
 
+    @property
+    def retry_exchange(self) -> str:
+        """The exchange that leads to the retry queues of this queue only.
+
+        The default exchange leads to every queue of the broker, so nobody gets the right to publish to it.
+        """
+        return f"{self.name}.retry"
+
     def retry_queue(self, attempts: int) -> tuple[str, float]:
         """Return the name and the delay in seconds of the retry queue after `attempts` failures (1 or more)."""
         delay = self.retry_delays_seconds[min(attempts, len(self.retry_delays_seconds)) - 1]
@@ -82,6 +90,40 @@ WORK_QUEUES = (ENRICHER_WEBHOOKS, STORE_INBOX, STORE_RECORDS)
 GATEWAY_INBOX = SubscriptionQueue(prefix="push-gateway.inbox", event=InboxPersistedV1)
 GATEWAY_SIGNALS = SubscriptionQueue(prefix="push-gateway.signals", event=SignalSentV1, max_messages=1_000)
 ENRICHER_ACCOUNTS = SubscriptionQueue(prefix="enricher.accounts", event=AccountChangedV1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Role:
+    """What a service does with events, and therefore all that its broker account may do."""
+
+    publishes: tuple[type[Event], ...] = ()
+    consumes: tuple[WorkQueue, ...] = ()
+    subscribes: tuple[SubscriptionQueue, ...] = ()
+
+
+ROLES = {
+    "ingest": Role(publishes=(WebhookReceivedV1,)),
+    "enricher": Role(
+        publishes=(
+            InboxEnrichedV1,
+            ItemParkedV1,
+            ProfileRequestedV1,
+            ProfileResolvedV1,
+            TokenRefusedV1,
+            WebhookSplitV1,
+            WebhookUnclaimedV1,
+        ),
+        consumes=(ENRICHER_WEBHOOKS,),
+        subscribes=(ENRICHER_ACCOUNTS,),
+    ),
+    "store": Role(
+        # A replay publishes whatever was parked: every event that a work queue receives.
+        publishes=(AccountChangedV1, InboxPersistedV1, *(event for queue in WORK_QUEUES for event in queue.events)),
+        consumes=(STORE_INBOX, STORE_RECORDS),
+    ),
+    "push-gateway": Role(publishes=(SignalSentV1,), subscribes=(GATEWAY_INBOX, GATEWAY_SIGNALS)),
+}
+"""By service. Items that cannot be parked go to the dead letter exchange, which every consumer may use."""
 
 
 def routing_key(event: Event) -> str:

@@ -26,7 +26,10 @@ class RabbitServer(Protocol):
 
     @property
     def url(self) -> str:
-        """`amqp://user:password@host:port/`."""
+        """`amqp://user:password@host:port/` of an account that may do everything."""
+
+    def url_of(self, account: str) -> str:
+        """Return the same with the account of a service; see `shared.messaging.rabbitmq.accounts`."""
 
     @property
     def pid(self) -> int:

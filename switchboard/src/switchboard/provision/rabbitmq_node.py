@@ -6,6 +6,7 @@ ever left behind.
 """
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -15,7 +16,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from shared.errors import StartupRefused
+from shared.messaging.rabbitmq.accounts import OPERATOR
 from switchboard.private_files import owner_only, owner_only_folder, write_owner_only
+from switchboard.provision.broker_accounts import BrokerAccounts
 from switchboard.provision.freeze import freeze
 
 START_TIMEOUT_SECONDS = 60.0
@@ -35,6 +38,7 @@ _CONFIG = """\
 listeners.tcp.1 = 127.0.0.1:{port}
 raft.wal_max_size_bytes = 67108864
 cluster_formation.randomized_startup_delay_range.max = 0
+load_definitions = {definitions}
 """
 
 
@@ -50,13 +54,19 @@ class PrivateNode:
         self._executable = executable
         self._dir = data_dir.absolute()
         self._port, self._distribution_port, self._epmd_port = free_ports(3)
+        self._definitions = self._dir / "definitions.json"
+        self._accounts = BrokerAccounts()
         self._leader: subprocess.Popen[bytes] | None = None
         self._pid: int | None = None
 
     @property
     def url(self) -> str:
-        """`amqp://user:password@host:port/`."""
-        return f"amqp://guest:guest@127.0.0.1:{self._port}/"
+        """The operator's address: `amqp://user:password@host:port/`."""
+        return self.url_of(OPERATOR)
+
+    def url_of(self, account: str) -> str:
+        """Return the address with the account of a service, whose password is new in every process."""
+        return self._accounts.url(account, self._port)
 
     @property
     def pid(self) -> int:
@@ -68,7 +78,11 @@ class PrivateNode:
         self._stop_leader()
         owner_only_folder(self._dir)
         (self._dir / "pid").unlink(missing_ok=True)
-        write_owner_only(self._dir / "rabbitmq.conf", _CONFIG.format(port=self._port))
+        write_owner_only(self._dir / "rabbitmq.conf", _CONFIG.format(port=self._port, definitions=self._definitions))
+        # Only a node of an earlier version has data and no definitions.
+        has_default_account = (self._dir / "data").exists() and not self._definitions.exists()
+        imported = self._accounts.definitions(shut_default_account=has_default_account)
+        write_owner_only(self._definitions, json.dumps(imported))
         write_owner_only(self._dir / "enabled_plugins", "[].\n")
         with owner_only(self._dir / "console.log").open("ab") as console:
             self._leader = subprocess.Popen(

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 from aio_pika import ExchangeType
 from aio_pika.abc import AbstractChannel, AbstractConnection
+from aiormq.exceptions import ChannelAccessRefused, ChannelNotFoundEntity
 from pamqp.common import FieldTable
 
+from shared.errors import DependencyUnavailable
 from shared.messaging.topology import DEAD_LETTER_EXCHANGE, DEAD_LETTER_QUEUE, EXCHANGE, WorkQueue
 
 DELIVERY_LIMIT = 1000
@@ -19,6 +21,10 @@ DELIVERY_LIMIT = 1000
 Explicit, because the default is none on 3.x and 20 on 4.x. High, because every lost connection counts for everything
 that was prefetched. Never -1, which 3.10 takes for zero.
 """
+
+
+class TopologyMissing(DependencyUnavailable):
+    """An exchange or queue is missing, and our account may not declare it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,37 +40,103 @@ class QueueBounds:
     """Bytes of message bodies, on disk."""
 
 
+@dataclass(frozen=True)
+class ExchangeSpec:
+    """A durable exchange."""
+
+    name: str
+    type: ExchangeType
+
+
+@dataclass(frozen=True)
+class QueueSpec:
+    """A durable queue."""
+
+    name: str
+    arguments: FieldTable
+
+
+@dataclass(frozen=True)
+class BindingSpec:
+    """Which messages of an exchange reach a queue."""
+
+    exchange: str
+    queue: str
+    routing_key: str
+
+
+@dataclass(frozen=True)
+class Declarations:
+    """Everything durable on the broker, in an order in which it can be declared."""
+
+    exchanges: Sequence[ExchangeSpec]
+    queues: Sequence[QueueSpec]
+    bindings: Sequence[BindingSpec]
+
+
+def declarations(queues: Sequence[WorkQueue], bounds: QueueBounds) -> Declarations:
+    """Return what `queues` need: exchanges, the queues, their retry queues, and the dead letter queue."""
+    exchanges = [
+        ExchangeSpec(EXCHANGE, ExchangeType.TOPIC),
+        ExchangeSpec(DEAD_LETTER_EXCHANGE, ExchangeType.FANOUT),
+        *(ExchangeSpec(queue.retry_exchange, ExchangeType.DIRECT) for queue in queues),
+    ]
+    declared = [QueueSpec(DEAD_LETTER_QUEUE, _bounded(QueueBounds()))]
+    bindings = [BindingSpec(DEAD_LETTER_EXCHANGE, DEAD_LETTER_QUEUE, "")]
+    for queue in queues:
+        declared.append(QueueSpec(queue.name, _bounded(bounds) | _dead_letters_to(DEAD_LETTER_EXCHANGE)))
+        bindings += [BindingSpec(EXCHANGE, queue.name, f"{event.type_name()}.*") for event in queue.events]
+        for attempts in range(1, len(queue.retry_delays_seconds) + 1):
+            name, delay_seconds = queue.retry_queue(attempts)
+            # Messages expire only at the head of a queue: hence one queue per delay. The default exchange leads back.
+            back = _dead_letters_to("") | {"x-dead-letter-routing-key": queue.name}
+            ttl = {"x-message-ttl": int(delay_seconds * 1000)}
+            declared.append(QueueSpec(name, _bounded(bounds) | back | ttl))
+            bindings.append(BindingSpec(queue.retry_exchange, name, name))
+    return Declarations(exchanges, declared, bindings)
+
+
 async def declare(connection: AbstractConnection, queues: Sequence[WorkQueue], bounds: QueueBounds) -> None:
     """Declare exchanges and all durable `queues`. What exists with the same arguments stays as it is.
+
+    An account of one service may not declare them. Then it is enough that everything exists.
 
     Raises:
         AMQPError: whatever aio_pika raises. A queue that exists with other arguments is a `ChannelPreconditionFailed`,
             whose text names the queue and the argument.
+        TopologyMissing: something does not exist, and the account may not declare it.
     """
-    async with connection.channel(publisher_confirms=False) as channel:
-        await channel.declare_exchange(EXCHANGE, ExchangeType.TOPIC, durable=True)
-        await channel.declare_exchange(DEAD_LETTER_EXCHANGE, ExchangeType.FANOUT, durable=True)
-        dead = await channel.declare_queue(DEAD_LETTER_QUEUE, durable=True, arguments=_bounded(QueueBounds()))
-        await dead.bind(DEAD_LETTER_EXCHANGE)
-        for queue in queues:
-            await _declare_work_queue(channel, queue, bounds)
+    wanted = declarations(queues, bounds)
+    try:
+        async with connection.channel(publisher_confirms=False) as channel:
+            await _declare(channel, wanted)
+    except ChannelAccessRefused:
+        try:
+            async with connection.channel(publisher_confirms=False) as channel:
+                await _find(channel, wanted)
+        except ChannelNotFoundEntity as error:
+            raise TopologyMissing(
+                f"{error}, and this account may not create it: import the broker's definitions again "
+                "(docs/operations.md, Broker accounts)"
+            ) from error
 
 
-async def _declare_work_queue(channel: AbstractChannel, queue: WorkQueue, bounds: QueueBounds) -> None:
-    work = await channel.declare_queue(
-        queue.name,
-        durable=True,
-        arguments=_bounded(bounds) | _dead_letters_to(DEAD_LETTER_EXCHANGE),
-    )
-    for event in queue.events:
-        await work.bind(EXCHANGE, f"{event.type_name()}.*")
-    for attempts in range(1, len(queue.retry_delays_seconds) + 1):
-        name, delay_seconds = queue.retry_queue(attempts)
-        # Messages expire only at the head of a queue: hence one queue per delay. The default exchange leads back.
-        back = _dead_letters_to("") | {"x-dead-letter-routing-key": queue.name}
-        await channel.declare_queue(
-            name, durable=True, arguments=_bounded(bounds) | back | {"x-message-ttl": int(delay_seconds * 1000)}
-        )
+async def _declare(channel: AbstractChannel, wanted: Declarations) -> None:
+    for exchange in wanted.exchanges:
+        await channel.declare_exchange(exchange.name, exchange.type, durable=True)
+    queues = {
+        queue.name: await channel.declare_queue(queue.name, durable=True, arguments=queue.arguments)
+        for queue in wanted.queues
+    }
+    for binding in wanted.bindings:
+        await queues[binding.queue].bind(binding.exchange, binding.routing_key)
+
+
+async def _find(channel: AbstractChannel, wanted: Declarations) -> None:
+    for exchange in wanted.exchanges:
+        await channel.declare_exchange(exchange.name, passive=True)
+    for queue in wanted.queues:
+        await channel.declare_queue(queue.name, passive=True)
 
 
 def _bounded(bounds: QueueBounds) -> FieldTable:

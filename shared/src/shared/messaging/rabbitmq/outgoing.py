@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 
 from shared.messaging.topology import MAX_EVENTS_PER_MESSAGE, TARGET_BYTES_PER_MESSAGE
 
-DEFAULT_EXCHANGE = ""
-"""Routes to the queue that the routing key names."""
 LARGEST_EVENT_BYTES = 15 * 1024 * 1024
 """RabbitMQ 4 takes messages up to 16 MiB by default; a larger one closes the channel, which all publishers share."""
 

@@ -16,7 +16,7 @@ from shared.messaging.rabbitmq.connection import SupervisedConnection
 from shared.messaging.rabbitmq.declarations import QueueBounds, declare
 from shared.messaging.rabbitmq.errors import translate_amqp_errors
 from shared.messaging.rabbitmq.metrics import Metrics
-from shared.messaging.rabbitmq.outgoing import DEFAULT_EXCHANGE, LARGEST_EVENT_BYTES, OutgoingMessage
+from shared.messaging.rabbitmq.outgoing import LARGEST_EVENT_BYTES, OutgoingMessage
 from shared.messaging.topology import (
     DEAD_LETTER_EXCHANGE,
     EXCHANGE,
@@ -163,11 +163,8 @@ class RabbitPublisher:
         await declare(connection, self._queues, self._bounds)
         channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
         channel.close_callbacks.add(lambda *_: self.connection.invalidate())
-        exchanges = {
-            DEFAULT_EXCHANGE: channel.default_exchange,
-            EXCHANGE: await channel.get_exchange(EXCHANGE, ensure=False),
-            DEAD_LETTER_EXCHANGE: await channel.get_exchange(DEAD_LETTER_EXCHANGE, ensure=False),
-        }
+        names = [EXCHANGE, DEAD_LETTER_EXCHANGE, *(queue.retry_exchange for queue in self._queues)]
+        exchanges = {name: await channel.get_exchange(name, ensure=False) for name in names}
         self._failed_at = None
         return exchanges.__getitem__
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from shared.contracts import LONGEST_REASON, ItemParkedV1, parked_item
 from shared.messaging.outcomes import DONE, Outcome, Park, Retry
 from shared.messaging.rabbitmq.deliveries import ATTEMPTS_HEADER, InFlightEvent
-from shared.messaging.rabbitmq.outgoing import DEFAULT_EXCHANGE, LARGEST_EVENT_BYTES, OutgoingMessage, chunks
+from shared.messaging.rabbitmq.outgoing import LARGEST_EVENT_BYTES, OutgoingMessage, chunks
 from shared.messaging.topology import DEAD_LETTER_EXCHANGE, WorkQueue
 
 LARGEST_PARKED_BYTES = LARGEST_EVENT_BYTES - 64 * 1024
@@ -85,7 +85,7 @@ def _retries(queue: WorkQueue, attempts: int, content_type: str, parts: Sequence
     retry_queue, _ = queue.retry_queue(attempts)
     return [
         OutgoingMessage(
-            exchange=DEFAULT_EXCHANGE,
+            exchange=queue.retry_exchange,
             routing_key=retry_queue,
             content_type=content_type,
             parts=batch,
