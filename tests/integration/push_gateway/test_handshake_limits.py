@@ -18,6 +18,10 @@ SIGNED = jwt.encode(
     "ES256",
     headers={"kid": "ours"},
 )
+UPGRADE = (
+    b"GET /ws/ada?token=x HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 FROM_ONE, FROM_ANOTHER = ("X-Forwarded-For", "203.0.113.1"), ("X-Forwarded-For", "198.51.100.7")
 
 
@@ -100,3 +104,15 @@ async def test_a_handshake_that_takes_too_long_is_closed() -> None:
         with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
             await asyncio.wait_for(reader.readexactly(1), 5)
         writer.close()
+
+
+async def test_a_refused_client_counts_until_its_connection_has_ended() -> None:
+    async with gateway() as gw:
+        reader, writer = await asyncio.open_connection("127.0.0.1", gw.port)
+        try:
+            writer.write(UPGRADE)
+            await asyncio.wait_for(reader.readuntil(b"\x0f\xa1"), 10)  # close code 4001, which it never answers
+            assert gw.metric("opening") == 1
+        finally:
+            writer.close()
+        await until(lambda: gw.metric("opening") == 0)

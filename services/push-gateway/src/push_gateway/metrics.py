@@ -20,7 +20,9 @@ class Metrics:
             registry=registry,
         )
         self.opening = Gauge(
-            "switchboard_gateway_opening", "Connections in their handshake or being authenticated.", registry=registry
+            "switchboard_gateway_opening",
+            "Connections that are no session yet, or were refused and are still open.",
+            registry=registry,
         )
         self.turned_away = Counter(
             "switchboard_gateway_turned_away",

@@ -7,15 +7,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from shared.aio.single_flight import SingleFlight
+
 FindProblems = Callable[[], Awaitable[Sequence[str]]]
 """Returns what keeps the service from working, one sentence each; empty when nothing does. Returns within a second."""
 
 
 class Readiness:
-    """Whether the service accepts work. It turns unready before the service stops, so that load balancers move on."""
+    """Whether the service accepts work. It turns unready before the service stops, so that load balancers move on.
+
+    Anybody may ask, so however many ask at the same time, there is one check.
+    """
 
     def __init__(self, find_problems: FindProblems) -> None:
         self._find_problems = find_problems
+        self._checks: SingleFlight[str, Sequence[str]] = SingleFlight()
         self._is_stopping = False
 
     def stop(self) -> None:
@@ -24,7 +30,12 @@ class Readiness:
 
     async def problems(self) -> Sequence[str]:
         """Return what keeps the service from working, one sentence each."""
-        return ["The service is stopping."] if self._is_stopping else await self._find_problems()
+        if self._is_stopping:
+            return ["The service is stopping."]
+        return await self._checks.join("readiness", self._check)
+
+    async def _check(self) -> Sequence[str]:
+        return await self._find_problems()
 
 
 def operations_routes(readiness: Readiness, registry: CollectorRegistry) -> list[Route]:

@@ -13,7 +13,7 @@ class Opening(Protocol):
 
 
 class HandshakeLimiter:
-    """Counts connections that have neither become a session nor been refused yet.
+    """Counts connections that have not become a session: in their handshake, being verified, or refused but still open.
 
     An address may have all of them, as long as no other needs one: many clients may share an address, behind a proxy or
     a company's router. When the limit is reached, the address with the most handshakes gives way to one that has fewer:
@@ -57,7 +57,7 @@ class HandshakeLimiter:
             self._add(connection, address)
 
     def release(self, connection: Opening) -> None:
-        """Stop counting `connection`: it has become a session, was refused, or is gone. Idempotent."""
+        """Stop counting `connection`: it has become a session, or is gone. Idempotent."""
         if connection in self._address_of:
             self._remove(connection)
             self._metrics.opening.set(len(self))

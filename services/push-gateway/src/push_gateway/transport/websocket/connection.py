@@ -90,7 +90,7 @@ class GatewayConnection(ServerConnection):
             super().eof_received()
 
     def end_handshake(self) -> None:
-        """Stop counting this connection as a handshake: it has become a session, or was refused with a close code."""
+        """Stop counting this connection as a handshake: it has become a session, or is gone."""
         self._handshakes.release(self)
 
     def data_received(self, data: bytes) -> None:

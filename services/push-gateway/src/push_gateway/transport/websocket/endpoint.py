@@ -81,7 +81,6 @@ class WebSocketEndpoint:
         assert isinstance(connection, GatewayConnection)
         with self._admission.counted() as too_many:
             refusal = too_many or await self._serve(connection)
-        connection.end_handshake()
         if refusal is not None:
             self._metrics.closes.labels(code=int(refusal.code)).inc()
             await close_within(connection, refusal.code, refusal.reason, CLOSE_TIMEOUT_SECONDS)
