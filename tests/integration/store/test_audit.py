@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from shared.errors import SwitchboardError
 from store.core.audit import Action, Actor, AuditRecord, ChainCheck, Deed
 from store.jobs.agent_audit import AgentAuditJob
+from store.jobs.backlog import BacklogMonitor
 from store.repository import audit
 from store.repository.audit import AuditFilter
 from store.repository.inbox.read_marks import mark_read
@@ -457,3 +458,12 @@ async def test_a_role_that_may_only_append_can_neither_change_the_log_nor_its_en
     finally:
         await whole.rollback()
         await connection.close()
+
+
+async def test_the_number_of_the_last_record_is_a_metric(parts: Parts) -> None:
+    await append(parts.database, deed("a"), deed("b"))
+
+    await BacklogMonitor(parts.database, utc_now=now, metrics=parts.metrics).run_once()
+
+    [metric] = parts.metrics.audit_number.collect()
+    assert metric.samples[0].value == 2

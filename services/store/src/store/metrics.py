@@ -86,6 +86,9 @@ class Metrics:
         self.waiting_facts = Gauge(
             "store_waiting_facts", "Messages that have not arrived and have pending annotations.", registry=registry
         )
+        self.audit_number = Gauge(
+            "store_audit_number", "Number of the last record of the audit log. It never decreases.", registry=registry
+        )
         self.pruned = Counter(
             "store_pruned_total",
             "Rows deleted by the retention job, by rule.",

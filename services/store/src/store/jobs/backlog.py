@@ -9,7 +9,7 @@ import structlog
 from shared.aio.background import bugs_caught
 from shared.errors import SwitchboardError
 from store.metrics import Metrics
-from store.repository import profile_lookups, retention, unclaimed
+from store.repository import audit, profile_lookups, retention, unclaimed
 from store.repository.ledger import reports
 from store.repository.postgres.database import Database
 
@@ -37,7 +37,13 @@ class BacklogMonitor:
 
     async def run_once(self) -> None:
         """Check the ledger and count what waits, up to a million rows of each kind; what fails is left to the next."""
-        for measure in (self.check_ledger, self._count_annotations, self._count_unclaimed, self._count_lookups):
+        for measure in (
+            self.check_ledger,
+            self._count_annotations,
+            self._count_unclaimed,
+            self._count_lookups,
+            self._read_audit_head,
+        ):
             try:
                 with bugs_caught("measuring the backlog", what=measure.__name__):
                     await measure()
@@ -54,6 +60,9 @@ class BacklogMonitor:
         lookups = await profile_lookups.count_lookups(self._database, now=self._utc_now(), limit=_COUNT_LIMIT)
         for state, number in zip(("due", "later", "needs_token"), lookups, strict=True):
             self._metrics.lookups.labels(state).set(number)
+
+    async def _read_audit_head(self) -> None:
+        self._metrics.audit_number.set((await audit.head(self._database)).number)
 
     async def check_ledger(self) -> int:
         """Close webhooks whose items are all accounted for; return how many items have been missing for a minute."""
