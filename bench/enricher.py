@@ -25,6 +25,7 @@ from enricher.profiles.directory import ProfileDirectory
 from enricher.profiles.lookups import ProfileKey
 from shared.contracts import Event, Platform, Profile, WebhookReceivedV1, derive_id, encode
 from shared.contracts.internal import Owner, PageKey, PageOwners
+from shared.security.app_secrets import AppSecrets, parse_app_secrets
 from shared.security.cipher import TokenCipher
 
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
@@ -122,6 +123,7 @@ async def main(webhooks: int) -> None:
         budget_seconds=0.3,
         monotonic=monotonic,
         utc_now=lambda: datetime.now(UTC),
+        app_secrets=AppSecrets(parse_app_secrets(["an-app-secret-of-tests"])),
     )
     await handler([webhook(number) for number in range(CUSTOMERS)])
     for size in (1, BATCH):

@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from enricher.graph.client import GraphClient
 from shared.contracts.internal import PageKey
 from shared.http.client import http_client
+from shared.security.app_secrets import AppSecrets, parse_app_secrets
 
 SERVER = """
 import asyncio, sys
@@ -76,7 +77,7 @@ def graph_client(connection: httpx.AsyncClient, url: str) -> GraphClient:
         url=url,
         instagram_url=url,
         version="v25.0",
-        app_secret=SecretStr("app-secret"),
+        app_secrets=AppSecrets(parse_app_secrets(["app-secret"])),
         timeout_seconds=60.0,
         on_usage=lambda _, __: None,
         utc_now=lambda: datetime.now(UTC),

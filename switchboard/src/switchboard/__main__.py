@@ -12,6 +12,7 @@ import uvloop
 from shared.errors import StartupRefused
 from shared.observability import logs
 from shared.security.admin_tokens import first_token
+from shared.security.app_secrets import first_secret
 from shared.settings import ENV_PREFIX
 from simulator.script import Kinds
 from store.migrations import migrate as migrate_database
@@ -162,7 +163,7 @@ def simulate(
     """Let simulated customers write to a user's pages. Webhooks are signed and retried as the platforms do."""
     simulation = Simulation(
         webhooks_url=webhooks,
-        app_secret=app_secret.split(",")[0],
+        app_secret=first_secret(app_secret),
         api_url=api,
         admin_token=first_token(admin_token),
         user_id=user_id,

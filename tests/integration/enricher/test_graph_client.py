@@ -2,7 +2,7 @@
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -20,6 +20,7 @@ from enricher.graph.usage import Usage
 from shared.contracts.internal import PageKey
 from shared.http.client import MAX_RESPONSE_BYTES, http_client
 from shared.http.server import serving
+from shared.security.app_secrets import AppSecrets, parse_app_secrets
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 ACCOUNT = PageKey(platform="instagram", page_id="1041")
@@ -54,7 +55,9 @@ class Host:
 
 
 @asynccontextmanager
-async def client(*, instagram_app_secret: str | None = None) -> AsyncIterator[tuple[GraphClient, Host, Host]]:
+async def client(
+    *, instagram_app_secret: str | None = None, app_secrets: Sequence[str] = ("the-app-secret-of-tests",)
+) -> AsyncIterator[tuple[GraphClient, Host, Host]]:
     hosts = Host(), Host()
     apps = [Starlette(routes=[Route("/{version}/{person}", host.respond)]) for host in hosts]
     async with (
@@ -67,7 +70,7 @@ async def client(*, instagram_app_secret: str | None = None) -> AsyncIterator[tu
             url=f"http://127.0.0.1:{port}/",
             instagram_url=f"http://127.0.0.1:{instagram_port}",
             version="v25.0",
-            app_secret=SecretStr("app-secret"),
+            app_secrets=AppSecrets(parse_app_secrets(app_secrets)),
             instagram_app_secret=None if instagram_app_secret is None else SecretStr(instagram_app_secret),
             timeout_seconds=0.5,
             on_usage=lambda _, usage: hosts[0].usages.append(usage),
@@ -88,12 +91,12 @@ async def test_the_token_decides_about_the_host(token: str, is_instagram_login: 
         assert request.url.path == "/v25.0/7.0_a-B"
         assert dict(request.query_params) == {
             "fields": "name,username,profile_pic",
-            "appsecret_proof": hmac.new(b"app-secret", token.encode(), sha256).hexdigest(),
+            "appsecret_proof": hmac.new(b"the-app-secret-of-tests", token.encode(), sha256).hexdigest(),
         }
         assert request.headers["authorization"] == f"Bearer {token}"
 
 
-@pytest.mark.parametrize(("token", "secret"), [("EAAB-1", b"app-secret"), ("IGAA-1", b"instagram-secret")])
+@pytest.mark.parametrize(("token", "secret"), [("EAAB-1", b"the-app-secret-of-tests"), ("IGAA-1", b"instagram-secret")])
 async def test_calls_are_signed_with_the_secret_of_the_tokens_app(token: str, secret: bytes) -> None:
     async with client(instagram_app_secret="instagram-secret") as (graph, *hosts):
         await graph.profile(ACCOUNT, PERSON, SecretStr(token))
@@ -133,6 +136,31 @@ async def test_a_response_that_is_too_large_is_not_read() -> None:
     async with client() as (graph, _, _):
         with pytest.raises(GraphUnavailable, match="more than"):
             await graph.profile(ACCOUNT, PERSON, SecretStr("large"))
+
+
+@pytest.mark.parametrize(
+    ("app_secrets", "token", "secret"),
+    [
+        (["whatsapp=the-whatsapp-secret", "instagram=the-instagram-secret"], "EAAB-1", b"the-instagram-secret"),
+        (
+            ["the-secret-of-every-app", f"instagram@{ACCOUNT.page_id}=the-secret-of-its-app"],
+            "EAAB-1",
+            b"the-secret-of-its-app",
+        ),
+        (["the-secret-of-every-app", "instagram@5=the-secret-of-another"], "EAAB-1", b"the-secret-of-every-app"),
+        ([f"instagram@{ACCOUNT.page_id}=the-secret-of-its-app"], "IGAA-1", b"the-secret-of-its-app"),
+        (["instagram=the-platform-secret"], "IGAA-1", b"the-instagram-secret"),
+        (["whatsapp=the-whatsapp-secret"], "EAAB-1", b"the-whatsapp-secret"),
+    ],
+)
+async def test_calls_are_signed_with_the_secret_that_speaks_for_the_page(
+    app_secrets: Sequence[str], token: str, secret: bytes
+) -> None:
+    async with client(instagram_app_secret="the-instagram-secret", app_secrets=app_secrets) as (graph, *hosts):
+        await graph.profile(ACCOUNT, PERSON, SecretStr(token))
+
+        [request] = [request for host in hosts for request in host.requests]
+        assert request.query_params["appsecret_proof"] == hmac.new(secret, token.encode(), sha256).hexdigest()
 
 
 @pytest.mark.parametrize("participant_id", ["", "..", ".", "a/b", "a?b", "a b", "ä", "a\n"])

@@ -13,13 +13,16 @@ from shared.contracts import (
     ProfileResolvedV1,
     RawItem,
     TokenRefusedV1,
+    WebhookReceivedV1,
     WebhookReleasedV1,
     WebhookUnclaimedV1,
     conversation_id,
+    decode,
 )
 from shared.contracts.internal import Lookup
 from shared.errors import DependencyUnavailable
 from shared.messaging.local import LocalBroker
+from shared.security.app_secrets import parse_app_secrets
 from tests.builders import account_changed
 from tests.integration.enricher.harness import EnricherHarness, names, received, running_enricher
 from tests.recorder import eventually
@@ -186,6 +189,62 @@ async def test_metrics_and_readiness_are_served() -> None:
         response = await client.get("/readyz")
         assert response.status_code == 503
         assert response.json()["problems"] == ["The store does not answer: HTTP 503."]
+
+
+SECRETS = ["facebook=the-secret-of-app-a", "facebook@77=the-secret-of-app-b", "whatsapp=the-secret-of-app-c"]
+OF_A, OF_B, OF_C = [secret.id for secret in parse_app_secrets(SECRETS)]
+
+
+@pytest.mark.parametrize(
+    ("signed_by", "page_id", "is_shown"),
+    [
+        (OF_A, PAGE, True),
+        (OF_B, "77", True),
+        ("", PAGE, True),
+        (OF_B, PAGE, False),
+        (OF_A, "77", False),
+        (OF_C, PAGE, False),
+    ],
+)
+async def test_a_secret_of_one_app_does_not_speak_for_anothers_page(
+    signed_by: str, page_id: str, *, is_shown: bool
+) -> None:
+    """The body of a webhook may name another platform than its path: a secret of WhatsApp reaches no Facebook page."""
+    async with running_enricher(app_secrets=",".join(SECRETS)) as enricher:
+        enricher.store.connect("77")
+        sent = echo(sender={"id": page_id})
+        webhook = received(page(sent, id=page_id), platform="whatsapp", signed_by=signed_by)
+
+        await enricher.broker.publish([webhook])
+
+        assert len(enricher.inbox) == is_shown
+        assert [sum(each.items for each in split.pages) for split in enricher.manifests] == [1], (
+            "the ledger misses nothing"
+        )
+        if is_shown:
+            assert enricher.parked == []
+            return
+        [parked] = enricher.parked
+        assert (parked.webhook_id, parked.item_index) == (webhook.id, 0)
+        assert f"does not speak for page '{page_id}' of facebook" in parked.reason
+        # A replay is judged again: the original says who signed it.
+        original = decode(parked.content_type, parked.original)
+        assert isinstance(original, WebhookReceivedV1)
+        assert original.signed_by == signed_by
+        await enricher.broker.publish([original])
+        assert enricher.inbox == []
+
+
+async def test_only_the_foreign_items_of_a_webhook_are_parked() -> None:
+    async with running_enricher(app_secrets=",".join(SECRETS)) as enricher:
+        enricher.store.connect("77")
+        body = page(echo())
+        body["entry"] += page(echo(sender={"id": "77"}), id="77")["entry"]
+
+        await enricher.broker.publish([received(body, signed_by=OF_A)])
+
+        assert [found.page_id for found in enricher.inbox] == [PAGE]
+        assert [parked.item_index for parked in enricher.parked] == [1]
 
 
 class _BuggyBroker(LocalBroker):

@@ -18,6 +18,7 @@ from shared.errors import DependencyUnavailable, TransientError
 from shared.messaging.local import LocalBroker
 from shared.messaging.outcomes import DONE, Outcome
 from shared.messaging.topology import ENRICHER_WEBHOOKS
+from shared.security.app_secrets import parse_app_secrets
 from shared.settings import InvalidSettings, load
 
 BODY = b'{"object":"page","entry":[{"id":"1","messaging":[{"message":{"text":"\\u00e9 \\ud83c\\udf89 a\\/b"}}]}]}'
@@ -103,6 +104,20 @@ async def test_an_unsigned_or_forged_webhook_is_refused(handler: Handler, header
 
     assert response.status_code == 401
     assert handler.seen == []
+
+
+async def test_a_secret_is_accepted_on_the_paths_of_its_platforms_only(handler: Handler) -> None:
+    secrets = "facebook+instagram=the-first-app-secret,whatsapp@1=the-second-app-secret"
+    async with ingest(handler, app_secrets=secrets) as client:
+        answers = [
+            (await client.post(f"/webhooks/{platform}", content=BODY, headers=signed(BODY, secret))).status_code
+            for secret in ("the-first-app-secret", "the-second-app-secret")
+            for platform in ("facebook", "instagram", "whatsapp")
+        ]
+
+    assert answers == [200, 200, 401, 401, 401, 200]
+    ids = [each.id for each in parse_app_secrets(secrets.split(","))]
+    assert [event.signed_by for event in handler.seen if isinstance(event, WebhookReceivedV1)] == [ids[0], *ids]
 
 
 @pytest.mark.parametrize("body", [b"", b"not json", b"[]", b"\xff\xfe", b'{"object":"user"}'])

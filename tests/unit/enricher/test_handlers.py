@@ -13,6 +13,7 @@ from enricher.metrics import Metrics
 from shared.contracts import Event, InboxEnrichedV1, Platform
 from shared.contracts.internal import Owner, PageOwners
 from shared.messaging.outcomes import DONE
+from shared.security.app_secrets import AppSecrets, parse_app_secrets
 from tests.builders import NOON, webhook_received
 from tests.unit.enricher.bodies import PAGE, echo, event, page
 from tests.unit.enricher.profiles.harness import ProfileHarness
@@ -61,6 +62,7 @@ def handler(profiles: ProfileHarness, store_and_broker: StoreAndBroker) -> Webho
         budget_seconds=0.3,
         monotonic=asyncio.get_running_loop().time,
         utc_now=profiles.utc_now,
+        app_secrets=AppSecrets(parse_app_secrets(["an-app-secret-of-tests"])),
     )
 
 

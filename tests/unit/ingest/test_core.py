@@ -4,26 +4,40 @@ from hashlib import sha256
 
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from ingest import core
+from shared.contracts import PLATFORMS
+from shared.security.app_secrets import AppSecret
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def plain(*secrets: bytes) -> list[AppSecret]:
+    return [AppSecret(SecretStr(secret.decode()), frozenset(PLATFORMS)) for secret in secrets]
 
 
 def signature(body: bytes, secret: bytes) -> str:
     return "sha256=" + hmac.new(secret, body, sha256).hexdigest()
 
 
-@given(st.binary(max_size=200), st.lists(st.binary(min_size=1, max_size=40), min_size=1, max_size=3), st.data())
+@given(
+    st.binary(max_size=200),
+    st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=40), min_size=1, max_size=3),
+    st.data(),
+)
 def test_a_body_signed_with_any_configured_secret_is_accepted(
-    body: bytes, secrets: list[bytes], data: st.DataObject
+    body: bytes, texts: list[str], data: st.DataObject
 ) -> None:
-    assert core.is_signed(body, signature(body, data.draw(st.sampled_from(secrets))), secrets)
+    secrets = plain(*(text.encode() for text in texts))
+    given_secret = data.draw(st.sampled_from(secrets))
+
+    assert core.signer(body, signature(body, given_secret.key), secrets) == given_secret
 
 
 @given(st.binary(max_size=50), st.one_of(st.none(), st.text(max_size=90)))
 def test_no_other_header_passes_or_raises(body: bytes, header: str | None) -> None:
-    assert not core.is_signed(body, header, [b"secret"])
+    assert not core.signer(body, header, plain(b"secret"))
 
 
 @given(st.binary(min_size=1, max_size=50), st.data())
@@ -32,14 +46,14 @@ def test_one_changed_bit_is_enough_to_refuse(body: bytes, data: st.DataObject) -
     changed = bytearray(body)
     changed[position // 8] ^= 1 << position % 8
 
-    assert not core.is_signed(bytes(changed), signature(body, b"secret"), [b"secret"])
+    assert not core.signer(bytes(changed), signature(body, b"secret"), plain(b"secret"))
 
 
 def test_the_signature_of_a_known_body_never_changes() -> None:
     """Computed with `printf '{"object":"page"}' | openssl dgst -sha256 -hmac secret`."""
     known = "sha256=c1456f83e15385a03562cbe2eaaa918ec5e06b4f170f909283a2781c7924e4d1"
 
-    assert core.is_signed(b'{"object":"page"}', known, [b"secret"])
+    assert core.signer(b'{"object":"page"}', known, plain(b"secret"))
 
 
 def test_a_verification_request_needs_mode_and_token() -> None:
@@ -54,14 +68,17 @@ def test_a_verification_request_needs_mode_and_token() -> None:
 
 
 def test_the_id_depends_on_body_and_platform_only() -> None:
-    first = core.webhook_received("facebook", b"{}", now=NOW, traceparent=None)
+    first = core.webhook_received("facebook", b"{}", signed_by="app", now=NOW, traceparent=None)
 
-    assert first.id == core.webhook_received("facebook", b"{}", now=NOW.replace(year=2027), traceparent=None).id
-    assert first.id != core.webhook_received("instagram", b"{}", now=NOW, traceparent=None).id
+    assert (
+        first.id
+        == core.webhook_received("facebook", b"{}", signed_by="app", now=NOW.replace(year=2027), traceparent=None).id
+    )
+    assert first.id != core.webhook_received("instagram", b"{}", signed_by="app", now=NOW, traceparent=None).id
 
 
 def test_only_a_well_formed_traceparent_is_passed_on() -> None:
     good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
-    assert core.webhook_received("facebook", b"", now=NOW, traceparent=good).traceparent == good
-    assert core.webhook_received("facebook", b"", now=NOW, traceparent="nonsense\n").traceparent == ""
+    assert core.webhook_received("facebook", b"", signed_by="app", now=NOW, traceparent=good).traceparent == good
+    assert core.webhook_received("facebook", b"", signed_by="app", now=NOW, traceparent="nonsense\n").traceparent == ""

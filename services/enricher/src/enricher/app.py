@@ -42,6 +42,7 @@ from shared.http.operations import Readiness, operations_routes
 from shared.http.server import serving
 from shared.messaging.ports import Broker, Subscription
 from shared.messaging.topology import ENRICHER_ACCOUNTS, ENRICHER_WEBHOOKS
+from shared.security.app_secrets import AppSecrets
 from shared.security.cipher import TokenCipher
 from shared.security.user_tokens import verifier
 from shared.store_client.client import StoreClient
@@ -176,6 +177,7 @@ def _assemble(
         budget_seconds=settings.profile_budget_seconds,
         monotonic=monotonic,
         utc_now=utc_now,
+        app_secrets=AppSecrets(settings.app_secrets),
         own_app_ids=frozenset(settings.app_ids),
     )
     worker = LookupWorker(
@@ -226,7 +228,7 @@ def _graph(settings: Settings, graph_http: httpx.AsyncClient, limiter: CallLimit
         url=str(settings.graph_url),
         instagram_url=str(settings.instagram_graph_url),
         version=settings.graph_version,
-        app_secret=settings.app_secrets[0],
+        app_secrets=AppSecrets(settings.app_secrets),
         instagram_app_secret=settings.instagram_app_secret,
         timeout_seconds=settings.graph_timeout_seconds,
         on_usage=limiter.record_usage,

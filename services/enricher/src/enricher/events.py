@@ -94,6 +94,7 @@ def item_parked(webhook: Webhook, bad: BadItem, *, handler: str, now: datetime) 
         hops=webhook.hops,
         platform=webhook.platform,
         body=bad.body,
+        signed_by=webhook.signed_by if isinstance(webhook, WebhookReceivedV1) else "",
     )
     item = parked_item(
         encode(original),

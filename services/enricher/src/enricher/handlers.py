@@ -13,9 +13,9 @@ from enricher.events import inbox_enriched, item_parked, profile_requested, webh
 from enricher.metrics import Metrics
 from enricher.pages import PageToken, owner_at, token_of
 from enricher.parsing.errors import UnreadableBody
-from enricher.parsing.items import BadItem, SplitItem
+from enricher.parsing.items import BadItem, Split, SplitItem
 from enricher.parsing.parse import NO_APPS, ParsedItem, parse_item
-from enricher.parsing.split import Webhook, split_webhook
+from enricher.parsing.split import Webhook, minimal_body, split_webhook
 from enricher.profiles.directory import ProfileDirectory, ProfileResult
 from enricher.profiles.lookups import ProfileKey, can_be_looked_up
 from shared.contracts import AnyEvent, Event, InboxEnrichedV1, WebhookReceivedV1, WebhookReleasedV1
@@ -23,6 +23,7 @@ from shared.contracts.internal import PageKey
 from shared.messaging.outcomes import DONE, Outcome, Park
 from shared.messaging.ports import Publisher
 from shared.messaging.topology import ENRICHER_WEBHOOKS
+from shared.security.app_secrets import AppSecrets
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -62,6 +63,7 @@ class WebhookHandler:
         budget_seconds: how long a message waits for its customer's profile.
         monotonic: monotonic time in seconds. Must be the event loop's clock.
         utc_now: the time of day.
+        app_secrets: whose webhooks may speak for which pages.
         own_app_ids: IDs of the apps whose echoes are our own messages.
     """
 
@@ -75,6 +77,7 @@ class WebhookHandler:
         budget_seconds: float,
         monotonic: Callable[[], float],
         utc_now: Callable[[], datetime],
+        app_secrets: AppSecrets,
         own_app_ids: frozenset[str] = NO_APPS,
     ) -> None:
         self._accounts = accounts
@@ -84,6 +87,7 @@ class WebhookHandler:
         self._budget_seconds = budget_seconds
         self._monotonic = monotonic
         self._utc_now = utc_now
+        self._app_secrets = app_secrets
         self._own_app_ids = own_app_ids
         self._publish_slots = asyncio.Semaphore(CONCURRENT_PUBLISHES)
 
@@ -119,6 +123,8 @@ class WebhookHandler:
             self._metrics.unreadable.inc()
             log.warning("webhook unreadable", event_id=webhook.id, platform=webhook.platform, reason=str(error))
             return Park(f"{type(error).__name__}: {error}")
+        if self._app_secrets.is_bound and isinstance(webhook, WebhookReceivedV1):
+            splits = [self._refuse_foreign(webhook, split) for split in splits]
         for split in splits:
             if isinstance(split, SplitItem):
                 parsed = parse_item(split, received_at=webhook.received_at, own_app_ids=self._own_app_ids)
@@ -130,9 +136,19 @@ class WebhookHandler:
             ready.append(webhook_split(webhook, splits, now=self._utc_now()))
         return DONE
 
+    def _refuse_foreign(self, webhook: WebhookReceivedV1, split: Split) -> Split:
+        """Return an item of a page that the webhook's secret does not speak for as one to park."""
+        if not isinstance(split, SplitItem):
+            return split
+        refusal = self._app_secrets.refusal(webhook.signed_by, split.platform, split.page_id)
+        if refusal is None:
+            return split
+        self._metrics.foreign_items.inc()
+        return BadItem(index=split.index, reason=refusal, body=minimal_body(split))
+
     def _park_item(self, webhook: Webhook, bad: BadItem) -> Event:
         self._metrics.bad_items.inc()
-        log.warning("item unreadable", event_id=webhook.id, item_index=bad.index, reason=bad.reason)
+        log.warning("item parked", event_id=webhook.id, item_index=bad.index, reason=bad.reason)
         return item_parked(webhook, bad, handler=ENRICHER_WEBHOOKS.name, now=self._utc_now())
 
     async def _assign_owners(

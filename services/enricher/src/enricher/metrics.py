@@ -24,6 +24,11 @@ class Metrics:
             "Bad items, parked without the others of their webhook",
             registry=registry,
         )
+        self.foreign_items = Counter(
+            "switchboard_enricher_foreign_items_total",
+            "Items parked because the app secret of their webhook does not speak for their page",
+            registry=registry,
+        )
         self.unreadable = Counter(
             "switchboard_enricher_unreadable_total",
             "Webhooks that could not be split and were parked whole",

@@ -4,9 +4,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, HttpUrl, PositiveFloat, PositiveInt
 
+from shared.security.app_secrets import AppSecretList
 from shared.security.cipher import EncryptionKeys
 from shared.security.user_tokens import UserTokenSettings
-from shared.settings import Secret, Secrets, ServiceSettings, Words
+from shared.settings import Secret, ServiceSettings, Words
 from shared.store_client.callers import Caller, ServiceTokens, tokens_of
 
 
@@ -21,13 +22,14 @@ class Settings(UserTokenSettings, ServiceSettings):
     """The first one authenticates to the store."""
     encryption_keys: EncryptionKeys
     """Decrypt the pages' access tokens. The newest first, older ones as long as something is encrypted with them."""
-    app_secrets: Secrets
-    """The first one signs calls to the Graph API."""
+    app_secrets: AppSecretList
+    """As ingest has them. Items of pages that the secret of their webhook does not speak for are parked. The first one
+    that speaks for a page signs its calls to the Graph API."""
     app_ids: Words = Field(default_factory=list)
     """IDs of the apps that send for us. Echoes of their messages count as our own."""
     instagram_app_secret: Secret | None = None
-    """Signs calls with tokens of Instagram Login, whose app has a secret of its own. Defaults to the first of
-    `app_secrets`."""
+    """Signs calls with tokens of Instagram Login, whose app has a secret of its own. Defaults to the
+    secret in `app_secrets`, which also takes precedence if it names the page."""
     graph_url: HttpUrl = HttpUrl("https://graph.facebook.com")
     instagram_graph_url: HttpUrl = HttpUrl("https://graph.instagram.com")
     """For tokens of Instagram Login."""

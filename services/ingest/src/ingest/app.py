@@ -29,7 +29,7 @@ async def lifespan(settings: Settings, broker: Broker, *, registry: CollectorReg
         publisher=broker,
         metrics=Metrics(registry),
         utc_now=utc_now,
-        app_secrets=[secret.get_secret_value().encode() for secret in settings.app_secrets],
+        app_secrets=settings.app_secrets,
         verify_tokens=[token.get_secret_value().encode() for token in settings.verify_tokens],
         max_body_bytes=settings.max_body_bytes,
         publish_timeout_seconds=settings.publish_timeout_seconds,

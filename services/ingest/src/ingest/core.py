@@ -7,6 +7,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from shared.contracts import Hop, Platform, WebhookReceivedV1, derive_id
+from shared.security.app_secrets import AppSecret
 
 _SIGNATURE_PREFIX = b"sha256="
 _SIGNATURE = re.compile(r"sha256=[0-9A-Fa-f]{64}")
@@ -22,8 +23,8 @@ def is_signature(header: str | None) -> bool:
     return header is not None and _SIGNATURE.fullmatch(header) is not None
 
 
-def is_signed(body: bytes, header: str | None, secrets: Sequence[bytes]) -> bool:
-    """Return whether `header` is an HMAC-SHA256 of `body` under one of `secrets`.
+def signer(body: bytes, header: str | None, secrets: Sequence[AppSecret]) -> AppSecret | None:
+    """Return the secret under which `header` is an HMAC-SHA256 of `body`; None if it is none of `secrets`.
 
     Takes constant time for a header that can be a signature. Every secret is tried, so the time does not tell which one
     fits. Source: Meta, "Webhooks: getting started", validating payloads.
@@ -34,10 +35,12 @@ def is_signed(body: bytes, header: str | None, secrets: Sequence[bytes]) -> bool
         secrets: the accepted app secrets.
     """
     if header is None or not is_signature(header):
-        return False
+        return None
     digest = header.encode()[len(_SIGNATURE_PREFIX) :].lower()
-    matches = [hmac.compare_digest(digest, hmac.digest(secret, body, sha256).hex().encode()) for secret in secrets]
-    return any(matches)
+    matches = [
+        each for each in secrets if hmac.compare_digest(digest, hmac.digest(each.key, body, sha256).hex().encode())
+    ]
+    return matches[0] if matches else None
 
 
 def is_verification(mode: str | None, token: str | None, accepted: Sequence[bytes]) -> bool:
@@ -53,12 +56,15 @@ def is_verification(mode: str | None, token: str | None, accepted: Sequence[byte
     return mode == "subscribe" and bool(given) and any(matches)
 
 
-def webhook_received(platform: Platform, body: bytes, *, now: datetime, traceparent: str | None) -> WebhookReceivedV1:
+def webhook_received(
+    platform: Platform, body: bytes, *, signed_by: str, now: datetime, traceparent: str | None
+) -> WebhookReceivedV1:
     """Return the event of a verified webhook. Equal bodies have the same id, whenever and wherever they arrive.
 
     Args:
         platform: the platform in the request's path.
         body: the raw body.
+        signed_by: the ID of the secret that verified it.
         now: the time (UTC).
         traceparent: the W3C trace context header; ignored unless it is well-formed.
     """
@@ -70,4 +76,5 @@ def webhook_received(platform: Platform, body: bytes, *, now: datetime, tracepar
         hops=(Hop("ingest", now),),
         platform=platform,
         body=body,
+        signed_by=signed_by,
     )

@@ -15,6 +15,7 @@ from ingest.metrics import Metrics
 from shared.contracts import PLATFORMS, Platform, WebhookReceivedV1
 from shared.errors import DependencyUnavailable, TransientError
 from shared.messaging.ports import Publisher
+from shared.security.app_secrets import AppSecret
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +32,7 @@ class WebhookRoutes:
         publisher: where webhooks go.
         metrics: where they are counted.
         utc_now: returns the time (UTC).
-        app_secrets: the keys whose signatures are accepted.
+        app_secrets: the secrets whose signatures are accepted, each on the paths of its platforms only.
         verify_tokens: the tokens that are accepted in verification requests.
         max_body_bytes: larger bodies are refused with 413.
         publish_timeout_seconds: how long publishing may take before the answer is 503.
@@ -41,7 +42,7 @@ class WebhookRoutes:
     publisher: Publisher
     metrics: Metrics
     utc_now: Callable[[], datetime]
-    app_secrets: Sequence[bytes]
+    app_secrets: Sequence[AppSecret]
     verify_tokens: Sequence[bytes]
     max_body_bytes: int
     publish_timeout_seconds: float
@@ -78,10 +79,11 @@ class WebhookRoutes:
             return PlainTextResponse(f"at most {self.max_body_bytes} bytes", 413)
         except ClientDisconnect:
             return Response(status_code=400)
-        if not core.is_signed(body, signature, self.app_secrets):
+        secret = core.signer(body, signature, [each for each in self.app_secrets if platform in each.platforms])
+        if secret is None:
             return _unsigned()
         traceparent = request.headers.get("traceparent")
-        event = core.webhook_received(platform, body, now=self.utc_now(), traceparent=traceparent)
+        event = core.webhook_received(platform, body, signed_by=secret.id, now=self.utc_now(), traceparent=traceparent)
         return await self._published(event)
 
     async def _published(self, event: WebhookReceivedV1) -> Response:

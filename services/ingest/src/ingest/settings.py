@@ -4,6 +4,7 @@ from typing import Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
+from shared.security.app_secrets import AppSecretList
 from shared.settings import Secrets, ServiceSettings
 
 
@@ -11,8 +12,9 @@ class Settings(ServiceSettings):
     """Read once from `SWITCHBOARD_*`, in `__main__`."""
 
     ingest_port: int = Field(default=8081, ge=0, le=65535)
-    app_secrets: Secrets
-    """App secrets whose signatures are accepted. An app that uses Instagram Login has a second one."""
+    app_secrets: AppSecretList
+    """App secrets whose signatures are accepted, each for all platforms or for some. An app that uses Instagram Login
+    has a second one."""
     verify_tokens: Secrets
     """Tokens that verification requests may present. Each subscribed object may have its own."""
     max_body_bytes: PositiveInt = 4 * 1024 * 1024

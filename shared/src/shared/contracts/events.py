@@ -40,6 +40,8 @@ class WebhookReceivedV1(Event, frozen=True, kw_only=True, tag="webhook.received.
     platform: Platform
     """From the path that it was posted to; what the body says takes precedence."""
     body: bytes
+    signed_by: str = ""
+    """The ID of the app secret that verified it; empty if it was received before webhooks carried one."""
 
 
 class WebhookReleasedV1(Event, frozen=True, kw_only=True, tag="webhook.released.v1"):

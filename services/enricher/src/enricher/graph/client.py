@@ -14,6 +14,7 @@ from enricher.graph.usage import Usage, usage_of
 from shared.contracts import Profile
 from shared.contracts.internal import PageKey
 from shared.http.client import CallFailed, CallTimedOut, HttpResponse, call
+from shared.security.app_secrets import AppSecrets
 from shared.security.bearer import bearer_problem
 
 _PATH_ID = re.compile(r"[A-Za-z0-9._-]+")
@@ -29,9 +30,9 @@ class GraphClient:
         url: of the Graph API.
         instagram_url: of the Graph API for tokens of Instagram Login.
         version: of the API, e.g. `v25.0`.
-        app_secret: signs every call.
+        app_secrets: sign calls, each those of its pages.
         instagram_app_secret: signs calls with tokens of Instagram Login, whose app has a secret of its own. Defaults to
-            `app_secret`.
+            that in `app_secrets`, which also takes precedence if it names the page.
         timeout_seconds: for a whole call.
         on_usage: called with the usage that a response reports, before the response is returned or raised.
         utc_now: the time of day, for profiles.
@@ -44,7 +45,7 @@ class GraphClient:
         url: str,
         instagram_url: str,
         version: str,
-        app_secret: SecretStr,
+        app_secrets: AppSecrets,
         instagram_app_secret: SecretStr | None = None,
         timeout_seconds: float,
         on_usage: Callable[[PageKey, Usage], None],
@@ -54,8 +55,8 @@ class GraphClient:
         self._url = url.rstrip("/")
         self._instagram_url = instagram_url.rstrip("/")
         self._version = version
-        self._app_secret = app_secret.get_secret_value().encode()
-        self._instagram_app_secret = (instagram_app_secret or app_secret).get_secret_value().encode()
+        self._app_secrets = app_secrets
+        self._instagram_app_secret = instagram_app_secret
         self._timeout_seconds = timeout_seconds
         self._on_usage = on_usage
         self._utc_now = utc_now
@@ -94,7 +95,6 @@ class GraphClient:
             raise TokenRefused(f"an access token that {problem}", sentence=sentence)
         is_instagram_login = secret.startswith(_INSTAGRAM_LOGIN_PREFIX)
         host = self._instagram_url if is_instagram_login else self._url
-        app_secret = self._instagram_app_secret if is_instagram_login else self._app_secret
         try:
             response = await call(
                 self._http,
@@ -103,7 +103,10 @@ class GraphClient:
                 total_seconds=self._timeout_seconds,
                 # Not in the URL, which ends up in logs.
                 headers={"Authorization": f"Bearer {secret}"},
-                params={**parameters, "appsecret_proof": _proof(app_secret, secret)},
+                params={
+                    **parameters,
+                    "appsecret_proof": _proof(self._signing_key(page, is_instagram_login=is_instagram_login), secret),
+                },
             )
         except CallTimedOut as error:
             raise GraphTimeout(str(error)) from error
@@ -111,6 +114,12 @@ class GraphClient:
             raise GraphUnavailable(str(error)) from error
         self._on_usage(page, usage_of(response.headers))
         return response
+
+    def _signing_key(self, page: PageKey, *, is_instagram_login: bool) -> bytes:
+        is_named = self._app_secrets.names(page.platform, page.page_id)
+        if is_instagram_login and self._instagram_app_secret is not None and not is_named:
+            return self._instagram_app_secret.get_secret_value().encode()
+        return self._app_secrets.signing(page.platform, page.page_id).key
 
 
 def _proof(app_secret: bytes, token: str) -> str:

@@ -94,6 +94,11 @@ def minimal_entry(item: SplitItem) -> bytes:
     return msgspec.json.encode(_entry_with(item.entry, item.channel, element))
 
 
+def minimal_body(item: SplitItem) -> bytes:
+    """Return the JSON of a webhook's body that contains `item` only."""
+    return msgspec.json.encode({"object": _OBJECTS[item.platform], "entry": [msgspec.Raw(minimal_entry(item))]})
+
+
 def _unsplittable_reason(body: Any) -> str | None:
     """Return why `body` cannot be split, or None if it can. With a known `object` an empty list of entries is valid."""
     if not isinstance(body, dict):
