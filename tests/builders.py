@@ -19,6 +19,7 @@ from shared.contracts import (
     ProfileResolvedV1,
     SignalSentV1,
     TokenRefusedV1,
+    TokensRevokedV1,
     WebhookReceivedV1,
     WebhookReleasedV1,
     WebhookSplitV1,
@@ -130,6 +131,11 @@ def signal_sent(**changes: Any) -> SignalSentV1:
     return SignalSentV1(**_of(default, changes))
 
 
+def tokens_revoked(**changes: Any) -> TokensRevokedV1:
+    default = {"user_id": "user-1", "token_id": "5f1e9f2d7c0a4b155a0d3e6f7b8c9d0e", "not_before": NOON}
+    return TokensRevokedV1(**_of(default, changes))
+
+
 def item_parked(**changes: Any) -> ItemParkedV1:
     default = {
         "handler": "enricher.webhooks.v1",
@@ -171,5 +177,6 @@ EXAMPLES: dict[str, Event] = {
         webhook_split(),
         token_refused(),
         signal_sent(),
+        tokens_revoked(),
     )
 }

@@ -33,6 +33,9 @@ from shared.contracts.internal import (
     ParticipantsResponse,
     ReadRequest,
     ReadResponse,
+    RevocationsRequest,
+    RevocationsResponse,
+    RevokedTokens,
     TopsRequest,
     TopsResponse,
     UserLog,
@@ -80,6 +83,8 @@ class FakeStore:
         self.logs: dict[str, list[LogFrame]] = defaultdict(list)
         self.floors: dict[str, int] = defaultdict(int)
         self.read_marks: dict[tuple[str, str], int] = defaultdict(int)
+
+        self.revoked: list[RevokedTokens] = []
 
         self.service_token = SERVICE_TOKEN
         self.is_unavailable = False
@@ -135,6 +140,7 @@ class FakeStore:
                 self._route(paths.LOG_PATH, LogRequest, self._log, recorded=self.log_requests),
                 self._route(paths.TOPS_PATH, TopsRequest, self._tops, recorded=self.tops_requests),
                 self._route(paths.READ_PATH, ReadRequest, self._mark_read),
+                self._route(paths.REVOCATIONS_PATH, RevocationsRequest, self._revocations),
             ],
             exception_handlers=_PROBLEMS.exception_handlers,
         )
@@ -196,6 +202,11 @@ class FakeStore:
         claimed = [one for one in self.due if (one.platform, one.page_id) not in excepted][: claim.limit]
         self.due = [one for one in self.due if one not in claimed]
         return LookupsResponse(lookups=tuple(claimed))
+
+    def _revocations(self, request: RevocationsRequest) -> RevocationsResponse:
+        version = f"v{len(self.revoked)}"
+        revoked = None if request.known_version == version else tuple(self.revoked)
+        return RevocationsResponse(version=version, revoked=revoked)
 
     def _media(self, request: MediaRequest) -> MediaResponse:
         key = (request.user_id, request.conversation_id, request.id, request.index)

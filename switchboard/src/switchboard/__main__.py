@@ -16,7 +16,7 @@ from shared.security.app_secrets import first_secret
 from shared.settings import ENV_PREFIX
 from simulator.script import Kinds
 from store.migrations import migrate as migrate_database
-from switchboard import audit, keys
+from switchboard import audit, keys, tokens
 from switchboard.broker_definitions import broker_definitions, template
 from switchboard.build import build_inbox, is_built
 from switchboard.command_line import DEFAULT_API, AdminToken, ApiUrl, report, sentences
@@ -42,6 +42,7 @@ app = typer.Typer(
 parked = typer.Typer(no_args_is_help=True, help="List, inspect and replay events that could not be processed.")
 app.add_typer(parked, name="parked")
 app.add_typer(audit.commands, name="audit")
+app.add_typer(tokens.commands, name="token")
 app.add_typer(keys.commands, name="keys")
 
 

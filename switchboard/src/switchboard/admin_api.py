@@ -35,7 +35,7 @@ class AdminApi:
         self._http.close()
 
     def request(self, method: str, path: str, **content: Any) -> Any:
-        """Return the decoded JSON body of the response.
+        """Return the decoded JSON body of the response; None if it has none.
 
         Raises:
             DependencyUnavailable: the API does not respond.
@@ -46,7 +46,7 @@ class AdminApi:
         except httpx.TransportError as error:
             raise self._unavailable(error) from error
         _raise_for_status(response)
-        return response.json()
+        return response.json() if response.content else None
 
     def lines(self, path: str, **parameters: Any) -> Generator[str, None, None]:
         """Yield the lines of a response as they arrive; raises like `request`, also between lines."""

@@ -107,7 +107,7 @@ async def receive_seqs(socket: ClientConnection, count: int) -> list[int]:
     return seqs
 
 
-async def wait_closed(socket: ClientConnection) -> tuple[int | None, str | None]:
+async def wait_closed(socket: ClientConnection, seconds: float = WAIT_SECONDS) -> tuple[int | None, str | None]:
     """Wait until the server has closed the socket and return code and reason."""
-    await asyncio.wait_for(socket.wait_closed(), WAIT_SECONDS)
+    await asyncio.wait_for(socket.wait_closed(), seconds)
     return socket.close_code, socket.close_reason

@@ -26,11 +26,13 @@ PARAMETERS = {
     "page_id": f"{MARK}-page",
     "item_id": f"{MARK}-item",
     "q": MARK,
+    "user_id": f"{MARK}-user",
 }
 BODIES: dict[str, Any] = {
     "ReadBody": {"up_to_seq": 2**62},
     "AccountBody": {"user_id": OTHER},
     "TokenBody": {"user_id": OWNER},
+    "RevocationBody": {"user_id": f"{MARK}-user"},
     "ReplayBody": {"ids": [f"{MARK}-item"]},
 }
 """Values of every required parameter and body; a new one needs a line here."""

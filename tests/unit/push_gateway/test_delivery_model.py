@@ -7,6 +7,7 @@ backup.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +23,7 @@ from push_gateway.core.frames import SequencedFrame, UnsequencedFrame
 from push_gateway.delivery.hub import Hub, UserChannel
 from push_gateway.metrics import Metrics
 from shared.contracts import InboxPersistedV1
+from shared.security.user_tokens import UserToken
 from tests.builders import inbox_persisted
 from tests.unit.push_gateway.simulation import Database, Screen
 from tests.unit.push_gateway.wire import payloads
@@ -59,6 +61,9 @@ class Tab:
 
     def heartbeat(self) -> None:
         self.apply(self.session.heartbeat(self.machine.now, CAPACITY))
+
+    def close_if_revoked(self, is_revoked: Callable[[UserToken], bool]) -> None:
+        raise AssertionError(is_revoked)
 
     def send_ephemeral(self, frame: UnsequencedFrame) -> None:
         raise AssertionError(frame)

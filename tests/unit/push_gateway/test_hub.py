@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from push_gateway.core.frames import SequencedFrame, UnsequencedFrame
 from push_gateway.delivery.hub import Hub, TooManySockets
 from push_gateway.metrics import Metrics
 from shared.contracts import AnyEvent, shard_of
+from shared.security.user_tokens import UserToken
 from tests.builders import A_SECOND_LATER, inbox_enriched, inbox_persisted
 from tests.unit.push_gateway.wire import page
 
@@ -38,6 +40,9 @@ class RecordingSubscriber:
 
     def send_ephemeral(self, frame: UnsequencedFrame) -> None:
         self.ephemeral.append(frame)
+
+    def close_if_revoked(self, is_revoked: Callable[[UserToken], bool]) -> None:
+        raise AssertionError(is_revoked)
 
     def heartbeat(self) -> None:
         raise AssertionError("no heartbeat is due")

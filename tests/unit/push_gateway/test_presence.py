@@ -12,8 +12,11 @@ from shared.aio.background import BackgroundTasks
 from shared.contracts import Event, SignalSentV1
 from shared.contracts.inbox import Who
 from shared.errors import DependencyUnavailable
+from shared.security.user_tokens import UserToken
 from tests.unit.push_gateway.test_hub import RecordingSubscriber, hub
 from tests.unit.push_gateway.test_log_fetcher import until
+
+TOKEN = UserToken("ada", datetime(2100, 1, 1, tzinfo=UTC))
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
@@ -29,7 +32,7 @@ class Device(RecordingSubscriber):
     def __init__(self, user_id: str, device_id: str) -> None:
         super().__init__(device_id)
         self.client = Client(
-            user_id=user_id, who=Who(id=device_id, name=None), after=None, epoch=None, token_expires_at=1e9
+            user_id=user_id, who=Who(id=device_id, name=None), after=None, epoch=None, token=TOKEN, token_expires_at=1e9
         )
 
 

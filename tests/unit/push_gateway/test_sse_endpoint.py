@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import httpx
@@ -14,6 +15,9 @@ from push_gateway.transport.admission import Admission
 from push_gateway.transport.handshake import SessionRequest
 from push_gateway.transport.sse.endpoint import EventStreamEndpoint, event_stream_app
 from shared.contracts.inbox import Who
+from shared.security.user_tokens import UserToken
+
+TOKEN = UserToken("ada", datetime(2100, 1, 1, tzinfo=UTC))
 
 
 class StoppedWhileAuthenticating:
@@ -30,7 +34,7 @@ class StoppedWhileAuthenticating:
         assert request.user_id == "ada"
         assert self.streams is not None
         self.streams.stop()
-        return Client(user_id="ada", who=Who(id="laptop"), after=None, epoch=None, token_expires_at=1e9)
+        return Client(user_id="ada", who=Who(id="laptop"), after=None, epoch=None, token=TOKEN, token_expires_at=1e9)
 
 
 class NoSessions:

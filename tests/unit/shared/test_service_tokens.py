@@ -10,9 +10,10 @@ OTHER = "another-token-of-many-characters"
 ALL_PATHS = {value for name, value in vars(paths).items() if name.endswith("_PATH")}
 
 
-def test_every_path_is_open_to_exactly_one_caller() -> None:
+def test_every_path_is_open_to_exactly_one_caller_but_revoked_tokens_to_all() -> None:
     opened = [path for caller in Caller for path in PATHS[caller]]
-    assert sorted(opened) == sorted(ALL_PATHS)
+    more = [paths.REVOCATIONS_PATH] * (len(Caller) - 1)
+    assert sorted(opened) == sorted([*ALL_PATHS, *more])
 
 
 def test_a_named_token_opens_what_its_caller_needs_and_a_plain_one_opens_everything() -> None:

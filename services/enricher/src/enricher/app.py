@@ -41,7 +41,8 @@ from shared.http.intake import Intake, IntakeLimits
 from shared.http.operations import Readiness, operations_routes
 from shared.http.server import serving
 from shared.messaging.ports import Broker, Subscription
-from shared.messaging.topology import ENRICHER_ACCOUNTS, ENRICHER_WEBHOOKS
+from shared.messaging.topology import ENRICHER_ACCOUNTS, ENRICHER_REVOCATIONS, ENRICHER_WEBHOOKS
+from shared.revocation import RevocationFeed, Revocations, RevocationVerifier
 from shared.security.app_secrets import AppSecrets
 from shared.security.cipher import TokenCipher
 from shared.security.user_tokens import verifier
@@ -96,7 +97,9 @@ async def lifespan(settings: Settings, broker: Broker, *, registry: CollectorReg
     ):
         metrics = Metrics(registry)
         components = _assemble(settings, broker, metrics, store_http=store_http, graph_http=graph_http)
-        media = _media(settings, components, metrics, store_http=media_store_http, media_http=media_http)
+        revocations = Revocations()
+        feed = RevocationFeed(revocations, components.store.revocations)
+        media = _media(settings, components, metrics, revocations, store_http=media_store_http, media_http=media_http)
 
         async def problems() -> Sequence[str]:
             try:
@@ -119,6 +122,7 @@ async def lifespan(settings: Settings, broker: Broker, *, registry: CollectorReg
                 intake=Intake(IntakeLimits.of(settings), registry, prefix="switchboard_enricher"),
                 unread_seconds=settings.media_idle_seconds,
             ) as port,
+            feed.running(broker, ENRICHER_REVOCATIONS, background),
             _run(components, broker, background),
         ):
             yield {"enricher": port}
@@ -240,6 +244,7 @@ def _media(
     settings: Settings,
     components: _Components,
     metrics: Metrics,
+    revocations: Revocations,
     *,
     store_http: httpx.AsyncClient,
     media_http: httpx.AsyncClient,
@@ -263,7 +268,13 @@ def _media(
         cache_seconds=settings.media_cache_seconds,
     )
     monotonic = asyncio.get_running_loop().time
-    return MediaEndpoint(service, verifier(settings), limits=limits, metrics=metrics, monotonic=monotonic)
+    return MediaEndpoint(
+        service,
+        RevocationVerifier(verifier(settings), revocations),
+        limits=limits,
+        metrics=metrics,
+        monotonic=monotonic,
+    )
 
 
 def _asgi_app(routes: Sequence[Route]) -> Starlette:

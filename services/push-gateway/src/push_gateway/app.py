@@ -29,7 +29,8 @@ from shared.http.intake import Intake, IntakeLimits
 from shared.http.operations import Readiness, operations_routes
 from shared.http.server import serving
 from shared.messaging.ports import Broker
-from shared.messaging.topology import GATEWAY_INBOX, GATEWAY_SIGNALS
+from shared.messaging.topology import GATEWAY_INBOX, GATEWAY_REVOCATIONS, GATEWAY_SIGNALS
+from shared.revocation import RevocationFeed, Revocations, RevocationVerifier
 from shared.security.user_tokens import verifier
 from shared.store_client.client import StoreClient
 
@@ -70,7 +71,12 @@ async def lifespan(settings: Settings, broker: Broker, *, registry: CollectorReg
                 intake=intake,
             )
         )
-        admission = Admission(verifier(settings), max_connections=settings.gateway_max_sockets, utc_now=utc_now)
+        revocations = await _revocations(stack, broker, store, hub, background)
+        admission = Admission(
+            RevocationVerifier(verifier(settings), revocations),
+            max_connections=settings.gateway_max_sockets,
+            utc_now=utc_now,
+        )
         sessions = SessionLifecycle(
             settings,
             metrics=metrics,
@@ -97,6 +103,16 @@ async def _store(stack: AsyncExitStack, settings: Settings, metrics: Metrics) ->
         timeout_seconds=seconds,
         on_call=lambda path, outcome: metrics.store_calls.labels(path.rpartition("/")[2], outcome).inc(),
     )
+
+
+async def _revocations(
+    stack: AsyncExitStack, broker: Broker, store: StoreClient, hub: Hub, background: BackgroundTasks
+) -> Revocations:
+    """Keep current which tokens are revoked, and close the sessions that were opened with them."""
+    revocations = Revocations()
+    feed = RevocationFeed(revocations, store.revocations, on_changed=lambda: hub.close_revoked(revocations.is_revoked))
+    await stack.enter_async_context(feed.running(broker, GATEWAY_REVOCATIONS, background))
+    return revocations
 
 
 def _hub(settings: Settings, metrics: Metrics) -> Hub:

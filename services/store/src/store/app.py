@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from functools import partial
 
 from prometheus_client import CollectorRegistry
@@ -13,10 +14,13 @@ from shared.http.intake import Intake, IntakeLimits
 from shared.http.operations import Readiness
 from shared.http.server import serving
 from shared.messaging.ports import Broker, Publisher
+from shared.messaging.topology import STORE_REVOCATIONS
+from shared.revocation import RevocationFeed, Revocations
 from shared.security.cipher import TokenCipher
 from store.databases import open_databases
 from store.metrics import Metrics
 from store.readiness import StoreReadiness
+from store.repository import revocations
 from store.repository.postgres.database import Database
 from store.routes.internal import internal_app
 from store.routes.public import public_app
@@ -25,6 +29,7 @@ from store.services.accounts import AccountService
 from store.services.key_rotation import KeyRotation
 from store.services.read_marks import ReadMarkService
 from store.services.replay import ReplayService
+from store.services.revocations import RevocationService
 from store.settings import Settings
 from store.workers import Workers, build_workers
 
@@ -49,6 +54,13 @@ def build_services(
         key_rotation=KeyRotation(database, cipher, utc_now=utc_now),
         read_marks=ReadMarkService(lists, utc_now=utc_now, notify_changed=workers.notify_changed),
         replay=ReplayService(database, publisher, utc_now=utc_now),
+        revocations=RevocationService(
+            database,
+            publisher,
+            Revocations(),
+            utc_now=utc_now,
+            keep_for=timedelta(days=settings.revocation_retention_days),
+        ),
     )
 
 
@@ -57,10 +69,13 @@ async def _work(
     broker: Broker,
     background: BackgroundTasks,
     readiness: StoreReadiness,
+    *,
+    feed: RevocationFeed,
     stopping: asyncio.Event,
 ) -> None:
     await readiness.wait_for_schema()
-    await workers.run(broker, background, started=readiness.startup_attempted.set, stopping=stopping)
+    async with feed.running(broker, STORE_REVOCATIONS, background):
+        await workers.run(broker, background, started=readiness.startup_attempted.set, stopping=stopping)
 
 
 @asynccontextmanager
@@ -84,6 +99,7 @@ async def lifespan(settings: Settings, broker: Broker, *, registry: CollectorReg
     )
     services = build_services(settings, databases.operators, broker, workers, lists=databases.lists.database)
     gateways_read_marks = ReadMarkService(databases.internal, utc_now=utc_now, notify_changed=workers.notify_changed)
+    feed = RevocationFeed(services.revocations.current, partial(revocations.read, databases.pipeline))
     background = BackgroundTasks()
     store_readiness = StoreReadiness(databases.internal, broker, background)
     readiness = Readiness(store_readiness.problems)
@@ -113,7 +129,7 @@ async def lifespan(settings: Settings, broker: Broker, *, registry: CollectorReg
         }
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(_work(workers, broker, background, store_readiness, stopping))
+                tasks.create_task(_work(workers, broker, background, store_readiness, feed=feed, stopping=stopping))
                 await store_readiness.startup_attempted.wait()
                 yield ports
                 readiness.stop()

@@ -78,6 +78,8 @@ class Settings(UserTokenSettings, ServiceSettings):
     """How long the audit log of minted tokens is kept; 0: forever."""
     audit_retention_days: float = Field(default=400.0, ge=2)
     """How long the audit log is kept; what is left still verifies."""
+    revocation_retention_days: float = Field(default=31.0, ge=31)
+    """How long revocations of users' tokens are kept: at least as long as any token is valid. Ours are for 30 days."""
     record_retention_days: float = Field(default=400.0, ge=0)
     """How long comments, opt-ins and other records are kept; 0: forever."""
     scan_interval_seconds: float = Field(default=1.0, gt=0)

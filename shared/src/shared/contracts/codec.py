@@ -26,6 +26,7 @@ AnyEvent = (
     | e.ProfileResolvedV1
     | e.AccountChangedV1
     | e.SignalSentV1
+    | e.TokensRevokedV1
 )
 
 _json = msgspec.json.Encoder()

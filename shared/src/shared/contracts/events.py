@@ -164,6 +164,16 @@ class AccountChangedV1(Event, frozen=True, kw_only=True, tag="account.changed.v1
     """Grows with every change of the page's ownership, and whenever a token is set, even to the same value."""
 
 
+class TokensRevokedV1(Event, frozen=True, kw_only=True, tag="tokens.revoked.v1"):
+    """An administrator revoked a user's tokens; sockets that were opened with them are closed."""
+
+    user_id: str
+    token_id: str | None = None
+    """The one token that has this ID (`jti`); None: all that were issued before `not_before`."""
+    not_before: datetime
+    """When they were revoked (UTC)."""
+
+
 class TokenRefusedV1(Event, frozen=True, kw_only=True, tag="token.refused.v1"):
     """The platform no longer accepts the access token of a page: a new one is needed."""
 

@@ -95,6 +95,31 @@ class LookupsResponse(msgspec.Struct, frozen=True, kw_only=True):
     lookups: tuple[Lookup, ...]
 
 
+class RevokedTokens(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens of a user that are no longer accepted."""
+
+    user_id: str
+    token_id: str | None = None
+    """The one token that has this ID (`jti`); None: all that were issued before `not_before`."""
+    not_before: datetime
+    """When they were revoked (UTC)."""
+
+
+class RevocationsRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """`POST /internal/revoked-tokens`."""
+
+    known_version: str
+    """Of the set that the caller has; empty if it has none."""
+
+
+class RevocationsResponse(msgspec.Struct, frozen=True, kw_only=True):
+    """All revocations that are still needed; at most 50,000."""
+
+    version: str
+    revoked: tuple[RevokedTokens, ...] | None
+    """None: the caller has them, `version` is what it knows."""
+
+
 class UserLogPosition(msgspec.Struct, frozen=True, kw_only=True):
     """Requests the changes of `user_id` after the position `after`."""
 

@@ -16,6 +16,7 @@ from shared.contracts import (
     ProfileResolvedV1,
     SignalSentV1,
     TokenRefusedV1,
+    TokensRevokedV1,
     WebhookReceivedV1,
     WebhookReleasedV1,
     WebhookSplitV1,
@@ -90,6 +91,9 @@ WORK_QUEUES = (ENRICHER_WEBHOOKS, STORE_INBOX, STORE_RECORDS)
 GATEWAY_INBOX = SubscriptionQueue(prefix="push-gateway.inbox", event=InboxPersistedV1)
 GATEWAY_SIGNALS = SubscriptionQueue(prefix="push-gateway.signals", event=SignalSentV1, max_messages=1_000)
 ENRICHER_ACCOUNTS = SubscriptionQueue(prefix="enricher.accounts", event=AccountChangedV1)
+STORE_REVOCATIONS = SubscriptionQueue(prefix="store.revocations", event=TokensRevokedV1, max_messages=1_000)
+ENRICHER_REVOCATIONS = SubscriptionQueue(prefix="enricher.revocations", event=TokensRevokedV1, max_messages=1_000)
+GATEWAY_REVOCATIONS = SubscriptionQueue(prefix="push-gateway.revocations", event=TokensRevokedV1, max_messages=1_000)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,14 +118,20 @@ ROLES = {
             WebhookUnclaimedV1,
         ),
         consumes=(ENRICHER_WEBHOOKS,),
-        subscribes=(ENRICHER_ACCOUNTS,),
+        subscribes=(ENRICHER_ACCOUNTS, ENRICHER_REVOCATIONS),
     ),
     "store": Role(
         # A replay publishes whatever was parked: every event that a work queue receives.
-        publishes=(AccountChangedV1, InboxPersistedV1, *(event for queue in WORK_QUEUES for event in queue.events)),
+        publishes=(
+            AccountChangedV1,
+            InboxPersistedV1,
+            TokensRevokedV1,
+            *(event for queue in WORK_QUEUES for event in queue.events),
+        ),
         consumes=(STORE_INBOX, STORE_RECORDS),
+        subscribes=(STORE_REVOCATIONS,),
     ),
-    "push-gateway": Role(publishes=(SignalSentV1,), subscribes=(GATEWAY_INBOX, GATEWAY_SIGNALS)),
+    "push-gateway": Role(publishes=(SignalSentV1,), subscribes=(GATEWAY_INBOX, GATEWAY_SIGNALS, GATEWAY_REVOCATIONS)),
 }
 """By service. Items that cannot be parked go to the dead letter exchange, which every consumer may use."""
 

@@ -32,8 +32,9 @@ PATHS: Mapping[Caller, frozenset[str]] = MappingProxyType(
         # Page access tokens (as ciphertext) are in the answers to the first and the last.
         Caller.ENRICHER: frozenset(
             {paths.PAGE_OWNERS_PATH, paths.PARTICIPANTS_PATH, paths.CLAIM_LOOKUPS_PATH, paths.MEDIA_PATH}
+            | {paths.REVOCATIONS_PATH}
         ),
-        Caller.PUSH_GATEWAY: frozenset({paths.LOG_PATH, paths.TOPS_PATH, paths.READ_PATH}),
+        Caller.PUSH_GATEWAY: frozenset({paths.LOG_PATH, paths.TOPS_PATH, paths.READ_PATH, paths.REVOCATIONS_PATH}),
     }
 )
 """What each caller needs, and therefore all that its token opens."""

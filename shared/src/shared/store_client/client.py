@@ -30,6 +30,8 @@ from shared.contracts.internal import (
     ParticipantsResponse,
     ReadRequest,
     ReadResponse,
+    RevocationsRequest,
+    RevocationsResponse,
     TopsRequest,
     TopsResponse,
     UserLogPosition,
@@ -45,6 +47,7 @@ from shared.store_client.paths import (
     PAGE_OWNERS_PATH,
     PARTICIPANTS_PATH,
     READ_PATH,
+    REVOCATIONS_PATH,
     TOPS_PATH,
 )
 
@@ -118,6 +121,7 @@ class StoreClient:
             TOPS_PATH: lambda: self.tops(()),
             MEDIA_PATH: lambda: self.media(MediaRequest(user_id="", conversation_id="", id=0, index=0)),
             READ_PATH: self._recheck_read_marks,
+            REVOCATIONS_PATH: lambda: self.revocations(""),
         }
         for path in [path for path in self._refusals if path in harmless]:
             await harmless[path]()
@@ -184,6 +188,10 @@ class StoreClient:
             TopsRequest(user_ids=tuple(user_ids)),
             is_meant=lambda answer: answer.tops.keys() >= set(user_ids),
         )
+
+    async def revocations(self, known_version: str) -> RevocationsResponse:
+        """Return which users' tokens are revoked, unless the caller has that `known_version` already."""
+        return await self._call(REVOCATIONS_PATH, RevocationsResponse, RevocationsRequest(known_version=known_version))
 
     async def mark_read(self, query: ReadRequest) -> ReadResponse:
         """Mark a user's conversation as read; never moves the mark back.

@@ -7,6 +7,7 @@ LOG_PATH = "/internal/log"
 TOPS_PATH = "/internal/tops"
 MEDIA_PATH = "/internal/media"
 READ_PATH = "/internal/read"
+REVOCATIONS_PATH = "/internal/revoked-tokens"
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 """10,000 user ids of 128 characters, the most that one request holds, are 1.3 MB."""

@@ -10,6 +10,7 @@ from push_gateway.core.frames import SequencedFrame, UnsequencedFrame, sequenced
 from push_gateway.metrics import Metrics
 from shared.contracts import AnyEvent, InboxPersistedV1, shard_of
 from shared.errors import PermanentError
+from shared.security.user_tokens import UserToken
 
 
 class TooManySockets(PermanentError):
@@ -37,6 +38,9 @@ class Subscriber(Protocol):
 
     def send_ephemeral(self, frame: UnsequencedFrame) -> None:
         """Send a frame that means little later: now, or never."""
+
+    def close_if_revoked(self, is_revoked: Callable[[UserToken], bool]) -> None:
+        """Close the session if its token is no longer accepted."""
 
 
 @dataclass(eq=False, slots=True)
@@ -199,6 +203,11 @@ class Hub:
         for subscriber in tuple(channel.subscribers) if channel is not None else ():
             if subscriber.device_id != device_id:
                 subscriber.send_ephemeral(frame)
+
+    def close_revoked(self, is_revoked: Callable[[UserToken], bool]) -> None:
+        """Close all sessions whose token is no longer accepted."""
+        for subscriber in self.subscribers():
+            subscriber.close_if_revoked(is_revoked)
 
     def _update_metrics(self) -> None:
         self._metrics.sockets.set(self._sockets)

@@ -26,6 +26,7 @@ from push_gateway.core.close_codes import CloseCode
 from push_gateway.core.frames import FrameEncoder, SequencedFrame, UnsequencedFrame
 from push_gateway.metrics import Metrics
 from shared.contracts.inbox import Who
+from shared.security.user_tokens import UserToken
 
 CLOSE_TIMEOUT_SECONDS = 5.0
 """How long a client may take to answer the close before its connection is aborted."""
@@ -49,12 +50,23 @@ class Client:
     """The client's position; None if it has none."""
     epoch: str | None
     """The epoch of that position; None if the client does not know it."""
+    token: UserToken
+    """The verified token."""
     token_expires_at: float
     """On the event loop's clock."""
 
 
-RenewToken = Callable[[str], Awaitable[float | Refusal]]
-"""Verifies a new token of the session's user and returns when it expires, on the event loop's clock."""
+@dataclass(frozen=True, slots=True)
+class RenewedToken:
+    """A new token of a session's user."""
+
+    token: UserToken
+    expires_at: float
+    """On the event loop's clock."""
+
+
+RenewToken = Callable[[str], Awaitable[RenewedToken | Refusal]]
+"""Verifies a new token of the session's user."""
 
 
 class Transport(Protocol):
@@ -121,6 +133,7 @@ class Session:
         incoming: TokenBucket,
     ) -> None:
         self.client = client
+        self._token = client.token
         self._transport = transport
         self._machine = machine
         self._metrics = metrics
@@ -177,6 +190,11 @@ class Session:
         """See `Subscriber`."""
         self._apply(self._machine.send_ephemeral(frame, self._transport.capacity()))
 
+    def close_if_revoked(self, is_revoked: Callable[[UserToken], bool]) -> None:
+        """See `Subscriber`."""
+        if is_revoked(self._token):
+            self.close(CloseCode.BAD_TOKEN, "the token was revoked")
+
     def close(self, code: CloseCode, reason: str) -> None:
         """Close the session and its connection."""
         self._apply(self._machine.close(code, reason))
@@ -201,7 +219,8 @@ class Session:
         if isinstance(renewed, Refusal):
             self.close(renewed.code, renewed.reason)
         else:
-            self._machine.on_token_renewed(renewed)
+            self._token = renewed.token
+            self._machine.on_token_renewed(renewed.expires_at)
             self._schedule()
 
     def _on_drained(self) -> None:

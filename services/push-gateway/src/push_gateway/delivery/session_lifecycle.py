@@ -12,7 +12,7 @@ from push_gateway.delivery.hub import Hub, TooManySockets, UserChannel
 from push_gateway.delivery.log_fetcher import LogFetcher
 from push_gateway.delivery.presence import Presence
 from push_gateway.delivery.read_marks import ReadMarks
-from push_gateway.delivery.session import Client, Refusal, Session, Transport
+from push_gateway.delivery.session import Client, Refusal, RenewedToken, Session, Transport
 from push_gateway.delivery.shard_bindings import ShardBindings
 from push_gateway.metrics import Metrics
 from push_gateway.settings import Settings
@@ -43,7 +43,7 @@ class SessionLifecycle:
         log_fetcher: LogFetcher,
         presence: Presence,
         read_marks: ReadMarks,
-        renew_token: Callable[[str, str], Awaitable[float | Refusal]],
+        renew_token: Callable[[str, str], Awaitable[RenewedToken | Refusal]],
         is_receiving: Callable[[], bool],
     ) -> None:
         self._settings = settings

@@ -9,7 +9,7 @@ from datetime import datetime
 import structlog
 
 from push_gateway.core.close_codes import CloseCode
-from push_gateway.delivery.session import Client, Refusal
+from push_gateway.delivery.session import Client, Refusal, RenewedToken
 from push_gateway.transport.handshake import SessionRequest
 from shared.contracts.inbox import Who
 from shared.errors import DependencyUnavailable
@@ -61,13 +61,14 @@ class Admission:
             who=Who(id=request.client or secrets.token_hex(8), name=name),
             after=request.after,
             epoch=request.epoch,
+            token=token,
             token_expires_at=self._expires_at(token),
         )
 
-    async def renew_token(self, user_id: str, token: str) -> float | Refusal:
-        """Verify a new token of `user_id` and return when it expires, on the event loop's clock."""
+    async def renew_token(self, user_id: str, token: str) -> RenewedToken | Refusal:
+        """Verify a new token of `user_id`."""
         verified = await self._verified(user_id, token)
-        return verified if isinstance(verified, Refusal) else self._expires_at(verified)
+        return verified if isinstance(verified, Refusal) else RenewedToken(verified, self._expires_at(verified))
 
     async def _verified(self, user_id: str, token: str) -> UserToken | Refusal:
         if not token:

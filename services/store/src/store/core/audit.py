@@ -30,6 +30,7 @@ class Action(StrEnum):
     ACCOUNT_DISCONNECTED = "account.disconnected"
     TOKEN_MINTED = "token.minted"  # noqa: S105 - no password
     TOKENS_REVOKED = "tokens.revoked"
+    TOKENS_RESTORED = "tokens.restored"
     PARKED_LISTED = "parked.listed"
     PARKED_SHOWN = "parked.shown"
     PARKED_REPLAYED = "parked.replayed"

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from shared.contracts.inbox import Account, Attachment, Conversation, Message, Reaction
+from shared.contracts.internal import RevokedTokens
 from store.core.ledger import AccountLedger
 from store.core.state_hashes import UserState
 
@@ -77,6 +78,7 @@ EXAMPLES: dict[str, Any] = {
         "token_id": "5f1e9f2d7c0a4b155a0d3e6f7b8c9d0e",
         "expires_at": _AT,
     },
+    "RevokedTokens": RevokedTokens(user_id="42", not_before=_AT),
     "SearchHit": {
         "type": "message",
         "conversation": _CONVERSATION,

@@ -27,6 +27,7 @@ STATEMENTS: Mapping[str, Statement] = {
     "parked_items": _old("parked_items", "id", "parked_at"),
     "replayed_items": _old("parked_items", "id", "parked_at", more="AND replayed_at IS NOT NULL"),
     "token_mints": _old("token_mints", "id", "minted_at"),
+    "revoked_tokens": _old("revoked_tokens", "user_id, token_id", "expires_at"),
 }
 """By what they delete: the rows of a table, or `replayed_items`, those parked items that were replayed."""
 _EXPIRE_ANNOTATIONS = Statement("""

@@ -27,6 +27,7 @@ from shared.contracts.internal import (
     ParticipantsResponse,
     ReadRequest,
     ReadResponse,
+    RevocationsRequest,
     TopsRequest,
     TopsResponse,
     UserLog,
@@ -37,7 +38,7 @@ from shared.store_client import paths
 from shared.store_client.callers import ServiceToken, identify
 from store.core.accounts import OwnershipInterval, page_version
 from store.core.publish_watermarks import SeqRange
-from store.repository import accounts, lists, profile_lookups
+from store.repository import accounts, lists, profile_lookups, revocations
 from store.repository.inbox import event_log
 from store.repository.inbox.rendering import LogRow
 from store.repository.postgres.database import Database
@@ -162,6 +163,11 @@ class InternalApi:
         )
         return json_response(MediaResponse(media=media))
 
+    async def revocations(self, request: Request) -> Response:
+        """Return which users' tokens are revoked, unless the caller has them already."""
+        query = await _body(request, RevocationsRequest)
+        return json_response(await revocations.read(self._database, query.known_version))
+
     async def read(self, request: Request) -> Response:
         """Mark a user's conversation as read."""
         query = await _body(request, ReadRequest)
@@ -239,6 +245,7 @@ def internal_app(
             Route(paths.LOG_PATH, guarded(paths.LOG_PATH, api.log), methods=["POST"]),
             Route(paths.MEDIA_PATH, guarded(paths.MEDIA_PATH, api.media), methods=["POST"]),
             Route(paths.READ_PATH, guarded(paths.READ_PATH, api.read), methods=["POST"]),
+            Route(paths.REVOCATIONS_PATH, guarded(paths.REVOCATIONS_PATH, api.revocations), methods=["POST"]),
             Route(paths.TOPS_PATH, guarded(paths.TOPS_PATH, api.tops), methods=["POST"]),
         ],
         middleware=[Middleware(BodyLimit, max_bytes=paths.MAX_BODY_BYTES)],

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.contracts.inbox import Account, Conversation, FrameKind, Message, Record
+from shared.contracts.internal import RevokedTokens
 from shared.http.problems import Problem
 from store.core.audit import AuditRecord
 from store.core.entity_tags import entity_tag, matches
@@ -94,6 +95,7 @@ _PUBLISHED = (
     Message,
     MintedToken,
     _FrameSchema,
+    RevokedTokens,
     ParkedSummary,
     ParkedDetail,
     _RecordSchema,

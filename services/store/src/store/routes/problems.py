@@ -41,6 +41,9 @@ PROBLEMS = ProblemCatalog(
         "invalid-cursor": ProblemType(
             422, "The cursor is invalid for this query.", "The cursor belongs to another query."
         ),
+        "too-many-revocations": ProblemType(
+            409, "There are too many revocations.", "Revoke all tokens of this user instead: leave out `token_id`."
+        ),
         "invalid-request": ProblemType(422, "The request is invalid.", "See `errors`."),
         "too-many-requests": ProblemType(
             429,

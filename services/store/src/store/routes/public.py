@@ -8,6 +8,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from prometheus_client import CollectorRegistry
 
 from shared.http.operations import Readiness, operations_routes
+from shared.revocation import RevocationVerifier
 from shared.security.user_tokens import verifier
 from store.core.cursors import CursorSigner
 from store.repository.lists import conversations_rendering
@@ -27,6 +28,7 @@ from store.routes.parameters import each_once
 from store.routes.parked import parked_router
 from store.routes.read_marks import read_marks_router
 from store.routes.records import records_router
+from store.routes.revocations import revocations_router
 from store.routes.search import search_router
 from store.routes.verify import verify_router
 from store.services import Services
@@ -57,7 +59,7 @@ def public_app(
         redirect_slashes=False,
         dependencies=[Depends(each_once)],
     )
-    access = Access(verifier(settings), settings.admin_tokens)
+    access = Access(RevocationVerifier(verifier(settings), services.revocations.current), settings.admin_tokens)
     signer = CursorSigner([key.get_secret_value().encode() for key in settings.encryption_keys])
     app.include_router(inbox_router(lists, access, signer, rendering=conversations_rendering()))
     app.include_router(events_router(lists, access))
@@ -66,6 +68,7 @@ def public_app(
     app.include_router(records_router(lists, access, signer))
     app.include_router(accounts_router(lists, database, services.accounts, access, signer))
     app.include_router(tokens_router(database, access, settings=settings, utc_now=utc_now))
+    app.include_router(revocations_router(services.revocations, access))
     app.include_router(ledger_router(database, access, utc_now=utc_now))
     app.include_router(verify_router(database, access))
     app.include_router(parked_router(database, services.replay, access, signer, utc_now=utc_now))

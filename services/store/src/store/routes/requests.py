@@ -23,6 +23,7 @@ LARGEST_SEQ = 9 * 10**18
 """More than there will ever be. OpenAPI limits are floating-point numbers, where this is exact and 2**63 - 1 is not."""
 _DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
 MAX_TOKEN_SECONDS = 30 * 24 * 3600
+MAX_TOKEN_ID_CHARACTERS = 256
 
 
 def _integer_from_float(value: object) -> object:
@@ -95,6 +96,21 @@ class TokenBody(BaseModel):
     ttl_seconds: WholeNumber = Field(default=3600, ge=1, le=MAX_TOKEN_SECONDS, examples=[3600])
     name: str | None = Field(default=None, min_length=1, max_length=100, examples=["Grace Hopper"])
     """Shown on the user's other devices beside `typing` and `presence`."""
+
+
+class RevocationBody(BaseModel):
+    """Revokes tokens of a user."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    user_id: UserId
+    token_id: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_TOKEN_ID_CHARACTERS,
+        examples=["5f1e9f2d7c0a4b155a0d3e6f7b8c9d0e"],
+    )
+    """The one token's ID (`jti`); without it, all tokens that were issued until now."""
 
 
 class ReadBody(BaseModel):

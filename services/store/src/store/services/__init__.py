@@ -6,6 +6,7 @@ from store.services.accounts import AccountService
 from store.services.key_rotation import KeyRotation
 from store.services.read_marks import ReadMarkService
 from store.services.replay import ReplayService
+from store.services.revocations import RevocationService
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,3 +17,4 @@ class Services:
     key_rotation: KeyRotation
     read_marks: ReadMarkService
     replay: ReplayService
+    revocations: RevocationService

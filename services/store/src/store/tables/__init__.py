@@ -5,7 +5,7 @@ Tables of users' data are keyed by `user_id` first, so that they can be distribu
 lock on the user's row in `inboxes`, and nothing is deleted apart from its references.
 """
 
-from store.tables.accounts import accounts, store_identity, token_mints
+from store.tables.accounts import accounts, revoked_tokens, store_identity, token_mints
 from store.tables.audit import agent_reads, audit_head, audit_log
 from store.tables.columns import metadata
 from store.tables.facts import participant_links, receipts, waiting_annotations
@@ -33,6 +33,7 @@ __all__ = [
     "raw_items",
     "receipts",
     "records",
+    "revoked_tokens",
     "search_positions",
     "store_identity",
     "token_mints",

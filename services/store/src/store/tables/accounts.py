@@ -44,3 +44,15 @@ token_mints = Table(
     Index(None, "minted_at"),
     comment="Audit: every token that was minted. minted_by names the admin token (in older rows: its fingerprint).",
 )
+
+revoked_tokens = Table(
+    "revoked_tokens",
+    metadata,
+    id_column("user_id", primary_key=True),
+    id_column("token_id", primary_key=True),
+    time_column("not_before"),
+    time_column("expires_at"),
+    id_column("revoked_by"),
+    Index(None, "expires_at"),
+    comment="Users' tokens that are no longer accepted. An empty token_id: all that were issued before not_before.",
+)
