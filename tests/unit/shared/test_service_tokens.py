@@ -53,3 +53,12 @@ def test_a_service_uses_its_own_token_and_refuses_to_start_with_only_that_of_ano
     assert tokens_of(Caller.ENRICHER)([theirs, ours, plain]) == [ours, plain]
     with pytest.raises(ValueError, match="no token is that of enricher: write enricher:TOKEN"):
         tokens_of(Caller.ENRICHER)([theirs])
+
+
+def test_a_plain_token_that_no_header_can_carry_is_refused_with_its_characters() -> None:
+    with pytest.raises(
+        ValueError, match=r"entry 2 contains .* U\+2026 \(horizontal ellipsis\) at position 20"
+    ) as raised:
+        parse_service_tokens(["a-service-token-of-ours", "another-token-of-us\u2026"])
+
+    assert "another" not in str(raised.value)

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
+from shared.security.bearer import bearer_problem
 from shared.settings import check_secret
 from shared.store_client import paths
 
@@ -69,6 +70,8 @@ def parse_service_tokens(entries: Sequence[str]) -> list[ServiceToken]:
 def _parse(entry: str, number: int) -> ServiceToken:
     name, colon, token = entry.partition(":")
     if not colon:
+        if (problem := bearer_problem(entry)) is not None:
+            raise ValueError(f"entry {number} {problem}")
         return ServiceToken(None, check_secret(SecretStr(entry)))
     if name not in list(Caller):
         raise ValueError(f"entry {number} names no caller: write {' or '.join(f'{one}:TOKEN' for one in Caller)}")
