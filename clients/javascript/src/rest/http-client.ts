@@ -9,6 +9,12 @@ import type { TokenCache } from "../runtime/token-cache.js";
 const TIMEOUT_MS = 20_000;
 /** Slightly longer than the server's own limit for a file. */
 const FILE_TIMEOUT_MS = 130_000;
+/** Too many requests wait at the server: of this user, or of all users. */
+const BUSY_STATUSES: readonly number[] = [429, 503];
+/** A busy server is asked this often in total. */
+const MAX_BUSY_ATTEMPTS = 3;
+/** A longer `Retry-After` is not waited for: whoever wants the response decides. */
+const MAX_BUSY_WAIT_MS = 5_000;
 
 export type Query = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
@@ -47,6 +53,8 @@ export class HttpClient {
 
   /** Send a request with the user's token. If the token is refused, retry once with a new one.
    *
+   * If the server is too busy for something to be read, retry twice, each time after `Retry-After`.
+   *
    * @param path the path, with a leading slash
    * @throws {ApiError} the server refused the request
    * @throws {NetworkError} there was no response within 20 s (files: 130 s)
@@ -58,7 +66,7 @@ export class HttpClient {
     if (token === null) {
       throw new SignedOutError();
     }
-    const response = await this.#send(path, options, token);
+    const response = await this.#sendPatiently(path, options, token);
     if (response.status !== 401 || options.renewsToken === false) {
       return ensureOk(response);
     }
@@ -66,7 +74,7 @@ export class HttpClient {
     if (newToken === null) {
       throw new SignedOutError();
     }
-    return ensureOk(newToken === token ? response : await this.#send(path, options, newToken));
+    return ensureOk(newToken === token ? response : await this.#sendPatiently(path, options, newToken));
   }
 
   /** Return one page of a list. Throws as `request` does. */
@@ -85,6 +93,37 @@ export class HttpClient {
   async getFile(path: string, signal: AbortSignal | undefined): Promise<Blob> {
     const { file } = await this.request(path, { signal, isFile: true });
     return file ?? new Blob();
+  }
+
+  /** Send a request, and what only reads again after `Retry-After` if the server is too busy. */
+  async #sendPatiently(path: string, options: RequestOptions, token: string): Promise<HttpResponse> {
+    for (let attempt = 1; ; attempt += 1) {
+      const response = await this.#send(path, options, token);
+      const waitMs = BUSY_STATUSES.includes(response.status) ? retryAfterMs(response.headers) : null;
+      const isLast = options.body !== undefined || attempt === MAX_BUSY_ATTEMPTS;
+      if (waitMs === null || waitMs > MAX_BUSY_WAIT_MS || isLast) {
+        return response;
+      }
+      await this.#wait(waitMs, options.signal);
+    }
+  }
+
+  /** @throws the reason of `signal`, if it is aborted */
+  #wait(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => {
+        cancelTimer();
+        reject(toError(signal?.reason));
+      };
+      const cancelTimer = this.#environment.setTimer(milliseconds, () => {
+        signal?.removeEventListener("abort", onAbort);
+        resolve();
+      });
+      signal?.addEventListener("abort", onAbort, { once: true });
+      if (signal?.aborted === true) {
+        onAbort();
+      }
+    });
   }
 
   async #send(

@@ -52,7 +52,7 @@ export class InboxApi {
       const query = { limit: MAX_PAGE_SIZE };
       return (await this.#http.getPage<Account>("/api/accounts", { query, renewsToken: false, signal })).items;
     } catch (thrown) {
-      if (thrown instanceof ApiError && thrown.status < 500) {
+      if (thrown instanceof ApiError && thrown.status < 500 && thrown.status !== 429) {
         return null;
       }
       throw thrown;
