@@ -16,6 +16,7 @@ from shared.security.app_secrets import first_secret
 from shared.settings import ENV_PREFIX
 from simulator.script import Kinds
 from store.migrations import migrate as migrate_database
+from store.migrations.grants import role_of
 from switchboard import audit, keys, tokens
 from switchboard.broker_definitions import broker_definitions, template
 from switchboard.build import build_inbox, is_built
@@ -81,13 +82,21 @@ def up(
 @app.command()
 def migrate(
     database_url: Annotated[
-        str, typer.Option(envvar=[f"{ENV_PREFIX}DATABASE_URL", "DATABASE_URL"], help="postgresql://…")
+        str, typer.Option(envvar=[f"{ENV_PREFIX}DATABASE_URL", "DATABASE_URL"], help="postgresql://… of the store.")
     ],
+    owner_url: Annotated[
+        str,
+        typer.Option(envvar=f"{ENV_PREFIX}MIGRATION_DATABASE_URL", help="The same with the owner of the tables."),
+    ] = "",
 ) -> None:
-    """Migrate the database to this version's schema. Safe to repeat, and to run several times at once."""
+    """Migrate the database to this version's schema. Safe to repeat, and to run several times at once.
+
+    With an owner, the store's role is granted what it needs: reading and writing rows, and nothing of the schema.
+    """
     with sentences():
-        revision = asyncio.run(migrate_database(database_url, progress=report))
-        typer.echo(f"The schema is at revision {revision}.")
+        store_role = role_of(database_url) if owner_url else None
+        migrating = migrate_database(owner_url or database_url, store_role=store_role, progress=report)
+        typer.echo(f"The schema is at revision {asyncio.run(migrating)}.")
 
 
 @app.command("broker-definitions")

@@ -28,6 +28,9 @@ SETTINGS: dict[str, type[BaseSettings]] = {
 MADE_BY_COMPOSE = {f"{ENV_PREFIX}{name}" for name in ("AMQP_URL", "DATABASE_URL", "STORE_INTERNAL_URL")}
 """Addresses of containers: docker-compose.yml composes them."""
 
+OF_MIGRATIONS = {f"{ENV_PREFIX}MIGRATION_DATABASE_URL"}
+"""Read by `switchboard migrate` and by no service."""
+
 
 def variable(field: str) -> str:
     return f"{ENV_PREFIX}{field.upper()}"
@@ -51,7 +54,7 @@ def test_every_setting_is_listed_and_every_listed_one_exists() -> None:
     listed = set(re.findall(rf"^#? ?({ENV_PREFIX}\w+)=", EXAMPLE.read_text(), re.MULTILINE))
     existing = {variable(field) for settings in SETTINGS.values() for field in settings.model_fields}
 
-    assert listed == existing | named_by_front_door() | named_by_published_ports()
+    assert listed == existing | named_by_front_door() | named_by_published_ports() | OF_MIGRATIONS
 
 
 @pytest.mark.parametrize("service", SETTINGS)

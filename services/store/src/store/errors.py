@@ -33,6 +33,8 @@ _UNAVAILABLE_STATES = ("08", "25006", "40", "53", "55", "57", "58", "XX")
 a fail-over, rollback, resources, locks, intervention, system, internal."""
 _CREDENTIAL_STATES = ("28", "3D")
 """Wrong password, no such database. An operator may be fixing it right now, so these are temporary too."""
+_NO_RIGHT_STATE = "42501"
+"""The role lacks a right on a table. An operator grants it, and nothing is wrong with the data."""
 _DATA_STATES = ("21", "22", "23", "54")
 """Cardinality, data, integrity, program limits (e.g. an index row that is too long)."""
 _UNAVAILABLE = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
@@ -73,6 +75,11 @@ def _translation(error: BaseException) -> DependencyUnavailable | Unstorable | N
     reason = str(error).split("\n", 1)[0] or type(error).__name__
     # asyncpg's refusal to encode a value, before Postgres sees it, is both an InterfaceError and a ValueError.
     is_unencodable = isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
+    if state == _NO_RIGHT_STATE:
+        return DependencyUnavailable(
+            f"the database role lacks a right ({reason}): run `switchboard migrate` with the owner in "
+            "SWITCHBOARD_MIGRATION_DATABASE_URL, which grants it"
+        )
     if state.startswith(_DATA_STATES) or is_unencodable:
         return Unstorable(f"Postgres refuses the data ({state or 'not encodable'}): {reason}")
     if state.startswith(_UNAVAILABLE_STATES + _CREDENTIAL_STATES) or isinstance(error, _UNAVAILABLE):

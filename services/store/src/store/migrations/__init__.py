@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from shared.errors import DependencyUnavailable, StartupRefused
 from store.errors import UnknownRevision, sqlstate_of, translate_errors
+from store.migrations.grants import grant
 from store.repository.postgres.url import connect_arguments
 
 _MIGRATOR_LOCK = 0x5357_4954_4348  # "SWITCH": any number that nobody else uses
@@ -64,17 +65,21 @@ def refusal(found: str | None) -> StartupRefused | None:
     )
 
 
-async def migrate(database_url: str, *, progress: Callable[[str], None] = lambda _: None) -> str:
+async def migrate(
+    database_url: str, *, store_role: str | None = None, progress: Callable[[str], None] = lambda _: None
+) -> str:
     """Migrate the database to this version's schema and return its revision.
 
     It is safe at any time, and several may run at once: they wait for each other.
 
     Args:
-        database_url: in any form that the service accepts.
+        database_url: in any form that the service accepts; its role owns the tables.
+        store_role: the store's own role, which is given the rights that it needs; None: the store uses the same role.
         progress: receives a sentence per step.
 
     Raises:
         DependencyUnavailable: the database is unavailable, or too busy for all attempts.
+        StartupRefused: nothing can be granted to `store_role`.
         UnknownRevision: the database is at a revision that this version does not know.
     """
     with translate_errors(), _driver_errors():
@@ -84,6 +89,10 @@ async def migrate(database_url: str, *, progress: Callable[[str], None] = lambda
                 await _acquire_lock(guard, progress)
                 try:
                     await _upgrade_with_retries(engine, progress)
+                    if store_role is not None:
+                        async with engine.connect() as connection:
+                            await connection.run_sync(grant, store_role)
+                        progress(f"The role {store_role!r} has the rights of the store.")
                 finally:
                     await guard.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": _MIGRATOR_LOCK})
         finally:
