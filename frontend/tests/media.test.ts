@@ -61,10 +61,6 @@ describe("labels", () => {
       reason: "The platform no longer has this file",
       canRetry: false,
     });
-    expect(mediaFailure(problem("too-many-requests"))).toEqual({
-      reason: "Too much is loading at once",
-      canRetry: true,
-    });
     expect(mediaFailure(problem("account-needs-reauthorization")).canRetry).toBe(true);
     for (const other of [problem("unavailable"), problem("toString"), new TypeError("offline"), "odd"]) {
       expect(mediaFailure(other)).toEqual({ reason: "Could not load", canRetry: true });

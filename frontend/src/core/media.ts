@@ -51,7 +51,6 @@ const FAILURES: Readonly<Record<string, MediaFailure>> = {
   "not-found": { reason: "Not available", canRetry: false },
   "media-too-large": { reason: "Too large to show here", canRetry: false },
   "account-needs-reauthorization": { reason: "Reconnect the account to load this", canRetry: true },
-  "too-many-requests": { reason: "Too much is loading at once", canRetry: true },
   "platform-refused": { reason: "The platform refused to deliver this", canRetry: true },
 };
 
