@@ -106,7 +106,8 @@ async def test_unfinished_requests_do_not_delay_stopping(
         assert await asyncio.wait_for(system.process.wait(), 20) == 0
         duration = time.monotonic() - started
 
-    assert duration < 10
+    # A request that were waited for would take its whole deadline, a minute. A busy machine needs some seconds.
+    assert duration < 18
 
 
 async def _is_open(system: System) -> None:
