@@ -33,7 +33,7 @@ def rotate(service: Service) -> Result:
 
 async def connect_pages(service: Service, number: int) -> None:
     for page in range(number):
-        answer = await service.connect(f"page-{page:04}", user=f"user-{page % 3}", access_token=f"token of {page}")
+        answer = await service.connect(f"page-{page:04}", user=f"user-{page % 3}", access_token=f"token-of-{page}")
         assert answer.status_code == 201
 
 
@@ -58,7 +58,7 @@ async def test_the_command_encrypts_every_token_with_the_newest_key(start: Start
     decrypted = {
         page: cipher(NEW).decrypt(text).get_secret_value() for page, text in (await ciphertexts(parts)).items()
     }
-    assert decrypted == {f"page-{page:04}": f"token of {page}" for page in range(5)}
+    assert decrypted == {f"page-{page:04}": f"token-of-{page}" for page in range(5)}
     assert await parts.rows("SELECT page_id, version FROM accounts ORDER BY page_id") == before
     assert await parts.rows("SELECT count(*) FROM inbox_log") == logged, "nobody is notified"
     audited = await parts.rows("SELECT actor, target, details FROM audit_log WHERE action = 'keys.rotated'")
