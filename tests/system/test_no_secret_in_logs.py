@@ -258,7 +258,8 @@ def credentials(secrets: Secrets, environment: Mapping[str, str]) -> dict[str, s
     return {
         **environment,
         "SWITCHBOARD_ADMIN_TOKENS": secrets.new("admin token"),
-        "SWITCHBOARD_APP_SECRETS": secrets.new("app secret"),
+        # Before an equals sign stand the platforms that a secret speaks for.
+        "SWITCHBOARD_APP_SECRETS": secrets.keep("app secret", canary("app secret").rstrip("=")),
         "SWITCHBOARD_VERIFY_TOKENS": secrets.new("verify token"),
         "SWITCHBOARD_SERVICE_TOKENS": secrets.new("service token"),
         "SWITCHBOARD_JWT_SECRET": secrets.new("secret of user tokens"),

@@ -24,7 +24,7 @@ async def test_a_customer_is_looked_up_once() -> None:
 
         assert names(enricher) == dict.fromkeys(("one", "two", "three"), "Ada Lovelace")
         assert enricher.graph.calls == [CUSTOMER]
-        assert [path for path in enricher.store.paths if "lookups" not in path] == [
+        assert [path for path in enricher.store.paths if "lookups" not in path and "revoked" not in path] == [
             f"/internal/accounts/facebook/{PAGE}",
             "/internal/participants",
         ]
