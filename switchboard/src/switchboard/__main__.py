@@ -18,7 +18,7 @@ from simulator.script import Kinds
 from store.migrations import migrate as migrate_database
 from store.migrations.grants import role_of
 from switchboard import audit, keys, tokens
-from switchboard.broker_definitions import broker_definitions, template
+from switchboard.broker_definitions import broker_definitions
 from switchboard.build import build_inbox, is_built
 from switchboard.command_line import DEFAULT_API, AdminToken, ApiUrl, report, sentences
 from switchboard.ledger import conclusion, ignored_kinds, read_ledger, table
@@ -104,15 +104,10 @@ def broker_definitions_command(
     passwords: Annotated[Path, typer.Argument(help="JSON, passwords by account; missing ones are generated.")] = Path(
         "broker-passwords.json"
     ),
-    *,
-    with_variables: Annotated[
-        bool,
-        typer.Option("--with-variables", help="Print variables in place of passwords, as deploy/start-broker reads."),
-    ] = False,
 ) -> None:
     """Print RabbitMQ's definitions: an account per service with its rights, and every exchange and queue."""
     with sentences():
-        typer.echo(template() if with_variables else broker_definitions(passwords), nl=False)
+        typer.echo(broker_definitions(passwords), nl=False)
 
 
 @app.command("build-inbox")

@@ -30,21 +30,8 @@ def broker_definitions(passwords_file: Path, *, random_bytes: Callable[[int], by
     passwords = {name: known.get(name) or random_bytes(PASSWORD_BYTES).hex() for name in ACCOUNTS}
     if passwords != known:
         write_owner_only(passwords_file, json.dumps(known | passwords, indent=1))
-    return as_json({name: hashed(password, salt=random_bytes(SALT_BYTES)) for name, password in passwords.items()})
-
-
-def template() -> str:
-    """Return the definitions with a variable in place of each password, for deploy/start-broker."""
-    return as_json({name: {"password": f"${{RABBITMQ_{_variable(name)}_PASSWORD}}"} for name in ACCOUNTS})
-
-
-def as_json(credentials: dict[str, dict[str, str]]) -> str:
-    """Return the definitions of these accounts as indented JSON."""
+    credentials = {name: hashed(password, salt=random_bytes(SALT_BYTES)) for name, password in passwords.items()}
     return json.dumps(definitions(credentials), indent=1) + "\n"
-
-
-def _variable(account: str) -> str:
-    return account.upper().replace("-", "_")
 
 
 def _read(path: Path) -> dict[str, str]:

@@ -6,9 +6,7 @@ import pytest
 
 from shared.errors import StartupRefused
 from shared.messaging.rabbitmq.accounts import ACCOUNTS
-from switchboard.broker_definitions import broker_definitions, template
-
-DEPLOY = Path(__file__).parents[3] / "deploy"
+from switchboard.broker_definitions import broker_definitions
 
 
 def test_every_account_gets_a_password_that_only_the_owner_of_the_file_can_read(tmp_path: Path) -> None:
@@ -39,8 +37,3 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path, content: str) -> None
     with pytest.raises(StartupRefused, match="passwords"):
         broker_definitions(path)
     assert path.read_text() == content
-
-
-def test_compose_imports_the_definitions_of_this_version() -> None:
-    """`switchboard broker-definitions --with-variables` writes the file."""
-    assert (DEPLOY / "broker-definitions.json").read_text() == template()

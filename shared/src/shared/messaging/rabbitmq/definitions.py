@@ -22,7 +22,7 @@ def definitions(credentials: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
     """Return the definitions of every account in `credentials`, and of everything durable.
 
     Args:
-        credentials: by account, what says its password: `hashed`, or `{"password": ...}`.
+        credentials: by account, what says its password; see `hashed`.
     """
     durable = declarations(WORK_QUEUES, QueueBounds())
     return {
