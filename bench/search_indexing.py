@@ -17,6 +17,7 @@ import uvloop
 from prometheus_client import CollectorRegistry
 
 from bench.store import Nowhere, event, server_seconds
+from store.core.erased import IdentityDigests
 from store.handlers import InboxHandler
 from store.jobs.outbox import OutboxPublisher
 from store.jobs.search_indexer import SearchIndexer
@@ -53,7 +54,9 @@ async def measure(url: str, messages: int, users: int, batch: int, server: int) 
     outbox = OutboxPublisher(
         database, Nowhere(), utc_now=_now, metrics=metrics, scan_interval_seconds=1, mark_interval_seconds=0.5
     )
-    handler = InboxHandler(database=database, publish_changes=outbox.publish, utc_now=_now, metrics=metrics)
+    handler = InboxHandler(
+        database=database, publish_changes=outbox.publish, digests=IdentityDigests([]), utc_now=_now, metrics=metrics
+    )
     indexer = SearchIndexer(database, metrics=metrics)
     run = f"{batch}-{os.getpid()}"
     await handler([event(number, users, f"warm-{run}") for number in range(users)])

@@ -22,6 +22,7 @@ import uvloop
 from prometheus_client import CollectorRegistry
 
 from shared.contracts import Event, InboxEnrichedV1, MessageItem, Profile, conversation_id, derive_id
+from store.core.erased import IdentityDigests
 from store.handlers import InboxHandler
 from store.jobs.outbox import OutboxPublisher
 from store.metrics import Metrics
@@ -87,7 +88,9 @@ async def measure(url: str, size: int, *, seconds: float, users: int, server: in
     outbox = OutboxPublisher(
         database, Nowhere(), utc_now=_now, metrics=metrics, scan_interval_seconds=1, mark_interval_seconds=0.5
     )
-    handler = InboxHandler(database=database, publish_changes=outbox.publish, utc_now=_now, metrics=metrics)
+    handler = InboxHandler(
+        database=database, publish_changes=outbox.publish, digests=IdentityDigests([]), utc_now=_now, metrics=metrics
+    )
     watermarks = asyncio.create_task(outbox.run_watermarks())
     run = f"{size}-{os.getpid()}"
     await handler([event(number, users, f"warm-{run}") for number in range(max(size, users))])

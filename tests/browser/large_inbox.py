@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from shared.contracts import Event, InboxEnrichedV1, MessageItem, Profile, conversation_id, derive_id
 from shared.contracts.platform import Platform
+from store.core.erased import IdentityDigests
 from store.core.publish_watermarks import SeqRange
 from store.handlers import InboxHandler
 from store.jobs.search_indexer import SearchIndexer
@@ -60,7 +61,11 @@ async def fill(database_url: str, history: Iterable[InboxEnrichedV1]) -> None:
     database = Database(database_url, pool_size=2, command_timeout_seconds=60)
     metrics = Metrics(CollectorRegistry())
     handle = InboxHandler(
-        database=database, publish_changes=_publish_nothing, utc_now=lambda: datetime.now(UTC), metrics=metrics
+        database=database,
+        publish_changes=_publish_nothing,
+        digests=IdentityDigests([]),
+        utc_now=lambda: datetime.now(UTC),
+        metrics=metrics,
     )
     events = iter(history)
     while batch := list(islice(events, _EVENTS_PER_BATCH)):

@@ -202,4 +202,46 @@ def linked() -> Vector:
     )
 
 
-VECTORS = [new_message, edit, unsend, reactions, receipts, failed, rename, username, read, account_updated, linked]
+def removed() -> Vector:
+    server = server_with_messages()
+    server.incoming(GRACE, "m_3", "Hello")
+    snapshot = server.snapshot(ADA, GRACE)
+    page = {"step": "page", "snapshot": server.snapshot(ADA)}
+    return Vector(
+        "removed",
+        "A conversation is erased. The client drops it with its messages, and does not take it from a page that was "
+        "read before.",
+        snapshot,
+        [server.remove_conversation(ADA), page],
+        server.expected_state(),
+    )
+
+
+def removed_and_begun_anew() -> Vector:
+    server = server_with_messages()
+    snapshot = server.snapshot(ADA)
+    frames = [server.remove_conversation(ADA), server.incoming(ADA, "m_9", "Me again")]
+    return Vector(
+        "removed-and-begun-anew",
+        "An erased person writes again: the conversation has the same ID and begins with the new message.",
+        snapshot,
+        frames,
+        server.expected_state(),
+    )
+
+
+VECTORS = [
+    new_message,
+    edit,
+    unsend,
+    reactions,
+    receipts,
+    failed,
+    rename,
+    username,
+    read,
+    account_updated,
+    linked,
+    removed,
+    removed_and_begun_anew,
+]

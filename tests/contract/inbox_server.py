@@ -68,6 +68,14 @@ class InboxServer:
         self._touch(key, changes)
         return self._frame("conversation_updated", conversation=self._conversation(key))
 
+    def remove_conversation(self, person: str) -> Json:
+        """Erase a conversation with its messages."""
+        self.seq += 1
+        key = self.conversation_id(person)
+        del self._conversations[key]
+        self._messages = {name: one for name, one in self._messages.items() if one.conversation_id != key}
+        return self._frame("conversation_removed", conversation_id=key)
+
     def hello(self, *, resumed: bool) -> Json:
         data = {"seq": self.seq, "epoch": self.epoch, "resumed": resumed, "heartbeat_seconds": 20.0}
         return {"type": "hello", "data": data}

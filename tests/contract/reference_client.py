@@ -30,6 +30,7 @@ class ReferenceClient:
         self._conversations: dict[str, Json] = {}
         self._messages: dict[int, Json] = {}
         self._accounts: dict[tuple[str, str], Json] = {}
+        self._removed: dict[str, int] = {}
         self._pending_frames: list[Json] = []
         self._loaded_seq = 0
         self._typing: dict[tuple[str, str], Json] = {}
@@ -121,12 +122,26 @@ class ReferenceClient:
         if frame["type"] not in _CHANGES:
             return
         data = frame["data"]
+        if frame["type"] == "conversation_removed":
+            self._remove(data["conversation_id"], frame["seq"])
+            return
         apply_frame(data, self._conversations, self._messages)
         if frame["type"] == "account_updated":
             self._put_account(data["account"])
         if frame["type"] == "new_message" and data["message"]["direction"] == "outgoing":
             for key in [key for key in self._typing if key[0] == data["conversation_id"]]:
                 del self._typing[key]
+
+    def _remove(self, conversation_id: str, seq: int) -> None:
+        self._removed[conversation_id] = seq
+        self._conversations.pop(conversation_id, None)
+        for number in [n for n, one in self._messages.items() if one["conversation_id"] == conversation_id]:
+            del self._messages[number]
+        for key in [key for key in self._typing if key[0] == conversation_id]:
+            del self._typing[key]
+
+    def _is_removed(self, row: Json, version: str) -> bool:
+        return bool(row[version] <= self._removed.get(row["conversation_id"], 0))
 
     def _load(self, snapshot: Json) -> None:
         epoch, seq = _position_of(snapshot)
@@ -135,6 +150,7 @@ class ReferenceClient:
         self._conversations.clear()
         self._messages.clear()
         self._accounts.clear()
+        self._removed.clear()
         self._upsert(snapshot)
         self.needs_reload, self._loaded_seq = False, seq
         pending, self._pending_frames = self._pending_frames, []
@@ -145,11 +161,11 @@ class ReferenceClient:
     def _upsert(self, snapshot: Json) -> None:
         for path, response in snapshot.items():
             for row in response["body"]:
-                if path == _CONVERSATIONS:
+                if path == _CONVERSATIONS and not self._is_removed(row, "last_seq"):
                     upsert(self._conversations, row, key="conversation_id", version="last_seq")
                 elif path == _ACCOUNTS:
                     self._put_account(row)
-                elif path.endswith(_MESSAGES):
+                elif path.endswith(_MESSAGES) and not self._is_removed(row, "seq"):
                     upsert(self._messages, row, key="id", version="seq")
 
     def _put_account(self, account: Json) -> None:

@@ -21,6 +21,8 @@ from shared.messaging.local import LocalBroker
 from shared.security.user_tokens import mint
 from shared.settings import load
 from store.app import lifespan
+from store.repository.postgres.database import Database
+from store.repository.postgres.statements import Statement
 from store.settings import Settings
 from tests.builders import inbox_enriched, item_parked, message_item
 from tests.fixtures.postgres import NewDatabases
@@ -46,8 +48,22 @@ async def _serve(database_url: str, ready: "Future[str]", stop: "Future[asyncio.
     async with LocalBroker() as broker, lifespan(chosen, broker, registry=CollectorRegistry()) as ports:
         await broker.publish([_message(number) for number in range(5)])
         await broker.publish([item_parked()])
+        await _erase_somebody(database_url)
         ready.set_result(f"http://127.0.0.1:{ports['store']}")
         await stopping.wait()
+
+
+async def _erase_somebody(database_url: str) -> None:
+    database = Database(database_url, pool_size=1, command_timeout_seconds=10)
+    async with database.transaction() as transaction:
+        await transaction.execute(
+            Statement("""
+                INSERT INTO erasures (id, user_id, platform, top_seq, step, requested_at, finished_at)
+                VALUES (:id, :user_id, 'facebook', 0, 'log', now(), now())
+            """),
+            {"id": _ERASURE, "user_id": USER},
+        )
+    await database.close()
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +85,13 @@ def served(new_databases: NewDatabases) -> Iterator[str]:
 
 USER = "user-1"
 _ID = "[A-Za-z0-9._-]{1,128}"
+_ERASURE = "0123456789abcdef" * 2
 _THERE = {
     "conversation_id": ("[0-9a-f]{16}", conversation_id("facebook", USER, "person-1")),
     "item_id": (_ID, item_parked().id),
     "page_id": (_ID, "page-1"),
+    "participant_id": (_ID, "nobody-1"),
+    "erasure_id": ("[0-9a-f]{32}", _ERASURE),
     "user_id": (_ID, USER),
 }
 """How ids look, and one that is there, or is the token's: of what is made up nothing would be found."""
@@ -131,7 +150,7 @@ def answered() -> Iterator[dict[str, set[int]]]:
     """Yield where the statuses of answers are gathered, by operation; each has to be done once."""
     found: dict[str, set[int]] = {}
     yield found
-    refused = [operation for operation, statuses in found.items() if not statuses & {200, 201, 204}]
+    refused = [operation for operation, statuses in found.items() if not statuses & {200, 201, 202, 204}]
     assert refused == [], "nothing is known of what they answer"
 
 

@@ -24,6 +24,7 @@ from shared.messaging.local import LocalBroker
 from shared.security.user_tokens import mint
 from shared.settings import load
 from store.app import build_services
+from store.core.erased import IdentityDigests
 from store.handlers import InboxHandler, RecordsHandler
 from store.jobs.outbox import OutboxPublisher
 from store.jobs.retention import RetentionJob, retention_rules
@@ -112,6 +113,7 @@ class Parts:
         self.database = database
         self.publisher = RecordingPublisher()
         self.metrics = Metrics(CollectorRegistry())
+        self.digests = IdentityDigests([SecretStr(ENCRYPTION_KEY)])
         self.outbox = OutboxPublisher(
             database,
             self.publisher,
@@ -122,13 +124,18 @@ class Parts:
         )
         self.releaser = UnclaimedReleaser(database, self.publisher, utc_now=now, metrics=self.metrics)
         self.inbox = InboxHandler(
-            database=database, publish_changes=self.outbox.publish, utc_now=now, metrics=self.metrics
+            database=database,
+            publish_changes=self.outbox.publish,
+            digests=self.digests,
+            utc_now=now,
+            metrics=self.metrics,
         )
         self.notified: list[str] = []
         self.records = RecordsHandler(
             database=database,
             wake_releaser=lambda: None,
             notify_changed=self.notified.extend,
+            digests=self.digests,
             utc_now=now,
             metrics=self.metrics,
             waiting_per_page=3,

@@ -215,7 +215,7 @@ async def test_the_number_of_statements_does_not_depend_on_the_response_size(
 
         for path, said in public.openapi()["paths"].items():
             operation = said.get("get", {})
-            if not any("userToken" in scheme for scheme in operation.get("security", [])):
+            if not any("userToken" in scheme for scheme in operation.get("security", [])) or "erasure_id" in path:
                 continue
             required = {p["name"]: known[p["name"]] for p in operation["parameters"] if p.get("required")}
             url = path.format(**known)

@@ -163,7 +163,15 @@ async def test_a_method_that_is_not_allowed_is_a_problem_with_the_allowed_ones(s
         if path == "/api/parked/replay":
             continue  # any other method than POST addresses an item named `replay`
         possible = {method.upper() for method in operations}
-        concrete = path.format(conversation_id=CONVERSATION, platform="facebook", page_id="page-1", item_id="an-item")
+        concrete = path.format(
+            conversation_id=CONVERSATION,
+            platform="facebook",
+            page_id="page-1",
+            item_id="an-item",
+            participant_id="person-1",
+            user_id="user-1",
+            erasure_id="0" * 32,
+        )
         for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE"} - possible:
             found = await service.public.request(method, concrete, headers=service.as_user())
             _expect_problem(found, 405, "method-not-allowed")

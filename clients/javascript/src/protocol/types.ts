@@ -160,6 +160,13 @@ export interface ConversationFrame {
   readonly data: { readonly conversation: Conversation };
 }
 
+/** An erased conversation: it and its messages are gone. The same ID may begin anew with a later message. */
+export interface ConversationRemovedFrame {
+  readonly type: "conversation_removed";
+  readonly seq: number;
+  readonly data: { readonly conversation_id: string };
+}
+
 /** A changed account. */
 export interface AccountFrame {
   readonly type: "account_updated";
@@ -202,6 +209,7 @@ export type KnownFrame =
   | HelloFrame
   | MessageFrame
   | ConversationFrame
+  | ConversationRemovedFrame
   | AccountFrame
   | HeartbeatFrame
   | ResetFrame

@@ -3,7 +3,7 @@
 import { compareStrings, compareTimestamps } from "../protocol/timestamps.js";
 import type { KnownFrame, MessageFrame } from "../protocol/types.js";
 import type { InboxState } from "./inbox-state.js";
-import { upsertAccount, upsertConversation, upsertMessage } from "./upserts.js";
+import { removeConversation, upsertAccount, upsertConversation, upsertMessage } from "./upserts.js";
 
 /** Return the state after a frame that follows the last one without a gap. Unknown frames change nothing. */
 export function applyFrame(state: InboxState, frame: KnownFrame): InboxState {
@@ -13,6 +13,8 @@ export function applyFrame(state: InboxState, frame: KnownFrame): InboxState {
       return applyMessageFrame(state, frame);
     case "conversation_updated":
       return upsertConversation(state, frame.data.conversation);
+    case "conversation_removed":
+      return removeConversation(state, frame.data.conversation_id, frame.seq);
     case "account_updated":
       return upsertAccount(state, frame.data.account);
     case "typing": {

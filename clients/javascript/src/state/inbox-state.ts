@@ -71,6 +71,8 @@ export interface InboxState extends LogPosition {
   readonly threads: IdMap<Thread>;
   /** By `filterKey`. */
   readonly lists: ReadonlyMap<string, ConversationWindow>;
+  /** The `seq` at which conversations were removed, by ID: what is older is not added again. */
+  readonly removed: ReadonlyMap<string, number>;
   /** Sorted by platform, then page. */
   readonly accounts: readonly Account[];
   readonly typing: readonly Typing[];
@@ -95,6 +97,7 @@ export const emptyInbox: InboxState = {
   order: [],
   threads: emptyIdMap(),
   lists: new Map(),
+  removed: new Map(),
   accounts: [],
   typing: [],
   presence: [],

@@ -34,6 +34,7 @@ export function replaceAll(state: InboxState, snapshot: Snapshot): InboxState {
     order: emptyInbox.order,
     threads: emptyInbox.threads,
     lists: emptyInbox.lists,
+    removed: emptyInbox.removed,
     accounts: snapshot.accounts === null ? state.accounts : [],
     needsReload: false,
     pendingFrames: [],

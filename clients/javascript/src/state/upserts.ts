@@ -8,6 +8,9 @@ import { compareMessages, compareSortKeys, insertionIndex, sortKeyOf } from "./o
 /** Upsert a conversation unless the state has a newer version. A new name also renames the sender of its messages. */
 export function upsertConversation(state: InboxState, conversation: Conversation): InboxState {
   const id = conversation.conversation_id;
+  if (isRemoved(state, id, conversation.last_seq)) {
+    return state;
+  }
   const known = state.conversations.get(id);
   if (known !== undefined && isUpToDate(known.last_seq, conversation.last_seq, known, conversation)) {
     return state;
@@ -28,6 +31,9 @@ export function upsertConversations(state: InboxState, conversations: readonly C
   for (const conversation of conversations) {
     const id = conversation.conversation_id;
     const known = changed.get(id) ?? state.conversations.get(id);
+    if (isRemoved(state, id, conversation.last_seq)) {
+      continue;
+    }
     if (known === undefined || !isUpToDate(known.last_seq, conversation.last_seq, known, conversation)) {
       changed.set(id, conversation);
     }
@@ -47,6 +53,9 @@ export function upsertConversations(state: InboxState, conversations: readonly C
 
 /** Upsert a message unless the state has a newer version. */
 export function upsertMessage(state: InboxState, message: Message): InboxState {
+  if (isRemoved(state, message.conversation_id, message.seq)) {
+    return state;
+  }
   const thread = state.threads.get(message.conversation_id) ?? emptyThread(message.conversation_id);
   const conversation = state.conversations.get(message.conversation_id);
   const messages = upsertInto(
@@ -56,6 +65,22 @@ export function upsertMessage(state: InboxState, message: Message): InboxState {
   return messages === thread.messages
     ? state
     : { ...state, threads: state.threads.with(message.conversation_id, { ...thread, messages }) };
+}
+
+/** Remove a conversation with everything of it, as of `seq`: older versions that arrive later stay out. */
+export function removeConversation(state: InboxState, conversationId: string, seq: number): InboxState {
+  return {
+    ...state,
+    conversations: state.conversations.without(conversationId),
+    order: state.order.filter((id) => id !== conversationId),
+    threads: state.threads.without(conversationId),
+    typing: state.typing.filter((entry) => entry.conversation_id !== conversationId),
+    removed: new Map(state.removed).set(conversationId, seq),
+  };
+}
+
+function isRemoved(state: InboxState, conversationId: string, seq: number): boolean {
+  return seq <= (state.removed.get(conversationId) ?? 0);
 }
 
 /** Upsert an account. Accounts carry no `seq`: the last one received wins. */

@@ -12,6 +12,8 @@ export interface InboxEvents {
   readonly messageUpdated: { readonly message: Message; readonly conversation: Conversation };
   /** A conversation changed: it was read, renamed or linked. */
   readonly conversation: { readonly conversation: Conversation };
+  /** A conversation was erased with all its messages. */
+  readonly conversationRemoved: { readonly conversation_id: string };
   readonly account: { readonly account: Account };
   readonly typing: { readonly conversation_id: string; readonly who: Device; readonly until: Timestamp };
   readonly presence: { readonly who: Device; readonly online: boolean; readonly viewing: string | null };
@@ -36,6 +38,9 @@ export function emitFrame(events: Emitter<InboxEvents>, frame: KnownFrame): void
       break;
     case "conversation_updated":
       events.emit("conversation", frame.data);
+      break;
+    case "conversation_removed":
+      events.emit("conversationRemoved", frame.data);
       break;
     case "account_updated":
       events.emit("account", frame.data);

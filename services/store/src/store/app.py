@@ -26,6 +26,7 @@ from store.routes.internal import internal_app
 from store.routes.public import public_app
 from store.services import Services
 from store.services.accounts import AccountService
+from store.services.erasures import ErasureService
 from store.services.key_rotation import KeyRotation
 from store.services.read_marks import ReadMarkService
 from store.services.replay import ReplayService
@@ -50,6 +51,14 @@ def build_services(
             notify_changed=workers.notify_changed,
             wake_releaser=workers.releaser.wake,
             enqueue_token_change=workers.outbox.enqueue_token_change,
+        ),
+        erasures=ErasureService(
+            database,
+            workers.digests,
+            remember_for=timedelta(days=settings.erasure_memory_days),
+            utc_now=utc_now,
+            notify_changed=workers.notify_changed,
+            wake_job=workers.erasing.wake,
         ),
         key_rotation=KeyRotation(database, cipher, utc_now=utc_now),
         read_marks=ReadMarkService(lists, utc_now=utc_now, notify_changed=workers.notify_changed),

@@ -22,15 +22,19 @@ from shared.contracts import (
 from shared.errors import DependencyUnavailable
 from shared.messaging.outcomes import DONE, Outcome, Park
 from store.core.accounts import OwnershipInterval, assign_owner, owner_at, page_version
-from store.core.facts import Update
+from store.core.erased import IdentityDigests
+from store.core.facts import ItemKey, Update
+from store.core.ledger import ItemEntry
 from store.core.merge import merge
 from store.core.publish_watermarks import SeqRange, to_ranges
 from store.core.rows import Changes, LoadedState
 from store.core.updates import to_update
 from store.metrics import Metrics
 from store.repository import accounts, items, parked, profile_lookups, unclaimed
+from store.repository.erasures import identities
 from store.repository.inbox import counters, loading, writing
 from store.repository.ledger import item_outcomes
+from store.repository.parked import AboutPerson
 from store.repository.postgres.database import Database
 from store.repository.postgres.statements import Connection
 
@@ -47,6 +51,7 @@ class InboxHandler:
 
     database: Database
     publish_changes: PublishChanges
+    digests: IdentityDigests
     utc_now: UtcNow
     metrics: Metrics
 
@@ -62,8 +67,8 @@ class InboxHandler:
         """
         self.metrics.batch_events.labels("inbox").observe(len(events))
         events = await self._assign_owners(events)
-        updates = [to_update(event) for event in events if isinstance(event, InboxEnrichedV1 | ProfileResolvedV1)]
-        changes = await self._store(updates)
+        received = [to_update(event) for event in events if isinstance(event, InboxEnrichedV1 | ProfileResolvedV1)]
+        updates, changes = await self._store(received)
         written = [(entry.user_id, entry.seq) for entry in changes.log]
         redelivered = await self._changes_of_redelivered(updates, changes)
         await self.publish_changes(to_ranges([*written, *redelivered]), {event.id: event for event in events})
@@ -87,28 +92,37 @@ class InboxHandler:
             for event in events
         ]
 
-    async def _store(self, updates: Sequence[Update]) -> Changes:
-        user_ids = {update.user_id for update in updates if update.changes_inbox}
+    async def _store(self, updates: Sequence[Update]) -> tuple[Sequence[Update], Changes]:
+        """Return the updates that were applied, without those about erased people, and what they changed."""
+        # Also the users of updates that leave the inbox as it is: an erasure waits until they are written.
+        user_ids = {update.user_id for update in updates}
         for _ in range(_LOCK_ATTEMPTS):
             started = perf_counter()
             async with self.database.transaction() as transaction:
-                last_seqs = await counters.lock_inboxes(transaction, user_ids) if user_ids else {}
+                last_seqs, erasing = await counters.lock_for_updates(transaction, user_ids, now=self.utc_now())
                 if len(last_seqs) == len(user_ids):
-                    changes = await self._merge_and_write(transaction, updates, last_seqs)
+                    outcomes: dict[ItemKey, ItemEntry] = {}
+                    if erasing:
+                        updates, outcomes = await identities.without_erased(transaction, updates, erasing, self.digests)
+                    changes = await self._merge_and_write(transaction, updates, last_seqs, outcomes)
                     break
             await counters.create_inboxes(self.database, user_ids - last_seqs.keys())
         else:
             raise DependencyUnavailable("the users' counter rows disappear as soon as they are created")
         self.metrics.transaction_seconds.observe(perf_counter() - started)
-        return changes
+        return updates, changes
 
     async def _merge_and_write(
-        self, transaction: Connection, updates: Sequence[Update], last_seqs: dict[str, int]
+        self,
+        transaction: Connection,
+        updates: Sequence[Update],
+        last_seqs: dict[str, int],
+        outcomes: dict[ItemKey, ItemEntry],
     ) -> Changes:
         changing = [update for update in updates if update.changes_inbox]
         loaded = await loading.load(transaction, changing, last_seqs) if changing else LoadedState(last_seqs=last_seqs)
         changes = merge(loaded, (update for update in updates if update.changes_inbox or update.is_ignored))
-        outcomes = await items.store_items(transaction, updates)
+        outcomes = outcomes | await items.store_items(transaction, updates)
         changes = replace(changes, outcomes=changes.outcomes | outcomes)
         await writing.write(transaction, changes, now=self.utc_now())
         await items.finish_lookups(transaction, updates)
@@ -148,6 +162,7 @@ class RecordsHandler:
     """Called when unclaimed items may be released."""
     notify_changed: Callable[[Sequence[str]], None]
     """Called with the users whose inbox has changed."""
+    digests: IdentityDigests
     utc_now: UtcNow
     metrics: Metrics
     waiting_per_page: int
@@ -168,6 +183,8 @@ class RecordsHandler:
             if split:
                 await item_outcomes.record_manifests(transaction, split)
             released = await self._store_unclaimed(transaction, unclaimed) if unclaimed else False
+            if requested or parked_events:
+                requested, parked_events = await self._without_erased(transaction, requested, parked_events)
             if parked_events:
                 await parked.park(transaction, parked_events, now=self.utc_now())
             if requested:
@@ -180,6 +197,32 @@ class RecordsHandler:
         for event in parked_events:
             self.metrics.parked.labels(event.handler).inc()
         return [DONE] * len(events)
+
+    async def _without_erased(
+        self, transaction: Connection, requested: Sequence[ProfileRequestedV1], parked_events: Sequence[ItemParkedV1]
+    ) -> tuple[list[ProfileRequestedV1], list[ItemParkedV1]]:
+        """Drop lookups of erased people, and empty parked items that are about them."""
+        originals = {event.id: parked.readable_original(event) for event in parked_events}
+        about = [event for event in (*requested, *originals.values()) if event is not None]
+        _, erasing = await counters.lock_for_updates(
+            transaction, {event.user_id for event in about}, now=self.utc_now()
+        )
+        people = {
+            (event.user_id, event.platform, event.participant_id)
+            for event in about
+            if event.user_id in erasing and event.participant_id is not None
+        }
+        erased = await identities.erased_people(transaction, people, self.digests)
+
+        def is_erased(event: AboutPerson | None) -> bool:
+            if event is None or event.participant_id is None:
+                return False
+            time = erased.get((event.user_id, event.platform, event.participant_id))
+            return time is not None and event.occurred_at <= time
+
+        return [event for event in requested if not is_erased(event)], [
+            parked.emptied(event) if is_erased(originals[event.id]) else event for event in parked_events
+        ]
 
     async def _store_unclaimed(self, transaction: Connection, events: Sequence[WebhookUnclaimedV1]) -> bool:
         """Store items of unclaimed webhooks; return whether any can be released, because its page is connected by now.

@@ -89,6 +89,9 @@ class Metrics:
         self.audit_number = Gauge(
             "store_audit_number", "Number of the last record of the audit log. It never decreases.", registry=registry
         )
+        self.erasure_batches = Counter(
+            "store_erasure_batches_total", "Batches that the erasure job has done.", registry=registry
+        )
         self.pruned = Counter(
             "store_pruned_total",
             "Rows deleted by the retention job, by rule.",

@@ -80,6 +80,8 @@ class Settings(UserTokenSettings, ServiceSettings):
     """How long the audit log is kept; what is left still verifies."""
     revocation_retention_days: float = Field(default=31.0, ge=31)
     """How long revocations of users' tokens are kept: at least as long as any token is valid. Ours are for 30 days."""
+    erasure_memory_days: float = Field(default=30.0, gt=0)
+    """How long a keyed digest of an erased person is kept, by which late deliveries are recognized and dropped."""
     record_retention_days: float = Field(default=400.0, ge=0)
     """How long comments, opt-ins and other records are kept; 0: forever."""
     scan_interval_seconds: float = Field(default=1.0, gt=0)

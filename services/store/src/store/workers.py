@@ -12,10 +12,12 @@ from shared.contracts import Event
 from shared.errors import SwitchboardError
 from shared.messaging.ports import Broker
 from shared.messaging.topology import STORE_INBOX, STORE_RECORDS
+from store.core.erased import IdentityDigests
 from store.core.publish_watermarks import SeqRange
 from store.handlers import InboxHandler, RecordsHandler
 from store.jobs.agent_audit import AgentAuditJob
 from store.jobs.backlog import BacklogMonitor
+from store.jobs.erasing import ErasureJob
 from store.jobs.outbox import OutboxPublisher
 from store.jobs.retention import RetentionJob, retention_rules
 from store.jobs.search_indexer import SearchIndexer
@@ -38,6 +40,8 @@ class Workers:
     outbox: OutboxPublisher
     releaser: UnclaimedReleaser
     retention: RetentionJob
+    erasing: ErasureJob
+    digests: IdentityDigests
     backlog: BacklogMonitor
     indexer: SearchIndexer
     agent_audit: AgentAuditJob
@@ -60,6 +64,7 @@ class Workers:
             "writing publish watermarks": self.outbox.run_watermarks,
             "releasing unclaimed items": self.releaser.run,
             "retention": self.retention.run,
+            "erasing": self.erasing.run,
             "measuring the backlog": self.backlog.run,
             "search indexing": self.indexer.run,
             "recording what agents read": self.agent_audit.run,
@@ -102,6 +107,8 @@ def build_workers(
     indexer = SearchIndexer(indexing_database, metrics=metrics)
     releaser = UnclaimedReleaser(database, broker, utc_now=utc_now, metrics=metrics)
 
+    digests = IdentityDigests(settings.encryption_keys)
+
     async def publish_changes(ranges: Sequence[SeqRange], causes: Mapping[str, Event]) -> None:
         indexer.wake({changed.user_id for changed in ranges})
         await outbox.publish(ranges, causes)
@@ -111,11 +118,14 @@ def build_workers(
         outbox.wake(user_ids)
 
     return Workers(
-        inbox=InboxHandler(database=database, publish_changes=publish_changes, utc_now=utc_now, metrics=metrics),
+        inbox=InboxHandler(
+            database=database, publish_changes=publish_changes, digests=digests, utc_now=utc_now, metrics=metrics
+        ),
         records=RecordsHandler(
             database=database,
             wake_releaser=releaser.wake,
             notify_changed=notify_changed,
+            digests=digests,
             utc_now=utc_now,
             metrics=metrics,
             waiting_per_page=settings.waiting_per_page,
@@ -123,6 +133,8 @@ def build_workers(
         outbox=outbox,
         releaser=releaser,
         retention=RetentionJob(database, retention_rules(settings, metrics), utc_now=utc_now),
+        erasing=ErasureJob(database, digests, metrics=metrics, utc_now=utc_now),
+        digests=digests,
         backlog=BacklogMonitor(database, utc_now=utc_now, metrics=metrics),
         indexer=indexer,
         agent_audit=AgentAuditJob(database, utc_now=utc_now),

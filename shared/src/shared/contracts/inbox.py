@@ -8,7 +8,7 @@ import msgspec
 from shared.contracts.platform import Platform
 
 Direction = Literal["incoming", "outgoing"]
-FrameKind = Literal["new_message", "message_updated", "conversation_updated", "account_updated"]
+FrameKind = Literal["new_message", "message_updated", "conversation_updated", "conversation_removed", "account_updated"]
 MessageKind = Literal["message", "postback"]
 """A postback is a button that the customer pressed; its content is the button's title."""
 MessageStatus = Literal["sent", "failed", "delivered", "read", "played"]
@@ -239,6 +239,12 @@ class ConversationFrame(msgspec.Struct, frozen=True, kw_only=True):
     """`data` of `conversation_updated`."""
 
     conversation: Conversation
+
+
+class ConversationRemovedFrame(msgspec.Struct, frozen=True, kw_only=True):
+    """`data` of `conversation_removed`: the conversation and its messages were erased. Drop everything of it."""
+
+    conversation_id: str
 
 
 class AccountFrame(msgspec.Struct, frozen=True, kw_only=True):

@@ -42,6 +42,9 @@ SERVER_FRAMES: dict[str, Schema] = {
     "conversation_updated": _change(
         "conversation_updated", "A conversation's name, picture, unread count or links changed."
     ),
+    "conversation_removed": _change(
+        "conversation_removed", "A conversation was erased: the client drops it and its messages."
+    ),
     "account_updated": _change(
         "account_updated", "A page was connected or disconnected, or its access token was refused or replaced."
     ),

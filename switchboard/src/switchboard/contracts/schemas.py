@@ -38,6 +38,7 @@ _FRAME_DATA: tuple[type[msgspec.Struct], ...] = (
     inbox.ResetFrame,
     inbox.MessageFrame,
     inbox.ConversationFrame,
+    inbox.ConversationRemovedFrame,
     inbox.AccountFrame,
     inbox.TypingFrame,
     inbox.PresenceFrame,
@@ -53,6 +54,7 @@ FRAME_DATA: dict[inbox.FrameKind, str] = {
     "new_message": "MessageFrame",
     "message_updated": "MessageFrame",
     "conversation_updated": "ConversationFrame",
+    "conversation_removed": "ConversationRemovedFrame",
     "account_updated": "AccountFrame",
 }
 """The struct of a change's `data`, by type."""

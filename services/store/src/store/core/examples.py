@@ -111,6 +111,14 @@ EXAMPLES: dict[str, Any] = {
         ignored={"messaging_feedback": 1},
         unaccounted=0,
     ),
+    "Erasure": {
+        "id": _PARKED["id"],
+        "status": "done",
+        "requested_at": _AT,
+        "finished_at": _AT,
+        "messages": 1042,
+        "others": 17,
+    },
     "Unaccounted": {
         "webhook_id": "4c1e9f2d7c0a4b155a0d3e6f7b8c9d0e",
         "platform": "facebook",

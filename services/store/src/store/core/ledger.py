@@ -21,6 +21,8 @@ EXPIRED = "expired"
 """Kind of `ignored`: it waited for too long."""
 OVER_LIMIT = "over_limit"
 """Kind of `ignored`: too many items of its page waited."""
+ERASED = "erased"
+"""Kind of `ignored`: it was about a person who was erased."""
 REPLAYED = "replayed"
 """Kind of `ignored`: it was parked alone and replayed as a webhook of its own, which is counted separately."""
 

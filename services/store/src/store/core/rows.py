@@ -79,6 +79,8 @@ class PendingAnnotations(msgspec.Struct, frozen=True):
 
     annotations: Annotations
     items: tuple[ItemKey, ...]
+    participant_id: str | None = None
+    """The customer that the items name, so that an erasure finds them."""
 
 
 class MessageOrder(NamedTuple):

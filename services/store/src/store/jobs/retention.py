@@ -85,6 +85,7 @@ def retention_rules(settings: Settings, metrics: Metrics) -> Sequence[Rule]:
         rows("raw_items", _unless_zero(settings.raw_retention_days)),
         rows("replayed_items", _unless_zero(settings.replayed_retention_days)),
         rows("parked_items", _unless_zero(settings.parked_retention_days)),
+        rows("erased_identities", timedelta(days=settings.erasure_memory_days)),
         rows("token_mints", _unless_zero(settings.mint_retention_days)),
         rows("revoked_tokens", timedelta(0)),
         rows("records", _unless_zero(settings.record_retention_days)),

@@ -5,11 +5,14 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from shared.contracts import (
     AnyEvent,
     InboxEnrichedV1,
     ItemParkedV1,
+    ProfileRequestedV1,
+    ProfileResolvedV1,
     WebhookReceivedV1,
     WebhookReleasedV1,
     WebhookUnclaimedV1,
@@ -214,6 +217,24 @@ async def unmark_replayed(database: Database, item_id: str, *, marked_at: dateti
                 whole = (source.webhook_id, source.platform or "", row["received_at"])
                 await item_outcomes.park_webhooks(transaction, [whole])
         await audit.append(transaction, deeds, now=marked_at)
+
+
+AboutPerson = InboxEnrichedV1 | ProfileRequestedV1 | ProfileResolvedV1
+"""Events that say whose data they are."""
+
+
+def readable_original(event: ItemParkedV1) -> AboutPerson | None:
+    """Return what was parked, if it says whose data it is."""
+    original = _original(event.content_type, event.original)
+    return original if isinstance(original, AboutPerson) else None
+
+
+def emptied(event: ItemParkedV1) -> ItemParkedV1:
+    """Return the event without its contents, for the ledger alone."""
+    original = readable_original(event)
+    webhook_id = original.webhook_id if isinstance(original, InboxEnrichedV1) else event.webhook_id
+    item_index = original.item_index if isinstance(original, InboxEnrichedV1) else event.item_index
+    return replace(event, original=b"", reason="erased", webhook_id=webhook_id, item_index=item_index)
 
 
 def _source_of(event: ItemParkedV1) -> _Source:

@@ -26,6 +26,7 @@ STATEMENTS: Mapping[str, Statement] = {
     "records": _old("records", "user_id, platform, page_id, kind, record_id", "received_at"),
     "parked_items": _old("parked_items", "id", "parked_at"),
     "replayed_items": _old("parked_items", "id", "parked_at", more="AND replayed_at IS NOT NULL"),
+    "erased_identities": _old("erased_identities", "user_id, digest", "erased_at"),
     "token_mints": _old("token_mints", "id", "minted_at"),
     "revoked_tokens": _old("revoked_tokens", "user_id, token_id", "expires_at"),
 }

@@ -1,7 +1,7 @@
 """Who may do what: users read their own inbox, admin tokens manage accounts and tokens."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from fastapi import Depends, Query
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -14,6 +14,14 @@ from store.core.audit import Actor
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 _user_scheme = HTTPBearer(auto_error=False, scheme_name="userToken", description="A user's JSON Web Token.")
 _admin_scheme = HTTPBearer(auto_error=False, scheme_name="adminToken", description="An admin token.")
+
+
+class Requester(NamedTuple):
+    """Who asks, and for whose data."""
+
+    actor: Actor
+    user_id: str | None
+    """None: the data of all users, which only an admin may ask for."""
 
 
 class Access:
@@ -51,19 +59,28 @@ class Access:
     def reader_or_admin(self, scope: AdminScope) -> Callable[..., Awaitable[str | None]]:
         """Return a dependency: the user whose rows may be read; None for all users, which an admin with `scope` may."""
 
-        async def reader_or_admin(
+        async def reader_or_admin(asking: Annotated[Requester, Depends(self.requester(scope))]) -> str | None:
+            return asking.user_id
+
+        return reader_or_admin
+
+    def requester(self, scope: AdminScope) -> Callable[..., Awaitable[Requester]]:
+        """Return a dependency: who asks, a user or an admin with `scope`, and for which user's data."""
+
+        async def requester(
             credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_user_scheme)],
             user_id: Annotated[
                 str | None,
                 Query(pattern=USER_ID_PATTERN, description="Only this user; with a user's token, no other is allowed."),
             ] = None,
-        ) -> str | None:
+        ) -> Requester:
             if credentials is not None and (admin := identify(credentials.credentials, self._admin_tokens)) is not None:
                 _demand(scope, admin)
-                return user_id
-            return await self.reader(credentials, user_id)
+                return Requester(Actor("admin", admin.name), user_id)
+            own = await self.reader(credentials, user_id)
+            return Requester(Actor("user", own), own)
 
-        return reader_or_admin
+        return requester
 
     def admin(self, scope: AdminScope) -> Callable[..., Awaitable[Actor]]:
         """Return a dependency that demands an admin token with `scope`, and returns who it is."""

@@ -18,6 +18,7 @@ from store.core.entity_tags import entity_tag, matches
 from store.core.examples import EXAMPLES, example
 from store.core.ledger import AccountLedger
 from store.core.state_hashes import TotalState, UserState
+from store.repository.erasures.requests import Erasure
 from store.repository.ledger.reports import Unaccounted
 from store.routes.problems import PROBLEMS
 from store.routes.responses import Frame, KeysRotated, MintedToken, ParkedDetail, ParkedSummary, Replayed, SearchHit
@@ -54,6 +55,7 @@ _HEADERS: dict[str, dict[str, Any]] = {
         "required": True,
         "example": 1044,
     },
+    "Location": {"description": "Where to ask how far it is.", "schema": _TEXT, "required": True},
     "Link": {"description": 'The next page, `rel="next"`, if there is one.', "schema": _TEXT},
     "ETag": {"description": "Send it as `If-None-Match` next time.", "schema": _TEXT, "required": True},
 }
@@ -91,6 +93,7 @@ _PUBLISHED = (
     AccountLedger,
     _AuditRecordSchema,
     Conversation,
+    Erasure,
     KeysRotated,
     Message,
     MintedToken,

@@ -26,6 +26,7 @@ from store.routes.ledger import ledger_router
 from store.routes.openapi import publish
 from store.routes.parameters import each_once
 from store.routes.parked import parked_router
+from store.routes.people import people_router
 from store.routes.read_marks import read_marks_router
 from store.routes.records import records_router
 from store.routes.revocations import revocations_router
@@ -71,6 +72,7 @@ def public_app(
     app.include_router(revocations_router(services.revocations, access))
     app.include_router(ledger_router(database, access, utc_now=utc_now))
     app.include_router(verify_router(database, access))
+    app.include_router(people_router(database, services.erasures, access))
     app.include_router(parked_router(database, services.replay, access, signer, utc_now=utc_now))
     app.include_router(audit_router(database, access, signer))
     app.include_router(keys_router(services.key_rotation, access, signer))
@@ -83,7 +85,7 @@ def public_app(
         allow_origins=settings.allowed_origins,
         allow_methods=["GET", "POST", "PUT", "DELETE"],
         allow_headers=["Authorization", "Content-Type", "If-None-Match"],
-        expose_headers=["ETag", "Link", "Inbox-Seq", "Inbox-Epoch", "Search-Seq", "Retry-After"],
+        expose_headers=["ETag", "Link", "Inbox-Seq", "Inbox-Epoch", "Search-Seq", "Retry-After", "Location"],
         max_age=600,
     )
     return app

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from store.services.accounts import AccountService
+from store.services.erasures import ErasureService
 from store.services.key_rotation import KeyRotation
 from store.services.read_marks import ReadMarkService
 from store.services.replay import ReplayService
@@ -14,6 +15,7 @@ class Services:
     """The services of one process."""
 
     accounts: AccountService
+    erasures: ErasureService
     key_rotation: KeyRotation
     read_marks: ReadMarkService
     replay: ReplayService

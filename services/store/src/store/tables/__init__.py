@@ -8,6 +8,7 @@ lock on the user's row in `inboxes`, and nothing is deleted apart from its refer
 from store.tables.accounts import accounts, revoked_tokens, store_identity, token_mints
 from store.tables.audit import agent_reads, audit_head, audit_log
 from store.tables.columns import metadata
+from store.tables.erasures import erased_identities, erasures
 from store.tables.facts import participant_links, receipts, waiting_annotations
 from store.tables.inbox import conversations, inbox_log, inboxes, messages, waiting_profiles
 from store.tables.ledger import item_outcomes, webhooks
@@ -20,6 +21,8 @@ __all__ = [
     "audit_head",
     "audit_log",
     "conversations",
+    "erased_identities",
+    "erasures",
     "inbox_log",
     "inboxes",
     "item_outcomes",

@@ -15,6 +15,7 @@ waiting_annotations = Table(
     Column("annotations", JSONB, nullable=False),
     Column("items", ARRAY(Text), nullable=False, comment="webhook_id:item_index of every fact that is in it."),
     time_column("updated_at"),
+    id_column("participant_id", nullable=True),
     Index(None, "updated_at"),
     comment="Edits, unsends, reactions and receipts that came before their message, joined.",
 )

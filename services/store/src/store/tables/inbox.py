@@ -1,6 +1,6 @@
 """A user's inbox: its counter, conversations, messages and the log of their changes."""
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, Table, UniqueConstraint, text
+from sqlalchemy import BigInteger, Column, DateTime, Index, LargeBinary, Table, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from store.tables.columns import count_column, id_column, metadata, text_column, time_column
@@ -12,6 +12,11 @@ inboxes = Table(
     count_column("last_seq"),
     count_column("published_seq"),
     count_column("floor_seq"),
+    Column(
+        "erased_until",
+        DateTime(timezone=True),
+        comment="Until when erased people of this user are remembered; NULL: none.",
+    ),
     Index("inboxes_unpublished_idx", "user_id", postgresql_where=text("published_seq < last_seq")),
     comment="The counter row of a user: whoever changes the inbox locks it first.",
     postgresql_with={"fillfactor": "50"},

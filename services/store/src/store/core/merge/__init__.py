@@ -77,8 +77,8 @@ def _contradiction(state: MergeState, update: Update) -> str | None:
         update.participant_id,
     ):
         return (
-            f"conversation {update.conversation_id} is that of {conversation.platform} participant "
-            f"{conversation.participant_id}: two participants of one user share an ID"
+            f"conversation {update.conversation_id} is that of another {conversation.platform} participant: "
+            "two participants of one user share an ID"
         )
     known = state.messages.get(message.key) if message is not None else None
     if message is not None and known is not None:

@@ -53,7 +53,8 @@ def _keep_pending(state: MergeState, update: Update, annotation: Annotation) -> 
     items = pending.items
     if update.item is not None and update.item not in items:
         items = (*items, update.item)
-    state.put_pending(annotation.key, PendingAnnotations(annotations, items))
+    participant_id = max(pending.participant_id or "", update.participant_id or "") or None
+    state.put_pending(annotation.key, PendingAnnotations(annotations, items, participant_id))
     return Effect.PENDING
 
 

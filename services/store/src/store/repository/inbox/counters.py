@@ -1,12 +1,14 @@
 """The users' counter rows, which every writer locks first, and the changes that an event made."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from store.repository.postgres.database import Database
 from store.repository.postgres.statements import Connection, Statement
 
 _LOCK = Statement(
-    "SELECT user_id, last_seq FROM inboxes WHERE user_id = ANY(CAST(:user_ids AS text[])) ORDER BY user_id FOR UPDATE"
+    "SELECT user_id, last_seq, erased_until FROM inboxes WHERE user_id = ANY(CAST(:user_ids AS text[])) "
+    "ORDER BY user_id FOR UPDATE"
 )
 _CREATE = Statement(
     "INSERT INTO inboxes (user_id) SELECT u FROM unnest(CAST(:user_ids AS text[])) u ORDER BY u ON CONFLICT DO NOTHING"
@@ -41,7 +43,20 @@ async def lock_inboxes(transaction: Connection, user_ids: Iterable[str]) -> dict
     committed.
     """
     rows = await transaction.execute(_LOCK, {"user_ids": sorted(user_ids)})
-    return {user_id: last_seq for user_id, last_seq in rows}  # noqa: C416 - a Record is no tuple
+    return {row["user_id"]: row["last_seq"] for row in rows}
+
+
+async def lock_for_updates(
+    transaction: Connection, user_ids: Iterable[str], *, now: datetime
+) -> tuple[dict[str, int], set[str]]:
+    """Lock the users' counter rows like `lock_inboxes`.
+
+    Returns:
+        The users' last seq, and those users whose updates may be about erased people.
+    """
+    rows = await transaction.execute(_LOCK, {"user_ids": sorted(user_ids)})
+    erasing = {row["user_id"] for row in rows if row["erased_until"] is not None and row["erased_until"] > now}
+    return {row["user_id"]: row["last_seq"] for row in rows}, erasing
 
 
 async def changes_of_causes(connection: Connection, causes: Sequence[tuple[str, str]]) -> list[tuple[str, int]]:

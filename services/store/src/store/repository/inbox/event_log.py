@@ -22,6 +22,7 @@ from store.repository.inbox.rendering import (
     conversation_with,
     message_data,
     message_of,
+    removed_data,
 )
 from store.repository.postgres.columns import Columns, Selection
 from store.repository.postgres.database import Database
@@ -34,6 +35,7 @@ class _Entry(NamedTuple):
     user_id: str
     seq: int
     kind: FrameKind
+    conversation_id: str | None
     cause_id: str
     occurred_at: datetime
     received_at: datetime
@@ -148,9 +150,14 @@ def _log_row(row: asyncpg.Record) -> LogRow:
     entry, found, conversation, last_message, owner, last_account = _FRAME.read(row)
     page_version = 0 if owner is None else owner.pop("page_version")
     account = account_of(owner) if entry.kind == "account_updated" else None
+    kind = entry.kind
     if account is not None:
         data = account_data(account)
+    elif kind == "conversation_removed" or conversation is None:
+        # The change was of a conversation that has been erased since: whoever resumes drops it.
+        kind, data = "conversation_removed", removed_data(entry.conversation_id or "")
     elif found is None:
+        kind = "conversation_updated"
         data = conversation_data(conversation_with(conversation, last_message=last_message, account=last_account))
     else:
         message = message_of(found, participant=conversation, account_name=owner and owner["name"])
@@ -162,7 +169,7 @@ def _log_row(row: asyncpg.Record) -> LogRow:
     return LogRow(
         user_id=entry.user_id,
         seq=entry.seq,
-        kind=entry.kind,
+        kind=kind,
         data=data,
         cause_id=entry.cause_id,
         occurred_at=entry.occurred_at,

@@ -27,10 +27,10 @@ _FIND = Statement(f"""
                              CAST(:kinds AS text[]), CAST(:message_ids AS text[]))
                       AS k(user_id, platform, page_id, kind, message_id)
     )
-    SELECT {MESSAGE_ROW.selected("m")}, NULL::text[] AS items
+    SELECT {MESSAGE_ROW.selected("m")}, NULL::text[] AS items, NULL::text AS participant_id
     FROM k JOIN messages m USING (user_id, platform, page_id, kind, message_id)
     UNION ALL
-    SELECT {", ".join(_OF_WAITING.get(name, "NULL") for name in MESSAGE_ROW.names)}, w.items
+    SELECT {", ".join(_OF_WAITING.get(name, "NULL") for name in MESSAGE_ROW.names)}, w.items, w.participant_id
     FROM k JOIN waiting_annotations w USING (user_id, platform, page_id, message_id) WHERE k.kind = 'message'
 """)  # noqa: S608 - a constant of ours
 
@@ -54,7 +54,7 @@ async def find(
         else:
             key = MessageKey(*[row[name] for name in MessageKey._fields])
             waiting[key] = PendingAnnotations(
-                _annotations.decode(row["annotations"]), tuple(map(parse_item, row["items"]))
+                _annotations.decode(row["annotations"]), tuple(map(parse_item, row["items"])), row["participant_id"]
             )
     return messages, waiting
 

@@ -29,14 +29,17 @@ _DELETE_PROFILES = Statement("""
     WHERE (w.user_id, w.platform, w.participant_id) = (k.user_id, k.platform, k.participant_id)
 """)
 _STORE_ANNOTATIONS = Statement("""
-    INSERT INTO waiting_annotations (user_id, platform, page_id, message_id, annotations, items, updated_at)
+    INSERT INTO waiting_annotations (user_id, platform, page_id, message_id, annotations, items, participant_id,
+                                     updated_at)
     SELECT k.user_id, k.platform, k.page_id, k.message_id, k.annotations::jsonb,
-           ARRAY(SELECT jsonb_array_elements_text(k.items::jsonb)), CAST(:now AS timestamptz)
+           ARRAY(SELECT jsonb_array_elements_text(k.items::jsonb)), k.participant_id, CAST(:now AS timestamptz)
     FROM unnest(CAST(:user_id AS text[]), CAST(:platform AS text[]), CAST(:page_id AS text[]),
-                CAST(:message_id AS text[]), CAST(:annotations AS text[]), CAST(:items AS text[]))
-         AS k(user_id, platform, page_id, message_id, annotations, items)
+                CAST(:message_id AS text[]), CAST(:annotations AS text[]), CAST(:items AS text[]),
+                CAST(:participant_id AS text[]))
+         AS k(user_id, platform, page_id, message_id, annotations, items, participant_id)
     ON CONFLICT (user_id, platform, page_id, message_id) DO UPDATE SET
-        annotations = EXCLUDED.annotations, items = EXCLUDED.items, updated_at = EXCLUDED.updated_at
+        annotations = EXCLUDED.annotations, items = EXCLUDED.items, participant_id = EXCLUDED.participant_id,
+        updated_at = EXCLUDED.updated_at
 """)
 _DELETE_ANNOTATIONS = Statement("""
     DELETE FROM waiting_annotations w
@@ -103,6 +106,7 @@ async def _store_annotations(
             **_messages(waiting),
             "annotations": [_json.encode(each.annotations).decode() for each in stored],
             "items": [_json.encode(list(map(format_item, each.items))).decode() for each in stored],
+            "participant_id": [each.participant_id for each in stored],
             "now": now,
         },
     )

@@ -13,6 +13,7 @@ from shared.contracts.inbox import (
     AccountFrame,
     Conversation,
     ConversationFrame,
+    ConversationRemovedFrame,
     FrameKind,
     LinkedConversation,
     Message,
@@ -148,6 +149,11 @@ def message_data(message: Message, conversation: Conversation) -> msgspec.Raw:
 def conversation_data(conversation: Conversation) -> msgspec.Raw:
     """Return `data` of `conversation_updated`."""
     return msgspec.Raw(_json.encode(ConversationFrame(conversation=conversation)))
+
+
+def removed_data(conversation_id: str) -> msgspec.Raw:
+    """Return `data` of `conversation_removed`."""
+    return msgspec.Raw(_json.encode(ConversationRemovedFrame(conversation_id=conversation_id)))
 
 
 def account_data(account: Account) -> msgspec.Raw:

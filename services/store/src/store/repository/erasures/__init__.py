@@ -1,0 +1,1 @@
+"""Erasing people: requesting it, doing it step by step, and remembering it."""
