@@ -1,6 +1,5 @@
 """A channel for consuming."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -8,7 +7,7 @@ import aiormq.abc
 from aio_pika.abc import AbstractChannel, AbstractConnection
 
 from shared.errors import DependencyUnavailable
-from shared.messaging.rabbitmq.errors import translate_amqp_errors
+from shared.messaging.rabbitmq.errors import amqp_call
 
 CALL_TIMEOUT_SECONDS = 5.0
 """For one response of the broker on an open connection."""
@@ -33,20 +32,19 @@ class ConsumingChannel:
         async def put(message: aiormq.abc.DeliveredMessage) -> None:
             on_message(message)
 
-        with translate_amqp_errors(f"consuming {queue}"):
-            response = await self._raw.basic_consume(queue, put, timeout=CALL_TIMEOUT_SECONDS)
+        async with amqp_call(f"consuming {queue}", timeout_seconds=CALL_TIMEOUT_SECONDS):
+            response = await self._raw.basic_consume(queue, put)
         return response.consumer_tag or ""
 
     async def cancel(self, consumer_tag: str) -> None:
         """Stop deliveries. Those that have arrived can still be acknowledged."""
-        with translate_amqp_errors("cancelling a consumer"):
-            await self._raw.basic_cancel(consumer_tag, timeout=LEAVING_TIMEOUT_SECONDS)
+        async with amqp_call("cancelling a consumer", timeout_seconds=LEAVING_TIMEOUT_SECONDS):
+            await self._raw.basic_cancel(consumer_tag)
 
     async def acknowledge(self, tag: int) -> None:
         """Acknowledge every delivery up to `tag`."""
-        with translate_amqp_errors("acknowledging"):
-            async with asyncio.timeout(CALL_TIMEOUT_SECONDS):
-                await self._raw.basic_ack(tag, multiple=True, wait=False)
+        async with amqp_call("acknowledging", timeout_seconds=CALL_TIMEOUT_SECONDS):
+            await self._raw.basic_ack(tag, multiple=True, wait=False)
 
 
 @asynccontextmanager
@@ -64,11 +62,10 @@ async def consuming_channel(
     Raises:
         DependencyUnavailable: the broker did not open it in time.
     """
-    with translate_amqp_errors("opening a channel"):
-        async with asyncio.timeout(CALL_TIMEOUT_SECONDS):
-            channel = await connection.channel(publisher_confirms=False)
-            raw = await channel.get_underlay_channel()
-            await channel.set_qos(prefetch_count=prefetch)
+    async with amqp_call("opening a channel", timeout_seconds=CALL_TIMEOUT_SECONDS):
+        channel = await connection.channel(publisher_confirms=False)
+        raw = await channel.get_underlay_channel()
+        await channel.set_qos(prefetch_count=prefetch)
     channel.close_callbacks.add(lambda *_: on_end())
     raw.on_consumer_cancel_callbacks.add(lambda _: on_cancelled())
     if channel.is_closed:
@@ -81,8 +78,7 @@ async def consuming_channel(
 
 async def _close(channel: AbstractChannel) -> None:
     try:
-        with translate_amqp_errors("closing a channel"):
-            async with asyncio.timeout(LEAVING_TIMEOUT_SECONDS):
-                await channel.close()
+        async with amqp_call("closing a channel", timeout_seconds=LEAVING_TIMEOUT_SECONDS):
+            await channel.close()
     except DependencyUnavailable:
         pass  # already lost: the broker has returned its deliveries itself

@@ -12,7 +12,7 @@ from aio_pika.abc import AbstractConnection
 from shared.aio.background import supervise
 from shared.aio.backoff import Backoff
 from shared.errors import DependencyUnavailable
-from shared.messaging.rabbitmq.errors import translate_amqp_errors
+from shared.messaging.rabbitmq.errors import amqp_call
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -102,18 +102,16 @@ class SupervisedConnection(Generic[T]):
 
     async def _session(self) -> None:
         self._lost = lost = asyncio.Event()
-        with translate_amqp_errors("connecting"):
+        async with amqp_call("connecting", timeout_seconds=CONNECT_TIMEOUT_SECONDS):
             connection = await aio_pika.connect(
                 self._url,
-                timeout=CONNECT_TIMEOUT_SECONDS,
                 heartbeat=self._heartbeat_seconds,
                 client_properties={"connection_name": self._label},
             )
         connection.close_callbacks.add(lambda *_: lost.set())
         try:
-            with translate_amqp_errors("setting the connection up"):
-                async with asyncio.timeout(SET_UP_TIMEOUT_SECONDS):
-                    prepared = await self._set_up(connection)
+            async with amqp_call("setting the connection up", timeout_seconds=SET_UP_TIMEOUT_SECONDS):
+                prepared = await self._set_up(connection)
             self._prepared.set_result(prepared)
             log.info("broker connected", connection=self._label)
             await lost.wait()
@@ -126,8 +124,7 @@ class SupervisedConnection(Generic[T]):
 
 async def _close(connection: AbstractConnection) -> None:
     try:
-        with translate_amqp_errors("closing the connection"):
-            async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
-                await connection.close()
+        async with amqp_call("closing the connection", timeout_seconds=CLOSE_TIMEOUT_SECONDS):
+            await connection.close()
     except DependencyUnavailable as error:
         log.debug("connection not closed cleanly", reason=str(error))

@@ -1,8 +1,8 @@
 """Translates the errors of the AMQP library into ours."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 
@@ -10,6 +10,23 @@ from shared.aio.cancellation import cancelled_by_library
 from shared.errors import DependencyUnavailable
 
 _LOST = (*CONNECTION_EXCEPTIONS, TimeoutError, EOFError)
+
+
+@asynccontextmanager
+async def amqp_call(doing: str, *, timeout_seconds: float) -> AsyncIterator[None]:
+    """Bound a call of the AMQP library in time, and turn its connection errors into `DependencyUnavailable`.
+
+    The library's own `timeout=` must not be used: it is `asyncio.wait_for`, which on Python 3.11 drops a cancellation
+    that comes in the same turn of the loop as the response. The cancelled task then goes on, and whoever waits for its
+    end waits for ever.
+
+    Args:
+        doing: see `translate_amqp_errors`.
+        timeout_seconds: for the response.
+    """
+    with translate_amqp_errors(doing):
+        async with asyncio.timeout(timeout_seconds):
+            yield
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from shared.errors import DependencyUnavailable, PermanentError
 from shared.messaging.batching import Batcher
 from shared.messaging.rabbitmq.connection import SupervisedConnection
 from shared.messaging.rabbitmq.declarations import QueueBounds, declare
-from shared.messaging.rabbitmq.errors import translate_amqp_errors
+from shared.messaging.rabbitmq.errors import amqp_call
 from shared.messaging.rabbitmq.metrics import Metrics
 from shared.messaging.rabbitmq.outgoing import LARGEST_EVENT_BYTES, OutgoingMessage
 from shared.messaging.topology import (
@@ -141,10 +141,12 @@ class RabbitPublisher:
         )
         self._metrics.batch_events.observe(len(message.parts))
         try:
-            with self._metrics.confirm_seconds.time(), translate_amqp_errors(f"publishing to {message.routing_key}"):
-                await exchange_named(message.exchange).publish(
-                    amqp_message, message.routing_key, mandatory=message.mandatory, timeout=self._timeout_seconds
-                )
+            doing = f"publishing to {message.routing_key}"
+            with self._metrics.confirm_seconds.time():
+                async with amqp_call(doing, timeout_seconds=self._timeout_seconds):
+                    await exchange_named(message.exchange).publish(
+                        amqp_message, message.routing_key, mandatory=message.mandatory
+                    )
         except DependencyUnavailable as error:
             self._on_failure(error)
             raise

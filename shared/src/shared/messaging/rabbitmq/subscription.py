@@ -13,7 +13,7 @@ from shared.messaging.ports import EventListener
 from shared.messaging.rabbitmq.channels import CALL_TIMEOUT_SECONDS, ConsumingChannel, consuming_channel
 from shared.messaging.rabbitmq.connection import SupervisedConnection
 from shared.messaging.rabbitmq.deliveries import unpack
-from shared.messaging.rabbitmq.errors import translate_amqp_errors
+from shared.messaging.rabbitmq.errors import amqp_call
 from shared.messaging.rabbitmq.metrics import Metrics
 from shared.messaging.topology import EXCHANGE, SubscriptionQueue
 
@@ -111,7 +111,7 @@ class RabbitSubscription:
             self._set_active(active=False)
 
     async def _declare(self, channel: ConsumingChannel) -> AbstractQueue:
-        with translate_amqp_errors(f"declaring a queue for {self._queue.prefix}"):
+        async with amqp_call(f"declaring a queue for {self._queue.prefix}", timeout_seconds=CALL_TIMEOUT_SECONDS):
             return await channel.channel.declare_queue(
                 self._names(),
                 exclusive=True,
@@ -121,21 +121,20 @@ class RabbitSubscription:
                     "x-max-length": self._queue.max_messages,
                     "x-overflow": "drop-head",
                 },
-                timeout=CALL_TIMEOUT_SECONDS,
             )
 
     async def _keep_bound(self, queue: AbstractQueue, ended: asyncio.Event) -> None:
         while not ended.is_set():
             self._changed.clear()
             for shard in sorted(self._requested - self._bound):
-                with translate_amqp_errors("binding"):
-                    await queue.bind(EXCHANGE, self._routing_key(shard), timeout=CALL_TIMEOUT_SECONDS)
+                async with amqp_call("binding", timeout_seconds=CALL_TIMEOUT_SECONDS):
+                    await queue.bind(EXCHANGE, self._routing_key(shard))
                 self._bound.add(shard)
             for shard in sorted(self._bound - self._requested):
                 # Before the response arrives: whoever binds the shard again meanwhile must wait for a new binding.
                 self._bound.discard(shard)
-                with translate_amqp_errors("unbinding"):
-                    await queue.unbind(EXCHANGE, self._routing_key(shard), timeout=CALL_TIMEOUT_SECONDS)
+                async with amqp_call("unbinding", timeout_seconds=CALL_TIMEOUT_SECONDS):
+                    await queue.unbind(EXCHANGE, self._routing_key(shard))
             if self._requested <= self._bound and not ended.is_set():
                 await self._on_all_bound()
             await self._changed.wait()
