@@ -38,6 +38,8 @@ SETTINGS = {
 """Shorter than in production, so that tests can wait for a recovery. The time budget of a message is the real one."""
 NEARLY_ALL_WAIT_SECONDS, ALL_WAIT_SECONDS = 0.4, 1.0
 """The budget is 0.3 s; a busy machine with two cores may exceed it by this much."""
+DELAY_SECONDS = 0.25
+"""How long a busy machine may need between the decision to call and the arrival of the call."""
 NAMES_WITHIN_SECONDS = 60.0
 PATIENT = Retries(immediate=1, delayed=300, first_delay_seconds=0.1, max_delay_seconds=0.5)
 GOOD, DEAD = "good", "dead"
@@ -126,8 +128,8 @@ class Graph:
         ]:
             for seconds in (1.0, 5.0):
                 calls = max(bisect_left(times, at + seconds) - index for index, at in enumerate(times))
-                # Calls that left in time may arrive together: allow 10 % of the window.
-                assert calls <= rate + rate * seconds * 1.1 + 2, f"{calls} calls within {seconds} s"
+                # Calls that left in time may arrive later, together with the next ones.
+                assert calls <= rate + rate * (seconds + DELAY_SECONDS) + 2, f"{calls} calls within {seconds} s"
 
 
 async def connect(system: System, load: Load, token: str) -> None:

@@ -62,6 +62,15 @@ async def send_client_frames(token: str, one: Session, other: Session) -> None:
     await eventually(lambda: all(session.count(kind) for session, kind in wanted), what="all kinds of frames")
 
 
+async def erase_someone(system: System, token: str, session: Session) -> None:
+    conversation = next(frame["data"]["conversation"] for frame in session.frames if frame["type"] == "new_message")
+    path = f"people/{conversation['platform']}/{conversation['participant_id']}"
+    headers = {"Authorization": f"Bearer {token}"}
+    response = await system.http.delete(f"{system.urls['api']}/{path}", headers=headers)
+    assert response.status_code == 202, response.text
+    await eventually(lambda: session.count("conversation_removed"), what="the end of the conversation")
+
+
 async def test_every_frame_of_a_session_matches_its_schema(tmp_path: Path, environment: dict[str, str]) -> None:
     async with running_system(
         tmp_path,
@@ -80,6 +89,7 @@ async def test_every_frame_of_a_session_matches_its_schema(tmp_path: Path, envir
             await eventually(lambda: one.count("hello") and other.count("reset"))
             await play_corpus(system, one)
             await send_client_frames(token, one, other)
+            await erase_someone(system, token, one)
         await asyncio.gather(*tasks)
 
     frames = one.frames + other.frames
