@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from shared.errors import SwitchboardError
-from store.core.audit import Action, Actor, AuditRecord, ChainCheck, Deed
+from store.core.audit import Action, Actor, AuditEntry, AuditRecord, ChainCheck
 from store.jobs.agent_audit import AgentAuditJob
 from store.jobs.backlog import BacklogMonitor
 from store.repository import audit
@@ -42,13 +42,13 @@ _UNAVAILABLE_TO_WRITERS = (
 )
 
 
-def deed(target: str = "item", **changes: Any) -> Deed:
-    return Deed(**{"actor": OPS, "action": Action.PARKED_SHOWN, "target": target, "user_id": None, **changes})
+def entry(target: str = "item", **changes: Any) -> AuditEntry:
+    return AuditEntry(**{"actor": OPS, "action": Action.PARKED_SHOWN, "target": target, "user_id": None, **changes})
 
 
-async def append(database: Database, *deeds: Deed, at: datetime | None = None) -> None:
+async def append(database: Database, *entries: AuditEntry, at: datetime | None = None) -> None:
     async with database.transaction() as transaction:
-        await audit.append(transaction, deeds, now=at or now())
+        await audit.append(transaction, entries, now=at or now())
 
 
 async def records(database: Database) -> list[AuditRecord]:
@@ -64,9 +64,9 @@ async def broken(database: Database) -> str | None:
 
 
 async def test_the_database_chains_records_with_the_hash_that_is_verified(database: Database) -> None:
-    tricky = deed("12:ü🚢,", user_id="user-1", details={"n": 1, "ids": ["\0", "é"], "none": None})
-    await append(database, deed("a"), tricky)
-    await append(database, deed("b"))
+    tricky = entry("12:ü🚢,", user_id="user-1", details={"n": 1, "ids": ["\0", "é"], "none": None})
+    await append(database, entry("a"), tricky)
+    await append(database, entry("b"))
 
     assert [(record.number, record.target) for record in await records(database)] == [
         (1, "a"),
@@ -77,7 +77,7 @@ async def test_the_database_chains_records_with_the_hash_that_is_verified(databa
 
 
 async def test_concurrent_writers_make_one_chain_and_lose_nothing(database: Database) -> None:
-    await asyncio.gather(*(append(database, deed(f"{writer}-a"), deed(f"{writer}-b")) for writer in range(40)))
+    await asyncio.gather(*(append(database, entry(f"{writer}-a"), entry(f"{writer}-b")) for writer in range(40)))
 
     found = await records(database)
     assert [record.number for record in found] == list(range(1, 81))
@@ -86,16 +86,16 @@ async def test_concurrent_writers_make_one_chain_and_lose_nothing(database: Data
 
 
 async def test_what_is_rolled_back_leaves_no_record_and_no_hole(database: Database) -> None:
-    await append(database, deed("a"))
+    await append(database, entry("a"))
 
     async def fail() -> None:
         async with database.transaction() as transaction:
-            await audit.append(transaction, [deed("never")], now=now())
+            await audit.append(transaction, [entry("never")], now=now())
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         await fail()
-    await append(database, deed("b"))
+    await append(database, entry("b"))
 
     assert [(record.number, record.target) for record in await records(database)] == [(1, "a"), (2, "b")]
     assert await broken(database) is None
@@ -105,7 +105,7 @@ async def test_a_writer_whose_connection_breaks_blocks_nobody(database: Database
     dying = await asyncpg.connect(database_url)
     await dying.execute("BEGIN")
     await dying.execute(_INSERT)
-    waiting = asyncio.create_task(append(database, deed("b")))
+    waiting = asyncio.create_task(append(database, entry("b")))
     dying.terminate()
     await asyncio.wait_for(waiting, 20)
 
@@ -124,7 +124,7 @@ async def test_a_writer_whose_connection_breaks_blocks_nobody(database: Database
     ],
 )
 async def test_the_database_refuses_to_change_what_is_recorded(parts: Parts, statement: str) -> None:
-    await append(parts.database, deed("a"), deed("b"), deed("c"))
+    await append(parts.database, entry("a"), entry("b"), entry("c"))
 
     with pytest.raises((SwitchboardError, asyncpg.PostgresError), match="append-only"):
         await parts.execute(statement)
@@ -157,7 +157,7 @@ async def test_the_database_refuses_to_change_what_is_recorded(parts: Parts, sta
 async def test_a_row_that_was_changed_behind_the_back_of_the_triggers_is_found(
     database: Database, statement: str
 ) -> None:
-    await append(database, deed("a"), deed("b", details={"items": 1}), deed("c"))
+    await append(database, entry("a"), entry("b", details={"items": 1}), entry("c"))
     assert await broken(database) is None
 
     # The primary key would notice numbers that are swapped one after the other.
@@ -171,15 +171,15 @@ async def test_a_row_that_was_changed_behind_the_back_of_the_triggers_is_found(
 
 async def test_details_have_a_bound(database: Database) -> None:
     with pytest.raises(audit.DetailsTooLarge):
-        await append(database, deed(details={"text": "x" * 20_000}))
+        await append(database, entry(details={"text": "x" * 20_000}))
     assert await records(database) == []
 
 
 async def test_a_log_that_retention_has_cut_still_verifies(database: Database) -> None:
     old = now() - timedelta(days=500)
-    await append(database, *(deed(f"old-{number}") for number in range(5)), at=old)
-    await append(database, deed("new"))
-    await append(database, deed("old, from a clock that is wrong"), at=old)
+    await append(database, *(entry(f"old-{number}") for number in range(5)), at=old)
+    await append(database, entry("new"))
+    await append(database, entry("old, from a clock that is wrong"), at=old)
 
     before = now() - timedelta(days=400)
     assert [await audit.prune(database, before=before, limit=3) for _ in range(3)] == [3, 2, 0]
@@ -187,19 +187,19 @@ async def test_a_log_that_retention_has_cut_still_verifies(database: Database) -
     assert [record.number for record in await records(database)] == [6, 7]
     assert (await audit.head(database)).pruned_number == 5
     assert await broken(database) is None
-    await append(database, deed("next"))
+    await append(database, entry("next"))
     assert await broken(database) is None
 
 
 async def test_the_last_day_is_never_deleted(database: Database) -> None:
-    await append(database, deed("a"))
+    await append(database, entry("a"))
 
     with pytest.raises((SwitchboardError, asyncpg.PostgresError), match="last day"):
         await audit.prune(database, before=now() + timedelta(days=1), limit=10)
     assert len(await records(database)) == 1
 
 
-async def _deeds(database: Database) -> list[tuple[str, str, str, str | None]]:
+async def _entries(database: Database) -> list[tuple[str, str, str, str | None]]:
     return [(each.actor, each.action, each.target, each.user_id) for each in await records(database)]
 
 
@@ -224,7 +224,7 @@ async def test_what_administrators_do_is_recorded_under_their_names(
         assert (await service.public.post("/api/parked/replay", headers=service.admin, json=ids)).status_code == 200
         assert (await service.public.delete("/api/accounts/facebook/page-1", headers=service.admin)).status_code == 204
 
-    assert await _deeds(database) == [
+    assert await _entries(database) == [
         ("root", "account.connected", "facebook/page-1", "user-1"),
         ("root", "account.changed", "facebook/page-1", "user-1"),
         ("desk", "token.minted", "user-1", "user-1"),
@@ -287,8 +287,8 @@ async def test_parked_items_are_not_shown_while_the_audit_log_cannot_be_written(
 
 async def test_records_are_listed_by_actor_action_tenant_and_time(database: Database) -> None:
     early, late = now() - timedelta(hours=2), now()
-    await append(database, deed("a", user_id="user-1"), at=early)
-    await append(database, deed("b", actor=Actor("admin", "desk")), deed("c", action=Action.TOKEN_MINTED), at=late)
+    await append(database, entry("a", user_id="user-1"), at=early)
+    await append(database, entry("b", actor=Actor("admin", "desk")), entry("c", action=Action.TOKEN_MINTED), at=late)
 
     async def targets(**chosen: Any) -> list[str]:
         return [each.target for each in await audit.list_records(database, AuditFilter(**chosen), limit=10)]
@@ -302,7 +302,7 @@ async def test_records_are_listed_by_actor_action_tenant_and_time(database: Data
 
 
 async def test_the_log_is_read_in_pages_with_its_filters(service: Service, database: Database) -> None:
-    await append(database, *(deed(f"a-{number}") for number in range(5)), deed("b", actor=Actor("admin", "desk")))
+    await append(database, *(entry(f"a-{number}") for number in range(5)), entry("b", actor=Actor("admin", "desk")))
 
     async def get(url: str, **filters: str | int) -> Any:
         return await service.public.get(url, headers=service.admin, params=filters or None)
@@ -325,11 +325,11 @@ async def test_the_command_verifies_the_log_and_keeps_its_head(
     service: Service, database: Database, tmp_path: Path
 ) -> None:
     url, head = f"{service.public.base_url}/api", tmp_path / "head"
-    await append(database, *(deed(f"item-{number}") for number in range(2_500)))
+    await append(database, *(entry(f"item-{number}") for number in range(2_500)))
     first = await asyncio.to_thread(verify, url, "--head-file", str(head))
     assert (first.exit_code, head.read_text()) == (0, first.stdout), first.output
     assert first.stdout.startswith("2500:")
-    await append(database, deed("next"))
+    await append(database, entry("next"))
     second = await asyncio.to_thread(verify, url, "--head-file", str(head))
     assert (second.exit_code, second.stdout.split(":")[0]) == (0, "2501"), second.output
     assert (await asyncio.to_thread(verify, url, "--expect", first.stdout.strip())).exit_code == 0
@@ -345,7 +345,7 @@ async def test_the_command_verifies_the_log_and_keeps_its_head(
 
 async def test_the_command_notices_a_log_that_was_rewritten_as_a_whole(service: Service, database: Database) -> None:
     url = f"{service.public.base_url}/api"
-    await append(database, deed("a"), deed("b"))
+    await append(database, entry("a"), entry("b"))
     kept = (await asyncio.to_thread(verify, url)).stdout.strip()
     async with database.transaction() as transaction:
         for statement in (
@@ -355,7 +355,7 @@ async def test_the_command_notices_a_log_that_was_rewritten_as_a_whole(service: 
             "SET LOCAL session_replication_role = origin",
         ):
             await transaction.execute(Statement(statement))
-    await append(database, deed("a"), deed("forged"))
+    await append(database, entry("a"), entry("forged"))
 
     assert (await asyncio.to_thread(verify, url)).exit_code == 0
     rewritten = await asyncio.to_thread(verify, url, "--expect", kept)
@@ -366,9 +366,9 @@ async def test_retention_cuts_the_log_and_the_command_still_verifies_it(
     service: Service, database: Database, parts: Parts
 ) -> None:
     url = f"{service.public.base_url}/api"
-    await append(database, deed("old"), deed("older"), at=now() - timedelta(days=10))
+    await append(database, entry("old"), entry("older"), at=now() - timedelta(days=10))
     kept = (await asyncio.to_thread(verify, url)).stdout.strip()
-    await append(database, deed("new"))
+    await append(database, entry("new"))
     await parts.apply_retention(audit_retention_days=5)
 
     assert [each.target for each in await records(database)] == ["new"]
@@ -427,7 +427,7 @@ async def test_a_role_that_may_only_append_can_neither_change_the_log_nor_its_en
     database: Database, database_url: str
 ) -> None:
     old = now() - timedelta(days=500)
-    await append(database, deed("old"), at=old)
+    await append(database, entry("old"), at=old)
     connection = await asyncpg.connect(database_url)
     whole = connection.transaction()
     await whole.start()
@@ -461,7 +461,7 @@ async def test_a_role_that_may_only_append_can_neither_change_the_log_nor_its_en
 
 
 async def test_the_number_of_the_last_record_is_a_metric(parts: Parts) -> None:
-    await append(parts.database, deed("a"), deed("b"))
+    await append(parts.database, entry("a"), entry("b"))
 
     await BacklogMonitor(parts.database, utc_now=now, metrics=parts.metrics).run_once()
 

@@ -52,7 +52,7 @@ class Actor(msgspec.Struct, frozen=True):
     """The admin token's name, the user's ID, or the job."""
 
 
-class Deed(msgspec.Struct, frozen=True, kw_only=True):
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be recorded. It names no person and holds no text of theirs, because nothing deletes it on request."""
 
     actor: Actor

@@ -7,7 +7,7 @@ from operator import itemgetter
 import asyncpg
 import msgspec
 
-from store.core.audit import MAX_DETAILS_BYTES, Action, Actor, AuditRecord, ChainHead, Deed
+from store.core.audit import MAX_DETAILS_BYTES, Action, Actor, AuditEntry, AuditRecord, ChainHead
 from store.repository.postgres.database import Database
 from store.repository.postgres.statements import Connection, Statement
 
@@ -63,7 +63,7 @@ class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime | None = None
 
 
-async def append(transaction: Connection, deeds: Sequence[Deed], *, now: datetime) -> None:
+async def append(transaction: Connection, entries: Sequence[AuditEntry], *, now: datetime) -> None:
     """Record what was done, in the transaction that does it: both are committed, or neither.
 
     Call it last in the transaction. From here to the commit it holds the lock on the end of the chain, which every
@@ -71,26 +71,26 @@ async def append(transaction: Connection, deeds: Sequence[Deed], *, now: datetim
 
     Args:
         transaction: of what is recorded.
-        deeds: at most a few hundred, chained in this order.
+        entries: at most a few hundred, chained in this order.
         now: when (UTC).
 
     Raises:
         DetailsTooLarge: the details of one exceed 16 KiB as JSON.
     """
-    if not deeds:
+    if not entries:
         return
-    details = [_json.encode(deed.details) for deed in deeds]
+    details = [_json.encode(entry.details) for entry in entries]
     if any(len(encoded) > MAX_DETAILS_BYTES for encoded in details):
         raise DetailsTooLarge(f"the details of an audit record exceed {MAX_DETAILS_BYTES} bytes")
     await transaction.execute(
         _APPEND,
         {
             "now": now,
-            "actor_kinds": [deed.actor.kind for deed in deeds],
-            "actors": [deed.actor.name for deed in deeds],
-            "actions": [deed.action.value for deed in deeds],
-            "targets": [deed.target for deed in deeds],
-            "user_ids": [deed.user_id for deed in deeds],
+            "actor_kinds": [entry.actor.kind for entry in entries],
+            "actors": [entry.actor.name for entry in entries],
+            "actions": [entry.action.value for entry in entries],
+            "targets": [entry.target for entry in entries],
+            "user_ids": [entry.user_id for entry in entries],
             "details": [encoded.decode() for encoded in details],
         },
     )
@@ -100,8 +100,8 @@ async def record_reads(database: Database, *, now: datetime, limit: int) -> int:
     """Record what up to `limit` agents have read since the last time, and return how many records were made."""
     async with database.transaction() as transaction:
         rows = await transaction.execute(_TAKE_READS, {"limit": limit})
-        deeds = [
-            Deed(
+        entries = [
+            AuditEntry(
                 actor=Actor("user", row["user_id"]),
                 action=Action.CONVERSATIONS_READ,
                 target="",
@@ -110,8 +110,8 @@ async def record_reads(database: Database, *, now: datetime, limit: int) -> int:
             )
             for row in sorted(rows, key=itemgetter("user_id"))
         ]
-        await append(transaction, deeds, now=now)
-    return len(deeds)
+        await append(transaction, entries, now=now)
+    return len(entries)
 
 
 async def list_records(

@@ -19,7 +19,7 @@ from shared.contracts import (
     decode,
 )
 from shared.errors import MalformedEvent
-from store.core.audit import Deed
+from store.core.audit import AuditEntry
 from store.core.cursors import ParkedPosition
 from store.core.facts import ItemKey
 from store.core.ledger import REPLAYED, ItemEntry
@@ -182,11 +182,13 @@ async def get_items(database: Database, ids: Sequence[str]) -> list[ParkedItem]:
         return [ParkedItem(**row) for row in await connection.execute(_WHOLE, {"ids": list(ids)})]
 
 
-async def mark_replayed(database: Database, ids: Sequence[str], *, now: datetime, deeds: Sequence[Deed] = ()) -> None:
+async def mark_replayed(
+    database: Database, ids: Sequence[str], *, now: datetime, audit_entries: Sequence[AuditEntry] = ()
+) -> None:
     """Mark parked items as replayed. Call this before publishing them, because they may be parked again at once.
 
     Their outcomes are removed until they arrive, so that an item that gets lost is reported as missing.
-    The audit log records `deeds` in the same transaction.
+    The audit log records `audit_entries` in the same transaction.
     """
     async with database.transaction() as transaction:
         for row in await transaction.execute(_REPLAYED, {"ids": sorted(ids), "now": now}):
@@ -199,10 +201,12 @@ async def mark_replayed(database: Database, ids: Sequence[str], *, now: datetime
                 await item_outcomes.reopen(transaction, [source.entry.item], now=now)
             elif source.webhook_id is not None:
                 await item_outcomes.unpark_webhook(transaction, source.webhook_id, now=now)
-        await audit.append(transaction, deeds, now=now)
+        await audit.append(transaction, audit_entries, now=now)
 
 
-async def unmark_replayed(database: Database, item_id: str, *, marked_at: datetime, deeds: Sequence[Deed] = ()) -> None:
+async def unmark_replayed(
+    database: Database, item_id: str, *, marked_at: datetime, audit_entries: Sequence[AuditEntry] = ()
+) -> None:
     """Undo `mark_replayed` of an item that could not be published."""
     async with database.transaction() as transaction:
         for row in await transaction.execute(_NOT_REPLAYED, {"id": item_id, "marked_at": marked_at}):
@@ -216,7 +220,7 @@ async def unmark_replayed(database: Database, item_id: str, *, marked_at: dateti
             elif source.webhook_id is not None:
                 whole = (source.webhook_id, source.platform or "", row["received_at"])
                 await item_outcomes.park_webhooks(transaction, [whole])
-        await audit.append(transaction, deeds, now=marked_at)
+        await audit.append(transaction, audit_entries, now=marked_at)
 
 
 AboutPerson = InboxEnrichedV1 | ProfileRequestedV1 | ProfileResolvedV1

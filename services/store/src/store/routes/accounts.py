@@ -15,7 +15,7 @@ from shared.http.problems import ProblemRaised
 from shared.security.admin_tokens import AdminScope
 from shared.security.user_tokens import UserTokenSettings, mint
 from store.core.accounts import OwnershipInterval
-from store.core.audit import Action, Actor, Deed
+from store.core.audit import Action, Actor, AuditEntry
 from store.core.cursors import AccountPosition, CursorSigner
 from store.repository import accounts, audit, lists
 from store.repository.postgres.database import Database
@@ -153,9 +153,9 @@ def tokens_router(
     return router
 
 
-def _minted(actor: Actor, user_id: str, *, ttl_seconds: int) -> Deed:
+def _minted(actor: Actor, user_id: str, *, ttl_seconds: int) -> AuditEntry:
     details = {"ttl_seconds": ttl_seconds}
-    return Deed(actor=actor, action=Action.TOKEN_MINTED, target=user_id, user_id=user_id, details=details)
+    return AuditEntry(actor=actor, action=Action.TOKEN_MINTED, target=user_id, user_id=user_id, details=details)
 
 
 def _account(platform: Platform, page_id: str, interval: OwnershipInterval) -> Account:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from shared.http.problems import ProblemRaised
 from shared.security.admin_tokens import AdminScope
-from store.core.audit import Action, Actor, Deed
+from store.core.audit import Action, Actor, AuditEntry
 from store.core.cursors import CursorSigner, ParkedPosition
 from store.repository import audit, parked
 from store.repository.parked import ParkedEntry, ParkedItem
@@ -42,9 +42,9 @@ def parked_router(
 
     async def record(actor: Actor, action: Action, target: str, *, number: int) -> None:
         """Record that personal data is about to be shown: if that fails, nothing is shown."""
-        deed = Deed(actor=actor, action=action, target=target, user_id=None, details={"items": number})
+        entry = AuditEntry(actor=actor, action=action, target=target, user_id=None, details={"items": number})
         async with database.transaction() as transaction:
-            await audit.append(transaction, [deed], now=utc_now())
+            await audit.append(transaction, [entry], now=utc_now())
 
     @router.get(
         "/parked",

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from shared.contracts import AccountChangedV1, Platform, derive_id
 from shared.security.cipher import TokenCipher, Undecryptable
 from store.core.accounts import OwnershipChange, OwnershipInterval, connect, current_owner, disconnect
-from store.core.audit import Action, Actor, Deed, Details
+from store.core.audit import Action, Actor, AuditEntry, Details
 from store.repository import accounts, audit, profile_lookups, unclaimed
 from store.repository.postgres.database import Database
 
@@ -87,7 +87,7 @@ class AccountService:
                 await profile_lookups.resume_lookups(transaction, user_id, platform, page_id, now=now)
             details = {"name_given": name is not None, "access_token_given": access_token is not None}
             action = Action.ACCOUNT_CONNECTED if change.created else Action.ACCOUNT_CHANGED
-            await audit.append(transaction, [_deed(actor, action, page, user_id, details)], now=now)
+            await audit.append(transaction, [_audit_entry(actor, action, page, user_id, details)], now=now)
         self._notify(change)
         if access_token is not None and not change.changed:
             self._enqueue_token_change(_token_event(platform, page_id, owned, now))
@@ -108,8 +108,8 @@ class AccountService:
             change = disconnect(known, now=now)
             if change is not None:
                 await accounts.save(transaction, page, change, cause_id=uuid4().hex, now=now)
-                deed = _deed(actor, Action.ACCOUNT_DISCONNECTED, page, change.intervals[-1].user_id)
-                await audit.append(transaction, [deed], now=now)
+                entry = _audit_entry(actor, Action.ACCOUNT_DISCONNECTED, page, change.intervals[-1].user_id)
+                await audit.append(transaction, [entry], now=now)
         if change is not None:
             self._notify(change)
         return change
@@ -127,10 +127,10 @@ class AccountService:
             self._notify_changed(change.user_ids)
 
 
-def _deed(
+def _audit_entry(
     actor: Actor, action: Action, page: tuple[Platform, str], user_id: str, details: Details | None = None
-) -> Deed:
-    return Deed(actor=actor, action=action, target="/".join(page), user_id=user_id, details=details or {})
+) -> AuditEntry:
+    return AuditEntry(actor=actor, action=action, target="/".join(page), user_id=user_id, details=details or {})
 
 
 def _token_event(platform: Platform, page_id: str, owned: OwnershipInterval, now: datetime) -> AccountChangedV1:

@@ -7,7 +7,7 @@ from uuid import uuid4
 import structlog
 
 from shared.contracts import Platform
-from store.core.audit import Action, Actor, Deed
+from store.core.audit import Action, Actor, AuditEntry
 from store.core.erased import IdentityDigests
 from store.repository import audit
 from store.repository.erasures import requests
@@ -71,8 +71,8 @@ class ErasureService:
                     now=now,
                     remember_for=self._remember_for,
                 )
-            deed = Deed(actor=actor, action=Action.PERSON_ERASED, target=erasure_id, user_id=user_id)
-            await audit.append(transaction, [deed], now=now)
+            entry = AuditEntry(actor=actor, action=Action.PERSON_ERASED, target=erasure_id, user_id=user_id)
+            await audit.append(transaction, [entry], now=now)
         self._notify_changed([each for each in users if each != requests.NOBODY])
         self._wake_job()
         log.info("erasing a person", erasure_id=erasure_id, users=len(users))

@@ -7,7 +7,7 @@ from datetime import datetime
 import structlog
 
 from shared.security.cipher import TokenCipher, Undecryptable
-from store.core.audit import Action, Actor, Deed
+from store.core.audit import Action, Actor, AuditEntry
 from store.core.cursors import CiphertextPosition
 from store.repository import audit, token_ciphertexts
 from store.repository.postgres.database import Database
@@ -74,9 +74,9 @@ class KeyRotation:
     async def _replace(self, replaced: list[tuple[Found, str]], actor: Actor) -> int:
         async with self._database.transaction() as transaction:
             rotated = await token_ciphertexts.replace(transaction, replaced)
-            deed = Deed(
+            entry = AuditEntry(
                 actor=actor, action=Action.KEYS_ROTATED, target=self.key_id, user_id=None, details={"tokens": rotated}
             )
-            await audit.append(transaction, [deed] if rotated else [], now=self._utc_now())
+            await audit.append(transaction, [entry] if rotated else [], now=self._utc_now())
         log.info("access tokens encrypted with the newest key", tokens=rotated, key_id=self.key_id)
         return rotated

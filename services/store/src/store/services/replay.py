@@ -7,7 +7,7 @@ from typing import NamedTuple
 from shared.contracts import Event
 from shared.errors import DependencyUnavailable, SwitchboardError
 from shared.messaging.ports import Publisher
-from store.core.audit import Action, Actor, Deed
+from store.core.audit import Action, Actor, AuditEntry
 from store.repository import parked
 from store.repository.postgres.database import Database
 
@@ -65,7 +65,10 @@ class ReplayService:
         marked_at = self._utc_now()
         # Marked first: if the event fails again, parking it again removes the mark, which must be there by then.
         await parked.mark_replayed(
-            self._database, [item_id], now=marked_at, deeds=[_deed(actor, Action.PARKED_REPLAYED, item_id)]
+            self._database,
+            [item_id],
+            now=marked_at,
+            audit_entries=[_audit_entry(actor, Action.PARKED_REPLAYED, item_id)],
         )
         try:
             await self._publisher.publish([event])
@@ -74,10 +77,10 @@ class ReplayService:
                 self._database,
                 item_id,
                 marked_at=marked_at,
-                deeds=[_deed(actor, Action.PARKED_REPLAY_FAILED, item_id)],
+                audit_entries=[_audit_entry(actor, Action.PARKED_REPLAY_FAILED, item_id)],
             )
             raise
 
 
-def _deed(actor: Actor, action: Action, item_id: str) -> Deed:
-    return Deed(actor=actor, action=action, target=item_id, user_id=None)
+def _audit_entry(actor: Actor, action: Action, item_id: str) -> AuditEntry:
+    return AuditEntry(actor=actor, action=action, target=item_id, user_id=None)

@@ -12,7 +12,7 @@ from shared.contracts.internal import RevokedTokens
 from shared.errors import DependencyUnavailable, TransientError
 from shared.messaging.ports import Publisher
 from shared.revocation import Revocations
-from store.core.audit import Action, Actor, Deed
+from store.core.audit import Action, Actor, AuditEntry
 from store.repository import audit, revocations
 from store.repository.postgres.database import Database
 
@@ -63,7 +63,7 @@ class RevocationService:
                 expires_at=now + self._keep_for,
                 revoked_by=actor.name,
             )
-            await audit.append(transaction, [_deed(actor, Action.TOKENS_REVOKED, user_id, token_id)], now=now)
+            await audit.append(transaction, [_audit_entry(actor, Action.TOKENS_REVOKED, user_id, token_id)], now=now)
         self.current.add(revoked)
         await self._tell(revoked, now)
         log.info("tokens revoked", user_id=user_id, token_id=token_id, revoked_by=actor.name)
@@ -79,7 +79,7 @@ class RevocationService:
         async with self._database.transaction() as transaction:
             if not await revocations.restore(transaction, user_id, token_id):
                 return False
-            await audit.append(transaction, [_deed(actor, Action.TOKENS_RESTORED, user_id, token_id)], now=now)
+            await audit.append(transaction, [_audit_entry(actor, Action.TOKENS_RESTORED, user_id, token_id)], now=now)
         log.info("revocation withdrawn", user_id=user_id, token_id=token_id, withdrawn_by=actor.name)
         return True
 
@@ -99,5 +99,5 @@ class RevocationService:
             log.warning("revocation not published; processes notice when they read the set", reason=str(error))
 
 
-def _deed(actor: Actor, action: Action, user_id: str, token_id: str | None) -> Deed:
-    return Deed(actor=actor, action=action, target=token_id or "all", user_id=user_id)
+def _audit_entry(actor: Actor, action: Action, user_id: str, token_id: str | None) -> AuditEntry:
+    return AuditEntry(actor=actor, action=action, target=token_id or "all", user_id=user_id)
